@@ -1,0 +1,1 @@
+"""Keeps a CRM in Postgres true to QuickBooks Online; `pipeline` tells the whole story."""

@@ -1,0 +1,89 @@
+"""Every error that is raised on purpose, drawn as a tree.
+
+A message says what happened, where, with which value, and what to do next, to the person who can act.
+It never carries a token, a secret or customer data: ids, field names and counts only.
+"""
+
+
+class QuickBooksCrmError(Exception):
+    """The root: anything this project stops for on purpose. `code` is for machines, the message for people."""
+
+    code = "error"
+
+
+class SettingsError(QuickBooksCrmError):
+    """A file, connection or table is not as it must be; a person has to change it before a run can help."""
+
+    code = "settings"
+
+
+class MappingError(SettingsError):
+    """One or more mapping files are not valid; the message lists every problem with its line."""
+
+    code = "mapping"
+
+
+class MandatoryFieldsMissing(SettingsError):
+    """Required CRM fields have neither a source nor a default; the message lists them all by label."""
+
+    code = "mandatory_fields"
+
+
+class SchemaOutdated(SettingsError):
+    """The database lacks migrations, or has newer ones than this version knows."""
+
+    code = "schema_outdated"
+
+
+class QuickBooksError(QuickBooksCrmError):
+    """QuickBooks did not give what was asked for."""
+
+    code = "quickbooks"
+
+
+class QuickBooksUnavailable(QuickBooksError):
+    """QuickBooks is throttling, down or unreachable (429, 5xx, network): trying again later helps."""
+
+    code = "quickbooks_unavailable"
+
+
+class QuickBooksRefused(QuickBooksError):
+    """QuickBooks refused the request (other 4xx): trying again does not help."""
+
+    code = "quickbooks_refused"
+
+
+class QuickBooksLoginExpired(QuickBooksError):
+    """The connection to QuickBooks is no longer valid: a person must connect again."""
+
+    code = "reconnect_needed"
+
+
+class RunError(QuickBooksCrmError):
+    """A run cannot go on."""
+
+    code = "run"
+
+
+class CompanyBusy(RunError):
+    """Another run is at work on the same company: try again when it has finished."""
+
+    code = "company_busy"
+
+
+class RunSuperseded(RunError):
+    """A newer run or a newer try of this task has taken over; this one may not write any more."""
+
+    code = "run_superseded"
+
+
+class StageIncomplete(RunError):
+    """The staged rows of a module are not whole, so they are not loaded."""
+
+    code = "stage_incomplete"
+
+
+class SyncFailed(RunError):
+    """One or more modules of the run did not load; the message names them."""
+
+    code = "sync_failed"

@@ -1,0 +1,302 @@
+-- The mirror of QuickBooks and the tables that account for every row.
+
+CREATE SCHEMA quickbooks;
+CREATE SCHEMA sync;
+
+-- ── the mirror ──────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE quickbooks.record (
+    realm       text        NOT NULL,
+    entity      text        NOT NULL,
+    id          text        NOT NULL,
+    sync_token  bigint      NOT NULL,
+    updated_at  timestamptz,
+    deleted     boolean     NOT NULL DEFAULT false,
+    generation  bigint      NOT NULL,
+    payload     jsonb       NOT NULL,
+    PRIMARY KEY (realm, entity, id)
+);
+ALTER TABLE quickbooks.record SET (toast_tuple_target = 8160);
+CREATE INDEX record_generation ON quickbooks.record (generation, entity);
+COMMENT ON TABLE quickbooks.record IS 'What QuickBooks sent, newest version only, untouched.';
+COMMENT ON COLUMN quickbooks.record.sync_token IS 'QuickBooks'' version number of the record; the greater one wins.';
+COMMENT ON COLUMN quickbooks.record.deleted IS 'Deleted in QuickBooks; payload is the last version known, or the stub that told of the delete.';
+COMMENT ON COLUMN quickbooks.record.generation IS 'The sync.generation under which the row last changed.';
+
+-- ── runs, lease and fencing ─────────────────────────────────────────────────────────────────
+
+CREATE TABLE sync.run (
+    realm        text        NOT NULL,
+    run_id       text        NOT NULL,
+    company      text        NOT NULL,
+    trigger      text        NOT NULL,
+    started_by   text,
+    started_at   timestamptz NOT NULL DEFAULT now(),
+    finished_at  timestamptz,
+    state        text        NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'success', 'failed')),
+    mappings     jsonb       NOT NULL DEFAULT '{}',
+    modules      text[]      NOT NULL DEFAULT '{}',
+    work         text[],
+    fetched      jsonb       NOT NULL DEFAULT '{}',
+    api_calls    integer     NOT NULL DEFAULT 0,
+    errors       jsonb       NOT NULL DEFAULT '{}',
+    PRIMARY KEY (realm, run_id)
+);
+CREATE INDEX run_started ON sync.run (started_at DESC);
+CREATE INDEX run_company_started ON sync.run (company, started_at DESC);
+COMMENT ON COLUMN sync.run.trigger IS 'scheduled, manual or command line.';
+COMMENT ON COLUMN sync.run.mappings IS 'Module -> hash in sync.mapping_snapshot: what this run uses, whatever happens to the files meanwhile.';
+COMMENT ON COLUMN sync.run.modules IS 'Modules this run was asked to bring up to date, in load order.';
+COMMENT ON COLUMN sync.run.work IS 'Modules with work, as extract found at its end; NULL until then.';
+COMMENT ON COLUMN sync.run.fetched IS 'Entity -> number of records that QuickBooks sent.';
+COMMENT ON COLUMN sync.run.errors IS 'Task -> {code, message}; a task that succeeds on a later try takes its entry away.';
+
+CREATE TABLE sync.lease (
+    realm      text PRIMARY KEY,
+    run_id     text,
+    renewed_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE sync.lease IS 'Which run may write for a company; no row or no run_id: nobody.';
+
+CREATE SEQUENCE sync.epoch;
+CREATE TABLE sync.attempt (
+    realm  text   NOT NULL,
+    task   text   NOT NULL,
+    run_id text   NOT NULL,
+    epoch  bigint NOT NULL,
+    PRIMARY KEY (realm, task)
+);
+COMMENT ON TABLE sync.attempt IS 'The newest try of each task; an older epoch is a zombie and may not write.';
+
+CREATE TABLE sync.generation (
+    generation bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    realm      text        NOT NULL,
+    run_id     text        NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    sealed_at  timestamptz
+);
+CREATE INDEX generation_realm ON sync.generation (realm, generation);
+COMMENT ON COLUMN sync.generation.sealed_at IS 'When the extract that wrote it was whole.';
+
+-- ── positions ───────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE sync.entity_position (
+    realm         text NOT NULL,
+    entity        text NOT NULL,
+    changed_since timestamptz NOT NULL,
+    full_read_at  timestamptz NOT NULL,
+    PRIMARY KEY (realm, entity)
+);
+COMMENT ON COLUMN sync.entity_position.changed_since IS 'QuickBooks'' own clock: everything up to here is in the mirror.';
+
+CREATE FUNCTION sync.never_backwards() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a position may not move backwards: %', TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER forwards BEFORE UPDATE ON sync.entity_position
+    FOR EACH ROW WHEN (NEW.changed_since < OLD.changed_since) EXECUTE FUNCTION sync.never_backwards();
+
+CREATE TABLE sync.module_position (
+    realm        text   NOT NULL,
+    module       text   NOT NULL,
+    generation   bigint NOT NULL,
+    mapping_hash text   NOT NULL,
+    run_id       text   NOT NULL,
+    loaded_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (realm, module)
+);
+CREATE TRIGGER forwards BEFORE UPDATE ON sync.module_position
+    FOR EACH ROW WHEN (NEW.generation < OLD.generation) EXECUTE FUNCTION sync.never_backwards();
+COMMENT ON COLUMN sync.module_position.generation IS 'The last sealed generation that this module has loaded.';
+
+-- ── login ───────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE sync.token (
+    realm                  text PRIMARY KEY,
+    refresh_token          text NOT NULL,
+    previous_refresh_token text,
+    access_token           text,
+    access_expires_at      timestamptz,
+    refresh_expires_at     timestamptz,
+    hard_expires_at        timestamptz,
+    seed_hash              text NOT NULL,
+    state                  text NOT NULL DEFAULT 'connected' CHECK (state IN ('connected', 'reconnect_needed')),
+    version                bigint NOT NULL DEFAULT 0,
+    attempted_at           timestamptz,
+    updated_at             timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE sync.token IS 'QuickBooks tokens, encrypted with Airflow''s Fernet key. The Airflow connection only brings the first one.';
+COMMENT ON COLUMN sync.token.seed_hash IS 'SHA-256 of the first refresh token this row began with; another one in the connection means: connected anew.';
+
+-- ── from the mirror to the CRM ──────────────────────────────────────────────────────────────
+
+CREATE TABLE sync.mapping_snapshot (
+    hash      text PRIMARY KEY,
+    module    text NOT NULL,
+    content   text NOT NULL,
+    stored_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE sync.mapping_snapshot IS 'Every mapping ever used, by the SHA-256 of its text.';
+
+CREATE TABLE sync.link (
+    realm       text  NOT NULL,
+    entity      text  NOT NULL,
+    id          text  NOT NULL,
+    module      text  NOT NULL,
+    record_key  text  NOT NULL,
+    source_hash text  NOT NULL,
+    written     jsonb NOT NULL,
+    state       text  NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'inactive', 'deleted')),
+    run_id      text  NOT NULL,
+    linked_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (realm, entity, id, module)
+);
+CREATE INDEX link_record ON sync.link (module, record_key);
+COMMENT ON TABLE sync.link IS 'Which CRM record a QuickBooks record has become: its identity from then on.';
+COMMENT ON COLUMN sync.link.source_hash IS 'Hash of the values the mapping made; equal and the record untouched means unchanged.';
+COMMENT ON COLUMN sync.link.written IS 'The mapped columns as the table stored them after the last write (after its triggers).';
+COMMENT ON COLUMN sync.link.state IS 'What QuickBooks last said of the record.';
+
+CREATE TABLE sync.held (
+    realm         text NOT NULL,
+    module        text NOT NULL,
+    entity        text NOT NULL,
+    id            text NOT NULL,
+    outcome       text NOT NULL CHECK (outcome IN ('duplicate', 'not_added', 'excluded')),
+    reason        text NOT NULL,
+    collides_with text,
+    mapping_hash  text NOT NULL,
+    run_id        text NOT NULL,
+    PRIMARY KEY (realm, module, entity, id)
+);
+CREATE INDEX held_mapping ON sync.held (realm, module, mapping_hash);
+COMMENT ON TABLE sync.held IS 'Records that are not in the CRM now, and why; tried again when their cause changes.';
+
+CREATE TABLE sync.parked (
+    realm         text NOT NULL,
+    module        text NOT NULL,
+    entity        text NOT NULL,
+    id            text NOT NULL,
+    field         text NOT NULL,
+    target_module text NOT NULL,
+    target_entity text NOT NULL,
+    target_id     text NOT NULL,
+    run_id        text NOT NULL,
+    PRIMARY KEY (realm, module, entity, id, field)
+);
+CREATE INDEX parked_target ON sync.parked (realm, target_module, target_entity, target_id);
+COMMENT ON TABLE sync.parked IS 'Open references: the record they point to is not in the CRM yet.';
+
+CREATE TABLE sync.resolved_reference (
+    realm      text NOT NULL,
+    run_id     text NOT NULL,
+    module     text NOT NULL,
+    entity     text NOT NULL,
+    id         text NOT NULL,
+    field      text NOT NULL,
+    record_key text NOT NULL,
+    target_key text NOT NULL,
+    PRIMARY KEY (realm, run_id, module, entity, id, field)
+);
+COMMENT ON TABLE sync.resolved_reference IS 'References that a run closed in records loaded earlier.';
+
+CREATE UNLOGGED TABLE sync.staged (
+    realm      text    NOT NULL,
+    run_id     text    NOT NULL,
+    module     text    NOT NULL,
+    entity     text    NOT NULL,
+    id         text    NOT NULL,
+    state      text    NOT NULL,
+    fields     jsonb   NOT NULL,
+    refs       jsonb   NOT NULL,
+    outcome    text,
+    reason     text,
+    message    text,
+    details    jsonb,
+    PRIMARY KEY (realm, run_id, module, entity, id)
+);
+COMMENT ON TABLE sync.staged IS 'Rows on their way from the mirror to a CRM table; outcome is set for rows that end here.';
+
+CREATE TABLE sync.stage (
+    realm      text    NOT NULL,
+    run_id     text    NOT NULL,
+    module     text    NOT NULL,
+    generation bigint  NOT NULL,
+    rows       bigint  NOT NULL,
+    checksum   bigint  NOT NULL,
+    sealed_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (realm, run_id, module)
+);
+COMMENT ON TABLE sync.stage IS 'The seal of a module''s staged rows: how many there are, and their checksum.';
+
+-- ── activity ────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE sync.activity (
+    realm           text   NOT NULL,
+    run_id          text   NOT NULL,
+    module          text   NOT NULL,
+    mapping_hash    text   NOT NULL,
+    mode            text   NOT NULL,
+    from_generation bigint NOT NULL,
+    to_generation   bigint NOT NULL,
+    read            bigint NOT NULL,
+    added           bigint NOT NULL,
+    updated         bigint NOT NULL,
+    unchanged       bigint NOT NULL,
+    duplicate       bigint NOT NULL,
+    not_added       bigint NOT NULL,
+    excluded        bigint NOT NULL,
+    deactivated     bigint NOT NULL,
+    deleted         bigint NOT NULL,
+    resolved        bigint NOT NULL,
+    loaded_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (realm, run_id, module),
+    FOREIGN KEY (realm, run_id) REFERENCES sync.run,
+    CONSTRAINT every_row_is_accounted_for
+        CHECK (read = added + updated + unchanged + duplicate + not_added + excluded),
+    CHECK (deactivated + deleted <= updated)
+);
+COMMENT ON COLUMN sync.activity.deactivated IS 'Of the updated: newly inactive in QuickBooks.';
+COMMENT ON COLUMN sync.activity.deleted IS 'Of the updated: newly deleted in QuickBooks.';
+COMMENT ON COLUMN sync.activity.resolved IS 'References that this load closed in records loaded earlier.';
+
+CREATE TABLE sync.outcome (
+    realm         text NOT NULL,
+    run_id        text NOT NULL,
+    module        text NOT NULL,
+    entity        text NOT NULL,
+    id            text NOT NULL,
+    outcome       text NOT NULL CHECK (outcome IN ('added', 'updated', 'unchanged', 'duplicate', 'not_added', 'excluded')),
+    reason        text,
+    message       text,
+    details       jsonb,
+    record_key    text,
+    collides_with text,
+    before        jsonb,
+    after         jsonb,
+    PRIMARY KEY (realm, run_id, module, entity, id),
+    CHECK (outcome IN ('added', 'updated', 'unchanged') OR (reason IS NOT NULL AND message IS NOT NULL)),
+    CHECK (outcome NOT IN ('added', 'updated') OR (record_key IS NOT NULL AND after IS NOT NULL))
+);
+CREATE INDEX outcome_kind ON sync.outcome (realm, run_id, module, outcome, id);
+CREATE INDEX outcome_record ON sync.outcome (realm, module, entity, id);
+COMMENT ON TABLE sync.outcome IS 'How every record that a run read ended.';
+COMMENT ON COLUMN sync.outcome.reason IS 'A code; message says the same to a person.';
+COMMENT ON COLUMN sync.outcome.collides_with IS 'CRM record keys this one collides with, comma-separated when several.';
+COMMENT ON COLUMN sync.outcome.before IS 'The mapped columns before the run, of an update.';
+COMMENT ON COLUMN sync.outcome.after IS 'The mapped columns after the run, as the table stored them.';
+
+-- ── comparing ───────────────────────────────────────────────────────────────────────────────
+
+CREATE FUNCTION sync.normal(value text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN nullif(btrim(regexp_replace(regexp_replace(
+    normalize(lower(upper(normalize(value, NFKC) COLLATE "und-x-icu") COLLATE "und-x-icu"), NFKC),
+    U&'[\00AD\061C\180E\200B-\200F\202A-\202E\2060-\206F\FEFF]', '', 'g'),
+    U&'[\0009-\000D\0020\0085\00A0\1680\2028\2029]+', ' ', 'g')), '');
+COMMENT ON FUNCTION sync.normal IS 'The form in which two texts are compared: NFKC, no invisible characters, single spaces, no case. NULL when nothing is left.';
+
+CREATE FUNCTION sync.normal_phone(value text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN nullif(regexp_replace(normalize(value, NFKC), '[^0-9]', '', 'g'), '');
+COMMENT ON FUNCTION sync.normal_phone IS 'The form in which two phone numbers are compared: their digits.';
