@@ -1,7 +1,7 @@
 -- The mirror of QuickBooks and the tables that account for every row.
 
 CREATE SCHEMA quickbooks;
-CREATE SCHEMA sync;
+CREATE SCHEMA IF NOT EXISTS sync;
 
 -- ── the mirror ──────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,115 @@
+"""The only place a Postgres connection is opened, and its schema brought up to date."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from quickbooks_crm.errors import SchemaOutdated, SettingsError
+from quickbooks_crm.sql import HERE, statements
+
+CONNECTION_ID = "crm"
+SETTINGS = {"application_name": "quickbooks_crm", "connect_timeout": 10, "client_encoding": "UTF8"}
+
+
+@contextmanager
+def connect() -> Iterator[Connection[Any]]:
+    """A connection to the CRM database that Airflow knows as `crm`; one block is one or more transactions.
+
+    Commits when the block ends well, rolls back when it raises, and is closed either way.
+    """
+    with connect_to(address()) as connection:
+        yield connection
+
+
+@contextmanager
+def connect_to(conninfo: str) -> Iterator[Connection[Any]]:
+    """The same for an address given in libpq's form."""
+    with psycopg.connect(conninfo, **SETTINGS) as connection:  # type: ignore[arg-type]
+        yield connection
+
+
+def address() -> str:
+    """Where the CRM database is, in libpq's form, from the Airflow connection `crm`.
+
+    Raises `SettingsError` when there is no such connection.
+    """
+    from airflow.exceptions import AirflowNotFoundException
+    from airflow.sdk import BaseHook
+
+    try:
+        known = BaseHook.get_connection(CONNECTION_ID)
+    except AirflowNotFoundException as error:
+        raise SettingsError(
+            f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points to the CRM's database."
+        ) from error
+    return psycopg.conninfo.make_conninfo(
+        host=known.host, port=known.port, dbname=known.schema, user=known.login, password=known.password
+    )
+
+
+def migrate(connection: Connection[Any]) -> list[str]:
+    """Bring the schemas `quickbooks` and `sync` up to date, all or nothing; the names of what was applied."""
+    sql = statements("database")
+    with connection.transaction():
+        connection.execute(sql["one_migration_at_a_time"])
+        connection.execute(sql["migration_table"])
+        missing = _missing(connection)
+        for name in missing:
+            connection.execute(_migrations()[name].encode())
+            connection.execute(sql["applied"], {"name": name, "hash": _hash(name)})
+    return missing
+
+
+def require_current(connection: Connection[Any]) -> None:
+    """Raise `SchemaOutdated` unless the database has exactly the migrations this version knows."""
+    missing = _missing(connection)
+    if missing:
+        raise SchemaOutdated(
+            f"The CRM database lacks {len(missing)} of this version's migrations, from {missing[0]} on. "
+            "Run: python -m quickbooks_crm migrate"
+        )
+
+
+def install_crm(connection: Connection[Any], directory: Path) -> list[str]:
+    """Create the reference CRM from the SQL files of a directory, all or nothing; the names of the files."""
+    files = sorted(directory.glob("*.sql"))
+    with connection.transaction():
+        for file in files:
+            connection.execute(file.read_bytes())
+    return [file.name for file in files]
+
+
+def _missing(connection: Connection[Any]) -> list[str]:
+    known = _migrations()
+    if connection.execute(statements("database")["has_migration_table"]).fetchone() == (None,):
+        return list(known)
+    applied = dict(connection.execute(statements("database")["migrations"]).fetchall())
+    newer = sorted(set(applied) - set(known))
+    if newer:
+        raise SchemaOutdated(
+            f"The CRM database has the migration {newer[0]}, which this version does not know. "
+            "Deploy the version of this project that made it, or a newer one."
+        )
+    changed = [name for name in applied if applied[name] != _hash(name)]
+    if changed:
+        raise SchemaOutdated(
+            f"The migration {changed[0]} differs from the one that was applied to the CRM database. "
+            "A migration is never edited: restore the file, and put the change into a new one."
+        )
+    return [name for name in known if name not in applied]
+
+
+@cache
+def _migrations() -> dict[str, str]:
+    files = sorted((HERE / "migrations").glob("[0-9]*.sql"))
+    return {file.stem: file.read_text(encoding="utf-8") for file in files}
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(_migrations()[name].encode()).hexdigest()
