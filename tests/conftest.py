@@ -1,0 +1,93 @@
+"""What every test may ask for: an empty database in a real Postgres, and an Airflow that touches nothing.
+
+TEST_DATABASE_URL=postgresql://role:password@host:port uses that server, whose role may create databases,
+instead of a Postgres of the tests' own.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from demo import postgres
+
+PROJECT = Path(__file__).resolve().parent.parent
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Airflow reads its settings when it is first imported, so they are made before any test is."""
+    home = tempfile.mkdtemp(prefix="quickbooks-crm-tests-")
+    settings = {
+        "AIRFLOW_HOME": home,
+        "AIRFLOW__CORE__DAGS_FOLDER": f"{PROJECT}/dags",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": f"{PROJECT}/plugins",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        "AIRFLOW__API_AUTH__JWT_SECRET": os.urandom(32).hex(),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+    }
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[name]
+    os.environ.update(settings)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+    """A running Postgres."""
+    if address := os.environ.get("TEST_DATABASE_URL"):
+        yield postgres.Server(address.rstrip("/"))
+        return
+    with postgres.cluster(tmp_path_factory.mktemp("postgres")) as own:
+        yield own
+
+
+@pytest.fixture(scope="session")
+def template(server: postgres.Server) -> Iterator[str]:
+    """The name of a database with all migrations and the reference CRM, which others are copied from."""
+    from quickbooks_crm import database
+
+    name = f"template_{os.getpid()}"
+    with psycopg.connect(server.create_database(name)) as connection:
+        database.migrate(connection)
+        database.install_crm(connection, PROJECT / "include" / "crm")
+    yield name
+    server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(server: postgres.Server, template: str) -> Iterator[str]:
+    """The address of a database of the test's own: the schemas are there, no row is."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    yield server.create_database(name, template)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """An open connection to `database_url`."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def crm(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same database, also known to Airflow as the connection `crm`."""
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", database_url)
+    return database_url
+
+
+@pytest.fixture(scope="session")
+def airflow_metadata() -> None:
+    """Airflow's own database, for tests that run a DAG."""
+    from airflow.utils import db
+
+    db.initdb()
