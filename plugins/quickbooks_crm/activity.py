@@ -1,0 +1,338 @@
+"""What the runs did and how every record ended, for the log, the terminal and the page."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from psycopg import Connection, Cursor
+from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
+
+from quickbooks_crm.sql import statements
+
+OUTCOMES = ("added", "updated", "unchanged", "duplicate", "not_added", "excluded")
+PAGE = 100
+
+REASONS = {
+    "missing_required": "a required field is blank",
+    "invalid_value": "a value does not fit its field",
+    "ambiguous_key": "the key fits more than one CRM record",
+    "unknown_owner": "the owner is not an active CRM user",
+}
+
+
+@dataclass(frozen=True)
+class Module:
+    """The outcomes of one module in one run, counted: read is the sum of the six that follow it."""
+
+    module: str
+    mode: str
+    read: int
+    added: int
+    updated: int
+    unchanged: int
+    duplicate: int
+    not_added: int
+    excluded: int
+    deactivated: int
+    deleted: int
+    resolved: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a task of a run stopped, in words that carry no customer data."""
+
+    task: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """How many records of a module are not in the CRM for one reason."""
+
+    module: str
+    outcome: str
+    reason: str
+    count: int
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words, without any customer's value."""
+        return REASONS.get(self.reason, self.reason.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a company; `work` is None until extract has found what there is to do."""
+
+    realm: str
+    run_id: str
+    company: str
+    trigger: str
+    started_by: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    state: str
+    modules: tuple[str, ...]
+    work: tuple[str, ...] | None
+    fetched: dict[str, int]
+    api_calls: int
+    problems: tuple[Problem, ...]
+    counts: tuple[Module, ...]
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def duration(self) -> timedelta | None:
+        return self.finished_at - self.started_at if self.finished_at else None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it ended well and had nothing to do."""
+        return self.state == "success" and not self.work and not self.counts
+
+    @property
+    def read(self) -> int:
+        return sum(module.read for module in self.counts)
+
+    def module(self, name: str) -> Module | None:
+        """The counts of a module, or None when it did not load in this run."""
+        return next((module for module in self.counts if module.module == name), None)
+
+    def without_counts(self) -> dict[str, str]:
+        """What became of the modules that have no counts, in words, in load order."""
+        loaded = {module.module for module in self.counts}
+        return {name: self._absence(name) for name in self.modules if name not in loaded}
+
+    def _absence(self, name: str) -> str:
+        if self.work is not None and name not in self.work:
+            return "nothing to do"
+        if self.state == "running":
+            return "not yet loaded"
+        return "not reached" if self.work is None else "did not load"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One CRM field of an updated or added record."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one QuickBooks record ended. It holds customer data: never log it."""
+
+    entity: str
+    id: str
+    outcome: str
+    reason: str | None
+    message: str | None
+    details: Any
+    record_key: str | None
+    collides_with: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The fields that the run changed; of an added record, those it filled."""
+        before, after = self.before or {}, self.after or {}
+        return tuple(
+            Change(field, before.get(field), value)
+            for field, value in after.items()
+            if before.get(field) != value
+        )
+
+
+def companies(connection: Connection[Any]) -> list[str]:
+    """The companies that have run, by name."""
+    return [
+        row["company"] for row in _cursor(connection).execute(statements("activity")["companies"])
+    ]
+
+
+def runs(
+    connection: Connection[Any],
+    companies: Sequence[str],
+    limit: int = PAGE,
+    before: tuple[str, str] | None = None,
+) -> list[Run]:
+    """The newest runs of some companies; `before` is the (realm, run id) to go on from."""
+    asked = {"companies": list(companies), "limit": limit}
+    if before is not None:
+        asked |= {"realm": before[0], "run_id": before[1]}
+    statement = statements("activity")["runs" if before is None else "runs_before"]
+    return _with_counts(connection, _cursor(connection).execute(statement, asked).fetchall())
+
+
+def run(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
+    """One run with its counts and reasons, or None when there is no such run."""
+    key = {"realm": realm, "run_id": run_id}
+    found = _cursor(connection).execute(statements("activity")["run"], key).fetchall()
+    whole = _with_counts(connection, found)
+    if not whole:
+        return None
+    names = [module.module for module in whole[0].counts]
+    counted = _cursor(connection).execute(
+        statements("activity")["reasons"], key | {"modules": names}
+    )
+    reasons = sorted(
+        (Reason(**row) for row in counted), key=lambda reason: names.index(reason.module)
+    )
+    return replace(whole[0], reasons=tuple(reasons))
+
+
+def rows(
+    connection: Connection[Any],
+    realm: str,
+    run_id: str,
+    module: str,
+    outcome: str,
+    after: tuple[str, str] = ("", ""),
+    limit: int = PAGE,
+) -> list[Row]:
+    """The records of one outcome, ordered by id; `after` is the (id, entity) to go on from."""
+    key = {"realm": realm, "run_id": run_id, "module": module, "outcome": outcome}
+    page = {"after_id": after[0], "after_entity": after[1], "limit": limit}
+    return [
+        Row(**row)
+        for row in _cursor(connection).execute(statements("activity")["rows"], key | page)
+    ]
+
+
+def _with_counts(connection: Connection[Any], found: list[dict[str, Any]]) -> list[Run]:
+    keys = {"realms": [row["realm"] for row in found], "run_ids": [row["run_id"] for row in found]}
+    counted: dict[tuple[str, str], list[Module]] = {}
+    for row in _cursor(connection).execute(statements("activity")["counts"], keys):
+        counted.setdefault((row.pop("realm"), row.pop("run_id")), []).append(Module(**row))
+    return [_run(row, counted.get((row["realm"], row["run_id"]), [])) for row in found]
+
+
+def _run(row: dict[str, Any], counts: list[Module]) -> Run:
+    modules, work, errors = row.pop("modules"), row.pop("work"), row.pop("errors")
+    order = {name: place for place, name in enumerate(modules)}
+    return Run(
+        **row,
+        modules=tuple(modules),
+        work=None if work is None else tuple(work),
+        problems=tuple(
+            Problem(task, error["code"], error["message"]) for task, error in sorted(errors.items())
+        ),
+        counts=tuple(sorted(counts, key=lambda module: order.get(module.module, len(order)))),
+    )
+
+
+def _cursor(connection: Connection[Any]) -> Cursor[dict[str, Any]]:
+    cursor = connection.cursor(row_factory=dict_row)
+    set_json_loads(partial(json.loads, parse_float=Decimal), cursor)
+    return cursor
+
+
+def summary(run: Run) -> str:
+    """The run as plain text for the log and the terminal: counts and ids, no customer data."""
+    return "\n".join(_summary(run))
+
+
+def _summary(run: Run) -> Iterator[str]:
+    yield f"{run.company} {run.run_id}: {run.state}, {_took(run)}, {calls(run.api_calls)}"
+    if run.quiet:
+        yield "Nothing changed in QuickBooks."
+    if run.fetched:
+        yield "Fetched from QuickBooks: " + ", ".join(
+            f"{entity} {count:,}" for entity, count in sorted(run.fetched.items())
+        )
+    if not run.quiet:
+        yield from _table(run)
+    yield from _notes(run)
+    for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
+        yield f"Not in the CRM from {module}:"
+        for reason in reasons:
+            yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"
+    for problem in run.problems:
+        yield f"{problem.task} stopped: {problem.message}"
+
+
+def _table(run: Run) -> Iterator[str]:
+    head = ("module", "read", *(words(outcome) for outcome in OUTCOMES))
+    lines = [
+        (module.module, *(f"{getattr(module, name):,}" for name in ("read", *OUTCOMES)))
+        for module in run.counts
+    ]
+    absent = run.without_counts()
+    first = max(map(len, [head[0], *(line[0] for line in lines), *absent]), default=0)
+    widths = [max(len(line[place]) for line in (head, *lines)) for place in range(1, len(head))]
+    for line in (head, *lines):
+        rest = zip(line[1:], widths, strict=True)
+        yield "  ".join((line[0].ljust(first), *(text.rjust(width) for text, width in rest)))
+    for name, absence in absent.items():
+        yield f"{name.ljust(first)}  {absence}"
+
+
+def _notes(run: Run) -> Iterator[str]:
+    for module in run.counts:
+        yield from (f"{module.module}: {note}" for note in notes(module))
+
+
+def notes(module: Module) -> list[str]:
+    """What the six outcomes do not say, where there is something to say."""
+    told = (
+        (module.deactivated, "of the updated became inactive in QuickBooks"),
+        (module.deleted, "of the updated were deleted in QuickBooks"),
+        (module.resolved, "references of records loaded earlier found their record"),
+    )
+    return [f"{count:,} {text}" for count, text in told if count]
+
+
+def listing(rows: Iterable[Row]) -> str:
+    """Rows as plain text for a person's terminal. It holds customer data: never log it."""
+    return "\n".join(
+        _printable(f"{row.entity} {row.id}  {words(row.outcome)}  {row.message or ''}").rstrip()
+        for row in rows
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """The run as values that `json.dumps` takes; no customer data."""
+    plain = asdict(run)
+    return plain | {
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "seconds": run.duration.total_seconds() if run.duration else None,
+        "without_counts": run.without_counts(),
+    }
+
+
+def words(outcome: str) -> str:
+    """An outcome as people write it."""
+    return outcome.replace("_", " ")
+
+
+def calls(count: int) -> str:
+    """A number of calls to QuickBooks, in words."""
+    return f"{count:,} API call{'' if count == 1 else 's'}"
+
+
+def _took(run: Run) -> str:
+    return took(run.duration) if run.duration else "not finished"
+
+
+def took(duration: timedelta) -> str:
+    """A duration in the two largest units a person would name."""
+    seconds = round(duration.total_seconds())
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"

@@ -1,0 +1,212 @@
+"""What runs did is read back whole, from Postgres, and told without customer data."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import activity
+from quickbooks_crm.sql import statements
+from tests.integration.runs import NOON, REALM, counted, ended, started
+
+
+def test_a_run_is_read_with_its_counts_and_reasons(connection: Connection[Any]) -> None:
+    started(connection, "run-1", modules=["products", "contacts"], work=["products"])
+    counted(connection, "run-1", "products", added=1, not_added=2)
+    ended(connection, "run-1", "products", "7", "added")
+    ended(connection, "run-1", "products", "8", "not_added", reason="missing_required")
+    ended(connection, "run-1", "products", "9", "not_added", reason="missing_required")
+
+    run = activity.run(connection, REALM, "run-1")
+
+    assert run is not None
+    assert [(m.module, m.read, m.added, m.not_added) for m in run.counts] == [("products", 3, 1, 2)]
+    assert run.reasons == (activity.Reason("products", "not_added", "missing_required", 2),)
+    assert run.without_counts() == {"contacts": "nothing to do"}
+
+
+def test_a_run_nobody_made_is_none(connection: Connection[Any]) -> None:
+    assert activity.run(connection, REALM, "never") is None
+
+
+def test_runs_come_newest_first_and_page_on_without_gap_or_repeat(
+    connection: Connection[Any],
+) -> None:
+    """Five runs, two of them started in the same instant."""
+    for number, minute in enumerate([0, 1, 1, 2, 3]):
+        started(connection, f"run-{number}", started_at=NOON + timedelta(minutes=minute))
+
+    pages = list(_pages_of_runs(connection, limit=2))
+
+    assert pages == [["run-4", "run-3"], ["run-2", "run-1"], ["run-0"]]
+
+
+def _pages_of_runs(connection: Connection[Any], limit: int) -> Iterator[list[str]]:
+    page = activity.runs(connection, ["sample"], limit=limit)
+    while page:
+        yield [run.run_id for run in page]
+        page = activity.runs(connection, ["sample"], limit, (page[-1].realm, page[-1].run_id))
+
+
+def test_only_runs_of_the_companies_asked_for_are_read(connection: Connection[Any]) -> None:
+    started(connection, "run-1", company="sample")
+    started(connection, "run-2", company="other")
+
+    assert [run.run_id for run in activity.runs(connection, ["other"])] == ["run-2"]
+    assert activity.runs(connection, []) == []
+    assert activity.companies(connection) == ["other", "sample"]
+
+
+def test_rows_page_on_by_id_and_entity(connection: Connection[Any]) -> None:
+    started(connection, "run-1")
+    for entity, id in [("Customer", "1"), ("Vendor", "1"), ("Customer", "2")]:
+        ended(connection, "run-1", "accounts", id, "excluded", entity=entity, reason="where")
+
+    asked = (connection, REALM, "run-1", "accounts", "excluded")
+    first = activity.rows(*asked, limit=2)
+    second = activity.rows(*asked, after=(first[-1].id, first[-1].entity), limit=2)
+
+    assert [(row.id, row.entity) for row in first] == [("1", "Customer"), ("1", "Vendor")]
+    assert [(row.id, row.entity) for row in second] == [("2", "Customer")]
+
+
+def test_an_updated_row_tells_the_fields_that_changed_and_money_stays_exact(
+    connection: Connection[Any],
+) -> None:
+    started(connection, "run-1")
+    before = '{"name": "Old", "price": 10.10, "code": "A"}'
+    after = '{"name": "New", "price": 10.20, "code": "A"}'
+    ended(connection, "run-1", "products", "7", "updated", before=before, after=after)
+
+    [row] = activity.rows(connection, REALM, "run-1", "products", "updated")
+
+    assert row.changes == (
+        activity.Change("name", "Old", "New"),
+        activity.Change("price", Decimal("10.10"), Decimal("10.20")),
+    )
+
+
+def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection[Any]) -> None:
+    started(
+        connection,
+        "run-1",
+        modules=["products", "accounts", "contacts"],
+        work=["products", "accounts"],
+        state="failed",
+        finished_at=NOON + timedelta(seconds=75),
+        fetched={"Item": 1200, "Customer": 3},
+        api_calls=7,
+        errors={"accounts.load": {"code": "run_superseded", "message": "A newer run is at work."}},
+    )
+    counted(connection, "run-1", "products", added=1190, excluded=10, mode="merge")
+    for id in range(10):
+        ended(connection, "run-1", "products", str(id), "excluded", reason="category")
+
+    assert activity.summary(_run(connection)) == (
+        "sample run-1: failed, 1 min 15 s, 7 API calls\n"
+        "Fetched from QuickBooks: Customer 3, Item 1,200\n"
+        "module     read  added  updated  unchanged  duplicate  not added  excluded\n"
+        "products  1,200  1,190        0          0          0          0        10\n"
+        "accounts  did not load\n"
+        "contacts  nothing to do\n"
+        "Not in the CRM from products:\n"
+        "         10  excluded: category\n"
+        "accounts.load stopped: A newer run is at work."
+    )
+
+
+def test_the_summary_of_a_quiet_run_is_two_lines(connection: Connection[Any]) -> None:
+    started(connection, "run-1", work=[], finished_at=NOON + timedelta(seconds=3), api_calls=1)
+
+    assert activity.summary(_run(connection)) == (
+        "sample run-1: success, 3 s, 1 API call\nNothing changed in QuickBooks."
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "work", "told"),
+    [
+        ("running", None, "not yet loaded"),
+        ("running", ["products"], "not yet loaded"),
+        ("failed", None, "not reached"),
+        ("failed", ["products"], "did not load"),
+        ("success", [], "nothing to do"),
+    ],
+)
+def test_a_module_without_counts_says_why(
+    connection: Connection[Any], state: str, work: list[str] | None, told: str
+) -> None:
+    started(connection, "run-1", modules=["products"], state=state, work=work)
+
+    assert _run(connection).without_counts() == {"products": told}
+
+
+def test_nothing_that_may_be_logged_holds_customer_data(connection: Connection[Any]) -> None:
+    started(connection, "run-1", work=["products"])
+    counted(connection, "run-1", "products", not_added=1)
+    row = {"message": "name: canary", "details": {"value": "canary"}, "collides_with": "canary"}
+    ended(connection, "run-1", "products", "8", "not_added", reason="invalid_value", **row)
+
+    run = _run(connection)
+
+    assert "canary" not in activity.summary(run)
+    assert "canary" not in json.dumps(activity.as_json(run))
+
+
+def test_a_listing_for_the_terminal_cannot_drive_the_terminal(connection: Connection[Any]) -> None:
+    started(connection, "run-1")
+    ended(connection, "run-1", "products", "8", "excluded", reason="x", message="\x1b[2Jgone")
+
+    rows = activity.rows(connection, REALM, "run-1", "products", "excluded")
+
+    assert activity.listing(rows) == "Item 8  excluded  �[2Jgone"
+
+
+@pytest.mark.parametrize(
+    "name", ["companies", "runs", "runs_before", "run", "counts", "reasons", "rows"]
+)
+def test_every_list_is_read_through_an_index(connection: Connection[Any], name: str) -> None:
+    connection.execute("SET enable_seqscan = off")
+    page = {"realm": REALM, "run_id": "r", "module": "m", "outcome": "added", "limit": 100}
+    lists = {"companies": ["a"], "realms": [REALM], "run_ids": ["r"], "modules": ["m"]}
+    position = {"after_id": "", "after_entity": ""}
+
+    explained = connection.execute(
+        b"EXPLAIN " + statements("activity")[name].as_bytes(connection), page | lists | position
+    ).fetchall()
+
+    plan = "\n".join(line for (line,) in explained)
+    assert "Index" in plan
+    assert "Seq Scan" not in plan
+
+
+def test_a_page_out_of_a_hundred_thousand_rows_is_read_at_once(database_url: str) -> None:
+    """Work is proportional to the page: the plan touches its rows, not the run's."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        started(connection, "run-1")
+        connection.execute(
+            "INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message)"
+            " SELECT %s, 'run-1', 'products', 'Item', i::text, 'excluded', 'x', 'y'"
+            " FROM generate_series(1, 100000) AS i",
+            [REALM],
+        )
+        connection.execute("VACUUM ANALYZE sync.outcome")
+        key = {"realm": REALM, "run_id": "run-1", "module": "products", "outcome": "excluded"}
+        page = {"after_id": "50000", "after_entity": "Item", "limit": 100}
+        explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
+        statement = explain + statements("activity")["rows"].as_bytes(connection)
+
+        [(plan,)] = connection.execute(statement, key | page).fetchall()
+
+    assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 300
+
+
+def _run(connection: Connection[Any]) -> activity.Run:
+    run = activity.run(connection, REALM, "run-1")
+    assert run is not None
+    return run
