@@ -1,0 +1,17 @@
+"""What becomes of QuickBooks' records in the CRM: the mapping files, read and checked."""
+
+from quickbooks_crm.mapping.model import Condition, Exclusion, Field, Mapping, Reference
+from quickbooks_crm.mapping.reading import parse
+from quickbooks_crm.mapping.together import load, load_order, parse_all
+
+__all__ = [
+    "Condition",
+    "Exclusion",
+    "Field",
+    "Mapping",
+    "Reference",
+    "load",
+    "load_order",
+    "parse",
+    "parse_all",
+]

@@ -1,0 +1,95 @@
+"""A mapping as the stages use it: frozen values, with every text as the file has it."""
+
+from collections.abc import Mapping as ReadOnly
+from dataclasses import dataclass
+from typing import Literal
+
+Path = tuple[str, ...]
+Mode = Literal["create", "merge", "ignore"]
+Kind = Literal["email", "phone"]
+Comparison = Literal["equals", "not", "above", "below", "blank"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something that is true of a record or not.
+
+    `equals` holds when the value is one of `values`, `not` when it is none of them (so also when
+    it is blank), `above` and `below` when it is a number beyond the one in `values`, `blank` when
+    being blank is what `values` says, "true" or "false".
+    """
+
+    path: Path
+    op: Comparison
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Records of which all conditions hold stay out of the CRM, for the reason given."""
+
+    where: tuple[Condition, ...]
+    because: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The source is the id of such an entity; the column gets what it became in the module."""
+
+    module: str
+    entity: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """What fills a column: the first of `sources` that is not blank, else `default`; or `value`."""
+
+    column: str
+    sources: tuple[Path, ...] = ()
+    value: str | None = None
+    default: str | None = None
+    required: bool = False
+    kind: Kind | None = None
+    refers: Reference | None = None
+    blank_overwrites: bool | None = None
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One file: the records of some entities to the rows of one table.
+
+    `company` is the column that holds whose record it is. `where_is` gives the line of every place
+    in the file, such as `fields.name.from`. After `parse` alone, a reference that leaves the entity
+    to its target has an empty one; `load` and `parse_all` fill it in.
+    """
+
+    module: str
+    text: str
+    hash: str
+    entities: tuple[str, ...]
+    table: str
+    company: str | None
+    exclude: tuple[Exclusion, ...]
+    mode: Mode
+    key: str | None
+    check: tuple[str, ...]
+    blank_overwrites: bool
+    fields: ReadOnly[str, Field]
+    when_inactive: ReadOnly[str, str]
+    when_deleted: ReadOnly[str, str]
+    where_is: ReadOnly[str, int]
+
+    @property
+    def file(self) -> str:
+        return f"{self.module}.yaml"
+
+    def line(self, place: str) -> int:
+        """The line of a place, or of what it is part of: for messages about this mapping."""
+        while place and place not in self.where_is:
+            place = place.rpartition(".")[0]
+        return self.where_is.get(place, 1)
+
+    def clears(self, column: str) -> bool:
+        """Whether a blank from QuickBooks always empties the column."""
+        own = self.fields[column].blank_overwrites
+        return self.blank_overwrites if own is None else own

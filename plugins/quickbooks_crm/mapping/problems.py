@@ -1,0 +1,48 @@
+"""What is wrong with a settings file, said to the person who wrote it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+_SHOWN = 40
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing to mend: its line, and a sentence: where, what was written, what to write."""
+
+    line: int
+    said: str
+
+
+def report(problems: Mapping[str, Iterable[Problem]], what: str = "mapping") -> str:
+    """One message for all problems of all files, each file's in the order of its lines."""
+    parts = [_of_one_file(file, found, what) for file, found in problems.items()]
+    return "\n".join([part for part in parts if part] + ["Check again with: make mappings"])
+
+
+def _of_one_file(file: str, problems: Iterable[Problem], what: str) -> str:
+    found = sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
+    if not found:
+        return ""
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    lines = [f"  line {problem.line}: {problem.said}" for problem in found]
+    return "\n".join([f"{file} is not a valid {what} ({count})", *lines])
+
+
+def quoted(written: object) -> str:
+    """What was written, shortened, on one line."""
+    text = written if isinstance(written, str) else str(written).lower()
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+
+
+def suggestion(written: str, options: Iterable[str]) -> str:
+    """The nearest of the options, or all of them when none is near and they are few."""
+    choices = list(dict.fromkeys(options))
+    by_folded = {choice.casefold(): choice for choice in reversed(choices)}
+    near = get_close_matches(written.casefold(), by_folded, n=1)
+    if near:
+        return f"Did you mean {by_folded[near[0]]!r}?"
+    if choices and len(choices) <= 12:
+        return f"Write one of: {', '.join(choices)}."
+    return "Remove it."

@@ -1,0 +1,135 @@
+"""What the words of one mapping must be to each other.
+
+Works on the words as written, whatever else is wrong with them, so that one reading finds all.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from quickbooks_crm.mapping.document import Document, Place
+from quickbooks_crm.mapping.problems import Problem, quoted, suggestion
+from quickbooks_crm.mapping.words import word_at
+
+
+def relations(document: Document) -> list[Problem]:
+    """Every word that does not fit another one of the same file."""
+    rules = (_sources, _references, _keys, _checks, _flags, _company, _repeats)
+    return [document.says(place, said) for rule in rules for place, said in rule(document.tree)]
+
+
+Found = Iterator[tuple[Place, str]]
+
+
+def _group(tree: Any, *place: str) -> dict[str, Any]:
+    for part in place:
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree if isinstance(tree, dict) else {}
+
+
+def _list(tree: Any, *place: str) -> list[Any]:
+    written = _group(tree, *place[:-1]).get(place[-1])
+    return written if isinstance(written, list) else []
+
+
+def _columns(tree: Any) -> dict[str, dict[str, Any]]:
+    return {
+        column: words for column, words in _group(tree, "fields").items() if isinstance(words, dict)
+    }
+
+
+def _all_known(place: Place, words: Any) -> bool:
+    """Whether every word here is one: else the one that is missing may only be misspelt."""
+    return isinstance(words, dict) and all(word_at((*place, word)) for word in words)
+
+
+def _sources(tree: Any) -> Found:
+    if tree.get("fields") == {}:
+        yield ("fields",), "is empty. Write at least one column, such as name: {from: Name}."
+    for column, words in _columns(tree).items():
+        place = ("fields", column)
+        if "from" in words and "value" in words:
+            yield (*place, "value"), "cannot stand beside from: keep the one that is meant."
+        elif "from" not in words and "value" not in words and _all_known(place, words):
+            yield place, "has no source. Write from: and a path, or value: and a constant."
+        if "value" in words and "default" in words:
+            yield (*place, "default"), "is never used beside value. Remove it."
+
+
+def _references(tree: Any) -> Found:
+    for column, words in _columns(tree).items():
+        if "refers" in words:
+            for word in ("value", "default", "kind"):
+                if word in words:
+                    yield ("fields", column, word), "cannot stand beside refers. Remove it."
+
+
+def _keys(tree: Any) -> Found:
+    mode = _group(tree, "import").get("mode", "merge")
+    key = _group(tree, "import").get("key")
+    place = ("import", "key")
+    if mode == "create" and key is not None:
+        yield place, "has no use with mode create, which never looks for a record. Remove it."
+    elif mode in ("merge", "ignore") and "key" not in _group(tree, "import"):
+        if not _all_known(("import",), tree.get("import", {})):
+            return
+        yield place, f"is missing. With mode {mode}, write the column that finds a record again."
+    elif isinstance(key, str):
+        yield from _is_column(tree, place, key)
+        words = _columns(tree).get(key, {})
+        if "value" in words:
+            yield place, f"cannot be {quoted(key)}: every record has the same value there."
+        if "refers" in words:
+            yield (
+                place,
+                f"cannot be {quoted(key)}: a reference may still be open. Take an id or a name.",
+            )
+
+
+def _checks(tree: Any) -> Found:
+    for index, column in enumerate(_list(tree, "import", "check")):
+        if isinstance(column, str):
+            yield from _is_column(tree, ("import", "check", index), column)
+
+
+def _is_column(tree: Any, place: Place, column: str) -> Found:
+    columns = _group(tree, "fields")
+    if columns and column not in columns:
+        yield place, f"is not a column of fields: {quoted(column)}. {suggestion(column, columns)}"
+
+
+def _flags(tree: Any) -> Found:
+    for word in ("when_inactive", "when_deleted"):
+        for column in _group(tree, word):
+            said = _unfit_flag(tree, column)
+            if said:
+                yield (word, column), said
+
+
+def _unfit_flag(tree: Any, column: str) -> str:
+    if column == _group(tree, "import").get("key"):
+        return "is the key, which must stay. Remove it."
+    if "refers" in _columns(tree).get(column, {}):
+        return "is a reference, which cannot be set to a constant. Remove it."
+    if column not in _group(tree, "fields"):
+        return (
+            "is not a column of fields. Give it a source there too, such as value: false, "
+            "so that a record that comes back loses the flag."
+        )
+    return ""
+
+
+def _company(tree: Any) -> Found:
+    company = tree.get("company")
+    if isinstance(company, str) and company in _group(tree, "fields"):
+        said = f"is filled by the sync itself, as company: {company} says. Remove one of the two."
+        yield ("fields", company), said
+
+
+def _repeats(tree: Any) -> Found:
+    lists: list[tuple[str, ...]] = [("entities",), ("import", "check")]
+    lists += [("fields", column, "from") for column in _columns(tree)]
+    for place in lists:
+        items = _list(tree, *place)
+        for index, item in enumerate(items):
+            if isinstance(item, str) and item in items[:index]:
+                yield (*place, index), f"is there already: {quoted(item)}. Remove it."

@@ -1,0 +1,188 @@
+"""All mappings of a project: what they say of each other, and the order in which they load."""
+
+from collections.abc import Iterator
+from collections.abc import Mapping as ReadOnly
+from dataclasses import replace
+from pathlib import Path
+
+from quickbooks_crm.errors import MappingError
+from quickbooks_crm.mapping.document import decode
+from quickbooks_crm.mapping.model import Field, Mapping
+from quickbooks_crm.mapping.problems import Problem, quoted, report, suggestion
+from quickbooks_crm.mapping.reading import attempt
+from quickbooks_crm.mapping.shape import is_module_name
+
+Problems = dict[str, list[Problem]]
+
+
+def load(directory: Path) -> dict[str, Mapping]:
+    """The mapping of every module that has a file in the directory.
+
+    One MappingError names all problems of all files.
+    """
+    texts: dict[str, str] = {}
+    problems: Problems = {}
+    for file in files(directory):
+        text, found = decode(file.read_bytes())
+        texts[file.stem] = text
+        problems[file.name] = [*_misnamed(file), *found]
+    if not texts:
+        raise MappingError(f"There are no mappings: {directory} holds no files that end in .yaml.")
+    return _all(texts, problems)
+
+
+def parse_all(texts: ReadOnly[str, str]) -> dict[str, Mapping]:
+    """The mappings in the texts of several modules, as `load` has them of their files."""
+    return _all(texts, {})
+
+
+def files(directory: Path) -> list[Path]:
+    """The files of the directory that are settings, in the order of their names."""
+    found = [file for ending in ("*.yaml", "*.yml") for file in directory.glob(ending)]
+    return sorted(file for file in found if not file.name.startswith("."))
+
+
+def _misnamed(file: Path) -> Iterator[Problem]:
+    if file.suffix != ".yaml":
+        yield Problem(1, "the file's name must end in .yaml. Rename it.")
+    if not is_module_name(file.stem):
+        yield Problem(1, "the file's name may have small letters, digits and _ only. Rename it.")
+
+
+def _all(texts: ReadOnly[str, str], problems: Problems) -> dict[str, Mapping]:
+    mappings: dict[str, Mapping] = {}
+    for module, text in texts.items():
+        found = problems.setdefault(f"{module}.yaml", [])
+        if not found:
+            mapping, said = attempt(module, text)
+            found += said
+            if mapping:
+                mappings[module] = mapping
+    for rule in (_unresolved(mappings, texts), _shared(mappings), _cycles(mappings)):
+        for file, problem in rule:
+            problems[file].append(problem)
+    if any(problems.values()):
+        raise MappingError(report(problems))
+    return {module: _resolved(mapping, mappings) for module, mapping in mappings.items()}
+
+
+def references(mapping: Mapping) -> list[Field]:
+    """The fields that point to records of a module, perhaps of the same one."""
+    return [field for field in mapping.fields.values() if field.refers]
+
+
+Found = Iterator[tuple[str, Problem]]
+
+
+def _unresolved(mappings: ReadOnly[str, Mapping], modules: ReadOnly[str, str]) -> Found:
+    for mapping in mappings.values():
+        for field in references(mapping):
+            said = _wrong(field, mappings, modules)
+            if said:
+                place = f"fields.{field.column}.refers"
+                yield mapping.file, Problem(mapping.line(place), f"{place} {said}")
+
+
+def _wrong(field: Field, mappings: ReadOnly[str, Mapping], modules: ReadOnly[str, str]) -> str:
+    if not field.refers:
+        return ""
+    module, entity = field.refers.module, field.refers.entity
+    if module not in modules:
+        return (
+            f"names a module that has no mapping: {quoted(module)}. {suggestion(module, modules)}"
+        )
+    target = mappings.get(module)
+    if target is None or entity in target.entities:
+        return ""
+    if entity:
+        return (
+            f"names an entity that {module} does not hold: {quoted(entity)}. "
+            f"{suggestion(entity, target.entities)}"
+        )
+    if len(target.entities) > 1:
+        return (
+            f"must say which entity of {module} it is: {', '.join(target.entities)}. "
+            f"Write {{module: {module}, entity: {target.entities[0]}}}."
+        )
+    return ""
+
+
+def _shared(mappings: ReadOnly[str, Mapping]) -> Found:
+    fed: dict[tuple[str, str], Mapping] = {}
+    for mapping in mappings.values():
+        for entity in mapping.entities:
+            other = fed.setdefault((mapping.table, entity), mapping)
+            if other is not mapping:
+                said = (
+                    f"table {mapping.table} gets the records of {entity} from {other.file} too. "
+                    "Keep one of the two."
+                )
+                yield mapping.file, Problem(mapping.line("table"), said)
+
+
+def _cycles(mappings: ReadOnly[str, Mapping]) -> Found:
+    _, stuck = _ordered(mappings)
+    for module in sorted(stuck):
+        path = _way_back(mappings, module)
+        if path and module == min(path):
+            mapping = mappings[module]
+            field = next(f for f in references(mapping) if f.refers and f.refers.module == path[1])
+            place = f"fields.{field.column}.refers"
+            said = (
+                f"{place} closes a circle: {' -> '.join(path)}. Take one of these references out."
+            )
+            yield mapping.file, Problem(mapping.line(place), said)
+
+
+def _way_back(mappings: ReadOnly[str, Mapping], start: str) -> list[str]:
+    """The shortest way from a module through references back to itself."""
+    ways = [[start]]
+    seen: set[str] = set()
+    for way in ways:
+        for target in sorted(_needs(mappings[way[-1]], mappings)):
+            if target == start:
+                return [*way, start]
+            if target not in seen:
+                seen.add(target)
+                ways.append([*way, target])
+    return []
+
+
+def load_order(mappings: ReadOnly[str, Mapping]) -> list[str]:
+    """The modules so that each comes after those it refers to; MappingError when there is a circle.
+
+    Between modules free to go, one that refers to nothing at all comes first (products, which
+    everything may point to one day), then the alphabet decides.
+    """
+    order, stuck = _ordered(mappings)
+    if stuck:
+        problems: Problems = {}
+        for file, problem in _cycles(mappings):
+            problems.setdefault(file, []).append(problem)
+        raise MappingError(report(problems))
+    return order
+
+
+def _ordered(mappings: ReadOnly[str, Mapping]) -> tuple[list[str], set[str]]:
+    waiting = {module: _needs(mapping, mappings) for module, mapping in mappings.items()}
+    order: list[str] = []
+    while free := [module for module, needs in waiting.items() if needs <= set(order)]:
+        first = min(free, key=lambda module: (bool(references(mappings[module])), module))
+        order.append(first)
+        del waiting[first]
+    return order, set(waiting)
+
+
+def _needs(mapping: Mapping, mappings: ReadOnly[str, Mapping]) -> set[str]:
+    targets = {field.refers.module for field in references(mapping) if field.refers}
+    return targets & set(mappings) - {mapping.module}
+
+
+def _resolved(mapping: Mapping, mappings: ReadOnly[str, Mapping]) -> Mapping:
+    """The mapping with every reference's entity filled in."""
+    fields = dict(mapping.fields)
+    for field in references(mapping):
+        if field.refers and not field.refers.entity:
+            target = mappings[field.refers.module].entities[0]
+            fields[field.column] = replace(field, refers=replace(field.refers, entity=target))
+    return replace(mapping, fields=fields)

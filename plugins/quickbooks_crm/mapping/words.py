@@ -1,0 +1,173 @@
+"""Every word a mapping may use, those of later included: the one list behind messages and checks.
+
+`*` stands for a name that is free: a column, a path, the number of an item.
+"""
+
+from dataclasses import dataclass
+
+Pattern = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, how it is written, and, while it is not available yet, what to do instead."""
+
+    place: str
+    example: str
+    instead: str = ""
+
+    @property
+    def pattern(self) -> Pattern:
+        return tuple(self.place.split("."))
+
+
+_AS_IS = "values are written as they are. Remove the word."
+_NO_OWNER = "the owner column is left to the CRM. Remove the word."
+
+WORDS = (
+    Word("entities", "entities: [Item]"),
+    Word("table", "table: crm.products"),
+    Word("company", "company: company_id"),
+    Word("exclude", "exclude: [{where: {Type: Category}, because: a category is not a product}]"),
+    Word("exclude.*.where", "where: {Type: Category}"),
+    Word("exclude.*.because", "because: a category is not a product"),
+    Word("exclude.*.where.*.equals", "Type: {equals: Category}"),
+    Word("exclude.*.where.*.not", "Type: {not: Service}"),
+    Word("exclude.*.where.*.above", "Balance: {above: 100}"),
+    Word("exclude.*.where.*.below", "Balance: {below: 100}"),
+    Word("exclude.*.where.*.blank", "Sku: {blank: true}"),
+    Word("import", "import: {mode: merge, key: quickbooks_product_id}"),
+    Word("import.mode", "mode: merge"),
+    Word("import.key", "key: quickbooks_product_id"),
+    Word("import.check", "check: [name]"),
+    Word("import.blank_overwrites", "blank_overwrites: true"),
+    Word("import.separator", "separator: '|'", _AS_IS),
+    Word("import.unknown_keywords", "unknown_keywords: insert", _AS_IS),
+    Word("import.default_owner", "default_owner: U-100", _NO_OWNER),
+    Word("import.unknown_owner", "unknown_owner: default_owner", _NO_OWNER),
+    Word(
+        "import.child_accounts",
+        "child_accounts: roll_up",
+        "every sub-customer becomes an account of its own. To leave them out, write "
+        "exclude: [{where: {ParentRef.value: {blank: false}}, because: ...}].",
+    ),
+    Word(
+        "import.start_date",
+        "start_date: 2024-01-01",
+        "documents of all dates are read. Remove the word.",
+    ),
+    Word("fields", "fields: {name: {from: Name}}"),
+    Word("fields.*.from", "from: Name"),
+    Word(
+        "fields.*.from.join",
+        "from: {join: [GivenName, FamilyName], with: ' '}",
+        "write one path, or a list of paths of which the first that is not blank counts.",
+    ),
+    Word(
+        "fields.*.from.with", "with: ' '", "it belongs to join, which is not available yet either."
+    ),
+    Word("fields.*.value", "value: Customer"),
+    Word("fields.*.default", "default: true"),
+    Word("fields.*.required", "required: true"),
+    Word("fields.*.kind", "kind: email"),
+    Word("fields.*.refers", "refers: accounts"),
+    Word("fields.*.refers.module", "refers: {module: accounts, entity: Customer}"),
+    Word("fields.*.refers.entity", "refers: {module: accounts, entity: Customer}"),
+    Word("fields.*.blank_overwrites", "blank_overwrites: true"),
+    Word("fields.*.edits", "edits: quickbooks"),
+    Word("fields.*.keywords", "keywords: insert", _AS_IS),
+    Word("fields.*.owner", "owner: true", _NO_OWNER),
+    Word(
+        "fields.*.lookup",
+        "lookup: {entity: Term, show: Name}",
+        "take the name QuickBooks sends along, such as from: SalesTermRef.name.",
+    ),
+    Word(
+        "fields.*.for_entity",
+        "for_entity: {CreditMemo: {value: credit, negate: true}}",
+        "write one mapping per entity.",
+    ),
+    Word("fields.*.negate", "negate: true", "amounts keep QuickBooks' sign. Remove the word."),
+    Word(
+        "fields.*.without",
+        "without: (deleted)",
+        "names are written as QuickBooks has them. Remove the word.",
+    ),
+    Word("when_inactive", "when_inactive: {active: false}"),
+    Word("when_deleted", "when_deleted: {deleted: true, active: false}"),
+    Word(
+        "when_merged",
+        "when_merged: {active: false}",
+        "a customer merged away in QuickBooks becomes inactive there: use when_inactive.",
+    ),
+    Word(
+        "lines",
+        "lines: {from: Line, table: crm.invoice_lines, parent: invoice_id, fields: {...}}",
+        "a mapping fills one table with one row per record. Remove the word.",
+    ),
+)
+
+LIST_ITEM = "CustomField[Name=Sales Rep].StringValue"
+NO_LIST_ITEM = (
+    f"a value from a list, such as {LIST_ITEM}, is not available yet: name a single value."
+)
+NO_CRM_EDITS = (
+    "cannot be 'crm' yet: QuickBooks' value always wins. Write quickbooks, or leave the field out."
+)
+
+# What QuickBooks lets one read. A CRM's accounts are its Customers; its Accounts are a ledger's.
+ENTITIES = [
+    "Account",
+    "Bill",
+    "BillPayment",
+    "Budget",
+    "Class",
+    "CompanyCurrency",
+    "CreditMemo",
+    "Customer",
+    "CustomerType",
+    "Department",
+    "Deposit",
+    "Employee",
+    "Estimate",
+    "Invoice",
+    "Item",
+    "JournalEntry",
+    "Payment",
+    "PaymentMethod",
+    "Purchase",
+    "PurchaseOrder",
+    "RefundReceipt",
+    "SalesReceipt",
+    "TaxAgency",
+    "TaxCode",
+    "TaxRate",
+    "Term",
+    "TimeActivity",
+    "Transfer",
+    "Vendor",
+    "VendorCredit",
+]
+
+_BY_PATTERN = {word.pattern: word for word in WORDS}
+
+
+def word_at(place: tuple[str | int, ...]) -> Word | None:
+    """The word at a place of a mapping, whatever column, path or item it is said of."""
+    for pattern, word in _BY_PATTERN.items():
+        if len(pattern) == len(place) and all(
+            part in ("*", written) for part, written in zip(pattern, place, strict=True)
+        ):
+            return word
+    return None
+
+
+def words_below(place: tuple[str | int, ...]) -> list[str]:
+    """The words that may be written at a place, the available ones only."""
+    return [
+        word.pattern[-1]
+        for word in WORDS
+        if not word.instead
+        and len(word.pattern) == len(place) + 1
+        and all(p in ("*", w) for p, w in zip(word.pattern[:-1], place, strict=True))
+    ]
