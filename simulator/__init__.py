@@ -1,0 +1,6 @@
+"""A local stand-in for QuickBooks Online: OAuth, queries, change data capture, faults and limits."""
+
+from simulator.company import Company
+from simulator.server import Simulator, serve
+
+__all__ = ["Company", "Simulator", "serve"]

@@ -1,0 +1,93 @@
+"""How every call is answered: written down, throttled, failed as scripted, and only then served."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from simulator import faults
+from simulator.faults import Fault, Script
+from simulator.ledger import Call
+from simulator.world import World, new_tid
+
+Serve = Callable[[Request, str], Awaitable[Response]]
+JSON = "application/json;charset=utf-8"
+
+
+async def answered(
+    world: World, request: Request, kind: str, statement: str, serve: Serve
+) -> Response:
+    """The response of `serve`, or the fault that is scripted for this call; either way it is in the ledger."""
+    script = world.faults.next(kind, statement)
+    if script:
+        await asyncio.sleep(script.seconds)
+    response = await _response(world, request, kind, statement, serve, script)
+    tid = new_tid()
+    response.headers["intuit_tid"] = tid
+    world.ledger.add(
+        Call(
+            method=request.method,
+            path=request.url.path,
+            kind=kind,
+            statement=statement,
+            status=response.status_code,
+            tid=tid,
+            at=world.clock.now(),
+        )
+    )
+    return response
+
+
+async def _response(
+    world: World, request: Request, kind: str, statement: str, serve: Serve, script: Script | None
+) -> Response:
+    if script is None or script.status == 0:
+        return await serve(request, statement)
+    if script.form in ("cut", "lost"):
+        return Cut(await serve(request, statement), keep=0.5 if script.form == "cut" else 0)
+    if kind in ("token", "revoke") and script.form == "upper":
+        return oauth_error(
+            script.status, {"error": script.code or _OAUTH.get(script.status, "server_error")}
+        )
+    response = faulty(faults.scripted(script, world.clock.now()))
+    response.headers.update(script.headers or {})
+    return response
+
+
+_OAUTH = {400: "invalid_grant", 401: "invalid_client"}
+
+
+def faulty(fault: Fault) -> Response:
+    """A fault as a response."""
+    response = Response(fault.body, fault.status)
+    response.headers["content-type"] = fault.content
+    return response
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    """A small JSON answer."""
+    return Response(json.dumps(body), status, media_type="application/json")
+
+
+def oauth_error(status: int, body: dict[str, str]) -> Response:
+    """An error of the token endpoint."""
+    return json_response(body, status)
+
+
+class Cut(Response):
+    """An answer that breaks off: its length is announced, only a part of it is sent."""
+
+    def __init__(self, whole: Response, keep: float) -> None:
+        super().__init__(whole.body, whole.status_code, dict(whole.headers))
+        self._kept = bytes(self.body)[: int(len(self.body) * keep)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the beginning; the server then closes the connection."""
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
+        await send({"type": "http.response.body", "body": self._kept, "more_body": True})

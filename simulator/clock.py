@@ -1,0 +1,44 @@
+"""The simulator's clock, which tests can move, and QuickBooks' way of writing times."""
+
+import time
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+DAY = 86_400
+
+
+class Clock:
+    """The wall clock, plus what it was advanced by."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once: tokens expire, changes grow old."""
+        self._ahead += seconds
+
+
+def pacific(seconds: float) -> str:
+    """The time as in MetaData: Pacific, with the offset of that day, whole seconds."""
+    return datetime.fromtimestamp(int(seconds), PACIFIC).isoformat()
+
+
+def envelope_time(seconds: float) -> str:
+    """The time as in the envelope of an answer: Pacific, with milliseconds."""
+    return datetime.fromtimestamp(seconds, PACIFIC).isoformat(timespec="milliseconds")
+
+
+def parse_time(text: str) -> float:
+    """Seconds since 1970 of any time QuickBooks accepts in a filter; raises ValueError.
+
+    How QuickBooks reads a time without a zone is not documented; the simulator takes it as Pacific.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=PACIFIC)
+    return moment.astimezone(UTC).timestamp()

@@ -1,0 +1,172 @@
+"""Faults in every form QuickBooks sends them, and the script of those to come."""
+
+import json
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from simulator.clock import envelope_time
+from simulator.errors import Refused
+
+FORMS = ("upper", "lower", "xml", "html", "text", "empty", "cut", "lost")
+_JSON = "application/json;charset=utf-8"
+
+_THROTTLED = "message=ThrottleExceeded; errorCode=003001; statusCode=429"
+_TYPICAL = {
+    400: ("4001", "Invalid query", "QueryValidationError: scripted fault"),
+    401: (
+        "3200",
+        "message=AuthenticationFailed; errorCode=003200; statusCode=401",
+        "Token expired",
+    ),
+    403: ("3100", "message=ApplicationAuthorizationFailed; errorCode=003100; statusCode=403", ""),
+    429: ("3001", _THROTTLED, "The request limit was reached.  Try again later"),
+}
+_TYPES = {401: "AUTHENTICATION", 403: "AUTHORIZATION", 429: "SERVICE"}
+
+
+@dataclass(frozen=True)
+class Script:
+    """A fault to come: for calls of a kind (`*` is any) whose statement contains `matching`.
+
+    The first `after` such calls go well, the next `times` fail. `seconds` is how long the answer takes; with
+    status 0 the answer is late and nothing else is wrong with it.
+    """
+
+    kind: str = "*"
+    status: int = 500
+    times: int = 1
+    form: str = "upper"
+    code: str | None = None
+    after: int = 0
+    seconds: float = 0.0
+    matching: str = ""
+    headers: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise ValueError(f"form cannot be {self.form!r}. It is one of: {', '.join(FORMS)}")
+
+
+class Faults:
+    """The scripted faults still to come, in the order they were scripted."""
+
+    def __init__(self) -> None:
+        self._scripts: list[Script] = []
+        self._lock = threading.Lock()
+
+    def script(self, new: Script) -> None:
+        """Let calls fail from now on."""
+        with self._lock:
+            self._scripts.append(new)
+
+    def clear(self) -> None:
+        """Let every call go well again."""
+        with self._lock:
+            self._scripts.clear()
+
+    def next(self, kind: str, statement: str) -> Script | None:
+        """The fault this call shall meet, which is then used up, or None."""
+        with self._lock:
+            for place, script in enumerate(self._scripts):
+                if (
+                    script.kind not in ("*", kind)
+                    or script.matching.lower() not in statement.lower()
+                ):
+                    continue
+                if script.after:
+                    self._scripts[place] = replace(script, after=script.after - 1)
+                    continue
+                self._scripts[place] = replace(script, times=script.times - 1)
+                if script.times <= 1:
+                    del self._scripts[place]
+                return script
+        return None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An answer that is no answer: its body and what kind of content that is."""
+
+    status: int
+    body: bytes
+    content: str
+
+
+def scripted(script: Script, now: float) -> Fault:
+    """The fault a script asks for."""
+    code, message, detail = _TYPICAL.get(
+        script.status, ("10000", "System Failure", "An error occurred")
+    )
+    refused = Refused(script.code or code, message, detail, script.status)
+    return fault(refused, script.form, now)
+
+
+def throttled(form: str, now: float) -> Fault:
+    """Too many requests."""
+    return fault(Refused("3001", _THROTTLED, _TYPICAL[429][2], 429), form, now)
+
+
+def fault(refused: Refused, form: str, now: float) -> Fault:
+    """A refusal in one of the forms."""
+    if form == "lower":
+        return Fault(refused.status, _lower(refused, now), _JSON)
+    if form == "xml":
+        return Fault(refused.status, _xml(refused, now), "application/xml;charset=utf-8")
+    if form == "html":
+        return Fault(refused.status, _html(refused), "text/html")
+    if form == "text":
+        return Fault(refused.status, b"stream timeout", "text/plain")
+    if form == "empty":
+        return Fault(refused.status, b"", "text/plain")
+    return Fault(refused.status, _upper(refused, now), _JSON)
+
+
+def _type(refused: Refused) -> str:
+    if refused.code == "10000":
+        return "SystemFault"
+    return _TYPES.get(refused.status, "ValidationFault")
+
+
+def _upper(refused: Refused, now: float) -> bytes:
+    error = {"Message": refused.message, "Detail": refused.detail, "code": refused.code}
+    if refused.element is not None:
+        error["element"] = refused.element
+    body = {"Fault": {"Error": [error], "type": _type(refused)}, "time": envelope_time(now)}
+    return json.dumps(body).encode()
+
+
+def _lower(refused: Refused, now: float) -> bytes:
+    error = {
+        "message": refused.message,
+        "detail": refused.detail,
+        "code": refused.code,
+        "element": None,
+    }
+    body: dict[str, Any] = {"warnings": None, "intuitObject": None}
+    body["fault"] = {"error": [error], "type": _type(refused).upper()}
+    body |= {
+        "report": None,
+        "queryResponse": None,
+        "batchItemResponse": [],
+        "attachableResponse": [],
+    }
+    body |= {"syncErrorResponse": None, "requestId": None, "time": int(now * 1000), "status": None}
+    return json.dumps({**body, "cdcresponse": []}).encode()
+
+
+def _xml(refused: Refused, now: float) -> bytes:
+    element = f" element={quoteattr(refused.element)}" if refused.element is not None else ""
+    return (
+        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+        f'<IntuitResponse time="{envelope_time(now)}" xmlns="http://schema.intuit.com/finance/v3">'
+        f'<Fault type="{_type(refused)}"><Error code="{refused.code}"{element}>'
+        f"<Message>{escape(refused.message)}</Message><Detail>{escape(refused.detail)}</Detail>"
+        "</Error></Fault></IntuitResponse>"
+    ).encode()
+
+
+def _html(refused: Refused) -> bytes:
+    title = f"{refused.status} Service Temporarily Unavailable"
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()

@@ -1,0 +1,29 @@
+"""What a simulator can be told at its start."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One company's size and character, who may call, and how strictly."""
+
+    customers: int = 200
+    items: int = 60
+    invoices: int = 150
+    seed: int = 1
+    as_of: date | None = None
+    load: Path | str | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    realm: str = "9341452000000001"
+    client_id: str = "simulator-client"
+    client_secret: str = "simulator-secret"
+    refresh_token: str = "simulator-refresh-token"
+    rotation: str = "daily"
+    reuse: str = "reject"
+    latency_ms: float = 0
+    throttle: bool = True
+    throttle_form: str = "upper"
+    quota: int | None = None
