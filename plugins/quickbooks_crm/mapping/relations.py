@@ -8,7 +8,7 @@ from typing import Any
 
 from quickbooks_crm.mapping.document import Document, Place
 from quickbooks_crm.mapping.problems import Problem, quoted, suggestion
-from quickbooks_crm.mapping.words import word_at
+from quickbooks_crm.mapping.words import MAPPING
 
 
 def relations(document: Document) -> list[Problem]:
@@ -39,7 +39,7 @@ def _columns(tree: Any) -> dict[str, dict[str, Any]]:
 
 def _all_known(place: Place, words: Any) -> bool:
     """Whether every word here is one: else the one that is missing may only be misspelt."""
-    return isinstance(words, dict) and all(word_at((*place, word)) for word in words)
+    return isinstance(words, dict) and all(MAPPING.at((*place, word)) for word in words)
 
 
 def _sources(tree: Any) -> Found:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -11,10 +11,10 @@ from quickbooks_crm.mapping.document import Document, Place
 from quickbooks_crm.mapping.problems import Problem, quoted, suggestion
 from quickbooks_crm.mapping.words import (
     ENTITIES,
+    MAPPING,
     NO_CRM_EDITS,
     NO_LIST_ITEM,
-    word_at,
-    words_below,
+    Vocabulary,
 )
 
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -134,7 +134,7 @@ def _one_or_more(written: Any) -> Any:
 
 def _sources(written: Any) -> Any:
     if isinstance(written, dict):
-        later = next((word_at(("fields", "*", "from", key)) for key in written), None)
+        later = next((MAPPING.at(("fields", "*", "from", key)) for key in written), None)
         refuse(
             f"cannot be put together yet: {later.instead}"
             if later
@@ -173,7 +173,8 @@ Constants = dict[Name, Text]
 class Strict(BaseModel):
     """Words of a settings file; any other word is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    words: ClassVar[Vocabulary] = MAPPING
 
 
 class ComparisonShape(Strict):
@@ -227,7 +228,7 @@ class MappingShape(Strict):
 
 
 def problems_of(
-    shape: type[BaseModel], document: Document, nothing_allowed: Iterable[Place] = ()
+    shape: type[Strict], document: Document, nothing_allowed: Iterable[Place] = ()
 ) -> list[Problem]:
     """All that is wrong with the words of a document, each said at its line."""
     empty = [place for place in _nothings(document.tree) if place not in set(nothing_allowed)]
@@ -238,7 +239,7 @@ def problems_of(
         for error in errors.errors(include_url=False):
             place = tuple(part for part in error["loc"] if part != "[key]")
             if document.known(place) not in empty:
-                problems.append(_problem(document, place, error))
+                problems.append(_problem(document, place, error, shape.words))
     return problems
 
 
@@ -255,13 +256,13 @@ def _nothings(tree: Any, place: Place = ()) -> list[Place]:
     return [found for key, value in items for found in _nothings(value, (*place, key))]
 
 
-def _problem(document: Document, place: Place, error: ErrorDetails) -> Problem:
-    word = word_at(place)
+def _problem(document: Document, place: Place, error: ErrorDetails, words: Vocabulary) -> Problem:
+    word = words.at(place)
     example = f"Write, for example, {word.example}." if word else "Write it in full."
     if error["type"] == "missing":
         return document.says(place, f"is missing. {example}")
     if error["type"] == "extra_forbidden":
-        return document.says(place, _unknown(place))
+        return document.says(place, _unknown(place, words))
     if error["type"] == "said":
         said = error.get("ctx", {})["said"]
     elif error["type"] in ("list_type", "tuple_type"):
@@ -271,9 +272,9 @@ def _problem(document: Document, place: Place, error: ErrorDetails) -> Problem:
     return document.says(document.known(place), said)
 
 
-def _unknown(place: Place) -> str:
-    word = word_at(place)
+def _unknown(place: Place, words: Vocabulary) -> str:
+    word = words.at(place)
     if word and word.instead:
         return f"is not available yet: {word.instead}"
     written = str(place[-1])
-    return f"is not a key here: {quoted(written)}. {suggestion(written, words_below(place[:-1]))}"
+    return f"is not a key here: {quoted(written)}. {suggestion(written, words.below(place[:-1]))}"

@@ -25,7 +25,7 @@ def load(directory: Path) -> dict[str, Mapping]:
     for file in files(directory):
         text, found = decode(file.read_bytes())
         texts[file.stem] = text
-        problems[file.name] = [*_misnamed(file), *found]
+        problems[file.name] = [*misnamed(file), *found]
     if not texts:
         raise MappingError(f"There are no mappings: {directory} holds no files that end in .yaml.")
     return _all(texts, problems)
@@ -42,7 +42,8 @@ def files(directory: Path) -> list[Path]:
     return sorted(file for file in found if not file.name.startswith("."))
 
 
-def _misnamed(file: Path) -> Iterator[Problem]:
+def misnamed(file: Path) -> Iterator[Problem]:
+    """What is wrong with the name of a settings file."""
     if file.suffix != ".yaml":
         yield Problem(1, "the file's name must end in .yaml. Rename it.")
     if not is_module_name(file.stem):

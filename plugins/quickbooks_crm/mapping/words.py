@@ -1,4 +1,4 @@
-"""Every word a mapping may use, those of later included: the one list behind messages and checks.
+"""Every word a settings file may use, those of later included: the one list behind all messages.
 
 `*` stands for a name that is free: a column, a path, the number of an item.
 """
@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 
 Pattern = tuple[str, ...]
+Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,75 @@ class Word:
 _AS_IS = "values are written as they are. Remove the word."
 _NO_OWNER = "the owner column is left to the CRM. Remove the word."
 
-WORDS = (
+LIST_ITEM = "CustomField[Name=Sales Rep].StringValue"
+NO_LIST_ITEM = (
+    f"a value from a list, such as {LIST_ITEM}, is not available yet: name a single value."
+)
+NO_CRM_EDITS = (
+    "cannot be 'crm' yet: QuickBooks' value always wins. Write quickbooks, or leave the field out."
+)
+
+# What QuickBooks lets one read. A CRM's accounts are its Customers; its Accounts are a ledger's.
+ENTITIES = [
+    "Account",
+    "Bill",
+    "BillPayment",
+    "Budget",
+    "Class",
+    "CompanyCurrency",
+    "CreditMemo",
+    "Customer",
+    "CustomerType",
+    "Department",
+    "Deposit",
+    "Employee",
+    "Estimate",
+    "Invoice",
+    "Item",
+    "JournalEntry",
+    "Payment",
+    "PaymentMethod",
+    "Purchase",
+    "PurchaseOrder",
+    "RefundReceipt",
+    "SalesReceipt",
+    "TaxAgency",
+    "TaxCode",
+    "TaxRate",
+    "Term",
+    "TimeActivity",
+    "Transfer",
+    "Vendor",
+    "VendorCredit",
+]
+
+
+class Vocabulary:
+    """The words of one kind of file."""
+
+    def __init__(self, *words: Word) -> None:
+        self.words = words
+
+    def at(self, place: Place) -> Word | None:
+        """The word at a place, whatever column, path or item it is said of."""
+        return next((word for word in self.words if _fits(word.pattern, place)), None)
+
+    def below(self, place: Place) -> list[str]:
+        """The words that may be written at a place, the available ones only."""
+        return [
+            word.pattern[-1]
+            for word in self.words
+            if not word.instead and _fits(word.pattern[:-1], place)
+        ]
+
+
+def _fits(pattern: Pattern, place: Place) -> bool:
+    return len(pattern) == len(place) and all(
+        part in ("*", written) for part, written in zip(pattern, place, strict=True)
+    )
+
+
+MAPPING = Vocabulary(
     Word("entities", "entities: [Item]"),
     Word("table", "table: crm.products"),
     Word("company", "company: company_id"),
@@ -43,19 +112,7 @@ WORDS = (
     Word("import.blank_overwrites", "blank_overwrites: true"),
     Word("import.separator", "separator: '|'", _AS_IS),
     Word("import.unknown_keywords", "unknown_keywords: insert", _AS_IS),
-    Word("import.default_owner", "default_owner: U-100", _NO_OWNER),
     Word("import.unknown_owner", "unknown_owner: default_owner", _NO_OWNER),
-    Word(
-        "import.child_accounts",
-        "child_accounts: roll_up",
-        "every sub-customer becomes an account of its own. To leave them out, write "
-        "exclude: [{where: {ParentRef.value: {blank: false}}, because: ...}].",
-    ),
-    Word(
-        "import.start_date",
-        "start_date: 2024-01-01",
-        "documents of all dates are read. Remove the word.",
-    ),
     Word("fields", "fields: {name: {from: Name}}"),
     Word("fields.*.from", "from: Name"),
     Word(
@@ -107,67 +164,27 @@ WORDS = (
     ),
 )
 
-LIST_ITEM = "CustomField[Name=Sales Rep].StringValue"
-NO_LIST_ITEM = (
-    f"a value from a list, such as {LIST_ITEM}, is not available yet: name a single value."
+COMPANY = Vocabulary(
+    Word("name", "name: Sample company"),
+    Word("quickbooks", "quickbooks: quickbooks_sample"),
+    Word("schedule", "schedule: '7 * * * *'"),
+    Word("modules", "modules: [products, accounts, contacts]"),
+    Word("crm_company", "crm_company: sample"),
+    Word(
+        "mappings",
+        "mappings: {accounts: accounts_of_sample.yaml}",
+        "all companies use the files in include/mappings. Remove the word.",
+    ),
+    Word("default_owner", "default_owner: U-100", _NO_OWNER),
+    Word(
+        "child_accounts",
+        "child_accounts: roll_up",
+        "every sub-customer becomes an account of its own. To leave them out, write in accounts.yaml "
+        "exclude: [{where: {ParentRef.value: {blank: false}}, because: ...}].",
+    ),
+    Word(
+        "start_date",
+        "start_date: 2024-01-01",
+        "documents of all dates are read. Remove the word.",
+    ),
 )
-NO_CRM_EDITS = (
-    "cannot be 'crm' yet: QuickBooks' value always wins. Write quickbooks, or leave the field out."
-)
-
-# What QuickBooks lets one read. A CRM's accounts are its Customers; its Accounts are a ledger's.
-ENTITIES = [
-    "Account",
-    "Bill",
-    "BillPayment",
-    "Budget",
-    "Class",
-    "CompanyCurrency",
-    "CreditMemo",
-    "Customer",
-    "CustomerType",
-    "Department",
-    "Deposit",
-    "Employee",
-    "Estimate",
-    "Invoice",
-    "Item",
-    "JournalEntry",
-    "Payment",
-    "PaymentMethod",
-    "Purchase",
-    "PurchaseOrder",
-    "RefundReceipt",
-    "SalesReceipt",
-    "TaxAgency",
-    "TaxCode",
-    "TaxRate",
-    "Term",
-    "TimeActivity",
-    "Transfer",
-    "Vendor",
-    "VendorCredit",
-]
-
-_BY_PATTERN = {word.pattern: word for word in WORDS}
-
-
-def word_at(place: tuple[str | int, ...]) -> Word | None:
-    """The word at a place of a mapping, whatever column, path or item it is said of."""
-    for pattern, word in _BY_PATTERN.items():
-        if len(pattern) == len(place) and all(
-            part in ("*", written) for part, written in zip(pattern, place, strict=True)
-        ):
-            return word
-    return None
-
-
-def words_below(place: tuple[str | int, ...]) -> list[str]:
-    """The words that may be written at a place, the available ones only."""
-    return [
-        word.pattern[-1]
-        for word in WORDS
-        if not word.instead
-        and len(word.pattern) == len(place) + 1
-        and all(p in ("*", w) for p, w in zip(word.pattern[:-1], place, strict=True))
-    ]

@@ -1,0 +1,190 @@
+"""The companies that are kept in step: a file each in include/companies/, named after it."""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
+
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping.document import Document, decode, read
+from quickbooks_crm.mapping.problems import Problem, quoted, report, suggestion
+from quickbooks_crm.mapping.shape import (
+    Module,
+    Sentence,
+    Strict,
+    is_module_name,
+    listed,
+    problems_of,
+    refuse,
+    text,
+)
+from quickbooks_crm.mapping.together import files, misnamed
+from quickbooks_crm.mapping.words import COMPANY, Vocabulary
+
+_CONNECTION = re.compile(r"[A-Za-z0-9_.-]{1,200}", re.ASCII)
+_PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+_DAYS = "sun mon tue wed thu fri sat"
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
+_CRON = ((0, 59, ""), (0, 23, ""), (1, 31, ""), (1, 12, _MONTHS), (0, 7, _DAYS))
+_CRON_PART = re.compile(r"(\*|\w+(-\w+)?)(/[1-9]\d{0,2})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company of QuickBooks, and what of it goes where.
+
+    `name` is the file's, `title` what people call it. `quickbooks` is the Airflow connection to it,
+    `schedule` a cron expression in UTC or None when it runs by hand only, `crm_company` what stands
+    in the company column of its CRM records.
+    """
+
+    name: str
+    title: str
+    quickbooks: str
+    schedule: str | None
+    modules: tuple[str, ...] | None
+    crm_company: str
+
+    def takes(self, module: str) -> bool:
+        """Whether the module is brought in for this company."""
+        return self.modules is None or module in self.modules
+
+
+def load(directory: Path, modules: Collection[str] | None = None) -> dict[str, Company]:
+    """Every company that has a file in the directory, by its name.
+
+    Given the modules there are, those that a company names must be among them. One SettingsError
+    names all problems of all files.
+    """
+    found = {file.name: _attempt(file, modules) for file in files(directory)}
+    if not found:
+        raise SettingsError(
+            f"There are no companies: {directory} holds no files that end in .yaml."
+        )
+    problems = {file: list(said) for file, (_, _, said) in found.items()}
+    for file, problem in _shared(found):
+        problems[file].append(problem)
+    if any(problems.values()):
+        raise SettingsError(report(problems, "company"))
+    return {company.name: company for company, _, _ in found.values() if company}
+
+
+def load_one(directory: Path, name: str) -> Company:
+    """The company of that name, looking at no other one's file."""
+    known = names(directory)
+    if name not in known:
+        raise SettingsError(
+            f"There is no company {quoted(name)}: {directory} has no file of that name. "
+            f"{suggestion(name, known) if known else 'Add one.'}"
+        )
+    company, _, problems = _attempt(directory / f"{name}.yaml", None)
+    if company is None:
+        raise SettingsError(report({f"{name}.yaml": problems}, "company"))
+    return company
+
+
+def names(directory: Path) -> list[str]:
+    """The names of the companies that have a file, whatever is in it."""
+    return [f.stem for f in files(directory) if f.suffix == ".yaml" and is_module_name(f.stem)]
+
+
+def _connection(written: Any) -> str:
+    word = text(written)
+    if not _CONNECTION.fullmatch(word):
+        refuse(f"is not a connection: {quoted(word)}. Write its id, such as quickbooks_sample.")
+    return word
+
+
+def _schedule(written: Any) -> str:
+    word = text(written)
+    if word not in _PRESETS and not _is_cron(word):
+        refuse(
+            f"is not a schedule: {quoted(word)}. Write minute, hour, day, month and weekday, "
+            f"such as '7 * * * *', or one of {', '.join(_PRESETS)}, or null to run by hand only."
+        )
+    return word
+
+
+def _is_cron(expression: str) -> bool:
+    fields = expression.split()
+    return len(fields) == len(_CRON) and all(
+        _CRON_PART.fullmatch(part) and all(_within(number, *limits) for number in _numbers(part))
+        for field, limits in zip(fields, _CRON, strict=True)
+        for part in field.split(",")
+    )
+
+
+def _numbers(part: str) -> list[str]:
+    span = part.partition("/")[0]
+    return [] if span == "*" else span.split("-")
+
+
+def _within(written: str, low: int, high: int, spelled: str) -> bool:
+    if written.lower() in spelled.split():
+        return True
+    return written.isdigit() and low <= int(written[:9]) <= high
+
+
+class _CompanyShape(Strict):
+    words: ClassVar[Vocabulary] = COMPANY
+    name: Sentence
+    quickbooks: Annotated[str, BeforeValidator(_connection)]
+    schedule: Annotated[str, BeforeValidator(_schedule)] | None = None
+    modules: Annotated[list[Module], BeforeValidator(listed)] | None = None
+    crm_company: Sentence | None = None
+
+
+_Read = tuple[Company | None, Document, list[Problem]]
+
+
+def _attempt(file: Path, modules: Collection[str] | None) -> _Read:
+    """The company of a file, or None and what is wrong with it."""
+    written, problems = decode(file.read_bytes())
+    document = Document() if problems else read(written)
+    problems += [*misnamed(file), *document.problems]
+    if document.readable:
+        problems += problems_of(_CompanyShape, document, nothing_allowed=[("schedule",)])
+        problems += _modules(document, modules)
+    return (None if problems else _company(file.stem, document)), document, problems
+
+
+def _modules(document: Document, known: Collection[str] | None) -> Iterator[Problem]:
+    written = document.tree.get("modules")
+    for index, module in enumerate(written if isinstance(written, list) else []):
+        if known is not None and _names_another(module, known):
+            said = f"has no mapping: {quoted(module)}. {suggestion(module, known)}"
+            yield document.says(("modules", index), said)
+
+
+def _names_another(module: Any, known: Collection[str]) -> bool:
+    return isinstance(module, str) and is_module_name(module) and module not in known
+
+
+def _company(name: str, document: Document) -> Company:
+    shape = _CompanyShape.model_validate(document.tree)
+    return Company(
+        name=name,
+        title=shape.name,
+        quickbooks=shape.quickbooks,
+        schedule=shape.schedule,
+        modules=None if shape.modules is None else tuple(shape.modules),
+        crm_company=shape.crm_company or name,
+    )
+
+
+def _shared(found: dict[str, _Read]) -> Iterator[tuple[str, Problem]]:
+    """What two companies may not share: their ids would meet in the same CRM records."""
+    values: dict[str, Callable[[Company], str]] = {
+        "quickbooks": lambda company: company.quickbooks,
+        "crm_company": lambda company: company.crm_company,
+    }
+    for word, value in values.items():
+        first: dict[str, str] = {}
+        for file, (company, document, _) in found.items():
+            other = first.setdefault(value(company), file) if company else file
+            if company and other != file:
+                said = f"is the same as in {other}: {quoted(value(company))}. Write another one."
+                yield file, document.says((word,), said)
