@@ -10,10 +10,10 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from quickbooks_crm.mapping.document import Document, Place
 from quickbooks_crm.mapping.problems import Problem, quoted, suggestion
 from quickbooks_crm.mapping.words import (
+    CRM_EDITS,
     ENTITIES,
+    LIST_ITEM,
     MAPPING,
-    NO_CRM_EDITS,
-    NO_LIST_ITEM,
     Vocabulary,
 )
 
@@ -90,7 +90,7 @@ def _table(written: Any) -> str:
 def _path(written: Any) -> tuple[str, ...]:
     word = text(written)
     if "[" in word:
-        refuse(NO_LIST_ITEM)
+        refuse(f"looks into a list, which is not available yet: {LIST_ITEM.instead}")
     if not _PATH.fullmatch(word) or len(word) > 200:
         refuse(f"is not a path: {quoted(word)}. Write names with dots, such as BillAddr.City.")
     return tuple(word.split("."))
@@ -116,7 +116,11 @@ def one_of(*options: str) -> Callable[[Any], str]:
 
 
 def _edits(written: Any) -> str:
-    return refuse(NO_CRM_EDITS) if written == "crm" else one_of("quickbooks")(written)
+    return (
+        refuse(f"cannot be 'crm' yet: {CRM_EDITS.instead}")
+        if written == "crm"
+        else one_of("quickbooks")(written)
+    )
 
 
 def listed(written: Any) -> Any:
@@ -135,11 +139,9 @@ def _one_or_more(written: Any) -> Any:
 def _sources(written: Any) -> Any:
     if isinstance(written, dict):
         later = next((MAPPING.at(("fields", "*", "from", key)) for key in written), None)
-        refuse(
-            f"cannot be put together yet: {later.instead}"
-            if later
-            else "must be a path or a list of paths."
-        )
+        if later:
+            refuse(f"uses {later.pattern[-1]}, which is not available yet: {later.instead}")
+        refuse("must be a path, such as BillAddr.City, or a list of paths.")
     return _one_or_more(written)
 
 

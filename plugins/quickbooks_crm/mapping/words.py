@@ -25,12 +25,16 @@ class Word:
 _AS_IS = "values are written as they are. Remove the word."
 _NO_OWNER = "the owner column is left to the CRM. Remove the word."
 
-LIST_ITEM = "CustomField[Name=Sales Rep].StringValue"
-NO_LIST_ITEM = (
-    f"a value from a list, such as {LIST_ITEM}, is not available yet: name a single value."
+# Values of words that are available, but not with these values.
+LIST_ITEM = Word(
+    "fields.*.from",
+    "from: CustomField[Name=Sales Rep].StringValue",
+    "write a path without brackets.",
 )
-NO_CRM_EDITS = (
-    "cannot be 'crm' yet: QuickBooks' value always wins. Write quickbooks, or leave the field out."
+CRM_EDITS = Word(
+    "fields.*.edits",
+    "edits: crm",
+    "QuickBooks' value always wins. Write quickbooks, or leave the field out.",
 )
 
 # What QuickBooks lets one read. A CRM's accounts are its Customers; its Accounts are a ledger's.
@@ -179,8 +183,8 @@ COMPANY = Vocabulary(
     Word(
         "child_accounts",
         "child_accounts: roll_up",
-        "every sub-customer becomes an account of its own. To leave them out, write in accounts.yaml "
-        "exclude: [{where: {ParentRef.value: {blank: false}}, because: ...}].",
+        "every sub-customer becomes an account of its own. To leave them out, write in "
+        "accounts.yaml exclude: [{where: {ParentRef.value: {blank: false}}, because: ...}].",
     ),
     Word(
         "start_date",
