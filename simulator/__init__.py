@@ -1,4 +1,4 @@
-"""A local stand-in for QuickBooks Online: OAuth, queries, change data capture, faults and limits."""
+"""A local stand-in for QuickBooks Online: OAuth, queries, changes, faults and limits."""
 
 from simulator.company import Company
 from simulator.server import Simulator, serve

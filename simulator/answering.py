@@ -21,7 +21,7 @@ JSON = "application/json;charset=utf-8"
 async def answered(
     world: World, request: Request, kind: str, statement: str, serve: Serve
 ) -> Response:
-    """The response of `serve`, or the fault that is scripted for this call; either way it is in the ledger."""
+    """The response of `serve`, or the fault scripted for this call; either is in the ledger."""
     script = world.faults.next(kind, statement)
     if script:
         await asyncio.sleep(script.seconds)

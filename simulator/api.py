@@ -1,4 +1,4 @@
-"""The accounting API: query, change data capture, company info and read, under /v3/company/{realm}."""
+"""The accounting API under /v3/company/{realm}: query, cdc, companyinfo and read."""
 
 import asyncio
 
@@ -68,7 +68,7 @@ class Api:
         )
 
     def _denied(self, request: Request) -> Refused | None:
-        """Why the caller may not see this company; the detail echoes the token, as Intuit's does."""
+        """Why the caller may not see this company; the detail echoes the token."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not self._world.tokens.valid(token):
             message = "message=AuthenticationFailed; errorCode=003200; statusCode=401"

@@ -15,7 +15,8 @@ def document(body: bytes) -> bytes:
     answer = decode(body)
     time = quoteattr(str(answer.pop("time", "")))
     inside = "".join(_element(name, value) for name, value in answer.items())
-    return f'{_HEAD}<IntuitResponse xmlns="{_NAMESPACE}" time={time}>{inside}</IntuitResponse>'.encode()
+    opening = f'<IntuitResponse xmlns="{_NAMESPACE}" time={time}>'
+    return f"{_HEAD}{opening}{inside}</IntuitResponse>".encode()
 
 
 def _element(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Sample customers: businesses, persons and the jobs under them, each the same in a company of any size."""
+"""Sample customers: businesses, persons and jobs, each the same in a company of any size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What QuickBooks lets be queried: entities, their properties, and which of them filter or sort.
 
-From Intuit's entity pages, in short form: `kind` of the value, then `*` where it sorts, `-` where the
-property exists but cannot be queried.
+From Intuit's entity pages, in short form: `kind` of the value, then `*` where it sorts, `-` where
+the property exists but cannot be queried.
 """
 
 from dataclasses import dataclass
@@ -33,76 +33,105 @@ class Entity:
         return self.properties.get(name.lower())
 
 
-_COMMON = "Id:id* MetaData.CreateTime:time* MetaData.LastUpdatedTime:time* SyncToken:text- domain:text- sparse:bool-"
+_COMMON = (
+    "Id:id* MetaData.CreateTime:time* MetaData.LastUpdatedTime:time* SyncToken:text- domain:text- "
+    "sparse:bool-"
+)
 _PERSON = (
-    "DisplayName:text* FullyQualifiedName:text* CompanyName:text* GivenName:text MiddleName:text"
-    " FamilyName:text PrintOnCheckName:text* Active:bool* Balance:number* Title:text- Suffix:text-"
-    " PrimaryPhone:complex- AlternatePhone:complex- Mobile:complex- Fax:complex- WebAddr:complex-"
-    " BillAddr:complex- CurrencyRef:ref-"
+    "DisplayName:text* FullyQualifiedName:text* CompanyName:text* GivenName:text MiddleName:text "
+    "FamilyName:text PrintOnCheckName:text* Active:bool* Balance:number* Title:text- Suffix:text- "
+    "PrimaryPhone:complex- AlternatePhone:complex- Mobile:complex- Fax:complex- WebAddr:complex- "
+    "BillAddr:complex- CurrencyRef:ref-"
 )
 _LIST = "Name:text* Active:bool* FullyQualifiedName:text*"
 _SALE = (
-    "DocNumber:text* TxnDate:date* CustomerRef:ref DepartmentRef:ref- CurrencyRef:ref- Line:complex-"
-    " PrivateNote:text- CustomField:complex- LinkedTxn:complex- TxnTaxDetail:complex- BillAddr:complex-"
-    " ShipAddr:complex- BillEmail:complex- EmailStatus:text- PrintStatus:text- CustomerMemo:complex-"
-    " ExchangeRate:number- ApplyTaxAfterDiscount:bool- TxnStatus:text-"
+    "DocNumber:text* TxnDate:date* CustomerRef:ref DepartmentRef:ref- CurrencyRef:ref- "
+    "Line:complex- PrivateNote:text- CustomField:complex- LinkedTxn:complex- "
+    "TxnTaxDetail:complex- BillAddr:complex- ShipAddr:complex- BillEmail:complex- "
+    "EmailStatus:text- PrintStatus:text- CustomerMemo:complex- ExchangeRate:number- "
+    "ApplyTaxAfterDiscount:bool- TxnStatus:text-"
 )
 
 _PROPERTIES = {
-    "Customer": _PERSON
-    + " PrimaryEmailAddr:email Job:bool- Level:number- ParentRef:ref- CustomerTypeRef:ref- Notes:text-"
-    " BalanceWithJobs:number- BillWithParent:bool- ShipAddr:complex- Taxable:bool- SalesTermRef:ref-"
-    " PaymentMethodRef:ref- PreferredDeliveryMethod:text- DefaultTaxCodeRef:ref- ResaleNum:text-"
-    " ARAccountRef:ref- RootCustomerRef:ref- IsProject:bool- Source:text- PrimaryTaxIdentifier:text-",
-    "Vendor": _PERSON + " PrimaryEmailAddr:email- AcctNum:text- Vendor1099:bool- TermRef:ref-",
-    "Employee": "DisplayName:text* GivenName:text FamilyName:text PrintOnCheckName:text* Active:bool*"
-    " PrimaryPhone:complex- PrimaryAddr:complex- SSN:text- BirthDate:date-",
-    "Item": "Name:text* Type:text* Active:bool Taxable:bool FullyQualifiedName:text SubItem:bool Sku:text"
-    " UnitPrice:number* PurchaseCost:number* Description:text- PurchaseDesc:text- QtyOnHand:number-"
-    " TrackQtyOnHand:bool- InvStartDate:date- ReorderPoint:number- SalesTaxCodeRef:ref- ParentRef:ref-"
-    " Level:number- IncomeAccountRef:ref- ExpenseAccountRef:ref- AssetAccountRef:ref- PrefVendorRef:ref-"
-    " ItemGroupDetail:complex- PrintGroupedItems:bool-",
-    "Account": _LIST
-    + " AccountType:text* AccountSubType:text Classification:text* SubAccount:bool CurrentBalance:number*"
-    " CurrentBalanceWithSubAccounts:number- CurrencyRef:ref- ParentRef:ref- AcctNum:text-",
-    "Invoice": _SALE
-    + " DueDate:date* Balance:number* TotalAmt:number* SalesTermRef:ref ProjectRef:ref ShipDate:date-"
-    " DeliveryInfo:complex- AllowIPNPayment:bool- AllowOnlinePayment:bool-"
-    " AllowOnlineCreditCardPayment:bool- AllowOnlineACHPayment:bool-",
-    "Estimate": _SALE + " DueDate:date* ProjectRef:ref TotalAmt:number- ExpirationDate:date-",
-    "SalesReceipt": _SALE + " TotalAmt:number Balance:number* PaymentMethodRef:ref-",
-    "CreditMemo": _SALE + " TotalAmt:number Balance:number* RemainingCredit:number-",
-    "RefundReceipt": _SALE + " TotalAmt:number PaymentMethodRef:ref-",
-    "Payment": "TxnDate:date* TotalAmt:number CustomerRef:ref PaymentMethodRef:ref PaymentRefNum:text"
-    " UnappliedAmt:number- Line:complex- CurrencyRef:ref- DepositToAccountRef:ref- ProcessPayment:bool-",
-    "PurchaseOrder": "DocNumber:text TxnDate:date DueDate:date POStatus:text- VendorRef:ref- Line:complex-",
-    "Bill": "DocNumber:text TxnDate:date DueDate:date VendorRef:ref APAccountRef:ref TotalAmt:number"
-    " Balance:number Line:complex- CurrencyRef:ref- LinkedTxn:complex- SalesTermRef:ref-",
-    "BillPayment": "DocNumber:text TxnDate:date VendorRef:ref TotalAmt:number PayType:text- Line:complex-",
-    "Purchase": "DocNumber:text TxnDate:date TotalAmt:number Line:complex-",
-    "JournalEntry": "DocNumber:text TxnDate:date Line:complex-",
-    "TimeActivity": "TxnDate:date",
-    "Deposit": "TxnDate:date TotalAmt:number",
-    "Transfer": "TxnDate:date",
-    "VendorCredit": "DocNumber:text TxnDate:date TotalAmt:number",
-    "Term": _LIST + " DueDays:number-",
+    "Customer": (
+        f"{_PERSON} "
+        "PrimaryEmailAddr:email Job:bool- Level:number- ParentRef:ref- CustomerTypeRef:ref- "
+        "Notes:text- BalanceWithJobs:number- BillWithParent:bool- ShipAddr:complex- Taxable:bool- "
+        "SalesTermRef:ref- PaymentMethodRef:ref- PreferredDeliveryMethod:text- "
+        "DefaultTaxCodeRef:ref- ResaleNum:text- ARAccountRef:ref- RootCustomerRef:ref- "
+        "IsProject:bool- Source:text- PrimaryTaxIdentifier:text-"
+    ),
+    "Vendor": (f"{_PERSON} PrimaryEmailAddr:email- AcctNum:text- Vendor1099:bool- TermRef:ref-"),
+    "Employee": (
+        "DisplayName:text* GivenName:text FamilyName:text PrintOnCheckName:text* Active:bool* "
+        "PrimaryPhone:complex- PrimaryAddr:complex- SSN:text- BirthDate:date-"
+    ),
+    "Item": (
+        "Name:text* Type:text* Active:bool Taxable:bool FullyQualifiedName:text SubItem:bool "
+        "Sku:text UnitPrice:number* PurchaseCost:number* Description:text- PurchaseDesc:text- "
+        "QtyOnHand:number- TrackQtyOnHand:bool- InvStartDate:date- ReorderPoint:number- "
+        "SalesTaxCodeRef:ref- ParentRef:ref- Level:number- IncomeAccountRef:ref- "
+        "ExpenseAccountRef:ref- AssetAccountRef:ref- PrefVendorRef:ref- ItemGroupDetail:complex- "
+        "PrintGroupedItems:bool-"
+    ),
+    "Account": (
+        f"{_LIST} "
+        "AccountType:text* AccountSubType:text Classification:text* SubAccount:bool "
+        "CurrentBalance:number* CurrentBalanceWithSubAccounts:number- CurrencyRef:ref- "
+        "ParentRef:ref- AcctNum:text-"
+    ),
+    "Invoice": (
+        f"{_SALE} "
+        "DueDate:date* Balance:number* TotalAmt:number* SalesTermRef:ref ProjectRef:ref "
+        "ShipDate:date- DeliveryInfo:complex- AllowIPNPayment:bool- AllowOnlinePayment:bool- "
+        "AllowOnlineCreditCardPayment:bool- AllowOnlineACHPayment:bool-"
+    ),
+    "Estimate": (f"{_SALE} DueDate:date* ProjectRef:ref TotalAmt:number- ExpirationDate:date-"),
+    "SalesReceipt": (f"{_SALE} TotalAmt:number Balance:number* PaymentMethodRef:ref-"),
+    "CreditMemo": (f"{_SALE} TotalAmt:number Balance:number* RemainingCredit:number-"),
+    "RefundReceipt": (f"{_SALE} TotalAmt:number PaymentMethodRef:ref-"),
+    "Payment": (
+        "TxnDate:date* TotalAmt:number CustomerRef:ref PaymentMethodRef:ref PaymentRefNum:text "
+        "UnappliedAmt:number- Line:complex- CurrencyRef:ref- DepositToAccountRef:ref- "
+        "ProcessPayment:bool-"
+    ),
+    "PurchaseOrder": (
+        "DocNumber:text TxnDate:date DueDate:date POStatus:text- VendorRef:ref- Line:complex-"
+    ),
+    "Bill": (
+        "DocNumber:text TxnDate:date DueDate:date VendorRef:ref APAccountRef:ref TotalAmt:number "
+        "Balance:number Line:complex- CurrencyRef:ref- LinkedTxn:complex- SalesTermRef:ref-"
+    ),
+    "BillPayment": (
+        "DocNumber:text TxnDate:date VendorRef:ref TotalAmt:number PayType:text- Line:complex-"
+    ),
+    "Purchase": ("DocNumber:text TxnDate:date TotalAmt:number Line:complex-"),
+    "JournalEntry": ("DocNumber:text TxnDate:date Line:complex-"),
+    "TimeActivity": ("TxnDate:date"),
+    "Deposit": ("TxnDate:date TotalAmt:number"),
+    "Transfer": ("TxnDate:date"),
+    "VendorCredit": ("DocNumber:text TxnDate:date TotalAmt:number"),
+    "Term": (f"{_LIST} DueDays:number-"),
     "PaymentMethod": _LIST,
-    "Class": _LIST + " SubClass:bool-",
-    "Department": _LIST + " SubDepartment:bool-",
+    "Class": (f"{_LIST} SubClass:bool-"),
+    "Department": (f"{_LIST} SubDepartment:bool-"),
     "TaxCode": _LIST,
     "TaxRate": _LIST,
-    "TaxAgency": "DisplayName:text*",
-    "CustomerType": "Name:text* Active:bool-",
-    "Budget": "Name:text* Active:bool*",
-    "CompanyCurrency": "Name:text* Active:bool*",
-    "CompanyInfo": "CompanyName:text-",
+    "TaxAgency": ("DisplayName:text*"),
+    "CustomerType": ("Name:text* Active:bool-"),
+    "Budget": ("Name:text* Active:bool*"),
+    "CompanyCurrency": ("Name:text* Active:bool*"),
+    "CompanyInfo": ("CompanyName:text-"),
     "Preferences": "",
 }
 
-_NAME_LISTS = (
-    "Customer Vendor Employee Item Account Term PaymentMethod Class Department TaxCode TaxRate TaxAgency"
-    " CustomerType Budget CompanyCurrency CompanyInfo Preferences"
-).split()
+_NAME_LISTS = frozenset(
+    {
+        *("Customer", "Vendor", "Employee", "Item", "Account", "Term", "PaymentMethod", "Class"),
+        *("Department", "TaxCode", "TaxRate", "TaxAgency", "CustomerType", "Budget"),
+        *("CompanyCurrency", "CompanyInfo", "Preferences"),
+    }
+)
 _ALWAYS_SHOWN = {"CustomerType", "TaxAgency", "CompanyInfo", "Preferences", "CompanyCurrency"}
 _NEVER_COUNTED = {"Customer", "Vendor", "Item", "Account", "Employee"}
 _NOT_IN_CDC = {"JournalCode", "TaxAgency", "TimeActivity", "TaxCode", "TaxRate"}

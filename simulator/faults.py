@@ -30,8 +30,8 @@ _TYPES = {401: "AUTHENTICATION", 403: "AUTHORIZATION", 429: "SERVICE"}
 class Script:
     """A fault to come: for calls of a kind (`*` is any) whose statement contains `matching`.
 
-    The first `after` such calls go well, the next `times` fail. `seconds` is how long the answer takes; with
-    status 0 the answer is late and nothing else is wrong with it.
+    The first `after` such calls go well, the next `times` fail. `seconds` is how long the answer
+    takes; with status 0 the answer is late and nothing else is wrong with it.
     """
 
     kind: str = "*"

@@ -24,9 +24,8 @@ def generated(settings: Settings) -> Company:
     company.load("Item", items.rows)
     company.load("Invoice", invoices.rows(customers, settings.customers, items.sold))
     owed = (invoices.owed, invoices.owed_with_jobs)
-    company.load(
-        "Customer", (customers.row(each, *owed) for each in range(1, settings.customers + 1))
-    )
+    numbers = range(1, settings.customers + 1)
+    company.load("Customer", (customers.row(number, *owed) for number in numbers))
     company.load("Account", _accounts(now))
     company.load("Term", _terms(now))
     company.load("CompanyInfo", [_company_info(now)])
@@ -36,10 +35,11 @@ def generated(settings: Settings) -> Company:
 
 
 def _delete_some(company: Company, entity: str, seed: int, now: float) -> None:
-    """Rows that are no more: their ids follow the last row's, and only change data capture knows them."""
+    """Rows that are no more: only change data capture knows them; their ids follow the last."""
     table, random = company.table(entity), Random(f"{seed} deleted {entity}")
     count = len(table.rows)
-    for number in range(count + 1, count + 1 + (count + 19) // 100 + count // 1000):
+    gone = count // 100 or int(count >= 20)
+    for number in range(count + 1, count + 1 + gone):
         table.deleted[str(number)] = int(now - random.uniform(3, 25) * DAY)
 
 

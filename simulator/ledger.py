@@ -1,4 +1,4 @@
-"""Every call the simulator was asked, whether it would have cost money, and how hard it was pressed."""
+"""Every call the simulator was asked, whether it would have cost money, and how many at once."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ MOST_IN_FLIGHT = 10
 MOST_A_SECOND = 10
 MOST_A_MINUTE = 500
 _SECOND = 0.95
-"""A little under a second, so that a caller who keeps exactly to the limit is not punished for the network's jitter."""
+"""A little less, so that a caller who keeps exactly to the limit does not pay for jitter."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Ledger:
 
 
 class Throttle:
-    """Intuit's limits per company: in flight, a second, a minute; and the most ever seen of each."""
+    """Intuit's limits per company: in flight, a second, a minute; and the most seen of each."""
 
     def __init__(self, limits: bool) -> None:
         self._limits = limits
@@ -80,7 +80,7 @@ class Throttle:
 
     @property
     def maxima(self) -> dict[str, int]:
-        """The most requests asked at once, within a second and within a minute, refused ones included."""
+        """The most requests at once, within a second and within a minute; refused ones count."""
         return {
             "in_flight": self.most_in_flight,
             "per_second": self.most_a_second,

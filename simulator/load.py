@@ -27,7 +27,7 @@ def loaded(directory: Path | str) -> Company:
 
 
 def _records(path: Path) -> Iterator[tuple[str, list[Data]]]:
-    """Entity and rows of one file; nothing for files that hold no rows, such as errors and webhooks."""
+    """Entity and rows of one file; nothing for files without rows, such as webhooks."""
     try:
         content = decode(path.read_bytes())
     except msgspec.DecodeError:

@@ -39,11 +39,12 @@ class Family:
     access: dict[str, float] = field(default_factory=dict)
 
     def token(self, generation: int) -> str:
-        """The refresh token of a generation; signed, so that a restarted simulator knows its own again."""
+        """The refresh token of a generation; signed, so that a restarted simulator knows it."""
         if generation == 0:
             return self.first
         text = f"{self.first}.{generation}"
-        return f"{text}.{hmac.new(self.first.encode(), text.encode(), hashlib.sha256).hexdigest()[:24]}"
+        signature = hmac.new(self.first.encode(), text.encode(), hashlib.sha256).hexdigest()
+        return f"{text}.{signature[:24]}"
 
     def generation_of(self, token: str) -> int | None:
         """Which generation a refresh token is of; None for one that is not of this family."""
@@ -126,7 +127,8 @@ class Tokens:
 
     def valid(self, access: str) -> bool:
         """Whether an access token opens the company now."""
-        return bool(self._family) and self._family.access.get(access, 0) > self._clock.now()
+        family = self._family
+        return family is not None and family.access.get(access, 0) > self._clock.now()
 
     def revoke(self, token: str) -> bool:
         """Disconnect the app by either of its tokens; whether the token was known."""

@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from simulator.errors import unparsable
 
-KEYWORDS = (
-    "SELECT FROM WHERE AND IN LIKE ORDERBY ORDER BY ASC DESC STARTPOSITION MAXRESULTS COUNT TRUE FALSE NULL"
-).split()
+KEYWORDS = frozenset(
+    {
+        *("SELECT", "FROM", "WHERE", "AND", "IN", "LIKE", "ORDERBY", "ORDER", "BY", "ASC", "DESC"),
+        *("STARTPOSITION", "MAXRESULTS", "COUNT", "TRUE", "FALSE", "NULL"),
+    }
+)
 OPERATORS = ("<=", ">=", "=", "<", ">")
 
 _TOKEN = re.compile(
@@ -62,9 +65,8 @@ def _tokens(text: str) -> list[Token]:
             continue
         match = _TOKEN.match(text, at)
         if match is None:
-            rest = text[at + 1 : at + 2]
             raise unparsable(
-                f'Lexical error at line 1, column {at + 2}.  Encountered: "{rest}" after : "{text[at]}"'
+                f'Lexical error at line 1, column {at + 1}.  Encountered: "{text[at]}"'
             )
         kind = str(match.lastgroup)
         if kind == "word" and match.group().upper() in KEYWORDS:

@@ -1,4 +1,4 @@
-"""One row as the simulator keeps it: its JSON bytes, and the few values that pages are chosen by."""
+"""One row as the simulator keeps it: its JSON, and the few values that pages are chosen by."""
 
 from dataclasses import dataclass
 from decimal import Decimal

@@ -178,7 +178,8 @@ def _sorted(rows: Iterable[Row], statement: Statement, about: Entity) -> list[Ro
     if described.kind == "id":
         return sorted(rows, key=lambda row: id_order(row.id), reverse=statement.descending)
     get = _reader(described)
-    present, absent = [], []
+    present: list[tuple[Any, Row]] = []
+    absent: list[tuple[Any, Row]] = []
     for row in rows:
         value = get(row)
         (absent if value is None else present).append((value, row))

@@ -23,9 +23,9 @@ from simulator.world import World
 
 
 class Simulator:
-    """A QuickBooks with one company, on a port of its own: `with Simulator(customers=20) as quickbooks:`.
+    """A QuickBooks of one company on its own port: `with Simulator(customers=20) as quickbooks:`.
 
-    Settings are those of `Settings`; a `company` given is served as it is, else one is loaded or generated.
+    What can be set is in `Settings`; a `company` is served as it is, else one is loaded or made.
     """
 
     def __init__(self, company: Company | None = None, **settings: Any) -> None:

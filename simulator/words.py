@@ -1,6 +1,6 @@
-"""The words that sample rows are composed of, and how to draw from them without repeating a name."""
+"""The words of sample rows, and how to draw from them without repeating a name."""
 
-from math import gcd, prod
+from math import prod
 
 
 def _words(text: str) -> list[str]:
@@ -176,18 +176,25 @@ class Combinations:
     def __init__(self, seed: int, *sizes: int) -> None:
         self._sizes = sizes
         self.count = prod(sizes)
-        step = self.count * 5 // 8 + 2 * (seed % 977) + 1
-        while gcd(step, self.count) != 1:
-            step += 1
-        self._step = step
-        self._offset = seed * 7919
+        self._bits = max(1, (self.count - 1).bit_length() // 2 + 1)
+        self._seed = seed
 
     def draw(self, number: int) -> tuple[list[int], int]:
         """The places in the lists of the n-th draw, and how often all had been drawn before it."""
         round, place = divmod(number, self.count)
-        at = (place * self._step + self._offset) % self.count
+        at = self._mixed(place)
+        while at >= self.count:
+            at = self._mixed(at)
         places = []
         for size in self._sizes:
             at, within = divmod(at, size)
             places.append(within)
         return places, round
+
+    def _mixed(self, number: int) -> int:
+        """A Feistel network: one to one, so nothing repeats, and without a visible pattern."""
+        mask = (1 << self._bits) - 1
+        left, right = number >> self._bits, number & mask
+        for turn in range(4):
+            left, right = right, left ^ (hash((self._seed, turn, right)) >> 7 & mask)
+        return left << self._bits | right
