@@ -1,0 +1,115 @@
+"""Airflow's way in: a connection of type QuickBooks becomes a client, and the Test button works."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+
+import psycopg
+from airflow.exceptions import AirflowNotFoundException
+from airflow.sdk import BaseHook
+from airflow.sdk.crypto import get_fernet
+from airflow.sdk.log import mask_secret
+from cryptography.fernet import InvalidToken
+
+from quickbooks_crm import database
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.quickbooks import reading
+from quickbooks_crm.quickbooks.client import QuickBooksClient
+from quickbooks_crm.quickbooks.records import Changes, Page
+from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
+from quickbooks_crm.quickbooks.tokens import TokenStore
+
+
+class QuickBooksHook(BaseHook):
+    """QuickBooks Online as one Airflow connection describes it."""
+
+    conn_name_attr = "quickbooks_conn_id"
+    default_conn_name = "quickbooks_default"
+    conn_type = "quickbooks"
+    hook_name = "QuickBooks Online"
+
+    def __init__(self, quickbooks_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.quickbooks_conn_id = quickbooks_conn_id
+
+    def everything(self, entity: str) -> Iterator[Page]:
+        """Every record of an entity, inactive ones too, in pages of any order."""
+        return reading.everything(self.get_conn(), entity)
+
+    def changes(self, entities: list[str], since: datetime) -> Changes:
+        """What changed in these entities since then, at most 29 days ago; deletes too."""
+        return reading.changes(self.get_conn(), entities, since)
+
+    def get_conn(self) -> QuickBooksClient:
+        """The client. Nothing is sent before something is asked of it."""
+        return self._client
+
+    def connection_settings(self) -> Settings:
+        """What the connection says. Raises `SettingsError` when it is not there or not complete."""
+        try:
+            found = self.get_connection(self.quickbooks_conn_id)
+        except AirflowNotFoundException:
+            raise SettingsError(
+                f"Airflow has no connection '{self.quickbooks_conn_id}'. Add one of type "
+                "QuickBooks Online under Admin > Connections."
+            ) from None
+        return settings_of(
+            Connection(self.quickbooks_conn_id, found.login, found.password, found.extra_dejson)
+        )
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in and read the company's name, for Airflow's Test button."""
+        try:
+            company = self.get_conn().company_info()
+            settings = self.connection_settings()
+        except QuickBooksCrmError as error:
+            return False, str(error)
+        except psycopg.Error as error:
+            return (
+                False,
+                "QuickBooks tokens are kept in the CRM database (connection crm), which failed: "
+                f"{type(error).__name__}.",
+            )
+        name = company.get("CompanyName", "a company without a name")
+        return True, f"Connected to {name} ({settings.environment}, company id {settings.realm})."
+
+    @cached_property
+    def _client(self) -> QuickBooksClient:
+        settings = self.connection_settings()
+        for secret in (settings.client_secret, settings.first_refresh_token):
+            mask_secret(secret)
+        return QuickBooksClient(settings, TokenStore(database.connect, AirflowCipher(), settings))
+
+
+class AirflowCipher:
+    """Airflow's Fernet key around every token; one seen in the clear is masked in all logs."""
+
+    def __init__(self) -> None:
+        self._fernet = get_fernet()
+        if not self._fernet.is_encrypted:
+            raise SettingsError(
+                "Airflow has no Fernet key, so QuickBooks tokens cannot be stored. Set "
+                "AIRFLOW__CORE__FERNET_KEY."
+            )
+
+    def lock(self, token: str) -> str:
+        """The stored form of a token that has just arrived."""
+        mask_secret(token)
+        return self._fernet.encrypt(token.encode()).decode()
+
+    def unlock(self, stored: str) -> str:
+        """The token in a stored form.
+
+        Raises `SettingsError` when it was locked with a key Airflow no longer has.
+        """
+        try:
+            token = self._fernet.decrypt(stored.encode()).decode()
+        except InvalidToken:
+            raise SettingsError(
+                "The stored QuickBooks tokens cannot be read with Airflow's present Fernet key. "
+                "Put the former key behind the "
+                "new one in AIRFLOW__CORE__FERNET_KEY (new,former), or connect the company again "
+                "with a new refresh token."
+            ) from None
+        mask_secret(token)
+        return token

@@ -1,0 +1,152 @@
+"""Intuit's token endpoint: one refresh token in, one grant out, or the reason why not."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from intuitlib.client import AuthClient
+from intuitlib.exceptions import AuthClientError
+
+from quickbooks_crm.errors import QuickBooksRefused, QuickBooksUnavailable
+from quickbooks_crm.quickbooks.settings import SIMULATOR, Settings
+from quickbooks_crm.quickbooks.transport import BoundedSession
+
+ACCESS_LIFETIME = 3600  # seconds, should Intuit not say
+
+log = logging.getLogger(__name__)
+_discovered: dict[str, requests.Response] = {}
+
+
+class InvalidGrant(Exception):
+    """Intuit does not know this refresh token (any more)."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What Intuit answered; lifetimes are in seconds.
+
+    Without a new refresh token the old one stays good.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_in: int
+    refresh_expires_in: int | None
+    hard_expires_in: int | None
+
+
+class _AuthClient(BoundedSession, AuthClient):
+    """Intuit's own client with an end to every request, and discovery read once per process."""
+
+    connect_timeout = 5.0
+    read_timeout = 10.0
+    deadline = 15.0
+
+    def request(
+        self, method: str | bytes, url: str | bytes, *args: Any, **options: Any
+    ) -> requests.Response:
+        """As in `BoundedSession`, but what discovery said is remembered."""
+        if url in _discovered:
+            return _discovered[str(url)]
+        response = super().request(method, url, *args, **options)
+        if url == self.environment and response.status_code == 200:
+            _discovered[str(url)] = response
+        return response
+
+
+def log_in(settings: Settings, refresh_token: str) -> Grant:
+    """Exchange a refresh token. It may be worth nothing afterwards: store the grant, then use it.
+
+    Raises `InvalidGrant`, `QuickBooksRefused` when the app's keys are wrong, and
+    `QuickBooksUnavailable` when it is unknown whether Intuit has processed the request.
+    """
+    try:
+        client = _client(settings)
+        client.refresh(refresh_token=refresh_token)
+        return _grant(client)
+    except AuthClientError as error:
+        failure = _refusal(settings, error)
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        failure = _unavailable(f"no usable answer, {type(error).__name__}")
+    # Outside the handler: Intuit's client keeps the answer's body, and so would a traceback.
+    raise failure
+
+
+def _client(settings: Settings) -> _AuthClient:
+    client = _AuthClient(  # type: ignore[call-arg]
+        settings.client_id, settings.client_secret, "", settings.discovery_url
+    )
+    endpoint = urlsplit(client.token_endpoint)
+    trusted = endpoint.scheme == "https" and f".{endpoint.hostname}".endswith(".intuit.com")
+    if not trusted and settings.environment != SIMULATOR:
+        raise QuickBooksRefused(
+            "Intuit's discovery document names a token endpoint that is not Intuit's. Nothing was "
+            "sent to it."
+        )
+    client.headers["x-include-refresh-token-hard-expires-in"] = "true"
+    return client
+
+
+def _grant(client: _AuthClient) -> Grant:
+    """Lenient: a lifetime that cannot be read must not cost the refresh token beside it."""
+    if not isinstance(client.access_token, str) or not client.access_token:
+        raise ValueError("no access token")
+    return Grant(
+        access_token=client.access_token,
+        refresh_token=client.refresh_token if isinstance(client.refresh_token, str) else None,
+        expires_in=_seconds(client.expires_in) or ACCESS_LIFETIME,
+        refresh_expires_in=_seconds(client.x_refresh_token_expires_in),
+        hard_expires_in=_seconds(getattr(client, "x_refresh_token_hard_expires_in", None)),
+    )
+
+
+def _seconds(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _refusal(settings: Settings, error: AuthClientError) -> Exception:
+    status, tid = error.status_code, error.intuit_tid or "none"
+    reason = _reason(error.response)
+    log.warning(
+        "QuickBooks login failed: status %s, %s, intuit_tid %s", status, reason or "no reason", tid
+    )
+    if status >= 500 or status in (408, 429):
+        return _unavailable(f"status {status}, intuit_tid {tid}")
+    if reason == "invalid_grant":
+        return InvalidGrant()
+    if reason == "invalid_client":
+        return QuickBooksRefused(
+            f"Intuit does not know the app's keys (invalid_client, status {status}, intuit_tid "
+            f"{tid}). "
+            f"Check client id and client secret of the connection for company {settings.realm}: "
+            "production companies need "
+            "production keys, sandbox companies development keys."
+        )
+    return QuickBooksRefused(
+        f"Intuit refused the login to company {settings.realm} "
+        f"(status {status}, {reason or 'no reason given'}, intuit_tid {tid})."
+    )
+
+
+def _reason(response: requests.Response) -> str:
+    """OAuth's word for what is wrong, when the answer has one that looks like one."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return ""
+    reason = answer.get("error") if isinstance(answer, dict) else None
+    return (
+        reason
+        if isinstance(reason, str) and reason.replace("_", "").isalpha() and len(reason) < 40
+        else ""
+    )
+
+
+def _unavailable(why: str) -> QuickBooksUnavailable:
+    return QuickBooksUnavailable(
+        f"Intuit's login cannot be used now ({why}). No token was given up; the next try logs in "
+        "again."
+    )
