@@ -1,1 +1,1 @@
-"""Runs the whole project on one machine: Postgres, the QuickBooks simulator and Airflow, without Docker."""
+"""Runs the project on one machine: Postgres, the QuickBooks simulator and Airflow, no Docker."""

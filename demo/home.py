@@ -1,4 +1,4 @@
-"""Where the demo keeps what it made: data, logs, ports, passwords. One directory, which can be thrown away."""
+"""Where the demo keeps what it made: data, logs, ports, passwords. It can all be thrown away."""
 
 from __future__ import annotations
 

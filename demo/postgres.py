@@ -3,8 +3,8 @@
     with postgres.cluster(directory) as server:
         url = server.create_database("crm")
 
-Postgres refuses to run as root, so for root it runs as `nobody`, with its data (and where needed its
-programs) under /var/tmp, because `nobody` cannot look into root's directories.
+Postgres refuses to run as root, so for root it runs as `nobody`, with its data (and where needed
+its programs) under /var/tmp, because `nobody` cannot look into root's directories.
 """
 
 from __future__ import annotations

@@ -1,0 +1,95 @@
+"""`python -m demo up | down | status | logs | psql | shell | run`; make has a target for each."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from demo import airflow, ports, postgres, processes, quickbooks, rest, sync
+from demo import down as downs
+from demo import settings as settings_file
+from demo import up as ups
+from demo.home import Home, home
+from demo.settings import Settings
+from demo.stopwatch import Stopwatch
+
+EXPECTED = (
+    settings_file.OtherCompany,
+    ups.AlreadyStarting,
+    processes.ProcessFailed,
+    postgres.PostgresFailed,
+    rest.AirflowRefused,
+    sync.SyncFailed,
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what is asked; 0 when it is done, 1 when it failed and why was printed."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=ups.__doc__)
+    parser.add_argument("what", choices=["up", "down", "status", "logs", "psql", "shell", "run"])
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="for psql and for python (run)")
+    asked = parser.parse_args(arguments)
+    try:
+        return _do(asked.what, asked.rest, home())
+    except EXPECTED as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was started keeps running; make down stops it.", file=sys.stderr)
+        return 130
+
+
+def _do(what: str, arguments: list[str], place: Home) -> int:
+    if what == "up":
+        ups.up(place, Stopwatch(float(os.environ.get("DEMO_STARTED") or 0)))
+        return 0
+    if what == "down":
+        (downs.reset if os.environ.get("RESET") else downs.down)(place)
+        return 0
+    if what == "run":
+        _become([sys.executable, *arguments], _environment(place))
+    settings = settings_file.load(place)
+    if settings is None:
+        print("There is no demo here yet: make demo", file=sys.stderr)
+        return 1
+    if what == "status":
+        _print_status(place, settings)
+        return 0
+    if what == "logs":
+        logs = sorted(str(log) for log in place.logs.glob("*.log"))
+        _become(["tail", "-n", "10", "-F", *logs], dict(os.environ))
+    if what == "psql":
+        login = ["-h", ports.HOST, "-p", str(settings.postgres_port), "-U", postgres.ROLE, "crm"]
+        _become([str(postgres.psql()), *login, *arguments], _with_password(settings))
+    print("The demo's settings are set here; exit ends it.")
+    return _become([os.environ.get("SHELL", "/bin/sh")], _environment(place))
+
+
+def _print_status(place: Home, settings: Settings) -> None:
+    running = {"postgres": postgres.running(place.path)}
+    for name in (quickbooks.NAME, *reversed(airflow.COMPONENTS)):
+        running[name] = processes.running(place, name)
+    for name, state in running.items():
+        print(f"  {name:14} {'running' if state else 'stopped'}")
+    print(f"\n  Airflow     {settings.airflow}   user admin, password {settings.admin_password}")
+    print(f"  QuickBooks  {settings.quickbooks}")
+    print(f"  Postgres    {ports.HOST}:{settings.postgres_port}")
+
+
+def _environment(place: Home) -> dict[str, str]:
+    settings = settings_file.load(place)
+    return airflow.environment(place, settings) if settings else dict(os.environ)
+
+
+def _with_password(settings: Settings) -> dict[str, str]:
+    return {**os.environ, "PGPASSWORD": settings.postgres_password}
+
+
+def _become(command: list[str], environment: dict[str, str]) -> int:
+    os.execvpe(command[0], command, environment)  # noqa: S606 - no shell is meant
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""Starts what does not run yet, brings the sample company in, and shows the result."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+from demo import airflow, ports, postgres, processes, quickbooks, sync
+from demo import settings as settings_file
+from demo.home import PROJECT, Home
+from demo.rest import Rest
+from demo.settings import Settings
+from demo.stopwatch import Stopwatch
+
+COMPANY = "sample"
+
+
+class AlreadyStarting(Exception):
+    """Another start is under way."""
+
+
+def up(home: Home, stopwatch: Stopwatch) -> None:
+    """The whole start: idempotent, and everything keeps running when it returns."""
+    with _alone(home):
+        settings = _settle(home, settings_file.load_or_make(home, os.environ))
+        print("Starting", flush=True)
+        with ThreadPoolExecutor() as pool:
+            simulator = pool.submit(_start_simulator, home, settings, stopwatch)
+            _start_postgres(home, settings, stopwatch)
+            tables = pool.submit(_make_tables, home, settings, stopwatch)
+            _start_airflow(home, settings, stopwatch)
+            simulator.result()
+            tables.result()
+        _sync(home, settings, stopwatch)
+        _show(home, settings, stopwatch)
+
+
+def _settle(home: Home, settings: Settings) -> Settings:
+    """Give whatever does not run a port that is free, and the simulator a new first login."""
+    if not postgres.running(home.path):
+        processes.stop(home, airflow.COMPONENTS)
+        settings = replace(settings, postgres_port=ports.free(settings.postgres_port))
+    if not processes.running(home, airflow.API_SERVER):
+        processes.stop(home, airflow.COMPONENTS)
+        settings = replace(settings, airflow_port=ports.free(settings.airflow_port))
+    if not processes.running(home, quickbooks.NAME):
+        port = ports.free(settings.simulator_port)
+        settings = replace(settings, simulator_port=port, refresh_token=secrets.token_hex(20))
+    settings_file.save(home, settings)
+    _write_environment(home, settings)
+    return settings
+
+
+def _write_environment(home: Home, settings: Settings) -> None:
+    ours = airflow.environment(home, settings)
+    lines = [
+        f"export {name}={shlex.quote(ours[name])}" for name in sorted(ours) if "AIRFLOW" in name
+    ]
+    home.write_text("env", "\n".join(lines) + "\n")
+
+
+def _start_simulator(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
+    if not processes.running(home, quickbooks.NAME):
+        with stopwatch.phase("QuickBooks simulator"):
+            quickbooks.start(home, settings)
+
+
+def _start_postgres(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
+    if not postgres.running(home.path):
+        with stopwatch.phase("Postgres"):
+            server = postgres.start(home.path, settings.postgres_password, settings.postgres_port)
+            for name in ("airflow", "crm"):
+                server.create_database(name)
+
+
+def _make_tables(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
+    with stopwatch.phase("the CRM's tables and ours"):
+        for command in ("migrate", "install-crm"):
+            line = [sys.executable, "-m", "quickbooks_crm", command]
+            processes.run(home, command, line, airflow.environment(home, settings))
+
+
+def _start_airflow(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
+    if not processes.running(home, airflow.API_SERVER):
+        with stopwatch.phase("Airflow's own tables"):
+            airflow.migrate(home, settings)
+    with stopwatch.phase("Airflow's API server"):
+        for name in (airflow.API_SERVER, airflow.DAG_PROCESSOR, airflow.SCHEDULER):
+            airflow.start(home, settings, name)
+        airflow.wait_for_api(home, settings)
+    airflow.start(home, settings, airflow.TRIGGERER)
+
+
+def _sync(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
+    rest = Rest(settings)
+    sync.connect(rest, settings)
+    with stopwatch.phase("Airflow has read the DAG"):
+        sync.wait_for_dag(home, rest)
+    print("Bringing the company in", flush=True)
+    with stopwatch.phase("the sync"):
+        sync.run(home, rest)
+    with stopwatch.phase("Airflow is well"):
+        airflow.wait_until_healthy(home, settings)
+
+
+def _show(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
+    print(flush=True)
+    command = [sys.executable, "-m", "quickbooks_crm", "activity", "--company", COMPANY]
+    subprocess.run(command, env=airflow.environment(home, settings), cwd=PROJECT, check=True)
+    print(f"""
+  Airflow     {settings.airflow}   user admin, password {settings.admin_password}
+  QuickBooks  {settings.quickbooks}   the simulator
+  Postgres    {ports.HOST}:{settings.postgres_port}   make psql
+
+{stopwatch.table()}
+
+Everything keeps running. make logs, make status; make down stops it.""")
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    with (home.path / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyStarting("Another start of this demo is under way.") from error
+        yield
