@@ -65,7 +65,7 @@ class Reason:
     @property
     def sentence(self) -> str:
         """The reason in words, without any customer's value."""
-        return REASONS.get(self.reason, self.reason.replace("_", " "))
+        return _sentence(self.reason)
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,12 @@ class Row:
     collides_with: str | None
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    name: str | None
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words, without any customer's value."""
+        return _sentence(self.reason or "")
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -298,6 +304,10 @@ def listing(rows: Iterable[Row]) -> str:
         _printable(f"{row.entity} {row.id}  {words(row.outcome)}  {row.message or ''}").rstrip()
         for row in rows
     )
+
+
+def _sentence(reason: str) -> str:
+    return REASONS.get(reason, reason.replace("_", " "))
 
 
 def _printable(text: str) -> str:

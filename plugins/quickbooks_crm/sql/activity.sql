@@ -86,13 +86,21 @@ SELECT module, outcome, reason, count(*) AS count
  ORDER BY module, outcome DESC, count(*) DESC, reason;
 
 -- rows --
--- The records of one run and module that ended in one way, a page at a time.
-SELECT entity, id, outcome, reason, message, details, record_key, collides_with, before, after
-  FROM sync.outcome
- WHERE realm = %(realm)s
-   AND run_id = %(run_id)s
-   AND module = %(module)s
-   AND outcome = %(outcome)s
-   AND (id, entity) > (%(after_id)s, %(after_entity)s)
- ORDER BY id, entity
- LIMIT %(limit)s;
+-- The records of one run and module that ended in one way, a page at a time, with the name that
+-- QuickBooks has for them now.
+SELECT ended.*, coalesce(payload ->> 'DisplayName', payload ->> 'Name', payload ->> 'DocNumber') AS name
+  FROM (SELECT entity, id, outcome, reason, message, details, record_key, collides_with,
+               before, after
+          FROM sync.outcome
+         WHERE realm = %(realm)s
+           AND run_id = %(run_id)s
+           AND module = %(module)s
+           AND outcome = %(outcome)s
+           AND (id, entity) > (%(after_id)s, %(after_entity)s)
+         ORDER BY id, entity
+         LIMIT %(limit)s) AS ended
+  LEFT JOIN quickbooks.record
+    ON record.realm = %(realm)s
+   AND record.entity = ended.entity
+   AND record.id = ended.id
+ ORDER BY ended.id, ended.entity;

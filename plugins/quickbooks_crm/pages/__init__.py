@@ -1,0 +1,1 @@
+"""The pages that people see in Airflow: FastAPI routes, templates and assets."""

@@ -1,0 +1,68 @@
+"""How the pages look: templates filled in, every value escaped, every link relative."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from quickbooks_crm import activity
+
+
+@dataclass(frozen=True)
+class Page:
+    """A template and the status with which it is answered."""
+
+    template: str
+    status: int = 200
+
+
+def page(request: Request, what: Page, **shown: Any) -> HTMLResponse:
+    """The answer that shows some values in a template."""
+    text = _templates.get_template(what.template).render(shown, root=_root(request))
+    return HTMLResponse(text, what.status)
+
+
+def _root(request: Request) -> str:
+    """The way from the page back to the first one: it holds behind any proxy."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return "../" * (path.count("/") - 1) or "./"
+
+
+def when(moment: datetime) -> str:
+    """A moment as people write it, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def value(something: Any) -> str:
+    """A CRM value as people write it."""
+    if isinstance(something, bool):
+        return "yes" if something else "no"
+    return str(something)
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital letter, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def part(text: str) -> str:
+    """A text as one part of an address."""
+    return quote(text, safe="")
+
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters.update(
+    when=when, value=value, sentence=sentence, part=part, words=activity.words, took=activity.took
+)
+_templates.globals.update(OUTCOMES=activity.OUTCOMES, calls=activity.calls, notes=activity.notes)

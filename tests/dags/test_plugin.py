@@ -1,0 +1,78 @@
+"""Airflow finds one plugin and imports nothing else from plugins/ under a bare name."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+
+LOADED = f"""
+import json, sys
+from airflow import plugins_manager
+plugins, errors = plugins_manager._get_plugins()
+views, _ = plugins_manager._get_ui_plugins()
+files = {{name: str(getattr(module, "__file__", "")) for name, module in sys.modules.items()}}
+print("told=" + json.dumps({{
+    "plugins": [plugin.name for plugin in plugins if "quickbooks" in str(plugin.source).lower()],
+    "errors": errors,
+    "views": views,
+    "modules": sorted(name for name, file in files.items() if file.startswith({str(PLUGINS)!r})),
+}}))
+"""
+
+WITHOUT_PAGES = """
+import json, sys
+sys.modules["quickbooks_crm.pages.app"] = None
+from airflow import plugins_manager
+print("told=" + json.dumps(plugins_manager.get_fastapi_plugins()))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Any:
+    """What Airflow found in plugins/."""
+    return _told(LOADED)
+
+
+def test_airflow_finds_one_plugin_and_no_errors(loaded: Any) -> None:
+    assert (loaded["plugins"], loaded["errors"]) == (["quickbooks_crm"], {})
+
+
+def test_nothing_else_in_plugins_is_imported_under_its_bare_name(loaded: Any) -> None:
+    bare = [name for name in loaded["modules"] if name.split(".")[0] != "quickbooks_crm"]
+
+    assert bare == ["quickbooks_crm_plugin"]
+
+
+def test_processes_that_serve_no_pages_do_not_import_them(loaded: Any) -> None:
+    """A task would pay half a second for it."""
+    assert [name for name in loaded["modules"] if "pages" in name] == []
+
+
+def test_the_page_is_linked_relatively_so_that_it_survives_a_proxy(loaded: Any) -> None:
+    [view] = loaded["views"]
+
+    assert view["href"] == "quickbooks-crm/"
+    assert view["icon"].startswith("quickbooks-crm/")
+
+
+def test_airflow_starts_even_when_the_pages_cannot_be_imported() -> None:
+    assert _told(WITHOUT_PAGES) == [[], []]
+
+
+def _told(script: str) -> Any:
+    """What a fresh process says: plugins are loaded once per process."""
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    [told] = [line for line in finished.stdout.splitlines() if line.startswith("told=")]
+    return json.loads(told.removeprefix("told="))

@@ -1,0 +1,378 @@
+"""The Activity pages over HTTP, inside Airflow's own application and behind its login."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from tests.integration.runs import NOON, REALM, counted, ended, started
+
+# Airflow's own way of reading .airflowignore.
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+
+RUN = f"/quickbooks-crm/runs/{REALM}/run-1"
+
+
+@pytest.fixture(scope="session")
+def web(airflow_metadata: None) -> Iterator[FastAPI]:
+    """Airflow's web application with its simple login and two users, admin and viewer."""
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "admin:admin,viewer:viewer")
+        from airflow.api_fastapi.app import create_app, purge_cached_app
+
+        yield create_app(apps="core")
+        purge_cached_app()
+
+
+@pytest.fixture
+def token(web: FastAPI) -> Callable[[str], str]:
+    """A user's token, as Airflow's login hands it out."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    def make(name: str) -> str:
+        user = SimpleAuthManagerUser(username=name, role=name)
+        return get_auth_manager().generate_jwt(user)
+
+    return make
+
+
+@pytest.fixture
+def anonymous(web: FastAPI, crm: str) -> Iterator[httpx.Client]:
+    """A browser in which nobody is signed in; Airflow knows the CRM database."""
+    from starlette.testclient import TestClient
+
+    yield TestClient(web, base_url="http://127.0.0.1", follow_redirects=False)
+
+
+@pytest.fixture
+def viewer(anonymous: httpx.Client, token: Callable[[str], str]) -> httpx.Client:
+    """A browser in which somebody is signed in who may look, and no more."""
+    anonymous.cookies.set("_token", token("viewer"))
+    return anonymous
+
+
+def test_every_route_refuses_who_is_not_signed_in(anonymous: httpx.Client) -> None:
+    """All of them, also those of tomorrow."""
+    from quickbooks_crm.pages.app import app
+
+    paths = [re.sub(r"{\w+}", "pages.css", route.path) for route in app.routes]
+
+    assert len(paths) >= 4
+    assert {path: anonymous.get(f"/quickbooks-crm{path}").status_code for path in paths} == (
+        dict.fromkeys(paths, 401)
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["docs", "redoc", "openapi.json", "nothing", "assets/%2e%2e%2fapp.py"]
+)
+def test_there_is_nothing_but_the_pages(viewer: httpx.Client, path: str) -> None:
+    assert viewer.get(f"/quickbooks-crm/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["", f"runs/{REALM}/run-1", "assets/pages.css"])
+def test_the_pages_can_only_be_read(viewer: httpx.Client, method: str, path: str) -> None:
+    assert viewer.request(method, f"/quickbooks-crm/{path}").status_code == 405
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "e30.e30.", ""])
+def test_a_forged_token_opens_nothing(anonymous: httpx.Client, bad: str) -> None:
+    anonymous.cookies.set("_token", bad)
+
+    assert anonymous.get("/quickbooks-crm/").status_code in (401, 403)
+
+
+def test_who_may_look_sees_the_runs(viewer: httpx.Client, connection: Connection[Any]) -> None:
+    started(connection, "run-1", modules=["products", "contacts"], work=["products", "contacts"])
+    counted(connection, "run-1", "products", added=1200, excluded=3)
+    connection.commit()
+
+    shown = _text(viewer.get("/quickbooks-crm/"))
+
+    assert "products 1,203 read, 1,200 added, 3 excluded" in shown
+    assert "contacts did not load" in shown
+
+
+def test_a_token_in_the_header_is_as_good_as_the_cookie(
+    anonymous: httpx.Client, token: Callable[[str], str]
+) -> None:
+    header = {"Authorization": f"Bearer {token('viewer')}"}
+
+    assert anonymous.get("/quickbooks-crm/", headers=header).status_code == 200
+
+
+def test_companies_whose_dag_one_may_not_read_are_not_there(
+    viewer: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's simple login knows no rights by DAG, so its answer is narrowed here."""
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    def only_sample(self: object, *, dag_ids: set[str], **_: object) -> set[str]:
+        return dag_ids & {"quickbooks_to_crm_sample"}
+
+    monkeypatch.setattr(SimpleAuthManager, "filter_authorized_dag_ids", only_sample)
+    started(connection, "run-1", company="sample")
+    started(connection, "run-2", company="secret")
+    connection.commit()
+
+    assert "secret" not in viewer.get("/quickbooks-crm/").text
+    assert viewer.get("/quickbooks-crm/?company=secret").status_code == 404
+    assert viewer.get(f"/quickbooks-crm/runs/{REALM}/run-2").status_code == 404
+    assert viewer.get(f"/quickbooks-crm/runs/{REALM}/run-2/products").status_code == 404
+    assert viewer.get(RUN).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "assets/pages.css", "nothing"])
+def test_every_answer_tells_the_browser_what_it_may_do(viewer: httpx.Client, path: str) -> None:
+    headers = viewer.get(f"/quickbooks-crm/{path}").headers
+
+    assert "unsafe" not in headers["content-security-policy"]
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_quickbooks_sent_cannot_become_part_of_the_page(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    hostile = "<script>alert(1)</script>"
+    started(
+        connection,
+        "run-1",
+        state="failed",
+        started_by=hostile,
+        errors={"extract": {"code": "quickbooks", "message": hostile}},
+    )
+    counted(connection, "run-1", "products", updated=1, duplicate=1)
+    held = {"reason": hostile, "message": hostile, "collides_with": hostile}
+    ended(connection, "run-1", "products", hostile, "duplicate", **held)
+    images = {"before": {hostile: hostile}, "after": {hostile: "\u202e" + hostile}}
+    ended(connection, "run-1", "products", "8", "updated", **images)
+    _mirrored(connection, "8", {"Name": hostile})
+    connection.commit()
+
+    for path in ["", f"runs/{REALM}/run-1", *(f"{_rows()}?outcome={o}" for o in _SHOWN)]:
+        answer = viewer.get(f"/quickbooks-crm/{path}")
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert "&lt;script&gt;alert" in answer.text
+
+
+_SHOWN = ("duplicate", "updated")
+
+
+def _rows() -> str:
+    return f"runs/{REALM}/run-1/products"
+
+
+def test_a_run_shows_its_counts_reasons_and_problems(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    error = {"code": "quickbooks_unavailable", "message": "QuickBooks does not answer."}
+    started(connection, "run-1", state="failed", errors={"extract": error}, api_calls=7)
+    counted(connection, "run-1", "products", updated=2, not_added=1, deactivated=1)
+    ended(connection, "run-1", "products", "8", "not_added", reason="missing_required")
+    connection.commit()
+
+    shown = _text(viewer.get(RUN))
+
+    assert "extract QuickBooks does not answer." in shown
+    assert "products 1 of the updated became inactive in QuickBooks 3 0 2 0 0 1 0" in shown
+    assert "products not added a required field is blank 1" in shown
+    assert "7 API calls" in shown
+
+
+def test_a_run_links_to_its_airflow_run_by_a_relative_address(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    started(connection, "manual__2025-03-01T12:00:00+00:00")
+    connection.commit()
+    path = f"/quickbooks-crm/runs/{REALM}/manual__2025-03-01T12%3A00%3A00%2B00%3A00"
+
+    links = _links(viewer.get(path))
+
+    run = "dags/quickbooks_to_crm_sample/runs/manual__2025-03-01T12%3A00%3A00%2B00%3A00"
+    assert f"../../../{run}" in links
+    assert all(not link.startswith(("/", "http")) for link in links)
+
+
+def test_a_quiet_run_says_so(viewer: httpx.Client, connection: Connection[Any]) -> None:
+    started(connection, "run-1", work=[], api_calls=1, finished_at=NOON + timedelta(seconds=4))
+    connection.commit()
+
+    assert "Nothing changed in QuickBooks" in _text(viewer.get("/quickbooks-crm/"))
+    assert "1 API call" in _text(viewer.get(RUN))
+
+
+def test_rows_show_the_record_the_reason_and_what_they_collide_with(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    started(connection, "run-1")
+    counted(connection, "run-1", "products", duplicate=1)
+    held = {"reason": "ambiguous_key", "message": "Two records have it.", "collides_with": "4,5"}
+    ended(connection, "run-1", "products", "8", "duplicate", **held)
+    _mirrored(connection, "8", {"Name": "Garden hose"})
+    connection.commit()
+
+    shown = _text(viewer.get(f"{RUN}/products?outcome=duplicate"))
+
+    assert (
+        "Item 8 Garden hose The key fits more than one CRM record Two records have it. 4,5" in shown
+    )
+
+
+def test_updated_rows_show_what_changed_from_what_to_what(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    started(connection, "run-1")
+    counted(connection, "run-1", "products", updated=1)
+    images = {"before": '{"price": 10.10, "code": null}', "after": '{"price": 10.20, "code": "A"}'}
+    ended(connection, "run-1", "products", "8", "updated", **images)
+    connection.commit()
+
+    shown = _text(viewer.get(f"{RUN}/products?outcome=updated"))
+
+    assert "code blank → A" in shown
+    assert "price 10.10 → 10.20" in shown
+
+
+def test_rows_page_on_to_the_last_one(viewer: httpx.Client, connection: Connection[Any]) -> None:
+    started(connection, "run-1")
+    counted(connection, "run-1", "products", excluded=250)
+    for number in range(250):
+        ended(connection, "run-1", "products", f"{number:03}", "excluded", reason="category")
+    connection.commit()
+
+    seen, path = [], f"{RUN}/products?outcome=excluded"
+    while path:
+        answer = viewer.get(path)
+        seen += re.findall(r"<bdi>(\d{3})</bdi>", answer.text)
+        path = _next(answer)
+
+    assert seen == [f"{number:03}" for number in range(250)]
+
+
+def test_the_list_of_runs_pages_on_within_the_company(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    for number in range(60):
+        at = NOON + timedelta(minutes=number)
+        started(connection, f"run-{number:02}", started_at=at, state="failed")
+        started(connection, f"other-{number:02}", started_at=at, company="other")
+    connection.commit()
+
+    first = viewer.get(_LIST)
+    second = viewer.get(_next(first))
+
+    numbers = re.findall(r"runs/\d+/(\w+-\d+)", first.text + second.text)
+    assert numbers == [f"run-{number:02}" for number in reversed(range(60))]
+    assert "There are no older runs" in viewer.get(f"{_LIST}&before={REALM}/run-00").text
+
+
+_LIST = "/quickbooks-crm/?company=sample"
+
+
+def test_before_the_first_run_the_page_says_what_will_be_here(viewer: httpx.Client) -> None:
+    assert "Nothing has run yet" in _text(viewer.get("/quickbooks-crm/"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"runs/{REALM}/never",
+        f"runs/{REALM}/never/products",
+        f"runs/{REALM}/run-1/never",
+        f"runs/{REALM}/run-1/products?outcome=lost",
+        "runs/%00/%00",
+        "?company=never",
+    ],
+)
+def test_what_is_not_there_is_not_found(
+    viewer: httpx.Client, connection: Connection[Any], path: str
+) -> None:
+    started(connection, "run-1")
+    counted(connection, "run-1", "products", added=1)
+    connection.commit()
+
+    assert viewer.get(f"/quickbooks-crm/{path}").status_code == 404
+
+
+def test_a_database_without_the_tables_is_explained(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    connection.execute("DROP SCHEMA sync CASCADE")
+    connection.commit()
+
+    answer = viewer.get("/quickbooks-crm/")
+
+    assert answer.status_code == 503
+    assert "python -m quickbooks_crm migrate" in _text(answer)
+
+
+def test_a_database_that_is_down_is_told_at_once_and_names_no_host(
+    viewer: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", "postgresql://keeper:hidden@127.0.0.1:1/crm")
+
+    begun = time.monotonic()
+    answer = viewer.get("/quickbooks-crm/")
+
+    assert time.monotonic() - begun < 2
+    assert answer.status_code == 503
+    assert "The CRM database does not answer" in _text(answer)
+    assert "keeper" not in answer.text and "hidden" not in answer.text
+
+
+def test_a_missing_connection_is_told_by_its_name(
+    viewer: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_CRM")
+
+    answer = viewer.get("/quickbooks-crm/")
+
+    assert answer.status_code == 503
+    assert "connection 'crm'" in _text(answer)
+
+
+def test_reading_cannot_write(crm: str) -> None:
+    from quickbooks_crm.pages import app
+
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), app._reading() as connection:
+        connection.execute("DELETE FROM sync.run")
+
+
+def _mirrored(connection: Connection[Any], id: str, payload: dict[str, str]) -> None:
+    connection.execute(
+        "INSERT INTO quickbooks.record (realm, entity, id, sync_token, generation, payload)"
+        " VALUES (%s, 'Item', %s, 0, 1, %s)",
+        [REALM, id, Jsonb(payload)],
+    )
+
+
+def _text(answer: httpx.Response) -> str:
+    """What a person reads of a page, on one line."""
+    from html import unescape
+
+    body = answer.text.partition("<main>")[2]
+    text = unescape(re.sub(r"<[^>]*>", " ", body))
+    return re.sub(r"\s+", " ", text).replace(" ,", ",")
+
+
+def _links(answer: httpx.Response) -> list[str]:
+    return re.findall(r'(?:href|src|action)="([^"]*)"', answer.text)
+
+
+def _next(answer: httpx.Response) -> str:
+    found = re.search(r'rel="next" href="([^"]*)"', answer.text)
+    return str(answer.url.join(found[1].replace("&amp;", "&"))) if found else ""
