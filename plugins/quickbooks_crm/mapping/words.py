@@ -121,7 +121,7 @@ MAPPING = Vocabulary(
     Word("fields.*.from", "from: Name"),
     Word(
         "fields.*.from.join",
-        "from: {join: [GivenName, FamilyName], with: ' '}",
+        "join: [GivenName, FamilyName]",
         "write one path, or a list of paths of which the first that is not blank counts.",
     ),
     Word(

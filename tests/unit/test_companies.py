@@ -1,0 +1,150 @@
+"""The files of the companies, and what is said of mistakes in them."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from quickbooks_crm import companies
+from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import SettingsError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def company(directory: Path, file: str = "acme", **words: str) -> Path:
+    """A folder with the file of one more company."""
+    lines = {"name": "Acme", "quickbooks": f"quickbooks_{file}"} | words
+    text = "".join(f"{word}: {written}\n" for word, written in lines.items() if written)
+    (directory / f"{file}.yaml").write_text(text, encoding="utf-8")
+    return directory
+
+
+def problems(directory: Path, modules: list[str] | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        companies.load(directory, modules)
+    return [line.strip() for line in str(error.value).splitlines() if line.startswith("  ")]
+
+
+def test_a_company_is_what_its_file_says(tmp_path: Path) -> None:
+    company(tmp_path, schedule='"7 * * * *"', modules="[products]", crm_company="A-1")
+
+    assert companies.load(tmp_path) == {
+        "acme": Company("acme", "Acme", "quickbooks_acme", "7 * * * *", ("products",), "A-1")
+    }
+
+
+def test_what_is_not_said_has_its_usual_meaning(tmp_path: Path) -> None:
+    found = companies.load_one(company(tmp_path), "acme")
+
+    assert found == Company("acme", "Acme", "quickbooks_acme", None, None, "acme")
+
+
+def test_a_company_takes_the_modules_it_names_or_all(tmp_path: Path) -> None:
+    company(tmp_path, "some", modules="[products, accounts]")
+    company(tmp_path, "all")
+
+    found = companies.load(tmp_path)
+
+    assert [found["some"].takes(module) for module in ("products", "contacts")] == [True, False]
+    assert found["all"].takes("contacts")
+
+
+def test_the_mistakes_of_all_companies_come_in_one_message(tmp_path: Path) -> None:
+    company(tmp_path, "a", modles="[products]")
+    company(tmp_path, "b", name="", schedule="often", modules="products")
+
+    with pytest.raises(SettingsError) as error:
+        companies.load(tmp_path)
+
+    assert str(error.value) == dedent("""\
+        a.yaml is not a valid company (1 problem)
+          line 3: modles is not a key here: 'modles'. Did you mean 'modules'?
+        b.yaml is not a valid company (3 problems)
+          line 1: name is missing. Write, for example, name: Sample company.
+          line 2: schedule is not a schedule: 'often'. Write minute, hour, day, month and weekday, \
+such as '7 * * * *', or one of @hourly, @daily, @weekly, @monthly, @quarterly, @yearly, \
+or null to run by hand only.
+          line 3: modules must be a list: 'products'. Write [products].
+        Check again with: make mappings""")
+
+
+def test_modules_that_have_no_mapping_are_named(tmp_path: Path) -> None:
+    company(tmp_path, modules="[product, accounts]")
+
+    assert problems(tmp_path, ["products", "accounts"]) == [
+        "line 3: modules.1 has no mapping: 'product'. Did you mean 'products'?"
+    ]
+
+
+@pytest.mark.parametrize("word", ["quickbooks", "crm_company"])
+def test_two_companies_may_not_share_what_tells_their_records_apart(
+    tmp_path: Path, word: str
+) -> None:
+    """QuickBooks counts every company's records from 1: shared, they would become each other."""
+    company(tmp_path, "a", **{word: "same"})
+    company(tmp_path, "b", **{word: "same"})
+
+    (said,) = problems(tmp_path)
+
+    assert said.endswith(f"{word} is the same as in a.yaml: 'same'. Write another one.")
+
+
+def test_a_word_of_later_says_what_to_do_instead(tmp_path: Path) -> None:
+    company(tmp_path, default_owner="U-100")
+
+    assert problems(tmp_path) == [
+        "line 3: default_owner is not available yet: the owner column is left to the CRM. "
+        "Remove the word."
+    ]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["7 * * * *", "*/15 6-20 * * mon-fri", "0 0 1,15 jan,JUL 0", "5/10 * * * 7", "@daily"],
+)
+def test_a_schedule_is_a_cron_expression(tmp_path: Path, schedule: str) -> None:
+    company(tmp_path, schedule=f"'{schedule}'")
+
+    assert companies.load_one(tmp_path, "acme").schedule == schedule
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "* * * * monday",
+     "*/0 * * * *", "1,, * * * *", "1-2-3 * * * *", "* * * *", "* * * * * *", "@often",
+     "١ * * * *"],
+)  # fmt: skip
+def test_what_is_no_schedule_is_refused(tmp_path: Path, schedule: str) -> None:
+    company(tmp_path, schedule=f"'{schedule}'")
+
+    (said,) = problems(tmp_path)
+
+    assert said.startswith(f"line 3: schedule is not a schedule: '{schedule}'.")
+
+
+def test_no_schedule_means_by_hand_only(tmp_path: Path) -> None:
+    assert companies.load_one(company(tmp_path, schedule="null"), "acme").schedule is None
+
+
+@pytest.mark.parametrize("name", ["../mappings/products", "", "acme.yaml", "acm", "/etc/passwd"])
+def test_only_a_company_with_a_file_is_known(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^There is no company "):
+        companies.load_one(company(tmp_path), name)
+
+
+def test_a_mistake_in_one_file_does_not_keep_another_company_from_its_own(tmp_path: Path) -> None:
+    company(company(tmp_path), "broken", nmae="x")
+
+    assert companies.load_one(tmp_path, "acme").title == "Acme"
+
+
+def test_a_folder_without_companies_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^There are no companies: "):
+        companies.load(tmp_path)
+
+
+def test_the_company_that_ships_is_valid() -> None:
+    found = companies.load(PROJECT / "include" / "companies", ["products", "accounts", "contacts"])
+
+    assert found["sample"].quickbooks == "quickbooks_sample"

@@ -1,0 +1,224 @@
+"""What is wrong with a mapping file, and how its author is told."""
+
+from textwrap import dedent
+
+import pytest
+
+from quickbooks_crm.errors import MappingError
+from quickbooks_crm.mapping.words import MAPPING, Word
+from tests.unit.mapping_texts import mapping, read
+
+LATER = [word for word in MAPPING.words if word.instead]
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(MappingError) as error:
+        read(text)
+    return [line.strip() for line in str(error.value).splitlines()[1:-1]]
+
+
+def test_all_problems_are_listed_in_the_order_of_the_file() -> None:
+    text = dedent("""\
+        # QuickBooks Item -> CRM products.
+        entities: [Item]
+        table: crm.products
+
+        exclude:
+          - {where: {Type: Category}, because: a category is not a product}
+        import:
+          mode: marge
+          key: quickbooks_product_id
+        fields:
+          name:  {from: Name, requird: true}
+          quickbooks_product_id: {from: Id}
+          price: {form: UnitPrice}
+        """)
+
+    with pytest.raises(MappingError) as error:
+        read(text)
+
+    assert str(error.value) == dedent("""\
+        products.yaml is not a valid mapping (3 problems)
+          line 8: import.mode cannot be: 'marge'. Did you mean 'merge'?
+          line 11: fields.name.requird is not a key here: 'requird'. Did you mean 'required'?
+          line 13: fields.price.form is not a key here: 'form'. Did you mean 'from'?
+        Check again with: make mappings""")
+
+
+WRONG = {
+    "entities: Item": (
+        mapping(entities="Item"),
+        "line 1: entities must be a list: 'Item'. Write [Item].",
+    ),
+    "an unknown entity": (
+        mapping(entities="[Items]"),
+        "line 1: entities.1 cannot be: 'Items'. Did you mean 'Item'?",
+    ),
+    "an entity twice": (
+        mapping(entities="[Item, Item]"),
+        "line 1: entities.2 is there already: 'Item'. Remove it.",
+    ),
+    "no table": (
+        mapping(table=""),
+        "line 1: table is missing. Write, for example, table: crm.products.",
+    ),
+    "a table without schema": (
+        mapping(table="products"),
+        "line 2: table cannot be: 'products'. Write schema.table, such as crm.products.",
+    ),
+    "a table of the sync's own": (
+        mapping(table="sync.link"),
+        "line 2: table cannot be in the schema 'sync': it is not the CRM's. "
+        "Write a table of the CRM.",
+    ),
+    "a name that Postgres would cut off": (
+        mapping("ä" * 32 + ": {from: A}"),
+        f"line 4: fields.{'ä' * 32} is longer than the 63 bytes Postgres allows: '{'ä' * 32}'.",
+    ),
+    "a column mapped twice": (
+        mapping("name: {from: Sku}"),
+        "line 4: fields.name is written twice, first on line 4. Keep one.",
+    ),
+    "two sources without an order": (
+        mapping("a: {from: A, value: b}"),
+        "line 4: fields.a.value cannot stand beside from: keep the one that is meant.",
+    ),
+    "no source": (
+        mapping("a: {default: b}"),
+        "line 4: fields.a has no source. Write from: and a path, or value: and a constant.",
+    ),
+    "the same path twice": (
+        mapping("a: {from: [A, A]}"),
+        "line 4: fields.a.from.2 is there already: 'A'. Remove it.",
+    ),
+    "a path that is none": (
+        mapping("a: {from: A..B}"),
+        "line 4: fields.a.from is not a path: 'A..B'. "
+        "Write names with dots, such as BillAddr.City.",
+    ),
+    "a path into a list": (
+        mapping('a: {from: "CustomField[Name=Sales Rep].StringValue"}'),
+        "line 4: fields.a.from looks into a list, which is not available yet: "
+        "write a path without brackets.",
+    ),
+    "a column without a value": (
+        mapping("a: "),
+        "line 4: fields.a has no value. Write one, or remove it.",
+    ),
+    "a blank constant": (
+        mapping("a: {value: ' '}"),
+        "line 4: fields.a.value is blank. Write a text, or remove it.",
+    ),
+    "yes for true": (
+        mapping("a: {from: A, required: yes}"),
+        "line 4: fields.a.required cannot be: 'yes'. Write true or false.",
+    ),
+    "a kind that is none": (
+        mapping("a: {from: A, kind: fone}"),
+        "line 4: fields.a.kind cannot be: 'fone'. Did you mean 'phone'?",
+    ),
+    "edits by the CRM": (
+        mapping("a: {from: A, edits: crm}"),
+        "line 4: fields.a.edits cannot be 'crm' yet: QuickBooks' value always wins. "
+        "Write quickbooks, or leave the field out.",
+    ),
+    "a reference with a default": (
+        mapping("a: {from: A, refers: products, default: 1}"),
+        "line 4: fields.a.default cannot stand beside refers. Remove it.",
+    ),
+    "no fields": (
+        "entities: [Item]\ntable: a.b\nimport: {mode: create}\nfields: {}\n",
+        "line 4: fields is empty. Write at least one column, such as name: {from: Name}.",
+    ),
+    "a key that is no field": (
+        mapping(**{"import": "{key: nam}"}),
+        "line 3: import.key is not a column of fields: 'nam'. Did you mean 'name'?",
+    ),
+    "no key to merge with": (
+        mapping(**{"import": "{check: [name]}"}),
+        "line 3: import.key is missing. "
+        "With mode merge, write the column that finds a record again.",
+    ),
+    "a key that create never uses": (
+        mapping(**{"import": "{mode: create, key: name}"}),
+        "line 3: import.key has no use with mode create, which never looks for a record. "
+        "Remove it.",
+    ),
+    "a key with the same value everywhere": (
+        mapping("a: {value: b}", **{"import": "{key: a}"}),
+        "line 3: import.key cannot be 'a': every record has the same value there.",
+    ),
+    "a key that may be open": (
+        mapping("a: {from: A, refers: products}", **{"import": "{key: a}"}),
+        "line 3: import.key cannot be 'a': a reference may still be open. Take an id or a name.",
+    ),
+    "a check field that is no field": (
+        mapping(**{"import": "{key: name, check: [name, cod]}"}),
+        "line 3: import.check.2 is not a column of fields: 'cod'. Write one of: product_id, name.",
+    ),
+    "a field that the sync fills itself": (
+        mapping("company_id: {value: x}", company="company_id"),
+        "line 4: fields.company_id is filled by the sync itself, as company: company_id says. "
+        "Remove one of the two.",
+    ),
+    "a flag that would never go away": (
+        mapping(when_deleted="{deleted: true}"),
+        "line 5: when_deleted.deleted is not a column of fields. Give it a source there too, "
+        "such as value: false, so that a record that comes back loses the flag.",
+    ),
+    "a flag that changes the key": (
+        mapping(when_inactive="{product_id: gone}"),
+        "line 5: when_inactive.product_id is the key, which must stay. Remove it.",
+    ),
+    "a rule without conditions": (
+        mapping(exclude="[{where: {}, because: of all}]"),
+        "line 5: exclude.1.where would exclude every record. Write a condition.",
+    ),
+    "a rule without a reason": (
+        mapping(exclude="[{where: {A: b}}]"),
+        "line 5: exclude.1.because is missing. Write, for example, "
+        "because: a category is not a product.",
+    ),
+    "a comparison with nothing": (
+        mapping(exclude="[{where: {A: {}}, because: it is}]"),
+        "line 5: exclude.1.where.A compares with nothing. "
+        "Write a value, or words such as {blank: true}.",
+    ),
+    "a comparison that is none": (
+        mapping(exclude="[{where: {A: {abov: 3}}, because: it is}]"),
+        "line 5: exclude.1.where.A.abov is not a key here: 'abov'. Did you mean 'above'?",
+    ),
+    "above something that is no number": (
+        mapping(exclude="[{where: {A: {above: x}}, because: it is}]"),
+        "line 5: exclude.1.where.A.above is not a number: 'x'. Write digits, such as 100 or 0.5.",
+    ),
+    "a word far from all others": (
+        mapping(zzz="1"),
+        "line 5: zzz is not a key here: 'zzz'. Write one of: entities, table, company, exclude, "
+        "import, fields, when_inactive, when_deleted.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG.keys())
+def test_a_mistake_is_named_with_its_line_and_its_cure(text: str, said: str) -> None:
+    assert problems(text) == [said]
+
+
+@pytest.mark.parametrize("word", LATER, ids=lambda word: word.place)
+def test_a_word_of_later_says_what_to_do_instead(word: Word) -> None:
+    written = word.example
+    for part in reversed(word.pattern[:-1]):
+        written = f"{'a' if part == '*' else part}: {{{written}}}"
+
+    with pytest.raises(MappingError) as error:
+        read(written)
+
+    said = [line for line in str(error.value).splitlines() if "not available yet" in line]
+    assert [line.partition("yet: ")[2] for line in said] == [word.instead]
+
+
+def test_the_words_of_later_may_not_hide_what_else_is_wrong() -> None:
+    found = problems(mapping("a: {from: A, keywords: insert, kind: fone}"))
+
+    assert [said.split()[2] for said in found] == ["fields.a.kind", "fields.a.keywords"]

@@ -1,0 +1,125 @@
+"""What mappings say of each other, and the order in which modules load."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from quickbooks_crm.errors import MappingError
+from quickbooks_crm.mapping import Reference, load, load_order, parse, parse_all
+from tests.unit.mapping_texts import module
+
+
+def together(**texts: str) -> list[str]:
+    with pytest.raises(MappingError) as error:
+        parse_all(texts)
+    return str(error.value).splitlines()
+
+
+def test_a_reference_means_the_only_entity_of_its_module() -> None:
+    found = parse_all({"a": module("a", "[Item]"), "b": module("b", x="a")})
+
+    assert found["b"].fields["x"].refers == Reference("a", "Item")
+
+
+def test_modules_load_after_those_they_refer_to() -> None:
+    found = parse_all(
+        {
+            "payments": module("payments", x="invoices", y="accounts"),
+            "contacts": module("contacts", x="accounts"),
+            "invoices": module("invoices", x="accounts", y="products"),
+            "accounts": module("accounts", x="accounts"),
+            "products": module("products"),
+        }
+    )
+
+    assert load_order(found) == ["products", "accounts", "contacts", "invoices", "payments"]
+
+
+def test_a_reference_to_a_module_without_mapping_is_named() -> None:
+    found = together(accounts=module("accounts"), contacts=module("contacts", x="acounts"))
+
+    assert found[1] == (
+        "  line 4: fields.x.refers names a module that has no mapping: 'acounts'. "
+        "Did you mean 'accounts'?"
+    )
+
+
+def test_a_reference_into_several_entities_must_choose() -> None:
+    found = together(a=module("a", "[Customer, Vendor]"), b=module("b", x="a"))
+
+    assert found[1] == (
+        "  line 4: fields.x.refers must say which entity of a it is: Customer, Vendor. "
+        "Write {module: a, entity: Customer}."
+    )
+
+
+def test_a_reference_names_an_entity_that_is_there() -> None:
+    found = together(a=module("a"), b=module("b", x="{module: a, entity: Vendor}"))
+
+    assert found[1] == (
+        "  line 4: fields.x.refers names an entity that a does not hold: 'Vendor'. "
+        "Write one of: Customer."
+    )
+
+
+def test_modules_may_not_refer_to_each_other_in_a_circle() -> None:
+    found = together(a=module("a", x="b"), b=module("b", x="c"), c=module("c", x="a", y="c"))
+
+    assert found[0] == "a.yaml is not a valid mapping (1 problem)"
+    assert found[1] == (
+        "  line 4: fields.x.refers closes a circle: a -> b -> c -> a. "
+        "Take one of these references out."
+    )
+
+
+def test_a_circle_that_was_put_together_otherwise_has_no_load_order() -> None:
+    circle = {
+        "a": parse("a", module("a", x="b"), "a.yaml"),
+        "b": parse("b", module("b", x="a"), "b.yaml"),
+    }
+
+    with pytest.raises(MappingError, match="a -> b -> a"):
+        load_order(circle)
+
+
+def test_two_modules_may_not_fill_one_table_with_the_same_entity() -> None:
+    found = together(a=module("t"), b=module("t", "[Vendor, Customer]"))
+
+    assert found[1] == (
+        "  line 2: table crm.t gets the records of Customer from a.yaml too. Keep one of the two."
+    )
+
+
+def test_two_modules_may_fill_one_table_with_different_entities() -> None:
+    found = parse_all({"a": module("t"), "b": module("t", "[Vendor]")})
+
+    assert list(found) == ["a", "b"]
+
+
+def test_the_problems_of_all_files_come_in_one_message(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(module("a", "[Custmer]"))
+    (tmp_path / "b.yaml").write_bytes("tablé: x".encode("utf-16"))
+    (tmp_path / "c.yml").write_text(module("c"))
+    (tmp_path / "D-E.yaml").write_bytes(b"\n\xff")
+    (tmp_path / "f.yaml").write_text(module("f", x="a"))
+
+    with pytest.raises(MappingError) as error:
+        load(tmp_path)
+
+    assert str(error.value) == dedent("""\
+        D-E.yaml is not a valid mapping (2 problems)
+          line 1: the file's name may have small letters, digits and _ only. Rename it.
+          line 2: the file is not UTF-8. Save it as UTF-8.
+        a.yaml is not a valid mapping (1 problem)
+          line 1: entities.1 cannot be: 'Custmer'. Did you mean 'Customer'?
+        b.yaml is not a valid mapping (1 problem)
+          line 1: the file is UTF-16. Save it as UTF-8.
+        c.yml is not a valid mapping (1 problem)
+          line 1: the file's name must end in .yaml. Rename it.
+        Check again with: make mappings""")
+
+
+def test_a_folder_without_mappings_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"^There are no mappings: "):
+        load(tmp_path)
