@@ -1,0 +1,15 @@
+#!/bin/sh
+# Postgres runs this once, when its volume is new: a database and a role for Airflow and for the CRM.
+set -eu
+
+create() {
+    psql --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 \
+        --set name="$1" --set password="$2" <<'SQL'
+CREATE ROLE :"name" LOGIN PASSWORD :'password';
+CREATE DATABASE :"name" OWNER :"name";
+REVOKE CONNECT ON DATABASE :"name" FROM PUBLIC;
+SQL
+}
+
+create airflow "$AIRFLOW_DATABASE_PASSWORD"
+create crm "$CRM_DATABASE_PASSWORD"
