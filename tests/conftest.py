@@ -1,7 +1,7 @@
-"""What every test may ask for: an empty database in a real Postgres, and an Airflow that touches nothing.
+"""What every test may ask for: a database in a real Postgres, and an Airflow that touches nothing.
 
-TEST_DATABASE_URL=postgresql://role:password@host:port uses that server, whose role may create databases,
-instead of a Postgres of the tests' own.
+TEST_DATABASE_URL=postgresql://role:password@host:port uses that server, whose role may create
+databases, instead of a Postgres of the tests' own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server
 
 @pytest.fixture(scope="session")
 def template(server: postgres.Server) -> Iterator[str]:
-    """The name of a database with all migrations and the reference CRM, which others are copied from."""
+    """The name of a database with all migrations and the reference CRM, to be copied."""
     from quickbooks_crm import database
 
     name = f"template_{os.getpid()}"
