@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from quickbooks_crm.mapping import load, load_order
-from quickbooks_crm.mapping.words import COMPANY, CRM_EDITS, LIST_ITEM, MAPPING, Word
+from quickbooks_crm.mapping.words import COMPANY, CRM_EDITS, ENTITIES, LIST_ITEM, MAPPING, Word
+from quickbooks_crm.quickbooks import entities
 
 PROJECT = Path(__file__).resolve().parents[2]
 REAL_ROWS = PROJECT.parent / "shared" / "fixtures"
@@ -46,6 +47,11 @@ def test_the_mappings_that_ship_merge_by_quickbooks_id(module: str, check: tuple
     assert found.mode == "merge"
     assert found.fields[found.key or ""].sources == (("Id",),)
     assert found.check == check
+
+
+def test_a_mapping_may_take_whatever_the_hook_can_read() -> None:
+    """CompanyInfo is not a record but the company itself."""
+    assert {*ENTITIES, "CompanyInfo"} == set(entities.ENTITIES)
 
 
 @pytest.mark.skipif(not REAL_ROWS.is_dir(), reason="there are no real rows in ../shared/fixtures")

@@ -43,6 +43,6 @@ def suggestion(written: str, options: Iterable[str]) -> str:
     near = get_close_matches(written.casefold(), by_folded, n=1)
     if near:
         return f"Did you mean {by_folded[near[0]]!r}?"
-    if choices and len(choices) <= 12:
+    if choices and len(choices) <= 20:
         return f"Write one of: {', '.join(choices)}."
     return "Remove it."

@@ -37,38 +37,26 @@ CRM_EDITS = Word(
     "QuickBooks' value always wins. Write quickbooks, or leave the field out.",
 )
 
-# What QuickBooks lets one read. A CRM's accounts are its Customers; its Accounts are a ledger's.
+# What the hook can read. A CRM's accounts are Customers; QuickBooks' own Accounts are a ledger's.
 ENTITIES = [
-    "Account",
     "Bill",
-    "BillPayment",
-    "Budget",
     "Class",
-    "CompanyCurrency",
     "CreditMemo",
     "Customer",
     "CustomerType",
     "Department",
-    "Deposit",
     "Employee",
     "Estimate",
     "Invoice",
     "Item",
-    "JournalEntry",
     "Payment",
     "PaymentMethod",
-    "Purchase",
     "PurchaseOrder",
     "RefundReceipt",
     "SalesReceipt",
-    "TaxAgency",
     "TaxCode",
-    "TaxRate",
     "Term",
-    "TimeActivity",
-    "Transfer",
     "Vendor",
-    "VendorCredit",
 ]
 
 
