@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS crm.form_field (
     column_name     text         NOT NULL,
     label           varchar(200) NOT NULL,
     type            text         NOT NULL CHECK (type IN
-        ('text', 'multi_line', 'numeric', 'date', 'time', 'yes_no', 'keyword', 'reference')),
+        ('text', 'multi_line', 'numeric', 'date', 'time', 'date_time', 'yes_no', 'keyword', 'reference')),
     required        boolean      NOT NULL DEFAULT false,
     read_only       boolean      NOT NULL DEFAULT false,
     default_value   text,
