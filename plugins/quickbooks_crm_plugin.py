@@ -27,7 +27,7 @@ class QuickBooksCrmPlugin(AirflowPlugin):
     fastapi_apps = _WhenAsked()
     external_views = [  # noqa: RUF012 Airflow's own form
         {
-            "name": "QuickBooks activity",
+            "name": "QuickBooks",  # Airflow cuts longer names off
             "href": "quickbooks-crm/",  # relative: it also holds where Airflow is not at the root
             "url_route": "quickbooks-activity",
             "destination": "nav",

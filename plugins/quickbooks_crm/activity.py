@@ -22,7 +22,14 @@ REASONS = {
     "missing_required": "a required field is blank",
     "invalid_value": "a value does not fit its field",
     "ambiguous_key": "the key fits more than one CRM record",
-    "unknown_owner": "the owner is not an active CRM user",
+    "refused_by_table": "the CRM's table refused the record",
+    "key_known": "the CRM has a record with the same key",
+    "key_taken": "the CRM record with the same key is another QuickBooks record",
+    "same_key_in_batch": "another QuickBooks record has the same key",
+    "check_fields": "the CRM has a record that is the same on all check fields",
+    "same_in_batch": "another QuickBooks record is the same thing",
+    "excluded_by_mapping": "the mapping excludes it",
+    "deleted_in_quickbooks": "deleted in QuickBooks before it was in the CRM",
 }
 
 
@@ -55,17 +62,18 @@ class Problem:
 
 @dataclass(frozen=True)
 class Reason:
-    """How many records of a module are not in the CRM for one reason."""
+    """How many records of a module are not in the CRM for one reason, or the mapping's `because`."""
 
     module: str
     outcome: str
     reason: str
+    because: str | None
     count: int
 
     @property
     def sentence(self) -> str:
         """The reason in words, without any customer's value."""
-        return _sentence(self.reason)
+        return self.because or _sentence(self.reason)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """What runs did is read back whole, from Postgres, and told without customer data."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,6 +15,9 @@ from psycopg import Connection
 from quickbooks_crm import activity
 from quickbooks_crm.sql import statements
 from tests.integration.runs import NOON, REALM, counted, ended, started
+
+PACKAGE = Path(activity.__file__).parent
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "activity.md"
 
 
 def test_a_run_is_read_with_its_counts_and_reasons(connection: Connection[Any]) -> None:
@@ -26,7 +31,7 @@ def test_a_run_is_read_with_its_counts_and_reasons(connection: Connection[Any]) 
 
     assert run is not None
     assert [(m.module, m.read, m.added, m.not_added) for m in run.counts] == [("products", 3, 1, 2)]
-    assert run.reasons == (activity.Reason("products", "not_added", "missing_required", 2),)
+    assert run.reasons == (activity.Reason("products", "not_added", "missing_required", None, 2),)
     assert run.without_counts() == {"contacts": "nothing to do"}
 
 
@@ -105,7 +110,7 @@ def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection
     )
     counted(connection, "run-1", "products", added=1190, excluded=10, mode="merge")
     for id in range(10):
-        ended(connection, "run-1", "products", str(id), "excluded", reason="category")
+        _excluded(connection, str(id))
 
     assert activity.summary(_run(connection)) == (
         "sample run-1: failed, 1 min 15 s, 7 API calls\n"
@@ -115,7 +120,7 @@ def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection
         "accounts  did not load\n"
         "contacts  nothing to do\n"
         "Not in the CRM from products:\n"
-        "         10  excluded: category\n"
+        "         10  excluded: Excluded by the mapping: a category.\n"
         "accounts.load stopped: A newer run is at work."
     )
 
@@ -167,6 +172,17 @@ def test_a_listing_for_the_terminal_cannot_drive_the_terminal(connection: Connec
     assert activity.listing(rows) == "Item 8  excluded  �[2Jgone"
 
 
+def test_every_reason_a_stage_gives_has_a_sentence_and_a_paragraph_in_the_docs() -> None:
+    stages = [*PACKAGE.glob("*.py"), *PACKAGE.glob("sql/*.sql")]
+    given = re.compile(r"""\breason["']? ?[=:] ?["']([a-z_]+)["']""")
+
+    codes = {code for stage in stages for code in given.findall(stage.read_text())}
+
+    assert codes - set(activity.REASONS) == set()
+    documented = re.findall(r"^\| `([a-z_]+)` \|", DOCS.read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(activity.REASONS)
+
+
 @pytest.mark.parametrize(
     "name", ["companies", "runs", "runs_before", "run", "counts", "reasons", "rows"]
 )
@@ -204,6 +220,11 @@ def test_a_page_out_of_a_hundred_thousand_rows_is_read_at_once(database_url: str
         [(plan,)] = connection.execute(statement, key | page).fetchall()
 
     assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 300
+
+
+def _excluded(connection: Connection[Any], id: str) -> None:
+    because = {"reason": "excluded_by_mapping", "message": "Excluded by the mapping: a category."}
+    ended(connection, "run-1", "products", id, "excluded", **because)
 
 
 def _run(connection: Connection[Any]) -> activity.Run:

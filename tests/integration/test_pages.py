@@ -189,7 +189,7 @@ def test_a_run_shows_its_counts_reasons_and_problems(
 
     assert "extract QuickBooks does not answer." in shown
     assert "products 1 of the updated became inactive in QuickBooks 3 0 2 0 0 1 0" in shown
-    assert "products not added a required field is blank 1" in shown
+    assert "products not added A required field is blank 1" in shown
     assert "7 API calls" in shown
 
 

@@ -110,8 +110,9 @@ def _reading() -> Iterator[Connection[Any]]:
     with database.connect() as connection:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.execute(statements("activity")["patience"], {"milliseconds": PATIENCE})
-        yield connection
+        with connection.transaction():
+            connection.execute(statements("activity")["patience"], {"milliseconds": PATIENCE})
+            yield connection
 
 
 def _visible_run(connection: Connection[Any], user: Any, realm: str, run_id: str) -> activity.Run:

@@ -65,4 +65,9 @@ _templates = Environment(
 _templates.filters.update(
     when=when, value=value, sentence=sentence, part=part, words=activity.words, took=activity.took
 )
-_templates.globals.update(OUTCOMES=activity.OUTCOMES, calls=activity.calls, notes=activity.notes)
+_templates.globals.update(
+    OUTCOMES=activity.OUTCOMES,
+    TABS=("not_added", "duplicate", "excluded", "updated", "added", "unchanged"),
+    calls=activity.calls,
+    notes=activity.notes,
+)

@@ -75,15 +75,18 @@ SELECT activity.realm, activity.run_id, module, mode, read, added, updated, unch
    AND activity.run_id = asked.run_id;
 
 -- reasons --
--- Why records are not in the CRM, counted.
-SELECT module, outcome, reason, count(*) AS count
+-- Why records are not in the CRM, counted. The message of an exclusion is the mapping's own text; every
+-- other message may hold customer data and stays in its row.
+SELECT module, outcome, reason,
+       CASE WHEN reason = 'excluded_by_mapping' THEN message END AS because,
+       count(*) AS count
   FROM sync.outcome
  WHERE realm = %(realm)s
    AND run_id = %(run_id)s
    AND module = ANY (%(modules)s)
    AND outcome IN ('duplicate', 'not_added', 'excluded')
- GROUP BY module, outcome, reason
- ORDER BY module, outcome DESC, count(*) DESC, reason;
+ GROUP BY module, outcome, reason, because
+ ORDER BY module, outcome DESC, count(*) DESC, reason, because;
 
 -- rows --
 -- The records of one run and module that ended in one way, a page at a time, with the name that
