@@ -62,7 +62,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Reason:
-    """How many records of a module are not in the CRM for one reason, or the mapping's `because`."""
+    """How many records of a module are not in the CRM for one reason; exclusions say `because`."""
 
     module: str
     outcome: str
