@@ -19,17 +19,13 @@ def main(arguments: list[str] | None = None) -> int:
     options["throttle"] = not options.pop("no_throttle")
     try:
         simulator = Simulator(**options)
-        simulator.bind().close()
+        simulator.bind()
     except (OSError, ValueError) as problem:
         print(f"The simulator cannot start: {problem}", file=sys.stderr)
         return 2
     rows = {name: len(table.rows) for name, table in simulator.company.tables.items() if table.rows}
     counts = ", ".join(f"{count} {name}" for name, count in rows.items())
-    print(
-        f"QuickBooks simulator on http://{simulator.settings.host}:{simulator.settings.port},"
-        f" realm {simulator.realm}: {counts}",
-        flush=True,
-    )
+    print(f"QuickBooks simulator on {simulator.url}, realm {simulator.realm}: {counts}", flush=True)
     simulator.run()
     return 0
 

@@ -25,6 +25,8 @@ async def answered(
     script = world.faults.next(kind, statement)
     if script:
         await asyncio.sleep(script.seconds)
+        if script.act:
+            script.act()
     response = await _response(world, request, kind, statement, serve, script)
     tid = new_tid()
     response.headers["intuit_tid"] = tid
@@ -49,7 +51,7 @@ async def _response(
         return await serve(request, statement)
     if script.form in ("cut", "lost"):
         return Cut(await serve(request, statement), keep=0.5 if script.form == "cut" else 0)
-    if kind in ("token", "revoke") and script.form == "upper":
+    if kind in ("token", "revoke") and script.form == "upper" and script.body is None:
         return oauth_error(
             script.status, {"error": script.code or _OAUTH.get(script.status, "server_error")}
         )
@@ -65,6 +67,8 @@ def faulty(fault: Fault) -> Response:
     """A fault as a response."""
     response = Response(fault.body, fault.status)
     response.headers["content-type"] = fault.content
+    if fault.status == 401:
+        response.headers["www-authenticate"] = 'Bearer realm="Intuit", error="invalid_token"'
     return response
 
 

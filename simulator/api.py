@@ -14,8 +14,6 @@ from simulator.errors import Refused, not_found, unsupported
 from simulator.rows import encode
 from simulator.world import World
 
-_REFUSED_LOGIN = 'Bearer realm="Intuit", error="invalid_token"'
-
 
 class Api:
     """The routes of one world."""
@@ -52,10 +50,7 @@ class Api:
         now = self._world.clock.now()
         denied = self._denied(request)
         if denied:
-            response = faulty(faults.fault(denied, "lower", now))
-            if denied.status == 401:
-                response.headers["www-authenticate"] = _REFUSED_LOGIN
-            return response
+            return faulty(faults.fault(denied, "lower", now))
         wants_json = "json" in request.headers.get("accept", "")
         try:
             body = self._answer(request, statement)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -31,7 +32,8 @@ class Script:
     """A fault to come: for calls of a kind (`*` is any) whose statement contains `matching`.
 
     The first `after` such calls go well, the next `times` fail. `seconds` is how long the answer
-    takes; with status 0 the answer is late and nothing else is wrong with it.
+    takes; with status 0 it is late and nothing else is wrong with it. `body` is sent word for
+    word instead of a fault. `act` is done as the call arrives: a row changed between two pages.
     """
 
     kind: str = "*"
@@ -43,10 +45,14 @@ class Script:
     seconds: float = 0.0
     matching: str = ""
     headers: dict[str, str] | None = None
+    body: str | None = None
+    act: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise ValueError(f"form cannot be {self.form!r}. It is one of: {', '.join(FORMS)}")
+        if self.act is not None and not callable(self.act):
+            raise ValueError("act cannot be sent: it is a function, for programs only")
 
 
 class Faults:
@@ -96,6 +102,8 @@ class Fault:
 
 def scripted(script: Script, now: float) -> Fault:
     """The fault a script asks for."""
+    if script.body is not None:
+        return Fault(script.status, script.body.encode(), _JSON)
     code, message, detail = _TYPICAL.get(
         script.status, ("10000", "System Failure", "An error occurred")
     )

@@ -28,7 +28,7 @@ def generated(settings: Settings) -> Company:
     company.load("Customer", (customers.row(number, *owed) for number in numbers))
     company.load("Account", _accounts(now))
     company.load("Term", _terms(now))
-    company.load("CompanyInfo", [_company_info(now)])
+    company.load("CompanyInfo", [company_info(now)])
     for entity in ("Item", "Customer", "Invoice"):
         _delete_some(company, entity, settings.seed, now)
     return company
@@ -92,7 +92,8 @@ def _terms(now: float) -> list[Data]:
     ]
 
 
-def _company_info(now: float) -> Data:
+def company_info(now: float) -> Data:
+    """What a company says about itself."""
     where = {
         "Id": "1",
         "Line1": "2500 Garden Way",

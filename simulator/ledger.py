@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -67,8 +68,9 @@ class Ledger:
 class Throttle:
     """Intuit's limits per company: in flight, a second, a minute; and the most seen of each."""
 
-    def __init__(self, limits: bool) -> None:
+    def __init__(self, limits: bool, now: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
+        self._now = now
         self._asked: deque[float] = deque()
         self._let_in: deque[float] = deque()
         self._in_flight = 0
@@ -89,7 +91,7 @@ class Throttle:
 
     def enter(self) -> bool:
         """Whether the request that arrives now may go on; call `leave` in either case."""
-        now = time.monotonic()
+        now = self._now()
         self._in_flight += 1
         self._asked.append(now)
         self.most_in_flight = max(self.most_in_flight, self._in_flight)

@@ -9,6 +9,7 @@ import msgspec
 
 from simulator.company import Company
 from simulator.entities import entity
+from simulator.generate import company_info
 from simulator.rows import Data, decode
 
 _ALIASES = {"preference": "Preferences"}
@@ -23,6 +24,8 @@ def loaded(directory: Path | str) -> Company:
     for path in paths:
         for name, records in _records(path):
             company.load(name, records)
+    if not company.table("CompanyInfo").rows:
+        company.load("CompanyInfo", [company_info(company.clock.now())])
     return company
 
 

@@ -4,6 +4,7 @@ import unicodedata
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from simulator.clock import pacific
 from simulator.company import Company
 from simulator.rows import Data
 
@@ -45,12 +46,41 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "đ": "d", "æ": "ae
 def filled_in(company: Company, entity: str, fields: Data) -> Data:
     """What is needed to make a plausible record of the fields given; None leaves a field out."""
     id = company.table(entity).next_id()
-    data = {**_always(entity, id, fields), **fields}
+    data = {**_always(entity, id, fields), **_below(company, entity, fields), **fields}
+    if entity == "Invoice":
+        data = {**_sold_once(company, data), **data}
     if entity in ("Customer", "Vendor", "Employee", "Item") and "FullyQualifiedName" not in fields:
         data["FullyQualifiedName"] = _full_name(company, entity, data)
     if entity == "Customer":
         data.setdefault("PrintOnCheckName", data.get("DisplayName"))
     return {name: value for name, value in data.items() if value is not None}
+
+
+def _below(company: Company, entity: str, fields: Data) -> Data:
+    """What a parent brings with it."""
+    parent = company.table(entity).rows.get((fields.get("ParentRef") or {}).get("value", ""))
+    if parent is None:
+        return {}
+    kind = {"Customer": {"Job": True, "BillWithParent": True}, "Item": {"SubItem": True}}
+    return {**kind.get(entity, {}), "Level": parent.data.get("Level", 0) + 1}
+
+
+def _sold_once(company: Company, data: Data) -> Data:
+    """A day, a customer and one line for an invoice that names none."""
+    customer = next(iter(company.table("Customer").rows.values()), None)
+    item = next(iter(company.table("Item").rows.values()), None)
+    line = {"Id": "1", "LineNum": 1, "Amount": data["TotalAmt"]}
+    detail = {"UnitPrice": data["TotalAmt"], "Qty": 1, "TaxCodeRef": {"value": "NON"}}
+    if item:
+        detail["ItemRef"] = {"value": item.id, "name": item.name}
+    line |= {"DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
+    subtotal = {"Amount": data["TotalAmt"], "DetailType": "SubTotalLineDetail"}
+    today = pacific(company.clock.now())[:10]
+    sold: Data = {"TxnDate": today, "DueDate": today, "TxnTaxDetail": {"TotalTax": 0}}
+    sold["Line"] = [line, {**subtotal, "SubTotalLineDetail": {}}]
+    if customer:
+        sold["CustomerRef"] = {"value": customer.id, "name": customer.name}
+    return sold
 
 
 def _full_name(company: Company, entity: str, data: Data) -> Any:
@@ -65,7 +95,13 @@ def _always(entity: str, id: str, fields: Data) -> Data:
     if entity == "Item":
         return item_basics(f"Item {id}", fields.get("Type", "Service"))
     if entity == "Invoice":
-        return {**invoice_basics(), "DocNumber": str(1000 + int(id)), "TotalAmt": 0, "Balance": 0}
+        total = fields.get("TotalAmt", 100)
+        return {
+            **invoice_basics(),
+            "DocNumber": str(1000 + int(id)),
+            "TotalAmt": total,
+            "Balance": total,
+        }
     if entity in ("Vendor", "Employee"):
         return {"DisplayName": f"{entity} {id}", "Active": True}
     return {}

@@ -1,8 +1,10 @@
 """The simulator as one thing to start, talk to and stop."""
 
 import asyncio
+import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -64,8 +66,8 @@ class Simulator:
 
     def start(self) -> Self:
         """Serve in a thread; returns when calls are answered."""
-        listening = self._listen()
-        self._thread = threading.Thread(target=self._serve, args=(listening,), daemon=True)
+        self.bind()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         while not (self._server and self._server.started):
             if not self._thread.is_alive():
@@ -74,22 +76,22 @@ class Simulator:
         return self
 
     def run(self) -> None:
-        """Serve in this thread, until interrupted."""
-        self._serve(self._listen())
+        """Serve in this thread, on the port that `bind` took, until interrupted."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self._serve()
 
-    def bind(self) -> socket.socket:
-        """Take the port; raises OSError where it is in use."""
-        bound = socket.socket()
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((self.settings.host, self.settings.port))
-        return bound
+    def bind(self) -> None:
+        """Take the port, which tells the `url`; raises OSError where it is in use."""
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((self.settings.host, self.settings.port))
+        except OSError:
+            self._socket.close()
+            raise
+        self.url = f"http://{self.settings.host}:{self._socket.getsockname()[1]}"
 
-    def _listen(self) -> socket.socket:
-        bound = self.bind()
-        self.url = f"http://{self.settings.host}:{bound.getsockname()[1]}"
-        return bound
-
-    def _serve(self, listening: socket.socket) -> None:
+    def _serve(self) -> None:
         routes = [*Api(self._world).routes(), *Login(self._world).routes(), *self._control.routes()]
         config = uvicorn.Config(
             Starlette(routes=routes),
@@ -100,9 +102,9 @@ class Simulator:
         )
         self._server = uvicorn.Server(config)
         try:
-            asyncio.run(self._server.serve(sockets=[listening]))
+            asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
-            listening.close()
+            self._socket.close()
 
     def stop(self) -> None:
         """Close the port and wait for the thread."""
@@ -148,6 +150,10 @@ class Simulator:
     def fail(self, kind: str = "*", status: int = 500, **how: Any) -> None:
         """Let calls of a kind fail; the rest is in `Script`."""
         self._control.fail(Script(kind, status, **how))
+
+    def when(self, kind: str, act: Callable[[], object], **which: Any) -> None:
+        """Do something at the moment a call of this kind arrives, before it is answered."""
+        self._control.fail(Script(kind, status=0, act=act, **which))
 
     def clear_faults(self) -> None:
         """Let every call go well again."""
