@@ -19,9 +19,9 @@ SETTINGS = {"application_name": "quickbooks_crm", "connect_timeout": 10, "client
 
 @contextmanager
 def connect() -> Iterator[Connection[Any]]:
-    """A connection to the CRM database that Airflow knows as `crm`; one block is one or more transactions.
+    """A connection to the CRM database that Airflow knows as `crm`, closed when the block ends.
 
-    Commits when the block ends well, rolls back when it raises, and is closed either way.
+    Every statement commits by itself unless it is inside `with connection.transaction()`.
     """
     with connect_to(address()) as connection:
         yield connection
@@ -30,7 +30,7 @@ def connect() -> Iterator[Connection[Any]]:
 @contextmanager
 def connect_to(conninfo: str) -> Iterator[Connection[Any]]:
     """The same for an address given in libpq's form."""
-    with psycopg.connect(conninfo, **SETTINGS) as connection:  # type: ignore[arg-type]
+    with psycopg.connect(conninfo, autocommit=True, **SETTINGS) as connection:  # type: ignore[arg-type]
         yield connection
 
 
@@ -46,15 +46,21 @@ def address() -> str:
         known = BaseHook.get_connection(CONNECTION_ID)
     except AirflowNotFoundException as error:
         raise SettingsError(
-            f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points to the CRM's database."
+            f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points "
+            "to the CRM's database."
         ) from error
     return psycopg.conninfo.make_conninfo(
-        host=known.host, port=known.port, dbname=known.schema, user=known.login, password=known.password
+        host=known.host,
+        port=known.port,
+        dbname=known.schema,
+        user=known.login,
+        password=known.password,
     )
 
 
 def migrate(connection: Connection[Any]) -> list[str]:
-    """Bring the schemas `quickbooks` and `sync` up to date, all or nothing; the names of what was applied."""
+    """Bring the schemas `quickbooks` and `sync` up to date, all or nothing; the names of what was
+    applied."""
     sql = statements("database")
     with connection.transaction():
         connection.execute(sql["one_migration_at_a_time"])
@@ -71,18 +77,28 @@ def require_current(connection: Connection[Any]) -> None:
     missing = _missing(connection)
     if missing:
         raise SchemaOutdated(
-            f"The CRM database lacks {len(missing)} of this version's migrations, from {missing[0]} on. "
+            f"The CRM database lacks {len(missing)} of this version's migrations, from "
+            f"{missing[0]} on. "
             "Run: python -m quickbooks_crm migrate"
         )
 
 
 def install_crm(connection: Connection[Any], directory: Path) -> list[str]:
-    """Create the reference CRM from the SQL files of a directory, all or nothing; the names of the files."""
-    files = sorted(directory.glob("*.sql"))
+    """Create the reference CRM from the numbered SQL files of a directory, all or nothing; the
+    names of the files."""
+    files = sorted(directory.glob("[0-9]*.sql"))
     with connection.transaction():
         for file in files:
             connection.execute(file.read_bytes())
     return [file.name for file in files]
+
+
+def add_companies(connection: Connection[Any], directory: Path, names: dict[str, str]) -> None:
+    """Make companies known to the reference CRM: what stands in the company column, and the
+    company's name."""
+    statement = (directory / "each_company.sql").read_bytes()
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(statement, [{"id": id, "name": name} for id, name in names.items()])
 
 
 def _missing(connection: Connection[Any]) -> list[str]:
@@ -99,7 +115,8 @@ def _missing(connection: Connection[Any]) -> list[str]:
     changed = [name for name in applied if applied[name] != _hash(name)]
     if changed:
         raise SchemaOutdated(
-            f"The migration {changed[0]} differs from the one that was applied to the CRM database. "
+            f"The migration {changed[0]} differs from the one that was applied to the CRM "
+            "database. "
             "A migration is never edited: restore the file, and put the change into a new one."
         )
     return [name for name in known if name not in applied]

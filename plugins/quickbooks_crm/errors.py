@@ -1,18 +1,20 @@
 """Every error that is raised on purpose, drawn as a tree.
 
-A message says what happened, where, with which value, and what to do next, to the person who can act.
-It never carries a token, a secret or customer data: ids, field names and counts only.
+A message says what happened, where, with which value, and what to do next, to the person who can
+act. It never carries a token, a secret or customer data: ids, field names and counts only.
 """
 
 
 class QuickBooksCrmError(Exception):
-    """The root: anything this project stops for on purpose. `code` is for machines, the message for people."""
+    """The root: anything this project stops for on purpose. `code` is for machines, the message for
+    people."""
 
     code = "error"
 
 
 class SettingsError(QuickBooksCrmError):
-    """A file, connection or table is not as it must be; a person has to change it before a run can help."""
+    """A file, connection or table is not as it must be; a person has to change it before a run can
+    help."""
 
     code = "settings"
 
@@ -24,7 +26,8 @@ class MappingError(SettingsError):
 
 
 class MandatoryFieldsMissing(SettingsError):
-    """Required CRM fields have neither a source nor a default; the message lists them all by label."""
+    """Required CRM fields have neither a source nor a default; the message lists them all by
+    label."""
 
     code = "mandatory_fields"
 
@@ -42,7 +45,8 @@ class QuickBooksError(QuickBooksCrmError):
 
 
 class QuickBooksUnavailable(QuickBooksError):
-    """QuickBooks is throttling, down or unreachable (429, 5xx, network): trying again later helps."""
+    """QuickBooks is throttling, down or unreachable (429, 5xx, network): trying again later
+    helps."""
 
     code = "quickbooks_unavailable"
 
@@ -63,6 +67,13 @@ class RunError(QuickBooksCrmError):
     """A run cannot go on."""
 
     code = "run"
+
+
+class DatabaseFailed(RunError):
+    """The CRM database stopped a statement that should have worked; the message has its code, never
+    its values."""
+
+    code = "database"
 
 
 class CompanyBusy(RunError):

@@ -52,18 +52,19 @@ COMMENT ON COLUMN sync.run.fetched IS 'Entity -> number of records that QuickBoo
 COMMENT ON COLUMN sync.run.errors IS 'Task -> {code, message}; a task that succeeds on a later try takes its entry away.';
 
 CREATE TABLE sync.lease (
-    realm      text PRIMARY KEY,
-    run_id     text,
-    renewed_at timestamptz NOT NULL DEFAULT now()
+    realm    text PRIMARY KEY,
+    run_id   text,
+    taken_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE sync.lease IS 'Which run may write for a company; no row or no run_id: nobody.';
 
 CREATE SEQUENCE sync.epoch;
 CREATE TABLE sync.attempt (
-    realm  text   NOT NULL,
-    task   text   NOT NULL,
-    run_id text   NOT NULL,
-    epoch  bigint NOT NULL,
+    realm      text   NOT NULL,
+    task       text   NOT NULL,
+    run_id     text   NOT NULL,
+    epoch      bigint NOT NULL,
+    renewed_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (realm, task)
 );
 COMMENT ON TABLE sync.attempt IS 'The newest try of each task; an older epoch is a zombie and may not write.';
@@ -153,7 +154,7 @@ CREATE TABLE sync.link (
 );
 CREATE INDEX link_record ON sync.link (module, record_key);
 COMMENT ON TABLE sync.link IS 'Which CRM record a QuickBooks record has become: its identity from then on.';
-COMMENT ON COLUMN sync.link.source_hash IS 'Hash of the values the mapping made; equal and the record untouched means unchanged.';
+COMMENT ON COLUMN sync.link.source_hash IS 'Hash of the values the mapping made, references included; equal and the record untouched means unchanged.';
 COMMENT ON COLUMN sync.link.written IS 'The mapped columns as the table stored them after the last write (after its triggers).';
 COMMENT ON COLUMN sync.link.state IS 'What QuickBooks last said of the record.';
 
@@ -170,7 +171,17 @@ CREATE TABLE sync.held (
     PRIMARY KEY (realm, module, entity, id)
 );
 CREATE INDEX held_mapping ON sync.held (realm, module, mapping_hash);
-COMMENT ON TABLE sync.held IS 'Records that are not in the CRM now, and why; tried again when their cause changes.';
+COMMENT ON TABLE sync.held IS 'Records that are not in the CRM as they are in QuickBooks now, and why; tried again when their cause changes.';
+
+CREATE VIEW sync.target AS
+    SELECT realm, module, entity, id, record_key FROM sync.link
+    UNION ALL
+    SELECT realm, module, entity, id, collides_with FROM sync.held AS held
+     WHERE outcome = 'duplicate' AND collides_with IS NOT NULL
+       AND NOT EXISTS (SELECT FROM sync.link AS link
+                        WHERE (link.realm, link.entity, link.id, link.module)
+                            = (held.realm, held.entity, held.id, held.module));
+COMMENT ON VIEW sync.target IS 'The CRM record that a reference to a QuickBooks record means: its own, or the one it is a duplicate of.';
 
 CREATE TABLE sync.parked (
     realm         text NOT NULL,
@@ -196,8 +207,10 @@ CREATE TABLE sync.resolved_reference (
     field      text NOT NULL,
     record_key text NOT NULL,
     target_key text NOT NULL,
+    closed_by  text NOT NULL,
     PRIMARY KEY (realm, run_id, module, entity, id, field)
 );
+COMMENT ON COLUMN sync.resolved_reference.closed_by IS 'The module whose load brought the record that was missing.';
 COMMENT ON TABLE sync.resolved_reference IS 'References that a run closed in records loaded earlier.';
 
 CREATE UNLOGGED TABLE sync.staged (
@@ -270,6 +283,7 @@ CREATE TABLE sync.outcome (
     reason        text,
     message       text,
     details       jsonb,
+    flag          text CHECK (flag IN ('deactivated', 'reactivated', 'deleted')),
     record_key    text,
     collides_with text,
     before        jsonb,
@@ -282,7 +296,8 @@ CREATE INDEX outcome_kind ON sync.outcome (realm, run_id, module, outcome, id);
 CREATE INDEX outcome_record ON sync.outcome (realm, module, entity, id);
 COMMENT ON TABLE sync.outcome IS 'How every record that a run read ended.';
 COMMENT ON COLUMN sync.outcome.reason IS 'A code; message says the same to a person.';
-COMMENT ON COLUMN sync.outcome.collides_with IS 'CRM record keys this one collides with, comma-separated when several.';
+COMMENT ON COLUMN sync.outcome.flag IS 'What QuickBooks newly says of the record, where that is news.';
+COMMENT ON COLUMN sync.outcome.collides_with IS 'The CRM record this one collides with; several candidates are in details.';
 COMMENT ON COLUMN sync.outcome.before IS 'The mapped columns before the run, of an update.';
 COMMENT ON COLUMN sync.outcome.after IS 'The mapped columns after the run, as the table stored them.';
 

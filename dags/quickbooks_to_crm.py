@@ -1,0 +1,136 @@
+"""One DAG for each company in include/companies/: schedule and task order, nothing else."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    get_parsing_context,
+    task,
+    task_group,
+)
+from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+from quickbooks_crm import companies, errors, mapping, pipeline
+
+MAPPINGS = mapping.load(pipeline.INCLUDE / "mappings")
+A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
+    [
+        RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
+        for error in (
+            errors.SettingsError,
+            errors.QuickBooksRefused,
+            errors.QuickBooksLoginExpired,
+            errors.RunSuperseded,
+        )
+    ]
+)
+EVERY_TASK: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": A_PERSON_IS_NEEDED,
+    "execution_timeout": timedelta(hours=3),
+}
+
+
+def build(name: str) -> None:
+    """The DAG of one company."""
+    company = companies.load_one(pipeline.INCLUDE / "companies", name)
+    modules = [module for module in mapping.load_order(MAPPINGS) if company.takes(module)]
+
+    @dag(
+        dag_id=f"quickbooks_to_crm_{name}",
+        dag_display_name=f"QuickBooks to CRM: {company.title}",
+        description="Brings the CRM up to date with what changed in QuickBooks.",
+        schedule=company.schedule,
+        start_date=datetime(2026, 1, 1),
+        catchup=False,
+        max_active_runs=1,
+        default_args=EVERY_TASK,
+        tags=["quickbooks", "crm", name],
+        doc_md=pipeline.__doc__,
+        params={
+            "modules": Param(
+                modules,
+                type="array",
+                items={"type": "string", "enum": modules},
+                examples=modules,
+                title="Modules",
+                description="What to bring up to date. A module's references load before it.",
+            ),
+            "everything": Param(
+                False,
+                type="boolean",
+                title="Read everything again",
+                description="Reads QuickBooks wholly instead of only what changed. Costs one call "
+                "for every 1,000 records, and finds deletes that QuickBooks never told of.",
+            ),
+        },
+    )
+    def quickbooks_to_crm() -> None:
+        @task(doc_md="Connections, mappings and mandatory fields, before any row moves.")
+        def check_settings() -> list[str]:
+            context = get_current_context()
+            run, asked = context["dag_run"], context["params"]["modules"]
+            trigger = str(run.run_type.value)
+            request = pipeline.Request(trigger, run.triggering_user_name, tuple(asked))
+            return pipeline.check_settings(name, run.run_id, request)
+
+        @task(doc_md="QuickBooks to the mirror. Modules with nothing to load are skipped.")
+        def extract() -> None:
+            context = get_current_context()
+            done = pipeline.extract(name, context["run_id"], context["params"]["everything"])
+            context["ti"].xcom_push("return_value", done)
+            idle = [module for module in modules if module not in done["work"]]
+            raise DownstreamTasksSkipped(
+                tasks=[f"{module}.{step}" for module in idle for step in ("transform", "load")]
+            )
+
+        @task(doc_md="Mirror to staged rows, shaped as the mapping says, and checked.")
+        def transform(module: str) -> dict[str, int]:
+            return pipeline.transform(name, get_current_context()["run_id"], module)
+
+        @task(doc_md="Staged rows to the CRM's table, each with its outcome, in one transaction.")
+        def load(module: str) -> dict[str, int]:
+            return pipeline.load(name, get_current_context()["run_id"], module)
+
+        @task(trigger_rule="all_done", doc_md="What the run did; fails when a module did not load.")
+        def record_activity() -> None:
+            pipeline.record_activity(name, get_current_context()["run_id"])
+
+        def bring_in(module: str) -> tuple[Any, Any]:
+            table = Asset(name=MAPPINGS[module].table, uri=f"crm://{MAPPINGS[module].table}")
+            shape = transform.override(task_id="transform")(module)
+            write = load.override(
+                task_id="load", outlets=[table], trigger_rule="all_done_min_one_success"
+            )(module)
+            shape >> write
+            return shape, write
+
+        read, recorded = extract(), record_activity()
+        check_settings() >> read
+        before = None
+        for module in modules:
+            shape, write = task_group(group_id=module)(bring_in)(module)
+            read >> shape
+            if before is not None:
+                before >> write
+            write >> recorded
+            before = write
+        read >> recorded
+
+    quickbooks_to_crm()
+
+
+asked_for = get_parsing_context().dag_id
+for company_name in companies.names(pipeline.INCLUDE / "companies"):
+    if asked_for in (None, f"quickbooks_to_crm_{company_name}"):
+        build(company_name)

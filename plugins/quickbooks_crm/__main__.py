@@ -1,0 +1,156 @@
+"""The command line: `python -m quickbooks_crm COMMAND`. Exit code 0: fine, 1: the run failed, 2:
+settings or usage wrong."""
+
+import argparse
+import getpass
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+# Airflow's own commands find connections in its metadata database too; this makes it do the same
+# for ours.
+os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+from quickbooks_crm import activity, companies, database, pipeline
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    asked = _parser().parse_args(arguments)
+    logging.getLogger("quickbooks_crm").setLevel(logging.INFO)
+    try:
+        return int(asked.run(asked) or 0)
+    except SettingsError as error:
+        _say(asked, error)
+        return 2
+    except QuickBooksCrmError as error:
+        _say(asked, error)
+        return 1
+
+
+def _migrate(asked: argparse.Namespace) -> None:
+    with database.connect() as connection:
+        applied = database.migrate(connection)
+    print("Applied: " + ", ".join(applied) if applied else "The database is up to date.")
+
+
+def _install_crm(asked: argparse.Namespace) -> None:
+    found = companies.load(pipeline.INCLUDE / "companies")
+    with database.connect() as connection:
+        database.install_crm(connection, pipeline.INCLUDE / "crm")
+        names = {company.crm_company: company.title for company in found.values()}
+        database.add_companies(connection, pipeline.INCLUDE / "crm", names)
+    print("The reference CRM is in place, with companies: " + ", ".join(sorted(found)))
+
+
+def _check(asked: argparse.Namespace) -> None:
+    pipeline.check_files(asked.company)
+    print("Mappings, companies and tables fit together.")
+
+
+def _sync(asked: argparse.Namespace) -> int:
+    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
+    request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
+    failed = 0
+    for name in names:
+        run_id = f"command-line__{datetime.now(UTC).isoformat(timespec='milliseconds')}"
+        try:
+            pipeline.sync(name, run_id, request, asked.everything)
+        except SettingsError:
+            raise
+        except QuickBooksCrmError as error:
+            failed += 1
+            print(f"{name}: {error}", file=sys.stderr)
+        _show(asked, name, limit=1)
+    return 1 if failed else 0
+
+
+def _activity(asked: argparse.Namespace) -> None:
+    with database.connect() as connection:
+        names = asked.company or activity.companies(connection)
+    for name in names:
+        _show(asked, name, asked.limit)
+
+
+def _show(asked: argparse.Namespace, company: str, limit: int) -> None:
+    with database.connect() as connection:
+        found = [
+            activity.run(connection, run.realm, run.run_id)
+            for run in activity.runs(connection, [company], limit)
+        ]
+        for run in filter(None, found):
+            print(json.dumps(activity.as_json(run)) if asked.json else activity.summary(run) + "\n")
+            if getattr(asked, "rows", False):
+                for module in run.counts:
+                    for outcome in ("not_added", "duplicate", "excluded"):
+                        print(
+                            activity.listing(
+                                activity.rows(
+                                    connection, run.realm, run.run_id, module.module, outcome
+                                )
+                            )
+                        )
+
+
+def _say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
+    if asked.json:
+        print(json.dumps({"error": error.code, "message": str(error)}))
+    else:
+        print(error, file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m quickbooks_crm",
+        description="Keep a CRM in Postgres true to QuickBooks Online.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    common.add_argument(
+        "--company",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a file in include/companies/; may be repeated; default: all",
+    )
+
+    def command(name: str, run, words: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+        added = commands.add_parser(name, parents=[common], help=words, description=words)
+        added.set_defaults(run=run)
+        return added
+
+    command("migrate", _migrate, "bring the schemas quickbooks and sync up to date")
+    command(
+        "install-crm", _install_crm, "create the reference CRM's tables and the companies in it"
+    )
+    command("check", _check, "check mappings, companies and tables without touching any data")
+    syncing = command("sync", _sync, "run a sync now, without Airflow's scheduler")
+    syncing.add_argument(
+        "--module",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this module; may be repeated",
+    )
+    syncing.add_argument(
+        "--everything", action="store_true", help="read QuickBooks wholly, not only what changed"
+    )
+    showing = command("activity", _activity, "show what the last runs did")
+    showing.add_argument(
+        "--limit", type=int, default=1, metavar="N", help="how many runs of each company"
+    )
+    showing.add_argument(
+        "--rows",
+        action="store_true",
+        help="also the rows not added, duplicate and excluded (customer data)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The CRM's tables as they are: columns, types, lengths, what is required, and what forms call
+them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.rows import dict_row
+
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.sql import statements
+
+_KINDS = {
+    "varchar": "text",
+    "text": "text",
+    "bpchar": "text",
+    "int2": "integer",
+    "int4": "integer",
+    "int8": "integer",
+    "numeric": "numeric",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "timestamptz": "timestamp",
+    "uuid": "uuid",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `kind` is text, integer, numeric, boolean, date, timestamp, uuid, choice or
+    other."""
+
+    name: str
+    label: str
+    type: str
+    kind: str
+    length: int | None
+    precision: int | None
+    scale: int | None
+    required: bool
+    default: str | None
+    writable: bool
+    sequence: str | None
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table that a mapping loads. `name` is `schema.table`; `key` the column of its primary
+    key."""
+
+    schema: str
+    table: str
+    key: str
+    columns: dict[str, Column]
+
+    @property
+    def name(self) -> str:
+        """`schema.table`, as mappings write it."""
+        return f"{self.schema}.{self.table}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The table's name, quoted for a statement."""
+        return sql.Identifier(self.schema, self.table)
+
+    @property
+    def key_type(self) -> sql.SQL:
+        """The type of the primary key, as the catalog writes it."""
+        return sql.SQL(self.columns[self.key].type)
+
+    @property
+    def required(self) -> list[Column]:
+        """The columns that a new record must have a value for."""
+        return [c for c in self.columns.values() if c.required and c.default is None and c.writable]
+
+
+def read(connection: Connection[Any], name: str) -> Table:
+    """The table `schema.table` from the database's own catalog and, where there is one, its
+    `form_field` table.
+
+    Raises `SettingsError` when there is no such table or it has no primary key of one column.
+    """
+    schema, _, table = name.partition(".")
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            statements("catalog")["columns"], {"schema": schema, "table": table}
+        ).fetchall()
+    if not rows:
+        raise SettingsError(
+            f"The CRM database has no table {name}, or this login may not see it. "
+            "Create it (the reference CRM: python -m quickbooks_crm install-crm), or name "
+            "another one in the mapping."
+        )
+    keys = [row["name"] for row in rows if row["in_primary_key"]]
+    if len(keys) != 1:
+        raise SettingsError(
+            f"The table {name} has {len(keys) or 'no'} primary key columns. A mapped table needs "
+            "exactly one, "
+            "so that a QuickBooks record can be linked to it."
+        )
+    forms = _form_fields(connection, schema, table)
+    columns = {row["name"]: _column(row, forms.get(row["name"], {})) for row in rows}
+    return Table(schema, table, keys[0], columns)
+
+
+def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
+    """What a mapping asks of its table that the table has not, each with its line."""
+    places = {f"fields.{name}": name for name in mapping.fields}
+    places |= {f"when_inactive.{name}": name for name in mapping.when_inactive}
+    places |= {f"when_deleted.{name}": name for name in mapping.when_deleted}
+    places |= {"company": mapping.company} if mapping.company else {}
+    for place, name in places.items():
+        where = f"{mapping.file} line {mapping.line(place)}: {place}"
+        if name not in table.columns:
+            near = get_close_matches(name, table.columns, 1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(table.columns)}."
+            yield f"{where}: {table.name} has no column '{name}'. {hint}"
+        elif not table.columns[name].writable:
+            yield f"{where}: the database itself fills {table.name}.{name}. Take it out."
+    key = table.columns[table.key]
+    if not (key.sequence or key.default or key.name in mapping.fields):
+        yield (
+            f"{mapping.file}: new records of {table.name} get no {key.name}. "
+            "Give the column a default, or map it."
+        )
+
+
+def company_is_known(connection: Connection[Any], table: Table, column: str, company: str) -> bool:
+    """Whether a record of this company can be written: its company column points to a record that
+    exists, or nowhere."""
+    blocks = statements("catalog")
+    where = {"schema": table.schema, "table": table.table, "column": column}
+    target = connection.execute(blocks["company_table"], where).fetchone()
+    if target is None:
+        return True
+    query = blocks["company_known"].format(
+        table=sql.Identifier(*target[:2]), column=sql.Identifier(target[2])
+    )
+    row = connection.execute(query, {"company": company}).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _form_fields(connection: Connection[Any], schema: str, table: str) -> dict[str, dict[str, Any]]:
+    blocks = statements("catalog")
+    if connection.execute(blocks["has_form_fields"], {"schema": schema}).fetchone() != (True,):
+        return {}
+    query = blocks["form_fields"].format(form_field=sql.Identifier(schema, "form_field"))
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return {row["column_name"]: row for row in cursor.execute(query, {"table": table})}
+
+
+def _column(row: dict[str, Any], form: dict[str, Any]) -> Column:
+    kind = "choice" if row["choices"] else _KINDS.get(row["base_type"], "other")
+    return Column(
+        name=row["name"],
+        label=form.get("label") or row["name"].replace("_", " ").capitalize(),
+        type=row["type"],
+        kind=kind,
+        length=row["length"],
+        precision=row["precision"],
+        scale=row["scale"],
+        required=row["not_null"] or bool(form.get("required")),
+        default=row["default_expression"],
+        writable=not (row["identity"] or row["generated"]),
+        sequence=row["sequence"],
+        choices=tuple(row["choices"] or ()),
+    )

@@ -1,0 +1,199 @@
+"""Sets aside rows that lack a mandatory field or hold a value that its column cannot take. Pure,
+column by column."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from email_validator import EmailNotValidError, validate_email
+from pandas import DataFrame, Series
+
+from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.transform import ENDED, WHO
+
+_SHORT = 40
+_NUMBER = r"[+-]?(?P<whole>\d*)(?:\.(?P<places>\d*))?"
+_INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
+_UUID = r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Rows of one column that break one rule."""
+
+    rows: Series
+    column: Column
+    rule: str
+
+
+def missing_fields(mapping: Mapping, table: Table) -> list[str]:
+    """The labels of required CRM fields that the mapping gives neither a source nor a default."""
+    required = [column for column in table.required if column.name != mapping.company]
+    return [column.label for column in required if column.name not in mapping.fields]
+
+
+def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, DataFrame]:
+    """Part the rows that may be loaded from those that may not, each of these with every reason.
+
+    `batch` is what `transform` keeps. Deleted records are not checked: only their flags will be
+    written.
+    """
+    batch = _whole_numbers(batch, mapping, table)
+    live = batch["state"] != "deleted"
+    missing = [
+        problem for problem in _missing(batch, mapping, table) if (problem.rows & live).any()
+    ]
+    invalid = [
+        problem for problem in _invalid(batch, mapping, table) if (problem.rows & live).any()
+    ]
+    bad = Series(False, index=batch.index)
+    for problem in (*missing, *invalid):
+        bad |= problem.rows & live
+    return batch[~bad], _ended(batch[bad], missing, invalid)
+
+
+def _whole_numbers(batch: DataFrame, mapping: Mapping, table: Table) -> DataFrame:
+    """QuickBooks writes 5 as 5 or 5.00; a column of whole numbers takes only the first."""
+    names = [name for name in _values(mapping) if table.columns[name].kind == "integer"]
+    return batch.assign(
+        **{name: batch[name].str.replace(r"\.0*$", "", regex=True) for name in names}
+    )
+
+
+def _values(mapping: Mapping) -> list[str]:
+    """The columns that get a value of QuickBooks itself, not the record it refers to."""
+    return [name for name, field in mapping.fields.items() if not field.refers]
+
+
+def _missing(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Problem]:
+    required = {column.name for column in table.required}
+    for name, field in mapping.fields.items():
+        if field.required or name in required:
+            yield _Problem(
+                batch[name].isna(), table.columns[name], "is required but blank in QuickBooks"
+            )
+
+
+def _invalid(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Problem]:
+    for name in _values(mapping):
+        column = table.columns[name]
+        values = batch[name]
+        for wrong, rule in _rules(values, column):
+            yield _Problem(wrong & values.notna(), column, rule)
+        if mapping.fields[name].kind == "email":
+            yield _Problem(
+                ~_each(values, _is_email) & values.notna(), column, "is not an e-mail address"
+            )
+
+
+def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
+    """For each rule of the column's type: which values break it, and how to say so."""
+    match column.kind:
+        case "text" if column.length:
+            yield values.str.len() > column.length, f"is longer than {column.length} characters"
+        case "numeric":
+            yield from _numeric(values, column)
+        case "integer":
+            limit = _INTEGERS[column.type]
+            yield ~values.str.fullmatch(r"[+-]?\d+", na=False), "is not a whole number"
+            yield (
+                ~_each(values, lambda text: not _is_integer(text) or -limit <= int(text) < limit),
+                "is too large",
+            )
+        case "boolean":
+            yield ~values.isin(["true", "false"]), "is neither true nor false"
+        case "date":
+            strict = values.str.fullmatch(r"\d{4}-\d{2}-\d{2}", na=False)
+            parsed = pd.to_datetime(values.where(strict), format="%Y-%m-%d", errors="coerce")
+            yield parsed.isna(), "is not a date (year-month-day)"
+        case "timestamp":
+            strict = values.str.fullmatch(r"\d{4}-\d{2}-\d{2}[T ].*", na=False)
+            parsed = pd.to_datetime(
+                values.where(strict), format="ISO8601", errors="coerce", utc=True
+            )
+            yield parsed.isna(), "is not a moment (date and time)"
+        case "uuid":
+            yield ~values.str.fullmatch(_UUID, na=False), "is not a UUID"
+        case "choice":
+            yield ~values.isin(column.choices), f"is none of {', '.join(column.choices)}"
+
+
+def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
+    parts = values.str.extract(f"^{_NUMBER}$")
+    yield ~(parts["whole"].str.len() + parts["places"].str.len().fillna(0) > 0), "is not a number"
+    if column.precision is not None and column.scale is not None:
+        whole = parts["whole"].str.lstrip("0").str.len()
+        yield whole > column.precision - column.scale, "is too large"
+        yield (
+            parts["places"].str.rstrip("0").str.len() > column.scale,
+            f"has more than {column.scale} decimal places",
+        )
+
+
+def _each(values: Series, rule) -> Series:  # type: ignore[no-untyped-def]
+    """A rule that knows single values only, asked once for each different value."""
+    known = {value: rule(value) for value in values.dropna().unique()}
+    return values.map(known).fillna(False).astype(bool)
+
+
+def _is_integer(text: str) -> bool:
+    return text.lstrip("+-").isdecimal()
+
+
+def _is_email(text: str) -> bool:
+    """QuickBooks allows several addresses in one field, separated by commas."""
+    try:
+        for address in text.split(","):
+            validate_email(address.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+def _ended(rows: DataFrame, missing: list[_Problem], invalid: list[_Problem]) -> DataFrame:
+    """The rows that end here: reason `missing_required` before `invalid_value`, the sentence and
+    details name all."""
+    if rows.empty:
+        return DataFrame(columns=ENDED)
+    details = [_details(rows.loc[row], row, missing, invalid) for row in rows.index]
+    return rows[WHO].assign(
+        outcome="not_added",
+        reason=[d[0]["reason"] for d in details],
+        message=[" ".join(map(_sentence, d)) for d in details],
+        details=Series(details, index=rows.index, dtype=object),
+    )
+
+
+def _details(
+    row: Series, index: int, missing: list[_Problem], invalid: list[_Problem]
+) -> list[dict[str, str]]:
+    found = [
+        {
+            "reason": "missing_required",
+            "field": p.column.name,
+            "label": p.column.label,
+            "rule": p.rule,
+        }
+        for p in missing
+        if p.rows[index]
+    ]
+    for p in invalid:
+        if p.rows[index]:
+            value = str(row[p.column.name])
+            short = value if len(value) <= _SHORT else value[: _SHORT - 1] + "…"
+            found.append(
+                {
+                    "reason": "invalid_value",
+                    "field": p.column.name,
+                    "label": p.column.label,
+                    "rule": p.rule,
+                    "value": short,
+                }
+            )
+    return found
+
+
+def _sentence(problem: dict[str, str]) -> str:
+    value = f" '{problem['value']}'" if "value" in problem else ""
+    return f"{problem['label']}{value} {problem['rule']}."

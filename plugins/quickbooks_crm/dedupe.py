@@ -1,0 +1,148 @@
+"""How each incoming row ends or goes on: known by its link, found by a key, equal on the check
+fields, or new.
+
+Works on the temporary table `incoming` of the load's transaction, set-wise. Rows that go on have an
+action, `update` or `add`; rows that end here have an outcome. The rules are section 2 of the import
+semantics: the link first, then a typed QuickBooks id, the key, and the check fields.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, sql
+
+from quickbooks_crm.catalog import Table
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.sql import statements
+
+
+@dataclass(frozen=True)
+class Target:
+    """A mapping with the table it loads and whose records these are; `columns` are those that the
+    mapping writes."""
+
+    mapping: Mapping
+    table: Table
+    company: str
+    columns: tuple[str, ...]
+
+    @property
+    def unmapped(self) -> list[str]:
+        """The columns of the table that the mapping leaves alone: they are in no image."""
+        return [name for name in self.table.columns if name not in self.columns]
+
+    @property
+    def identity(self) -> str | None:
+        """The column in which the CRM keeps the QuickBooks id, by which a record made by hand can
+        be found."""
+        plain = (("Id",),)
+        fields = self.mapping.fields.values()
+        return next(
+            (field.column for field in fields if field.sources == plain and not field.refers), None
+        )
+
+
+def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Take the staged rows into the transaction, close their references, and tell those that are
+    linked."""
+    blocks = statements("dedupe")
+    for name in ("incoming", "incoming_index", "references", "incoming_statistics", "linked"):
+        connection.execute(blocks[name].format(**_names(target)), where)
+    for name in ("update_linked", "never_here"):
+        connection.execute(blocks[name])
+
+
+def find_by_value(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Find rows without a link in the CRM by a typed QuickBooks id, then by the key."""
+    values = statements("dedupe")["values"].format(
+        **_names(target),
+        identity_value=_normal(target, "new", target.identity),
+        key_value=_normal(target, "new", target.mapping.key),
+        check_value=_combination(target),
+    )
+    connection.execute(values, where)
+    _find(connection, target, where, target.identity, "identity_value")
+    if target.mapping.key != target.identity:
+        _find(connection, target, where, target.mapping.key, "key_value")
+
+
+def find_by_check(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """End rows that a CRM record, or a row before them, is equal to on all check fields; the rest
+    is to be added."""
+    blocks = statements("dedupe")
+    if target.mapping.check:
+        equal = sql.SQL(" AND ").join(
+            blocks["equal"].format(
+                current_value=_normal(target, "current", column), position=sql.Literal(position)
+            )
+            for position, column in enumerate(target.mapping.check)
+        )
+        query = blocks["same_check"].format(**_names(target), equal=equal, scope=_scope(target))
+        connection.execute(query, where | {"label": _labels(target, target.mapping.check)})
+    connection.execute(blocks["same_in_batch"])
+    connection.execute(blocks["add_the_rest"])
+
+
+def free_losers(connection: Connection[Any]) -> bool:
+    """Give the duplicates of rows that the table refused their chance; whether there are any."""
+    return connection.execute(statements("dedupe")["losers_of_refused"]).rowcount > 0
+
+
+def name_collisions(connection: Connection[Any]) -> None:
+    """Tell duplicates of rows of the same batch which CRM record these have become."""
+    connection.execute(statements("dedupe")["collisions"])
+
+
+def _find(
+    connection: Connection[Any],
+    target: Target,
+    where: dict[str, Any],
+    column: str | None,
+    value: str,
+) -> None:
+    if column is None:
+        return
+    query = statements("dedupe")["same_value"].format(
+        **_names(target),
+        current_value=_normal(target, "current", column),
+        value=sql.Identifier(value),
+        scope=_scope(target),
+    )
+    labels = {"label": _labels(target, (column,)), "mode": target.mapping.mode}
+    connection.execute(query, where | labels)
+
+
+def _names(target: Target) -> dict[str, sql.Composable]:
+    table = target.table
+    return {"table": table.identifier, "key": sql.Identifier(table.key), "key_type": table.key_type}
+
+
+def _normal(target: Target, row: str, column: str | None) -> sql.Composable:
+    """The form in which a column's values are compared."""
+    blocks = statements("dedupe")
+    if column is None:
+        return blocks["absent"]
+    phone = target.mapping.fields[column].kind == "phone"
+    block = blocks["normal_phone" if phone else "normal"]
+    return block.format(row=sql.Identifier(row), column=sql.Identifier(column))
+
+
+def _combination(target: Target) -> sql.Composable:
+    blocks = statements("dedupe")
+    values = [_normal(target, "new", column) for column in target.mapping.check]
+    if not values:
+        return blocks["absent"]
+    complete = sql.SQL(" AND ").join(blocks["present"].format(value=value) for value in values)
+    return blocks["combination"].format(complete=complete, values=sql.SQL(", ").join(values))
+
+
+def _scope(target: Target) -> sql.Composable:
+    """Which CRM records count: those of the same company and those of none."""
+    blocks = statements("dedupe")
+    if target.mapping.company is None:
+        return blocks["everywhere"]
+    return blocks["in_scope"].format(company=sql.Identifier(target.mapping.company))
+
+
+def _labels(target: Target, columns: tuple[str, ...]) -> str:
+    return " and ".join(target.table.columns[column].label for column in columns)

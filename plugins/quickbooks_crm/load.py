@@ -1,0 +1,248 @@
+"""Brings the CRM up to date with the staged rows of one module: rows, outcomes, counts and position
+in one transaction."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from quickbooks_crm import dedupe
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.errors import RunError
+from quickbooks_crm.runs import Run
+from quickbooks_crm.sql import statements
+
+log = logging.getLogger(__name__)
+
+REFUSALS = (
+    psycopg.errors.DataError,
+    psycopg.errors.IntegrityError,
+    psycopg.errors.RaiseException,
+    psycopg.errors.WithCheckOptionViolation,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.CardinalityViolation,
+)
+"""What a table says of a row that it does not take; anything else stops the load."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load: of which run, onto which target, from which position up to which generation."""
+
+    run: Run
+    target: Target
+    position: int
+    generation: int
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The parameters that the statements share."""
+        mapping = self.target.mapping
+        return {
+            "realm": self.run.realm,
+            "run_id": self.run.run_id,
+            "module": mapping.module,
+            "hash": mapping.hash,
+            "mode": mapping.mode,
+            "company": self.target.company,
+            "unmapped": self.target.unmapped,
+            "always_clear": [name for name in mapping.fields if mapping.clears(name)],
+            "position": self.position,
+            "generation": self.generation,
+        }
+
+
+def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -> dict[str, int]:
+    """Load a module's staged rows and account for each; the counts of the run and module.
+
+    Be inside a transaction: everything commits or nothing. `referring` are the targets, this one
+    included, whose records may point to records of this module. Doing it again changes nothing: a
+    load that was committed is known by its activity.
+    """
+    previous = connection.execute(statements("outcomes")["previous"], work.where).fetchone()
+    if previous is None or previous[0] < work.generation:
+        referring = sorted(referring, key=lambda target: target.table.name)
+        _prepare(connection, [work.target, *referring])
+        dedupe.receive(connection, work.target, work.where)
+        _bring_up_to_date(connection, work)
+        _account(connection, work, referring)
+    return _counts(connection, work)
+
+
+def _prepare(connection: Connection[Any], targets: list[Target]) -> None:
+    blocks = statements("load")
+    connection.execute(blocks["settings"])
+    connection.execute(blocks["constraints_at_once"])
+    for table, company in sorted({(target.table.name, target.company) for target in targets}):
+        connection.execute(blocks["one_writer"], {"table": table, "company": company})
+
+
+def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
+    """Linked rows first, so that what they are called now counts; then found rows; then new
+    ones."""
+    _update(connection, work)
+    dedupe.find_by_value(connection, work.target, work.where)
+    _update(connection, work)
+    dedupe.find_by_check(connection, work.target, work.where)
+    _add(connection, work)
+    while dedupe.free_losers(connection):
+        dedupe.find_by_check(connection, work.target, work.where)
+        _add(connection, work)
+    dedupe.name_collisions(connection)
+
+
+def _update(connection: Connection[Any], work: Load) -> None:
+    blocks = statements("load")
+    names = _names(work.target)
+    connection.execute(blocks["compare"].format(**names), work.where)
+    connection.execute(blocks["unchanged"])
+    written = [
+        sql.Identifier(name) for name in work.target.columns if name != work.target.table.key
+    ]
+    statement = {
+        **names,
+        "columns": sql.SQL(", ").join(written),
+        "new_columns": sql.SQL(", ").join(
+            blocks["new_value"].format(column=column) for column in written
+        ),
+    }
+    _write(connection, "update", statement)
+
+
+def _add(connection: Connection[Any], work: Load) -> None:
+    blocks = statements("load")
+    connection.execute(blocks["new_keys"].format(new_key=_new_key(work.target)))
+    values = _new_values(work.target)
+    statement = {
+        **_names(work.target),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, values)),
+        "values": sql.SQL(", ").join(values.values()),
+    }
+    _write(connection, "add", statement)
+
+
+def _write(connection: Connection[Any], action: str, statement: dict[str, sql.Composable]) -> None:
+    """One statement for all rows; when the table refuses it, the same statement row by row."""
+    blocks = statements("load")
+    try:
+        with connection.transaction():
+            connection.execute(blocks[action].format(**statement, which=blocks["every_row"]))
+    except REFUSALS as refusal:
+        log.info(
+            "the table refused some rows to %s (%s): going row by row", action, refusal.sqlstate
+        )
+        one = blocks[action].format(**statement, which=blocks["one_row"])
+        connection.execute(
+            blocks["row_by_row"].format(
+                action=sql.Literal(action), statement=_unended(one, connection)
+            )
+        )
+    connection.execute(blocks["dropped"])
+
+
+def _account(connection: Connection[Any], work: Load, referring: list[Target]) -> None:
+    """Outcomes, links, what is held back or waits, the position; then the counts, from what is
+    stored."""
+    left = connection.execute(statements("outcomes")["unaccounted"]).fetchone()
+    if left != (0,):
+        raise RunError(
+            f"{left and left[0]} rows of {work.target.mapping.module} ended nowhere. Nothing was "
+            "loaded."
+        )
+    blocks = statements("load")
+    for name in ("flags", "links", "release", "hold", "unpark", "park"):
+        connection.execute(blocks[name], work.where)
+    connection.execute(statements("outcomes")["outcomes"], work.where)
+    for target in referring:
+        _resolve(connection, replace(work, target=target), work.target.mapping.module)
+    connection.execute(blocks["position"], work.where)
+    connection.execute(statements("outcomes")["activity"], work.where)
+    connection.execute(statements("stage")["clear"], work.where)
+
+
+def _resolve(connection: Connection[Any], work: Load, module: str) -> None:
+    """Close the open references of one target's records to records of a module, as far as these are
+    there now."""
+    for field in work.target.mapping.fields.values():
+        if field.refers and field.refers.module == module:
+            column = work.target.table.columns[field.column]
+            names = {"column": sql.Identifier(column.name), "column_type": sql.SQL(column.type)}
+            statement = statements("load")["resolve"].format(**_names(work.target), **names)
+            _try_to_resolve(
+                connection, statement, work.where | {"field": column.name, "closed_by": module}
+            )
+
+
+def _try_to_resolve(
+    connection: Connection[Any], statement: sql.Composed, where: dict[str, Any]
+) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(statement, where)
+    except REFUSALS as refusal:
+        log.warning(
+            "%s: the table refused to close references in %s (%s); they stay open",
+            where["module"],
+            where["field"],
+            refusal.sqlstate,
+        )
+
+
+def _counts(connection: Connection[Any], work: Load) -> dict[str, int]:
+    with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        row = cursor.execute(statements("outcomes")["counts"], work.where).fetchone()
+    if row is None:
+        raise RunError(
+            f"The activity of {work.target.mapping.module} is missing right after it was written."
+        )
+    return row
+
+
+def _names(target: Target) -> dict[str, sql.Composable]:
+    table = target.table
+    return {
+        "table": table.identifier,
+        "key": sql.Identifier(table.key),
+        "key_type": table.key_type,
+        "unmapped": sql.Literal(target.unmapped),
+    }
+
+
+def _new_key(target: Target) -> sql.Composable:
+    blocks = statements("load")
+    column = target.table.columns[target.table.key]
+    if column.name in target.columns:
+        return blocks["mapped_key"].format(key=sql.Literal(column.name))
+    if column.sequence:
+        return blocks["next_in_sequence"].format(sequence=sql.Literal(column.sequence))
+    return sql.SQL(column.default or "NULL")
+
+
+def _new_values(target: Target) -> dict[str, sql.Composable]:
+    """What a new record gets in each column: its key, its company, and what the mapping says."""
+    blocks = statements("load")
+    table, company = target.table, target.mapping.company
+    values: dict[str, sql.Composable] = {name: _new_value(target, name) for name in target.columns}
+    values[table.key] = blocks["key_value"].format(key_type=table.key_type)
+    if company:
+        type_ = sql.SQL(table.columns[company].type)
+        values[company] = blocks["company_value"].format(
+            company=sql.Literal(target.company), type=type_
+        )
+    return values
+
+
+def _new_value(target: Target, name: str) -> sql.Composable:
+    blocks = statements("load")
+    column = target.table.columns[name]
+    if column.required and column.default is not None:
+        default = sql.SQL(column.default)
+        return blocks["new_value_or_default"].format(column=sql.Identifier(name), default=default)
+    return blocks["new_value"].format(column=sql.Identifier(name))
+
+
+def _unended(statement: sql.Composed, connection: Connection[Any]) -> sql.SQL:
+    return sql.SQL(statement.as_string(connection).rstrip().rstrip(";"))

@@ -1,0 +1,318 @@
+"""The story: what a run does, stage by stage. Airflow's tasks and the command line call these
+functions.
+
+    check_settings ▶ extract ▶ transform ▶ load, module by module ▶ record_activity
+
+Each function may be called twice; the second time changes nothing. Between them data rests in
+Postgres.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from quickbooks_crm import activity, catalog, companies, database, mapping, runs, stage
+from quickbooks_crm.catalog import Table
+from quickbooks_crm.check import check, missing_fields
+from quickbooks_crm.companies import Company
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.errors import (
+    DatabaseFailed,
+    MandatoryFieldsMissing,
+    QuickBooksCrmError,
+    SettingsError,
+    SyncFailed,
+)
+from quickbooks_crm.extract import extract as read_quickbooks
+from quickbooks_crm.load import Load
+from quickbooks_crm.load import load as load_staged
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.quickbooks.hook import QuickBooksHook
+from quickbooks_crm.runs import Run
+from quickbooks_crm.stage import Window
+from quickbooks_crm.transform import columns
+from quickbooks_crm.transform import transform as shape
+
+log = logging.getLogger(__name__)
+
+INCLUDE = Path(__file__).parents[2] / "include"
+"""Where the project keeps its mappings and companies."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run was asked for, by whom. No modules named means all that the company takes."""
+
+    trigger: str
+    started_by: str | None = None
+    modules: tuple[str, ...] = ()
+
+
+def check_settings(company: str, run_id: str, request: Request) -> list[str]:
+    """Settle what the run will use, before any row moves; the modules in load order.
+
+    Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables, and
+    required CRM fields without a source.
+    """
+    run = _run(company, run_id)
+    with database.connect() as connection:
+        database.require_current(connection)
+        runs.start(connection, run, request.trigger, request.started_by)
+        with _failures(connection, run, "check_settings"):
+            settled = _settings(
+                connection, companies.load_one(INCLUDE / "companies", company), request.modules
+            )
+            runs.take_lease(connection, run)
+            runs.settle(connection, run, settled)
+    return [m.module for m in settled]
+
+
+def check_files(names: list[str]) -> None:
+    """Check mappings, companies and the CRM's tables without touching any data. Raises a
+    `SettingsError`."""
+    known = mapping.load(INCLUDE / "mappings")
+    found = companies.load(INCLUDE / "companies", list(known))
+    with database.connect() as connection:
+        database.require_current(connection)
+        for name in names or sorted(found):
+            _settings(connection, companies.load_one(INCLUDE / "companies", name), ())
+
+
+def extract(company: str, run_id: str, everything: bool = False) -> dict[str, Any]:
+    """Bring the mirror up to date: what was `fetched` by entity, `api_calls`, and the modules with
+    `work` to load."""
+    run = _run(company, run_id)
+    quickbooks = QuickBooksHook(companies.load_one(INCLUDE / "companies", company).quickbooks)
+    with database.connect() as connection, _failures(connection, run, "extract"):
+        known = runs.mappings(connection, run)
+        entities = sorted({entity for m in known.values() for entity in m.entities})
+        attempt = runs.attempt(connection, run, "extract")
+        try:
+            fetched = read_quickbooks(connection, quickbooks, attempt, entities, everything)
+        finally:
+            runs.count_calls(connection, run, quickbooks.get_conn().calls)
+        work = runs.extracted(connection, run, known, fetched)
+    log.info(
+        "extract: %d records fetched, work for %s",
+        sum(fetched.values()),
+        ", ".join(work) or "no module",
+    )
+    return {"fetched": fetched, "api_calls": quickbooks.get_conn().calls, "work": work}
+
+
+def transform(company: str, run_id: str, module: str) -> dict[str, int]:
+    """Stage a module's rows, checked: how many are `staged` in all, `excluded` and `not_added`."""
+    run = _run(company, run_id)
+    task = f"{module}.transform"
+    with database.connect() as connection, _failures(connection, run, task):
+        known = runs.mappings(connection, run)[module]
+        table = catalog.read(connection, known.table)
+        attempt = runs.attempt(connection, run, task)
+        with connection.transaction():
+            attempt.require(connection)
+            counts = _stage(connection, run, known, table)
+    log.info("%s: %d staged, %d excluded, %d not added", module, *counts.values())
+    return counts
+
+
+def load(company: str, run_id: str, module: str) -> dict[str, int]:
+    """Load a module's staged rows; its counts by outcome. Rows that are not, or no longer, staged
+    are staged again."""
+    run = _run(company, run_id)
+    task = f"{module}.load"
+    with database.connect() as connection, _failures(connection, run, task):
+        known = runs.mappings(connection, run)
+        if stage.sealed(connection, run, known[module]) is None:
+            transform(company, run_id, module)
+        counts = _load(connection, run, known, module)
+    log.info(
+        "%s: %s",
+        module,
+        ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()),
+    )
+    return counts
+
+
+def record_activity(company: str, run_id: str) -> str:
+    """End the run, whatever happened, and say what it did. Raises `SyncFailed` when a module did
+    not load."""
+    run = _run(company, run_id)
+    with database.connect() as connection:
+        missing = runs.finish(connection, run)
+        found = activity.run(connection, run.realm, run.run_id)
+    summary = activity.summary(found) if found else f"Run {run_id} has not started."
+    log.info("what this run did\n%s", summary)
+    if missing or found is None:
+        raise SyncFailed(
+            f"Not finished in this run: {', '.join(missing) or 'check_settings'}.\n{summary}"
+        )
+    return summary
+
+
+def sync(company: str, run_id: str, request: Request, everything: bool = False) -> None:
+    """A whole run, one stage after the other. Raises what stopped it."""
+    with ExitStack() as at_the_end:
+        at_the_end.callback(_end, company, run_id)
+        check_settings(company, run_id, request)
+        for module in extract(company, run_id, everything)["work"]:
+            transform(company, run_id, module)
+            load(company, run_id, module)
+
+
+def _end(company: str, run_id: str) -> None:
+    with suppress(SyncFailed):  # what stopped the run is on its way already
+        record_activity(company, run_id)
+
+
+def _run(company: str, run_id: str) -> Run:
+    found = companies.load_one(INCLUDE / "companies", company)
+    return Run(company, QuickBooksHook(found.quickbooks).connection_settings().realm, run_id)
+
+
+def _settings(
+    connection: Connection[Any], company: Company, asked: tuple[str, ...]
+) -> list[Mapping]:
+    """The mappings that a run will use, in load order, proven to fit the CRM's tables."""
+    known = mapping.load(INCLUDE / "mappings")
+    unknown = sorted({*(company.modules or ()), *asked} - set(known))
+    if unknown:
+        raise SettingsError(
+            f"There is no mapping for {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+        )
+    taken = [
+        known[m] for m in mapping.load_order(known) if company.takes(m) and m in (asked or known)
+    ]
+    problems = [problem for m in taken for problem in _misfits(connection, m, company)]
+    if problems:
+        raise SettingsError(
+            "The mappings do not fit the CRM:\n" + "\n".join(f"  {p}" for p in problems)
+        )
+    missing = [
+        f"  {m.module}: {', '.join(fields)}"
+        for m in taken
+        if (fields := missing_fields(m, _table(connection, m)))
+    ]
+    if missing:
+        raise MandatoryFieldsMissing(
+            "Required CRM fields have neither a source nor a default:\n"
+            + "\n".join(missing)
+            + "\nMap them, or give them a default, in include/mappings/. No row was moved."
+        )
+    return taken
+
+
+def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> Iterator[str]:
+    """What the mapping asks of its table that the table has not."""
+    try:
+        table = _table(connection, known)
+    except SettingsError as error:
+        yield str(error)
+        return
+    yield from catalog.misfits(table, known)
+    if known.company in table.columns and not catalog.company_is_known(
+        connection, table, known.company, company.crm_company
+    ):
+        yield (
+            f"{known.file}: the CRM has no company '{company.crm_company}' for "
+            f"{known.table}.{known.company}. "
+            "Add it to the CRM (the reference CRM: python -m quickbooks_crm install-crm)."
+        )
+
+
+def _table(connection: Connection[Any], known: Mapping) -> Table:
+    return catalog.read(connection, known.table)
+
+
+def _stage(connection: Connection[Any], run: Run, known: Mapping, table: Table) -> dict[str, int]:
+    window = Window(
+        runs.position(connection, run.realm, known.module), runs.sealed(connection, run.realm)
+    )
+    stage.clear(connection, run, known)
+    counts = {"staged": 0, "excluded": 0, "not_added": 0}
+    for batch in stage.batches(connection, run, known, window):
+        kept, excluded = shape(batch, known)
+        fit, refused = check(kept, known, table)
+        stage.write(connection, run, known, table, fit, [excluded, refused])
+        counts["excluded"] += len(excluded)
+        counts["not_added"] += len(refused)
+        log.info("%s: %d rows shaped", known.module, len(batch))
+    counts["staged"] = stage.seal(connection, run, known, window)
+    return counts
+
+
+@retry(
+    retry=retry_if_exception_type(
+        (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+    ),
+    stop=stop_after_attempt(4),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+def _load(
+    connection: Connection[Any], run: Run, known: dict[str, Mapping], module: str
+) -> dict[str, int]:
+    company = companies.load_one(INCLUDE / "companies", run.company)
+    targets = {m: _target(connection, known[m], company) for m in known}
+    attempt = runs.attempt(connection, run, f"{module}.load")
+    with connection.transaction():
+        attempt.require(connection)
+        generation = stage.sealed(connection, run, known[module]) or 0
+        position = runs.position(connection, run.realm, module)
+        work = Load(run, targets[module], position, generation)
+        return load_staged(
+            connection, work, [t for t in targets.values() if _refers(t.mapping, module)]
+        )
+
+
+def _refers(known: Mapping, module: str) -> bool:
+    return any(field.refers and field.refers.module == module for field in known.fields.values())
+
+
+def _target(connection: Connection[Any], known: Mapping, company: Company) -> Target:
+    return Target(known, _table(connection, known), company.crm_company, tuple(columns(known)))
+
+
+@contextmanager
+def _failures(connection: Connection[Any], run: Run, task: str) -> Iterator[None]:
+    """Note on the run why a task failed; take the note off when a later try succeeds."""
+    try:
+        yield
+    except QuickBooksCrmError as error:
+        _note(run, task, error)
+        raise
+    except psycopg.Error as error:
+        failure = _database_failed(error)
+        _note(run, task, failure)
+        raise failure from None  # the database's own words may hold customer data
+    runs.recovered(connection, run, task)
+
+
+def _note(run: Run, task: str, error: QuickBooksCrmError) -> None:
+    """On a connection of its own, since the task's may be what failed."""
+    try:
+        with database.connect() as connection:
+            runs.failed(connection, run, task, error)
+    except psycopg.Error:
+        log.warning("%s failed, and that could not be noted in the CRM database", task)
+
+
+def _database_failed(error: psycopg.Error) -> DatabaseFailed:
+    diag = error.diag
+    named = {
+        "table": diag.table_name,
+        "column": diag.column_name,
+        "constraint": diag.constraint_name,
+    }
+    where = "".join(f", {what} {name}" for what, name in named.items() if name)
+    return DatabaseFailed(
+        f"The CRM database failed: {type(error).__name__} "
+        f"({error.sqlstate or 'no code'}{where}). Nothing of this "
+        "task was kept. If it happens again, look up the code in the database's log."
+    )

@@ -1,0 +1,201 @@
+"""Runs, who may write for a company, and which try of a task is the newest.
+
+A run holds its company's lease. Every try of a task takes a new epoch; every transaction that
+writes checks first that its run still holds the lease and that its epoch is still the task's
+newest. So a zombie cannot write.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from quickbooks_crm.errors import CompanyBusy, QuickBooksCrmError, RunError, RunSuperseded
+from quickbooks_crm.mapping import Mapping, load_order, parse_all
+from quickbooks_crm.sql import statements
+
+SILENCE = "2 minutes"
+"""A run that has shown no sign of life for this long has lost its lease to whoever asks."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one company; `run_id` is Airflow's."""
+
+    company: str
+    realm: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of one task of a run."""
+
+    realm: str
+    run_id: str
+    task: str
+    epoch: int
+
+    def require(self, connection: Connection[Any]) -> None:
+        """Be the first statement of a writing transaction: raises `RunSuperseded` when this try may
+        not write."""
+        sql = statements("runs")
+        holder = connection.execute(sql["lease_holder"], asdict(self)).fetchone()
+        if holder != (self.run_id,) or connection.execute(sql["renew"], asdict(self)).rowcount != 1:
+            raise RunSuperseded(
+                f"A newer run or a newer try has taken over {self.task} of run {self.run_id}; "
+                "this try stops here "
+                "and has changed nothing since. Look at the newer one."
+            )
+
+
+def start(connection: Connection[Any], run: Run, trigger: str, started_by: str | None) -> None:
+    """Make the run visible, whatever becomes of it."""
+    with connection.transaction():
+        connection.execute(
+            statements("runs")["start"],
+            {**asdict(run), "trigger": trigger, "started_by": started_by},
+        )
+
+
+def take_lease(connection: Connection[Any], run: Run) -> None:
+    """Make this run the only one that may write for its company. Raises `CompanyBusy` while another
+    is at work."""
+    sql = statements("runs")
+    with connection.transaction():
+        connection.execute(sql["lease_row"], {"realm": run.realm})
+        try:
+            holder, alive = _one(
+                connection.execute(sql["lease"], {"realm": run.realm, "silence": SILENCE})
+            )
+        except psycopg.errors.LockNotAvailable as error:
+            raise _busy(run.company) from error
+        if holder not in (None, run.run_id) and alive:
+            raise _busy(run.company, holder)
+        connection.execute(sql["take_lease"], asdict(run))
+
+
+def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:
+    """A new try of a task: from now on its older tries may not write.
+
+    Takes the lease too when it is free, as it is when somebody clears one task of a finished run.
+    """
+    sql = statements("runs")
+    with connection.transaction():
+        holder = connection.execute(sql["lease_holder"], {"realm": run.realm}).fetchone()
+    if holder != (run.run_id,):
+        take_lease(connection, run)
+    with connection.transaction():
+        epoch = _one(connection.execute(sql["attempt"], {**asdict(run), "task": task}))[0]
+    return Attempt(run.realm, run.run_id, task, epoch)
+
+
+def settle(connection: Connection[Any], run: Run, mappings: list[Mapping]) -> None:
+    """Store the mappings that this run uses, in load order: later edits of the files do not touch
+    it."""
+    sql = statements("runs")
+    with connection.transaction():
+        for mapping in mappings:
+            values = {"hash": mapping.hash, "module": mapping.module, "content": mapping.text}
+            connection.execute(sql["snapshot"], values)
+        hashes = {mapping.module: mapping.hash for mapping in mappings}
+        connection.execute(
+            sql["settle"],
+            {**asdict(run), "mappings": Jsonb(hashes), "modules": [m.module for m in mappings]},
+        )
+
+
+def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
+    """The mappings that this run uses, in load order."""
+    rows = connection.execute(statements("runs")["mappings"], asdict(run)).fetchall()
+    if not rows:
+        raise RunError(
+            f"Run {run.run_id} has no mappings yet: its task check_settings has not succeeded."
+        )
+    known = parse_all(dict(rows))
+    return {module: known[module] for module in load_order(known)}
+
+
+def extracted(
+    connection: Connection[Any], run: Run, known: dict[str, Mapping], fetched: dict[str, int]
+) -> list[str]:
+    """Note what extract brought, and which modules have something to load, in load order: these."""
+    with connection.transaction():
+        work = [module for module, mapping in known.items() if _has_work(connection, run, mapping)]
+        values = {**asdict(run), "fetched": Jsonb(fetched), "work": work}
+        connection.execute(statements("runs")["extracted"], values)
+    return work
+
+
+def position(connection: Connection[Any], realm: str, module: str) -> int:
+    """The last generation that the module has loaded; 0 before the first."""
+    where = {"realm": realm, "module": module}
+    row = connection.execute(statements("runs")["position"], where).fetchone()
+    return row[0] if row else 0
+
+
+def sealed(connection: Connection[Any], realm: str) -> int:
+    """The newest generation of the mirror that is whole; 0 when none is."""
+    return _one(connection.execute(statements("runs")["sealed"], {"realm": realm}))[0] or 0
+
+
+def failed(connection: Connection[Any], run: Run, task: str, error: QuickBooksCrmError) -> None:
+    """Note on the run why a task failed, in a transaction of its own."""
+    with connection.transaction():
+        values = {**asdict(run), "task": task, "code": error.code, "message": str(error)}
+        connection.execute(statements("runs")["failed"], values)
+
+
+def recovered(connection: Connection[Any], run: Run, task: str) -> None:
+    """Take a task's earlier failure off the run."""
+    with connection.transaction():
+        connection.execute(statements("runs")["recovered"], {**asdict(run), "task": task})
+
+
+def count_calls(connection: Connection[Any], run: Run, calls: int) -> None:
+    """Add to the number of QuickBooks calls of the run: they cost money, whether the run succeeds
+    or not."""
+    with connection.transaction():
+        connection.execute(statements("runs")["calls"], {**asdict(run), "calls": calls})
+
+
+def finish(connection: Connection[Any], run: Run) -> list[str]:
+    """End the run and give its lease back; what did not load: modules, or `extract`. Empty means
+    success."""
+    sql = statements("runs")
+    with connection.transaction():
+        row = connection.execute(sql["unloaded"], asdict(run)).fetchone()
+        missing = [] if row is None else ["extract"] if row[0] else list(row[1])
+        connection.execute(
+            sql["finish"], {**asdict(run), "state": "failed" if missing else "success"}
+        )
+        connection.execute(sql["release_lease"], asdict(run))
+    return missing
+
+
+def _has_work(connection: Connection[Any], run: Run, mapping: Mapping) -> bool:
+    values = {
+        "realm": run.realm,
+        "module": mapping.module,
+        "entities": list(mapping.entities),
+        "hash": mapping.hash,
+        "position": position(connection, run.realm, mapping.module),
+    }
+    return bool(_one(connection.execute(statements("runs")["work"], values))[0])
+
+
+def _busy(company: str, holder: str | None = None) -> CompanyBusy:
+    who = f"Run {holder}" if holder else "Another run"
+    return CompanyBusy(f"{who} is at work on company {company}. Try again when it has finished.")
+
+
+def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+    row = cursor.fetchone()
+    if row is None:
+        raise RunError(
+            "The database gave no row where there must be one. Run: python -m quickbooks_crm "
+            "migrate"
+        )
+    return tuple(row)

@@ -1,0 +1,49 @@
+-- columns --
+-- The columns of one table as the database's own catalog knows them; no rows when there is no such table.
+SELECT a.attname AS name,
+       format_type(a.atttypid, a.atttypmod) AS type,
+       coalesce(base.typname, t.typname) AS base_type,
+       t.typcategory AS category,
+       CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS length,
+       CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) >> 16) & 65535 END AS precision,
+       CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN (a.atttypmod - 4) & 2047 END AS scale,
+       a.attnotnull AS not_null,
+       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
+       a.attidentity <> '' AS identity,
+       a.attgenerated <> '' AS generated,
+       pg_get_serial_sequence(format('%%I.%%I', n.nspname, c.relname), a.attname) AS sequence,
+       coalesce(a.attnum = ANY (p.conkey), false) AS in_primary_key,
+       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = t.oid) AS choices
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type AS t ON t.oid = a.atttypid
+  LEFT JOIN pg_type AS base ON base.oid = nullif(t.typbasetype, 0)
+  LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+  LEFT JOIN pg_constraint AS p ON p.conrelid = c.oid AND p.contype = 'p'
+ WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'f')
+ ORDER BY a.attnum;
+
+-- has_form_fields --
+SELECT to_regclass(format('%%I.form_field', %(schema)s::text)) IS NOT NULL;
+
+-- form_fields --
+-- What the CRM's own forms say of the columns.
+SELECT column_name, label, required
+  FROM {form_field}
+ WHERE table_name = %(table)s;
+
+-- company_table --
+-- The table and column that the company column points to, if it points anywhere.
+SELECT target_schema.nspname, target.relname, target_column.attname
+  FROM pg_constraint AS f
+  JOIN pg_class AS c ON c.oid = f.conrelid
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_attribute AS a ON a.attrelid = c.oid AND f.conkey = ARRAY[a.attnum]
+  JOIN pg_class AS target ON target.oid = f.confrelid
+  JOIN pg_namespace AS target_schema ON target_schema.oid = target.relnamespace
+  JOIN pg_attribute AS target_column ON target_column.attrelid = target.oid AND f.confkey = ARRAY[target_column.attnum]
+ WHERE f.contype = 'f' AND n.nspname = %(schema)s AND c.relname = %(table)s AND a.attname = %(column)s;
+
+-- company_known --
+SELECT EXISTS (SELECT FROM {table} WHERE {column}::text = %(company)s);

@@ -1,0 +1,213 @@
+-- incoming --
+-- The staged rows in the order in which they win against each other: by QuickBooks id, numeric ids as numbers first.
+CREATE TEMP TABLE incoming ON COMMIT DROP AS
+SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n,
+       entity, id, state, fields, refs, outcome, reason, message, details,
+       NULL::text AS action,
+       NULL::text AS flag,
+       NULL::text AS record_key,
+       NULL::text AS collides_with,
+       NULL::bigint AS winner,
+       false AS linked,
+       NULL::jsonb AS written,
+       NULL::text AS known_hash,
+       NULL::text AS known_state,
+       NULL::jsonb AS open_refs,
+       NULL::jsonb AS before,
+       NULL::jsonb AS image,
+       NULL::jsonb AS after,
+       NULL::text AS identity_value,
+       NULL::text AS key_value,
+       NULL::text AS check_value
+  FROM sync.staged
+ WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
+
+-- incoming_index --
+ALTER TABLE incoming ADD PRIMARY KEY (n);
+
+-- incoming_statistics --
+ANALYZE incoming;
+
+-- references --
+-- Put the CRM records that references mean into the rows; what is not in the CRM yet stays open.
+UPDATE incoming
+   SET fields = incoming.fields || found.closed, open_refs = found.open
+  FROM (SELECT i.n,
+               jsonb_object_agg(ref.key, target.record_key) AS closed,
+               jsonb_object_agg(ref.key, ref.value) FILTER (WHERE target.record_key IS NULL) AS open
+          FROM incoming AS i
+         CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
+          LEFT JOIN sync.target AS target
+            ON target.realm = %(realm)s AND target.module = ref.value ->> 'module'
+           AND target.entity = ref.value ->> 'entity' AND target.id = ref.value ->> 'id'
+         WHERE i.outcome IS NULL
+         GROUP BY i.n) AS found
+ WHERE found.n = incoming.n;
+
+-- linked --
+-- Rows that have been a CRM record before, and still are: the link is their identity.
+UPDATE incoming
+   SET linked = true, record_key = link.record_key, written = link.written,
+       known_hash = link.source_hash, known_state = link.state
+  FROM sync.link AS link
+  JOIN {table} AS current ON current.{key} = link.record_key::{key_type}
+ WHERE link.realm = %(realm)s AND link.module = %(module)s
+   AND (link.entity, link.id) = (incoming.entity, incoming.id);
+
+-- update_linked --
+UPDATE incoming SET action = 'update' WHERE linked AND outcome IS NULL;
+
+-- never_here --
+-- Deleted in QuickBooks before it ever was in the CRM.
+UPDATE incoming
+   SET outcome = 'excluded', reason = 'deleted_in_quickbooks',
+       message = 'Deleted in QuickBooks before it was in the CRM.'
+ WHERE state = 'deleted' AND NOT linked AND outcome IS NULL;
+
+-- values --
+-- The normal forms by which rows without a link are compared, from their values as the table would type them.
+UPDATE incoming
+   SET image = typed.image, identity_value = typed.identity_value, key_value = typed.key_value,
+       check_value = typed.check_value
+  FROM (SELECT i.n,
+               to_jsonb(new) - %(unmapped)s::text[] AS image,
+               {identity_value} AS identity_value,
+               {key_value} AS key_value,
+               {check_value} AS check_value
+          FROM incoming AS i
+         CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
+         WHERE i.outcome IS NULL AND NOT i.linked) AS typed
+ WHERE typed.n = incoming.n;
+
+-- normal --
+sync.normal({row}.{column}::text)
+
+-- normal_phone --
+sync.normal_phone({row}.{column}::text)
+
+-- combination --
+-- All check fields in one text; NULL when one of them is blank: two blanks never match each other.
+CASE WHEN {complete} THEN jsonb_build_array({values})::text END
+
+-- present --
+{value} IS NOT NULL
+
+-- absent --
+NULL::text
+
+-- in_scope --
+(current.{company} IS NULL OR current.{company}::text = %(company)s)
+
+-- everywhere --
+true
+
+-- same_value --
+-- Rows whose value finds a CRM record: one, several, or one that is another QuickBooks record already.
+WITH hits AS (
+    SELECT i.n, array_agg(current.{key}::text ORDER BY current.{key}) AS keys
+      FROM incoming AS i
+      JOIN {table} AS current ON {current_value} = i.{value} AND {scope}
+     WHERE i.outcome IS NULL AND i.action IS NULL
+     GROUP BY i.n
+), judged AS (
+    SELECT hits.n, hits.keys[1] AS record_key, hits.keys,
+           EXISTS (SELECT FROM sync.link WHERE module = %(module)s AND link.record_key = hits.keys[1]) AS taken,
+           row_number() OVER (PARTITION BY hits.keys[1] ORDER BY hits.n) AS place,
+           first_value(hits.n) OVER (PARTITION BY hits.keys[1] ORDER BY hits.n) AS first
+      FROM hits
+)
+UPDATE incoming
+   SET action = CASE WHEN cardinality(keys) = 1 AND NOT taken AND place = 1 AND %(mode)s::text = 'merge' THEN 'update' END,
+       outcome = CASE WHEN cardinality(keys) > 1 THEN 'not_added'
+                      WHEN taken OR place > 1 OR %(mode)s::text <> 'merge' THEN 'duplicate' END,
+       reason = CASE WHEN cardinality(keys) > 1 THEN 'ambiguous_key'
+                     WHEN taken THEN 'key_taken'
+                     WHEN place > 1 THEN 'same_key_in_batch'
+                     WHEN %(mode)s::text <> 'merge' THEN 'key_known' END,
+       message = CASE WHEN cardinality(keys) > 1
+                      THEN format('%%s CRM records have the same %%s.', cardinality(keys), %(label)s::text)
+                      WHEN taken THEN format('The CRM record with the same %%s is another QuickBooks record already.', %(label)s::text)
+                      WHEN place > 1 THEN format('The QuickBooks record %%s has the same %%s.',
+                                                 (SELECT id FROM incoming WHERE n = first), %(label)s::text)
+                      WHEN %(mode)s::text <> 'merge' THEN format('The CRM has a record with the same %%s.', %(label)s::text) END,
+       details = CASE WHEN cardinality(keys) > 1 THEN jsonb_build_object('candidates', keys[1:20]) END,
+       record_key = CASE WHEN cardinality(keys) = 1 THEN judged.record_key END,
+       collides_with = CASE WHEN cardinality(keys) = 1 THEN judged.record_key END
+  FROM judged
+ WHERE judged.n = incoming.n;
+
+-- same_check --
+-- Rows that would be the same thing twice: a CRM record is equal on all check fields.
+UPDATE incoming
+   SET outcome = 'duplicate', reason = 'check_fields', collides_with = hit.record_key,
+       message = format('The CRM has a record with the same %%s.', %(label)s::text),
+       details = CASE WHEN hit.count > 1 THEN jsonb_build_object('candidates', hit.keys) END
+  FROM (SELECT i.n, min(current.{key}) ::text AS record_key, count(*) AS count,
+               (array_agg(current.{key}::text ORDER BY current.{key}))[1:20] AS keys
+          FROM incoming AS i
+          JOIN {table} AS current ON {equal} AND {scope}
+         WHERE i.outcome IS NULL AND i.action IS NULL AND i.check_value IS NOT NULL
+         GROUP BY i.n) AS hit
+ WHERE hit.n = incoming.n;
+
+-- equal --
+{current_value} = (i.check_value::jsonb ->> {position})
+
+-- same_in_batch --
+-- Among rows that would be added, the first by QuickBooks id wins; each is compared with those that won before it.
+DO $$
+DECLARE
+    candidate record;
+    rival bigint;
+BEGIN
+    CREATE TEMP TABLE winner (kind text, value text, n bigint, PRIMARY KEY (kind, value)) ON COMMIT DROP;
+    FOR candidate IN
+        WITH crowded AS (
+            SELECT n, count(*) OVER (PARTITION BY identity_value) AS identities,
+                      count(*) OVER (PARTITION BY key_value) AS keys,
+                      count(*) OVER (PARTITION BY check_value) AS checks
+              FROM incoming WHERE outcome IS NULL AND action IS NULL
+        )
+        SELECT i.n, i.identity_value, i.key_value, i.check_value
+          FROM incoming AS i JOIN crowded USING (n)
+         WHERE (identities > 1 AND i.identity_value IS NOT NULL)
+            OR (keys > 1 AND i.key_value IS NOT NULL)
+            OR (checks > 1 AND i.check_value IS NOT NULL)
+         ORDER BY i.n
+    LOOP
+        SELECT min(winner.n) INTO rival FROM winner
+         WHERE (kind, value) IN (('identity', candidate.identity_value), ('key', candidate.key_value),
+                                 ('check', candidate.check_value));
+        IF rival IS NULL THEN
+            INSERT INTO winner
+            SELECT kind, value, candidate.n
+              FROM (VALUES ('identity', candidate.identity_value), ('key', candidate.key_value),
+                           ('check', candidate.check_value)) AS own (kind, value)
+             WHERE value IS NOT NULL;
+        ELSE
+            UPDATE incoming
+               SET outcome = 'duplicate', reason = 'same_in_batch', winner = rival,
+                   message = format('The QuickBooks record %s is the same thing.',
+                                    (SELECT id FROM incoming WHERE n = rival))
+             WHERE n = candidate.n;
+        END IF;
+    END LOOP;
+    DROP TABLE winner;
+END $$;
+
+-- add_the_rest --
+UPDATE incoming SET action = 'add' WHERE outcome IS NULL AND action IS NULL;
+
+-- losers_of_refused --
+-- A duplicate of a row that the table then refused is no duplicate: it gets its chance.
+UPDATE incoming AS loser
+   SET outcome = NULL, reason = NULL, message = NULL, winner = NULL
+  FROM incoming AS refused
+ WHERE loser.winner = refused.n AND refused.outcome = 'not_added';
+
+-- collisions --
+-- A duplicate of a row that was added collides with the record which that row has become.
+UPDATE incoming AS loser
+   SET collides_with = won.record_key
+  FROM incoming AS won
+ WHERE loser.winner = won.n AND won.outcome = 'added';

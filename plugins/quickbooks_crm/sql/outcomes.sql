@@ -1,0 +1,56 @@
+-- outcomes --
+-- How every row ended. A run that Airflow repeats keeps one outcome a record: what the run did to it in all.
+INSERT INTO sync.outcome AS known (realm, run_id, module, entity, id, outcome, reason, message, details, flag,
+                                   record_key, collides_with, before, after)
+SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message, details, flag,
+       CASE WHEN outcome IN ('added', 'updated', 'unchanged') THEN record_key END, collides_with,
+       CASE WHEN outcome = 'updated' THEN before END,
+       CASE WHEN outcome IN ('added', 'updated') THEN after END
+  FROM incoming
+ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
+   SET (outcome, before, flag) = ROW (
+           CASE WHEN known.outcome = 'added' AND excluded.outcome IN ('updated', 'unchanged') THEN 'added'
+                WHEN known.outcome = 'updated' AND excluded.outcome = 'unchanged' THEN 'updated'
+                ELSE excluded.outcome END,
+           CASE WHEN known.outcome IN ('added', 'updated') THEN known.before ELSE excluded.before END,
+           coalesce(excluded.flag, known.flag)),
+       (reason, message, details) = ROW (excluded.reason, excluded.message, excluded.details),
+       (record_key, collides_with) = ROW (coalesce(excluded.record_key, known.record_key), excluded.collides_with),
+       after = coalesce(excluded.after, known.after);
+
+-- previous --
+-- The load of this run and module that has been done before, if any.
+SELECT to_generation FROM sync.activity WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
+
+-- unaccounted --
+-- Rows that ended nowhere; there must be none.
+SELECT count(*) FROM incoming WHERE outcome IS NULL;
+
+-- activity --
+-- The outcomes of the run and module, counted from where they are stored.
+INSERT INTO sync.activity (realm, run_id, module, mapping_hash, mode, from_generation, to_generation,
+                           read, added, updated, unchanged, duplicate, not_added, excluded,
+                           deactivated, deleted, resolved)
+SELECT %(realm)s, %(run_id)s, %(module)s, %(hash)s, %(mode)s, %(position)s, %(generation)s,
+       count(*),
+       count(*) FILTER (WHERE outcome = 'added'),
+       count(*) FILTER (WHERE outcome = 'updated'),
+       count(*) FILTER (WHERE outcome = 'unchanged'),
+       count(*) FILTER (WHERE outcome = 'duplicate'),
+       count(*) FILTER (WHERE outcome = 'not_added'),
+       count(*) FILTER (WHERE outcome = 'excluded'),
+       count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deactivated'),
+       count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deleted'),
+       (SELECT count(*) FROM sync.resolved_reference
+         WHERE realm = %(realm)s AND run_id = %(run_id)s AND closed_by = %(module)s)
+  FROM sync.outcome
+ WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s
+ON CONFLICT (realm, run_id, module) DO UPDATE
+   SET (to_generation, read, added, updated, unchanged, duplicate, not_added, excluded, deactivated, deleted, resolved, loaded_at)
+     = ROW (excluded.to_generation, excluded.read, excluded.added, excluded.updated, excluded.unchanged,
+            excluded.duplicate, excluded.not_added, excluded.excluded, excluded.deactivated, excluded.deleted,
+            excluded.resolved, now());
+
+-- counts --
+SELECT read, added, updated, unchanged, duplicate, not_added, excluded, deactivated, deleted, resolved
+  FROM sync.activity WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;

@@ -1,0 +1,115 @@
+-- start --
+-- Begin a run, or begin it again when Airflow repeats it.
+INSERT INTO sync.run (realm, run_id, company, trigger, started_by)
+VALUES (%(realm)s, %(run_id)s, %(company)s, %(trigger)s, %(started_by)s)
+ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL;
+
+-- settle --
+-- What this run will use, whatever happens to the files meanwhile.
+UPDATE sync.run SET mappings = %(mappings)s, modules = %(modules)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- snapshot --
+INSERT INTO sync.mapping_snapshot (hash, module, content) VALUES (%(hash)s, %(module)s, %(content)s)
+ON CONFLICT DO NOTHING;
+
+-- mappings --
+-- The mappings of a run, in load order.
+SELECT asked.module, snapshot.content
+  FROM sync.run AS run
+ CROSS JOIN unnest(run.modules) WITH ORDINALITY AS asked (module, position)
+  JOIN sync.mapping_snapshot AS snapshot ON snapshot.hash = run.mappings ->> asked.module
+ WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s
+ ORDER BY asked.position;
+
+-- lease_row --
+INSERT INTO sync.lease (realm) VALUES (%(realm)s) ON CONFLICT DO NOTHING;
+
+-- lease --
+-- Who holds the lease, and whether that run has shown a sign of life lately.
+SELECT lease.run_id,
+       EXISTS (SELECT FROM sync.attempt AS attempt
+                WHERE attempt.realm = lease.realm AND attempt.run_id = lease.run_id
+                  AND attempt.renewed_at > clock_timestamp() - %(silence)s::interval)
+           OR lease.taken_at > clock_timestamp() - %(silence)s::interval AS alive
+  FROM sync.lease AS lease
+ WHERE lease.realm = %(realm)s
+   FOR UPDATE OF lease NOWAIT;
+
+-- take_lease --
+UPDATE sync.lease SET run_id = %(run_id)s, taken_at = clock_timestamp() WHERE realm = %(realm)s;
+
+-- release_lease --
+UPDATE sync.lease SET run_id = NULL WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- attempt --
+-- A new try of a task: from now on every older try is refused.
+INSERT INTO sync.attempt (realm, task, run_id, epoch)
+VALUES (%(realm)s, %(task)s, %(run_id)s, nextval('sync.epoch'))
+ON CONFLICT (realm, task) DO UPDATE
+   SET run_id = excluded.run_id, epoch = excluded.epoch, renewed_at = clock_timestamp()
+RETURNING epoch;
+
+-- lease_holder --
+-- Shared with the run's other tasks; nobody can take the lease away before this transaction ends.
+SELECT run_id FROM sync.lease WHERE realm = %(realm)s FOR SHARE;
+
+-- renew --
+UPDATE sync.attempt SET renewed_at = clock_timestamp()
+ WHERE realm = %(realm)s AND task = %(task)s AND run_id = %(run_id)s AND epoch = %(epoch)s;
+
+-- new_generation --
+INSERT INTO sync.generation (realm, run_id) VALUES (%(realm)s, %(run_id)s) RETURNING generation;
+
+-- seal_generation --
+UPDATE sync.generation SET sealed_at = now() WHERE generation = %(generation)s;
+
+-- extracted --
+UPDATE sync.run SET fetched = %(fetched)s, work = %(work)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- calls --
+UPDATE sync.run SET api_calls = api_calls + %(calls)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- work --
+-- The modules with something to load: changed records, records held back whose mapping changed, references that can be closed.
+SELECT EXISTS (SELECT FROM quickbooks.record AS record
+                WHERE record.realm = %(realm)s AND record.entity = ANY (%(entities)s)
+                  AND record.generation IN (SELECT generation FROM sync.generation
+                                             WHERE realm = %(realm)s AND generation > %(position)s))
+    OR EXISTS (SELECT FROM sync.held
+                WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
+    OR EXISTS (SELECT FROM sync.parked AS parked
+                 JOIN sync.target AS target
+                   ON (target.realm, target.module, target.entity, target.id)
+                    = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
+                WHERE parked.realm = %(realm)s AND parked.module = %(module)s);
+
+-- position --
+SELECT generation FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s;
+
+-- sealed --
+-- The newest generation that is whole.
+SELECT max(generation) FROM sync.generation WHERE realm = %(realm)s AND sealed_at IS NOT NULL;
+
+-- failed --
+UPDATE sync.run SET errors = errors || jsonb_build_object(%(task)s::text,
+           jsonb_build_object('code', %(code)s::text, 'message', %(message)s::text))
+ WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- recovered --
+UPDATE sync.run SET errors = errors - %(task)s::text
+ WHERE realm = %(realm)s AND run_id = %(run_id)s AND errors ? %(task)s::text;
+
+-- unloaded --
+-- Modules that had work and did not load it; NULL work: extract did not finish.
+SELECT run.work IS NULL,
+       ARRAY (SELECT module FROM unnest(run.work) AS module
+               WHERE NOT EXISTS (SELECT FROM sync.activity AS activity
+                                  WHERE activity.realm = run.realm AND activity.run_id = run.run_id
+                                    AND activity.module = module
+                                    AND activity.to_generation >= (SELECT max(generation) FROM sync.generation
+                                                                    WHERE realm = run.realm AND run_id = run.run_id)))
+  FROM sync.run AS run
+ WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s;
+
+-- finish --
+UPDATE sync.run SET state = %(state)s, finished_at = now() WHERE realm = %(realm)s AND run_id = %(run_id)s;

@@ -1,0 +1,66 @@
+-- batch --
+-- The records of a module that changed since it last loaded, then those held back or waiting whose cause has changed.
+WITH generations AS (
+    SELECT generation FROM sync.generation
+     WHERE realm = %(realm)s AND generation > %(position)s AND generation <= %(sealed)s
+), waiting AS (
+    SELECT entity, id FROM sync.held
+     WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s
+    UNION
+    SELECT parked.entity, parked.id
+      FROM sync.parked AS parked
+      JOIN sync.target AS target
+        ON (target.realm, target.module, target.entity, target.id)
+         = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
+     WHERE parked.realm = %(realm)s AND parked.module = %(module)s
+), wanted AS (
+    SELECT entity, id, deleted, payload FROM quickbooks.record
+     WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
+       AND generation IN (SELECT generation FROM generations)
+    UNION ALL
+    SELECT record.entity, record.id, record.deleted, record.payload
+      FROM waiting
+      JOIN quickbooks.record AS record
+        ON record.realm = %(realm)s AND (record.entity, record.id) = (waiting.entity, waiting.id)
+     WHERE record.entity = ANY (%(entities)s)
+       AND record.generation NOT IN (SELECT generation FROM generations)
+       AND record.generation <= %(sealed)s
+)
+SELECT entity, id,
+       CASE WHEN deleted THEN 'deleted'
+            WHEN payload ->> 'Active' = 'false' THEN 'inactive'
+            ELSE 'active'
+       END
+       {paths}
+  FROM wanted;
+
+-- path --
+, payload #>> {path}
+
+-- clear --
+DELETE FROM sync.staged WHERE realm = %(realm)s AND module = %(module)s;
+
+-- unseal --
+DELETE FROM sync.stage WHERE realm = %(realm)s AND module = %(module)s;
+
+-- copy --
+COPY sync.staged (realm, run_id, module, entity, id, state, fields, refs, outcome, reason, message, details) FROM STDIN;
+
+-- seal --
+INSERT INTO sync.stage (realm, run_id, module, generation, rows, checksum)
+SELECT %(realm)s, %(run_id)s, %(module)s, %(sealed)s, count(*),
+       coalesce(bit_xor(hashtextextended(concat_ws(' ', entity, id, state, fields, refs, outcome), 0)), 0)
+  FROM sync.staged
+ WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s
+RETURNING rows;
+
+-- sealed_stage --
+-- The generation up to which the staged rows reach, if they are still what was sealed.
+SELECT stage.generation
+  FROM sync.stage AS stage
+  JOIN LATERAL (SELECT count(*) AS rows,
+                       coalesce(bit_xor(hashtextextended(concat_ws(' ', entity, id, state, fields, refs, outcome), 0)), 0) AS checksum
+                  FROM sync.staged AS staged
+                 WHERE (staged.realm, staged.run_id, staged.module) = (stage.realm, stage.run_id, stage.module)) AS now
+    ON (now.rows, now.checksum) = (stage.rows, stage.checksum)
+ WHERE stage.realm = %(realm)s AND stage.run_id = %(run_id)s AND stage.module = %(module)s;

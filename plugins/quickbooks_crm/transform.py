@@ -1,0 +1,121 @@
+"""Mirror → CRM-shaped rows, as the mapping says. Pure: works on columns of text, knows no database
+and no clock."""
+
+import pandas as pd
+from pandas import DataFrame, Series
+
+from quickbooks_crm.mapping import Condition, Exclusion, Field, Mapping
+
+WHO = ["entity", "id", "state"]
+"""The columns every batch begins with. `state` is active, inactive or deleted."""
+
+ENDED = [*WHO, "outcome", "reason", "message", "details"]
+"""The columns of rows that end before the load, with why."""
+
+_BLANK = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"
+_SUFFIX = r"(?i)\s*\(deleted(?: \d+)?\)$"
+_NAMES = {("Name",), ("DisplayName",), ("FullyQualifiedName",)}
+
+
+def paths(mapping: Mapping) -> list[tuple[str, ...]]:
+    """Every path of a QuickBooks record that the mapping looks at, each once."""
+    of_fields = [path for field in mapping.fields.values() for path in field.sources]
+    of_exclusions = [c.path for exclusion in mapping.exclude for c in exclusion.where]
+    return list(dict.fromkeys(of_fields + of_exclusions))
+
+
+def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]:
+    """Part the rows that the mapping keeps, shaped as it says, from those it excludes, each with
+    the reason.
+
+    `batch` has the columns of WHO and one of text for each of `paths`, named with dots. The kept
+    rows have the columns of WHO and one of text for each column that the mapping fills; a reference
+    still holds the QuickBooks id. What is blank, or nothing but white space, is missing. A deleted
+    record is always kept: whether the CRM has it is for the load to say.
+    """
+    batch = _without_suffix(_without_blanks(batch, mapping))
+    verdicts = _excluded(batch, mapping)
+    kept = batch[verdicts.isna()]
+    return _shaped(kept, mapping), _ended(batch[verdicts.notna()], verdicts.dropna())
+
+
+def columns(mapping: Mapping) -> list[str]:
+    """Every CRM column that the mapping may write."""
+    return list(dict.fromkeys([*mapping.fields, *mapping.when_inactive, *mapping.when_deleted]))
+
+
+def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
+    named = {".".join(path) for path in paths(mapping)}
+    return batch.assign(
+        **{name: batch[name].mask(batch[name].str.fullmatch(_BLANK, na=False)) for name in named}
+    )
+
+
+def _without_suffix(batch: DataFrame) -> DataFrame:
+    """QuickBooks appends ` (deleted)` to the name of what is made inactive; it is not part of the
+    name."""
+    inactive = batch["state"] == "inactive"
+    if not inactive.any():
+        return batch
+    named = [path[0] for path in _NAMES if path[0] in batch.columns]
+    cleaned = {
+        name: batch[name].str.replace(_SUFFIX, "", regex=True).where(inactive, batch[name])
+        for name in named
+    }
+    return batch.assign(**cleaned)
+
+
+def _excluded(batch: DataFrame, mapping: Mapping) -> Series:
+    """For each row the reason it is excluded, the first that applies; missing where it is kept."""
+    verdicts = Series(pd.NA, index=batch.index, dtype="str")
+    for exclusion in mapping.exclude:
+        verdicts = verdicts.mask(verdicts.isna() & _applies(exclusion, batch), exclusion.because)
+    return verdicts
+
+
+def _applies(exclusion: Exclusion, batch: DataFrame) -> Series:
+    applies = batch["state"] != "deleted"
+    for condition in exclusion.where:
+        applies &= _holds(condition, batch[".".join(condition.path)])
+    return applies
+
+
+def _holds(condition: Condition, values: Series) -> Series:
+    match condition.op:
+        case "blank":
+            return values.isna() == (condition.values[0] == "true")
+        case "equals":
+            return values.isin(condition.values)
+        case "not":
+            return ~values.isin(condition.values)
+        case "above":
+            return pd.to_numeric(values, errors="coerce") > float(condition.values[0])
+        case "below":
+            return pd.to_numeric(values, errors="coerce") < float(condition.values[0])
+
+
+def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
+    fields = {column: _filled(kept, field) for column, field in mapping.fields.items()}
+    shaped = DataFrame({**{name: kept[name] for name in WHO}, **fields}, index=kept.index)
+    for state, settings in (("inactive", mapping.when_inactive), ("deleted", mapping.when_deleted)):
+        for column, value in settings.items():
+            own = (
+                shaped[column] if column in shaped else Series(pd.NA, index=kept.index, dtype="str")
+            )
+            shaped[column] = own.mask(kept["state"] == state, value)
+    return shaped
+
+
+def _filled(kept: DataFrame, field: Field) -> Series:
+    """The first source that is not blank, else the default; or the constant."""
+    values = Series(field.value, index=kept.index, dtype="str")
+    for path in field.sources:
+        values = values.fillna(kept[".".join(path)])
+    return values if field.default is None else values.fillna(field.default)
+
+
+def _ended(rows: DataFrame, reasons: Series) -> DataFrame:
+    sentences = reasons.str[:1].str.upper() + reasons.str[1:] + "."
+    return rows[WHO].assign(
+        outcome="excluded", reason="excluded_by_mapping", message=sentences, details=None
+    )
