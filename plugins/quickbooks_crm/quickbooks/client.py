@@ -1,30 +1,21 @@
 """One company's QuickBooks: a request comes back as an answer, or as an error that says why."""
 
-import logging
-import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
 from quickbooks import QuickBooks
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
 
-from quickbooks_crm.errors import QuickBooksLoginExpired, QuickBooksRefused, QuickBooksUnavailable
-from quickbooks_crm.quickbooks.faults import Verdict, explain, fault_of, verdict_on
+from quickbooks_crm.errors import QuickBooksLoginExpired, QuickBooksRefused
 from quickbooks_crm.quickbooks.limiter import Limiter, limiter
+from quickbooks_crm.quickbooks.patience import patient
+from quickbooks_crm.quickbooks.problems import problem_of, tid_of, unanswered
 from quickbooks_crm.quickbooks.records import (
     Changes,
     Envelope,
@@ -39,19 +30,12 @@ from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.quickbooks.transport import BoundedSession
 
 MINOR_VERSION = 75
-TRIES = 6
-PATIENCE = 20 * 60.0  # seconds one request may take with all its tries
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 15 * 60.0  # seconds that a Retry-After is taken at its word
 
 _ALLOWED = {
     ("POST", "query"): "QueryResponse",
     ("GET", "cdc"): "CDCResponse",
     ("GET", "companyinfo"): "CompanyInfo",
 }
-_backoff = wait_random_exponential(multiplier=1, max=60)
-_throttled_backoff = wait_random_exponential(multiplier=8, max=60)
-
-log = logging.getLogger(__name__)
 
 
 class Tokens(Protocol):
@@ -62,17 +46,6 @@ class Tokens(Protocol):
 
     def renewed(self, rejected: str) -> str:
         """Another token than the one QuickBooks has just rejected."""
-
-
-class TryAgain(QuickBooksUnavailable):
-    """A failure that passes; `after` is QuickBooks' own word for when, in seconds."""
-
-    def __init__(
-        self, message: str, verdict: Verdict = Verdict.DOWN, after: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.verdict = verdict
-        self.after = after
 
 
 @dataclass(frozen=True)
@@ -95,7 +68,7 @@ class QuickBooksClient(QuickBooks):
     has no permission that only reads.
     """
 
-    def __new__(cls, settings: Settings, tokens: Tokens, **_: Any) -> "QuickBooksClient":
+    def __new__(cls, settings: Settings, *_: Any, **__: Any) -> "QuickBooksClient":
         """The library reads its own settings here."""
         return super().__new__(cls, company_id=settings.realm, minorversion=MINOR_VERSION)
 
@@ -111,7 +84,7 @@ class QuickBooksClient(QuickBooks):
         self._tokens = tokens
         self._limits = limits or limiter(settings.api_url, settings.realm)
         self._pause = pause
-        self._threads = threading.local()
+        self._idle: list[BoundedSession] = []
         self._calls = 0
         self._counting = threading.Lock()
 
@@ -131,7 +104,7 @@ class QuickBooksClient(QuickBooks):
         )
         return count_of(super().query(statement))
 
-    def changed(self, entities: list[str], since: datetime) -> Changes:
+    def changed(self, entities: Sequence[str], since: datetime) -> Changes:
         """What change data capture tells of these entities: up to 1000 records, and not if more."""
         moment = since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return changes_of(self.change_data_capture(",".join(entities), moment))
@@ -158,14 +131,7 @@ class QuickBooksClient(QuickBooks):
             content_type=content_type,
             body=request_body.encode() if request_body else None,
         )
-        retrying = Retrying(
-            retry=retry_if_exception_type(TryAgain),
-            stop=stop_after_attempt(TRIES) | stop_before_delay(PATIENCE),
-            wait=_wait,
-            sleep=self._pause,
-            reraise=True,
-        )
-        envelope: Envelope = retrying(self._logged_in, request)
+        envelope: Envelope = patient(self._pause)(self._logged_in, request)
         return envelope
 
     def _allowed(self, method: str, url: str) -> str:
@@ -190,8 +156,9 @@ class QuickBooksClient(QuickBooks):
         response = self._sent(request, token)
         envelope = envelope_of(response.content) if response.status_code == 200 else None
         if envelope and envelope.answers(_ALLOWED[request.method, request.kind]):
+            envelope.intuit_tid = tid_of(response)
             return envelope
-        raise self._failure(request, response, token)
+        raise problem_of(response, request.kind, self._settings, token)
 
     def _sent(self, request: Request, token: str) -> requests.Response:
         headers = {
@@ -200,123 +167,35 @@ class QuickBooksClient(QuickBooks):
             "Content-Type": request.content_type,
             "User-Agent": "quickbooks-crm",
         }
-        with self._limits.turn():
-            try:
-                response = self._session().request(
+        try:
+            with self._limits.turn(), self._own_session() as session:
+                response = session.request(
                     request.method,
                     request.url,
                     params=request.params,
                     data=request.body,
                     headers=headers,
                 )
-            except requests.RequestException as error:
-                cause = type(error).__name__
-                self._count(
-                    isinstance(
-                        error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError
-                    )
-                )
-            else:
-                self._count(True)
-                return response
-        log.warning("QuickBooks %s failed: %s", request.kind, cause)
-        raise TryAgain(
-            f"QuickBooks could not be reached for a {request.kind} ({cause}). "
-            "Nothing is lost: the next try goes on from here. If it stays so, check the network "
-            "and status.developer.intuit.com."
-        )
-
-    def _failure(self, request: Request, response: requests.Response, token: str) -> Exception:
-        fault = fault_of(response.content)
-        verdict = verdict_on(response.status_code, fault)
-        tid = response.headers.get("intuit_tid", "none")
-        log.warning(
-            "QuickBooks %s failed: %s, status %s, code %s, intuit_tid %s",
-            request.kind, verdict.value, response.status_code, fault.code if fault else "none", tid,
-        )  # fmt: skip
-        if verdict in (Verdict.LOGIN, Verdict.FORBIDDEN) and fault:
-            fault = type(fault)(fault.code, fault.message)
-        told = ", ".join(filter(None, (
-            f"status {response.status_code}",
-            explain(fault, (token, self._settings.client_secret)),
-            f"intuit_tid {tid}",
-        )))  # fmt: skip
-        return _error(
-            verdict, request.kind, self._settings, told, response.headers.get("Retry-After")
-        )
-
-    def _session(self) -> BoundedSession:
-        """This thread's own session: `requests` promises nothing for a shared one."""
-        if not hasattr(self._threads, "session"):
-            self._threads.session = BoundedSession()
-        session: BoundedSession = self._threads.session
-        return session
-
-    def _count(self, reached: bool) -> None:
-        with self._counting:
-            self._calls += reached
-
-
-def _error(
-    verdict: Verdict, kind: str, settings: Settings, told: str, retry_after: str | None
-) -> Exception:
-    company = f"company {settings.realm} ({settings.environment})"
-    match verdict:
-        case Verdict.THROTTLED:
-            return TryAgain(
-                f"QuickBooks is limiting the requests to {company}: {told}. Nothing is lost: the "
-                "next try goes on from here.",
-                verdict,
-                _seconds(retry_after),
-            )
-        case Verdict.DOWN:
-            return TryAgain(
-                f"QuickBooks gave no usable answer to a {kind} for {company}: {told}. "
-                "Nothing is lost: the next try goes on from here.",
-                verdict,
-                _seconds(retry_after),
-            )
-        case Verdict.LOGIN:
-            return QuickBooksLoginExpired(
-                f"QuickBooks does not accept our login to {company}: {told}. "
-                "Connect the company again: put a new refresh token into its connection."
-            )
-        case Verdict.FORBIDDEN:
-            return QuickBooksRefused(
-                f"QuickBooks does not let this app read {company}: {told}. "
-                "Check that the connection's company id, environment and keys belong together "
-                "(sandbox companies need development keys), and that the company has not "
-                "disconnected the app."
-            )
-        case Verdict.REFUSED:
-            return QuickBooksRefused(
-                f"QuickBooks refused a {kind} for {company}: {told}. Trying again will not help."
-            )
-
-
-def _wait(state: RetryCallState) -> float:
-    """QuickBooks' own word when it gives one, else a random time under a doubling limit.
-
-    Intuit's throttle lasts a minute, so after it the limit starts higher.
-    """
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, TryAgain) and error.after is not None:
-        return error.after
-    throttled = isinstance(error, TryAgain) and error.verdict is Verdict.THROTTLED
-    return max(SHORTEST_WAIT, (_throttled_backoff if throttled else _backoff)(state))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """A Retry-After in either of its forms, within reason."""
-    if not retry_after:
-        return None
-    try:
-        if re.fullmatch(r"\s*-?\d+(\.\d*)?\s*", retry_after):
-            seconds = float(retry_after)
+        except requests.RequestException as error:
+            cause = error
         else:
-            seconds = (parsedate_to_datetime(retry_after) - datetime.now(UTC)) / timedelta(
-                seconds=1
-            )
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)
+            self._count()
+            return response
+        if isinstance(cause, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError):
+            self._count()
+        # Outside the handler: a traceback through it would keep the request with its token.
+        raise unanswered(request.kind, type(cause).__name__)
+
+    @contextmanager
+    def _own_session(self) -> Iterator[BoundedSession]:
+        """A session for one request at a time: `requests` promises nothing for a shared one."""
+        try:
+            session = self._idle.pop()
+        except IndexError:
+            session = BoundedSession()
+        yield session
+        self._idle.append(session)
+
+    def _count(self) -> None:
+        with self._counting:
+            self._calls += 1

@@ -13,6 +13,11 @@ class Entity:
     hides_inactive: bool = False
     cdc: bool = True
 
+    @property
+    def condition(self) -> str:
+        """What a query must say to be told of every record."""
+        return "Active IN (true, false)" if self.hides_inactive else ""
+
 
 # TaxCode is excluded from CDC by Intuit's page; of CustomerType and CompanyInfo it is not known, so
 # they are queried.

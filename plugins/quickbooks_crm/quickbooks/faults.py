@@ -9,7 +9,7 @@ from xml.parsers import expat
 import msgspec
 
 _REDACTED = "[hidden]"
-_TOKEN_LIKE = re.compile(r"(?=[^\s]*\d)[A-Za-z0-9._~+/=-]{20,}")
+_TOKEN_LIKE = re.compile(r"(?=\S*\d)[A-Za-z0-9._~+/=-]{20,}")
 _LONGEST_TEXT = 300
 
 
@@ -24,13 +24,25 @@ class Fault:
 
 
 class Verdict(Enum):
-    """Who can do something about a failed request."""
+    """What a failed request means for whoever sent it."""
 
     THROTTLED = "throttled"
     DOWN = "unavailable"
     LOGIN = "login"
     FORBIDDEN = "forbidden"
+    LAPSED = "subscription lapsed"
     REFUSED = "refused"
+
+
+# Intuit's error codes: https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting
+_THROTTLE_EXCEEDED = "3001"
+_BY_CODE = {
+    "3200": Verdict.LOGIN,
+    "3100": Verdict.FORBIDDEN,
+    "120": Verdict.FORBIDDEN,
+    "6190": Verdict.LAPSED,
+}
+_BY_STATUS = {401: Verdict.LOGIN, 403: Verdict.FORBIDDEN}
 
 
 def fault_of(body: bytes) -> Fault | None:
@@ -39,43 +51,34 @@ def fault_of(body: bytes) -> Fault | None:
 
 
 def verdict_on(status: int, fault: Fault | None) -> Verdict:
-    """Judge an answer that is not the one asked for.
-
-    https://developer.intuit.com: error codes, and their observed use.
-    """
+    """Judge an answer that is not the one asked for: by status, or by code if that was fine."""
     code = fault.code if fault else ""
-    if status == 429 or code == "3001":
+    if status == 429 or code == _THROTTLE_EXCEEDED:
         return Verdict.THROTTLED
-    if status == 200:
-        return _verdict_on_fault(fault)
     if status >= 500 or status == 408:
         return Verdict.DOWN
-    return {401: Verdict.LOGIN, 403: Verdict.FORBIDDEN}.get(status, Verdict.REFUSED)
+    fine = 200 <= status < 300
+    if fine and _is_system_failure(fault):
+        return Verdict.DOWN
+    by_code = _BY_CODE.get(code, Verdict.REFUSED)
+    return by_code if fine or status == 400 else _BY_STATUS.get(status, Verdict.REFUSED)
 
 
-def explain(fault: Fault | None, secrets: tuple[str, ...]) -> str:
+def explain(fault: Fault | None, verdict: Verdict, secrets: tuple[str, ...]) -> str:
     """A fault's code and text without any token: QuickBooks echoes the one it refuses."""
     if fault is None:
         return ""
-    text = ": ".join(part for part in (fault.message, fault.detail) if part)
+    echoes = verdict in _BY_STATUS.values()
+    text = ": ".join(filter(None, (fault.message, "" if echoes else fault.detail)))
     for secret in filter(None, secrets):
         text = text.replace(secret, _REDACTED)
     text = " ".join(_TOKEN_LIKE.sub(_REDACTED, text).split())
     return f"code {fault.code or 'none'}" + (f", {text[:_LONGEST_TEXT]}" if text else "")
 
 
-def _verdict_on_fault(fault: Fault | None) -> Verdict:
-    """HTTP said all is well, so the code has to say what is not. No code: not QuickBooks."""
-    if (
-        fault is None
-        or not fault.code
-        or fault.code == "10000"
-        or fault.type.lower() == "systemfault"
-    ):
-        return Verdict.DOWN
-    if fault.code == "3200":
-        return Verdict.LOGIN
-    return Verdict.FORBIDDEN if fault.code in ("3100", "120") else Verdict.REFUSED
+def _is_system_failure(fault: Fault | None) -> bool:
+    """Without a fault, or without a code in it, it was not QuickBooks that spoke."""
+    return not (fault and fault.code) or fault.code == "10000" or fault.type == "SystemFault"
 
 
 def _json_fault(body: bytes) -> Fault | None:
@@ -90,18 +93,21 @@ def _json_fault(body: bytes) -> Fault | None:
 
 
 def _xml_fault(body: bytes) -> Fault | None:
-    """A document type is refused, so there are no entities to expand or fetch."""
+    """The first error of it. A document type is refused: no entity is expanded or fetched."""
     found: dict[str, str] = {}
     path: list[str] = []
+    errors = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal errors
         path.append(name.rpartition(":")[2].lower())
+        errors += path[-1] == "error"
         if path[-1] in ("fault", "error") and path[-1] not in found:
             found[path[-1]] = ""
             found.update({f"{path[-1]}.{key.lower()}": value for key, value in attributes.items()})
 
     def text(data: str) -> None:
-        if path[-2:-1] == ["error"]:
+        if path[-2:-1] == ["error"] and errors == 1:
             found[path[-1]] = found.get(path[-1], "") + data
 
     def refuse(*_: object) -> None:

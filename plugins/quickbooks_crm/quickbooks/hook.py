@@ -1,6 +1,6 @@
 """Airflow's way in: a connection of type QuickBooks becomes a client, and the Test button works."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -36,9 +36,13 @@ class QuickBooksHook(BaseHook):
         """Every record of an entity, inactive ones too, in pages of any order."""
         return reading.everything(self.get_conn(), entity)
 
-    def changes(self, entities: list[str], since: datetime) -> Changes:
+    def changes(self, entities: Sequence[str], since: datetime) -> Changes:
         """What changed in these entities since then, at most 29 days ago; deletes too."""
         return reading.changes(self.get_conn(), entities, since)
+
+    def named(self, entity: str, ids: Sequence[str]) -> Iterator[Page]:
+        """The records with these ids, as far as QuickBooks has them."""
+        return reading.named(self.get_conn(), entity, ids)
 
     def get_conn(self) -> QuickBooksClient:
         """The client. Nothing is sent before something is asked of it."""

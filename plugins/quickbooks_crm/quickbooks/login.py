@@ -44,16 +44,17 @@ class _AuthClient(BoundedSession, AuthClient):
     read_timeout = 10.0
     deadline = 15.0
 
+    discovery: requests.Response
+
     def request(
         self, method: str | bytes, url: str | bytes, *args: Any, **options: Any
     ) -> requests.Response:
-        """As in `BoundedSession`, but what discovery said is remembered."""
-        if url in _discovered:
-            return _discovered[str(url)]
-        response = super().request(method, url, *args, **options)
-        if url == self.environment and response.status_code == 200:
-            _discovered[str(url)] = response
-        return response
+        """As in `BoundedSession`; discovery, which Intuit's client reads at its making, is kept."""
+        if url != self.environment:
+            return super().request(method, url, *args, **options)
+        known = _discovered.get(self.environment)
+        self.discovery = known or super().request(method, url, *args, **options)
+        return self.discovery
 
 
 def log_in(settings: Settings, refresh_token: str) -> Grant:
@@ -85,6 +86,7 @@ def _client(settings: Settings) -> _AuthClient:
             "Intuit's discovery document names a token endpoint that is not Intuit's. Nothing was "
             "sent to it."
         )
+    _discovered[settings.discovery_url] = client.discovery
     client.headers["x-include-refresh-token-hard-expires-in"] = "true"
     return client
 

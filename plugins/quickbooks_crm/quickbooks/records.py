@@ -64,6 +64,7 @@ class Envelope(msgspec.Struct):
     Fault: msgspec.Raw = _NOTHING
     fault: msgspec.Raw = _NOTHING
     time: Any = None
+    intuit_tid: Any = "none"
 
     def answers(self, part: str) -> bool:
         """Whether it holds the part that was asked for, and no fault."""
@@ -112,7 +113,7 @@ def page_of(envelope: Envelope) -> Page:
         parts = _parts.decode(envelope.QueryResponse)
         records = [record for entity, rows in _entities(parts) for record in _records(entity, rows)]
     except msgspec.DecodeError as error:
-        raise _misshapen("a query") from error
+        raise _misshapen("a query", envelope) from error
     return Page(records, time_of(envelope))
 
 
@@ -123,7 +124,7 @@ def count_of(envelope: Envelope) -> int:
         if parts:
             return _number.decode(parts["totalCount"])
     except (msgspec.DecodeError, KeyError) as error:
-        raise _misshapen("a count") from error
+        raise _misshapen("a count", envelope) from error
     return 0
 
 
@@ -136,7 +137,7 @@ def changes_of(envelope: Envelope) -> Changes:
                 for entity, rows in _entities(parts):
                     records.setdefault(entity, []).extend(_records(entity, rows))
     except (msgspec.DecodeError, KeyError) as error:
-        raise _misshapen("what changed") from error
+        raise _misshapen("what changed", envelope) from error
     return Changes(records, time_of(envelope))
 
 
@@ -145,7 +146,7 @@ def company_of(envelope: Envelope) -> dict[str, Any]:
     try:
         company: dict[str, Any] = msgspec.json.decode(envelope.CompanyInfo, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise _misshapen("companyinfo") from error
+        raise _misshapen("companyinfo", envelope) from error
     return company
 
 
@@ -153,7 +154,9 @@ def time_of(envelope: Envelope) -> datetime:
     """QuickBooks' clock; positions are made of it, so an answer without it is no answer."""
     time = _instant(envelope.time)
     if time is None:
-        raise QuickBooksUnavailable("QuickBooks answered without saying its time. Try again later.")
+        raise QuickBooksUnavailable(
+            f"QuickBooks answered without saying its time (intuit_tid {envelope.intuit_tid})."
+        )
     return time
 
 
@@ -174,6 +177,8 @@ def _records(entity: str, rows: list[msgspec.Raw]) -> Iterator[Record]:
             head = _head.decode(raw)
         except msgspec.ValidationError:
             head = _head_of_odd(entity, raw)
+        if head.Id == "":
+            raise _without_id(entity)
         yield Record(
             entity=entity,
             id=str(head.Id),
@@ -187,10 +192,8 @@ def _records(entity: str, rows: list[msgspec.Raw]) -> Iterator[Record]:
 def _head_of_odd(entity: str, raw: bytes) -> _Head:
     """What can be known of a row unlike Intuit's documentation: only an Id it must have."""
     odd = _odd_head.decode(raw)
-    if isinstance(odd.Id, bool) or not isinstance(odd.Id, str | int) or odd.Id == "":
-        raise QuickBooksUnavailable(
-            f"QuickBooks sent a record of {entity} without an Id. Try again later."
-        )
+    if isinstance(odd.Id, bool) or not isinstance(odd.Id, str | int):
+        raise _without_id(entity)
     times = odd.MetaData.get("LastUpdatedTime") if isinstance(odd.MetaData, dict) else None
     return _Head(
         Id=odd.Id,
@@ -198,6 +201,11 @@ def _head_of_odd(entity: str, raw: bytes) -> _Head:
         MetaData=_Times(times if isinstance(times, str) else None),
         status=odd.status if isinstance(odd.status, str) else None,
     )
+
+
+def _without_id(entity: str) -> QuickBooksUnavailable:
+    """Such a row could not be told from others, and leaving it out would be losing it."""
+    return QuickBooksUnavailable(f"QuickBooks sent a record of {entity} without an Id.")
 
 
 def _version(sync_token: str | int | None) -> int:
@@ -217,7 +225,8 @@ def _instant(text: Any) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _misshapen(what: str) -> QuickBooksUnavailable:
+def _misshapen(what: str, envelope: Envelope) -> QuickBooksUnavailable:
     return QuickBooksUnavailable(
-        f"QuickBooks' answer to {what} does not have its documented form. Try again later."
+        f"QuickBooks' answer to {what} does not have its documented form "
+        f"(intuit_tid {envelope.intuit_tid}). Try again later."
     )

@@ -1,0 +1,103 @@
+"""A simulated company, and what this project needs to talk to it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.fernet import Fernet
+
+from quickbooks_crm import database
+from quickbooks_crm.quickbooks.client import QuickBooksClient
+from quickbooks_crm.quickbooks.limiter import Limiter
+from quickbooks_crm.quickbooks.login import log_in
+from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
+from quickbooks_crm.quickbooks.tokens import TokenStore
+from simulator import Simulator
+
+FIRST = "simulator-refresh-token"
+
+
+def typed(quickbooks: Simulator, **changed: Any) -> dict[str, Any]:
+    """The company's connection as Airflow stores it."""
+    extra = {
+        "environment": "simulator",
+        "realm_id": quickbooks.realm,
+        "refresh_token": FIRST,
+        "api_url": quickbooks.url,
+        "discovery_url": quickbooks.discovery_url,
+    }
+    return {
+        "conn_type": "quickbooks",
+        "login": changed.pop("login", quickbooks.client_id),
+        "password": changed.pop("password", quickbooks.client_secret),
+        "extra": extra | changed,
+    }
+
+
+def typed_as_json(quickbooks: Simulator, **changed: Any) -> str:
+    """The same in the form of an AIRFLOW_CONN_ variable."""
+    return json.dumps(typed(quickbooks, **changed))
+
+
+def settings(quickbooks: Simulator, **changed: Any) -> Settings:
+    """What the connection means."""
+    known = typed(quickbooks, **changed)
+    return settings_of(
+        Connection("quickbooks_sample", known["login"], known["password"], known["extra"])
+    )
+
+
+@dataclass
+class Login:
+    """An access token without a database; counts how often another was asked for."""
+
+    settings: Settings
+    token: str = field(default="", repr=False)
+    renewals: int = 0
+
+    def access_token(self) -> str:
+        self.token = self.token or log_in(self.settings, FIRST).access_token
+        return self.token
+
+    def renewed(self, rejected: str) -> str:
+        assert rejected == self.token
+        self.renewals += 1
+        self.token = log_in(self.settings, FIRST).access_token
+        return self.token
+
+
+def client_of(
+    quickbooks: Simulator, pause: Callable[[float], None] = lambda _: None, **changed: Any
+) -> QuickBooksClient:
+    """A client that does not sleep between its tries."""
+    known = settings(quickbooks, **changed)
+    return QuickBooksClient(known, Login(known), Limiter(), pause)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A Fernet key, as Airflow has one."""
+
+    fernet: Fernet = field(default_factory=lambda: Fernet(Fernet.generate_key()))
+
+    def lock(self, token: str) -> str:
+        return self.fernet.encrypt(token.encode()).decode()
+
+    def unlock(self, stored: str) -> str:
+        return self.fernet.decrypt(stored.encode()).decode()
+
+
+def store_of(database_url: str, quickbooks: Simulator, key: Key, **changed: Any) -> TokenStore:
+    """The company's tokens in this database, as one process sees them."""
+    return TokenStore(
+        lambda: database.connect_to(database_url), key, settings(quickbooks, **changed)
+    )
+
+
+@contextmanager
+def company(**settings: Any) -> Iterator[Simulator]:
+    """A small company."""
+    with Simulator(**({"customers": 20, "items": 5, "invoices": 0} | settings)) as quickbooks:
+        yield quickbooks
