@@ -260,10 +260,9 @@ def _summary(run: Run) -> Iterator[str]:
     yield f"{run.company} {run.run_id}: {run.state}, {_took(run)}, {calls(run.api_calls)}"
     if run.quiet:
         yield "Nothing changed in QuickBooks."
-    if run.fetched:
-        yield "Fetched from QuickBooks: " + ", ".join(
-            f"{entity} {count:,}" for entity, count in sorted(run.fetched.items())
-        )
+    fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
+    if fetched:
+        yield "Fetched from QuickBooks: " + ", ".join(fetched)
     if not run.quiet:
         yield from _table(run)
     yield from _notes(run)
@@ -325,7 +324,10 @@ def _printable(text: str) -> str:
 def as_json(run: Run) -> dict[str, Any]:
     """The run as values that `json.dumps` takes; no customer data."""
     plain = asdict(run)
+    asked, counts = plain.pop("modules"), plain.pop("counts")
     return plain | {
+        "asked": asked,
+        "modules": counts,
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "seconds": run.duration.total_seconds() if run.duration else None,

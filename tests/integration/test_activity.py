@@ -126,7 +126,8 @@ def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection
 
 
 def test_the_summary_of_a_quiet_run_is_two_lines(connection: Connection[Any]) -> None:
-    started(connection, "run-1", work=[], finished_at=NOON + timedelta(seconds=3), api_calls=1)
+    asked = {"api_calls": 1, "fetched": {"Item": 0}}
+    started(connection, "run-1", work=[], finished_at=NOON + timedelta(seconds=3), **asked)
 
     assert activity.summary(_run(connection)) == (
         "sample run-1: success, 3 s, 1 API call\nNothing changed in QuickBooks."
@@ -161,6 +162,17 @@ def test_nothing_that_may_be_logged_holds_customer_data(connection: Connection[A
 
     assert "canary" not in activity.summary(run)
     assert "canary" not in json.dumps(activity.as_json(run))
+
+
+def test_the_json_holds_one_object_a_module_with_its_counts(connection: Connection[Any]) -> None:
+    started(connection, "run-1", modules=["products", "contacts"], work=["products", "contacts"])
+    counted(connection, "run-1", "products", added=2)
+
+    told = activity.as_json(_run(connection))
+
+    assert [(m["module"], m["read"], m["added"]) for m in told["modules"]] == [("products", 2, 2)]
+    assert told["asked"] == ("products", "contacts")
+    assert told["without_counts"] == {"contacts": "did not load"}
 
 
 def test_a_listing_for_the_terminal_cannot_drive_the_terminal(connection: Connection[Any]) -> None:

@@ -1,0 +1,105 @@
+"""A person in a real browser, before a real Airflow that has brought the sample company in."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+
+PROJECT = Path(__file__).resolve().parents[2]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """Where it is, and who may enter."""
+
+    address: str
+    user: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """The demo's Airflow: the one of DEMO_HOME where that is set, else one of the tests' own."""
+    if "DEMO_HOME" in os.environ:
+        yield _airflow(Path(os.environ["DEMO_HOME"]))
+        return
+    home = tmp_path_factory.mktemp("demo")
+    try:
+        _demo(home, "up")
+        yield _airflow(home)
+    finally:
+        _demo(home, "down")
+
+
+def _demo(home: Path, what: str) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    size = {"CUSTOMERS": "120", "ITEMS": "30", "INVOICES": "0"}
+    finished = subprocess.run(
+        [sys.executable, "-m", "demo", what],
+        cwd=PROJECT,
+        env=own | size | {"DEMO_HOME": str(home), "RESET": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout
+
+
+def _airflow(home: Path) -> Airflow:
+    settings = json.loads((home / "settings.json").read_text())
+    address = f"http://127.0.0.1:{settings['airflow_port']}"
+    return Airflow(address, "admin", settings["admin_password"])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The machine's own Chromium; nothing is downloaded."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, airflow: Airflow) -> Iterator[Page]:
+    """A window with the user signed in to Airflow; the pages may not break their own rules."""
+    with chromium.new_context(viewport={"width": 1400, "height": 900}) as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(airflow.address)
+        page.fill("input[name=username]", airflow.user)
+        page.fill("input[name=password]", airflow.password)
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="QuickBooks", exact=True).wait_for()
+        yield page
+        assert [text for text in said if "Content Security Policy" in text] == []
+
+
+@pytest.fixture
+def activity(page: Page) -> FrameLocator:
+    """The Activity page, opened from Airflow's navigation."""
+    page.get_by_role("link", name="QuickBooks", exact=True).click()
+    shown = page.frame_locator("iframe")
+    shown.get_by_role("heading", name="QuickBooks activity").wait_for()
+    return shown
