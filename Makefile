@@ -59,7 +59,7 @@ format: setup ## Rewrite the code in the project's style
 	$(BIN)/ruff format $(wildcard $(CHECKED))
 
 mappings: setup ## Check every mapping, with the line and the remedy of each problem
-	@exec $(BIN)/python -m demo run -m quickbooks_crm check
+	@exec $(BIN)/python -m demo mappings
 
 lock: setup ## Pin again what requirements*.txt ask for (UPGRADE=1 takes the newest allowed)
 	@UPGRADE=$(UPGRADE) scripts/lock.sh

@@ -1,4 +1,4 @@
-"""`python -m demo up | down | status | logs | psql | shell | run`; make has a target for each."""
+"""`python -m demo up | down | status | logs | psql | shell | mappings`; make has them all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from demo import airflow, ports, postgres, processes, quickbooks, rest, sync
+from demo import airflow, mappings, ports, postgres, processes, quickbooks, rest, sync
 from demo import down as downs
 from demo import settings as settings_file
 from demo import up as ups
@@ -15,7 +15,8 @@ from demo.home import Home, home
 from demo.settings import Settings
 from demo.stopwatch import Stopwatch
 
-EXPECTED = (
+_KNOWN = ("up", "down", "status", "logs", "psql", "shell", "mappings")
+_EXPECTED = (
     settings_file.OtherCompany,
     ups.AlreadyStarting,
     processes.ProcessFailed,
@@ -28,12 +29,12 @@ EXPECTED = (
 def main(arguments: Sequence[str]) -> int:
     """Do what is asked; 0 when it is done, 1 when it failed and why was printed."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=ups.__doc__)
-    parser.add_argument("what", choices=["up", "down", "status", "logs", "psql", "shell", "run"])
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="for psql and for python (run)")
+    parser.add_argument("what", choices=_KNOWN)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="for psql")
     asked = parser.parse_args(arguments)
     try:
         return _do(asked.what, asked.rest, home())
-    except EXPECTED as error:
+    except _EXPECTED as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -48,8 +49,8 @@ def _do(what: str, arguments: list[str], place: Home) -> int:
     if what == "down":
         (downs.reset if os.environ.get("RESET") else downs.down)(place)
         return 0
-    if what == "run":
-        _become([sys.executable, *arguments], _environment(place))
+    if what == "mappings":
+        return mappings.check(place)
     settings = settings_file.load(place)
     if settings is None:
         print("There is no demo here yet: make demo", file=sys.stderr)
@@ -64,7 +65,7 @@ def _do(what: str, arguments: list[str], place: Home) -> int:
         login = ["-h", ports.HOST, "-p", str(settings.postgres_port), "-U", postgres.ROLE, "crm"]
         _become([str(postgres.psql()), *login, *arguments], _with_password(settings))
     print("The demo's settings are set here; exit ends it.")
-    return _become([os.environ.get("SHELL", "/bin/sh")], _environment(place))
+    return _become([os.environ.get("SHELL", "/bin/sh")], airflow.environment(place, settings))
 
 
 def _print_status(place: Home, settings: Settings) -> None:
@@ -76,11 +77,6 @@ def _print_status(place: Home, settings: Settings) -> None:
     print(f"\n  Airflow     {settings.airflow}   user admin, password {settings.admin_password}")
     print(f"  QuickBooks  {settings.quickbooks}")
     print(f"  Postgres    {ports.HOST}:{settings.postgres_port}")
-
-
-def _environment(place: Home) -> dict[str, str]:
-    settings = settings_file.load(place)
-    return airflow.environment(place, settings) if settings else dict(os.environ)
 
 
 def _with_password(settings: Settings) -> dict[str, str]:

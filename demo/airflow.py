@@ -67,6 +67,9 @@ def environment(home: Home, settings: Settings) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": settings.secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": settings.jwt_secret,
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # A task that was cut off by `make down` is found soon after the next start.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW_CONN_CRM": f"postgresql://{settings.database('crm')}",
     }

@@ -11,9 +11,7 @@ from demo.home import Home
 
 def down(home: Home) -> None:
     """Stop every process; the data stays."""
-    stopped = 0
-    for name in airflow.COMPONENTS[:1]:
-        stopped += processes.stop(home, [name])
+    stopped = processes.stop(home, [airflow.SCHEDULER, airflow.TRIGGERER])
     stopped += processes.stop(home, processes.started(home))
     if postgres.running(home.path):
         postgres.stop(home.path)

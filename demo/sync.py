@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,24 @@ def wait_for_dag(home: Home, rest: Rest) -> None:
 
 def run(home: Home, rest: Rest) -> None:
     """Trigger a run, say what its tasks do, and return when it has ended well."""
-    # Asked for while the DAG still rests, this run is the first one.
-    started = rest.post(f"/dags/{DAG}/dagRuns", {"logical_date": None})
+    started = rest.post(f"/dags/{DAG}/dagRuns", {"logical_date": _due(rest)})
     rest.patch(f"/dags/{DAG}", {"is_paused": False})
     path = f"/dags/{DAG}/dagRuns/{started['dag_run_id']}"
     state = _watch(home, rest, path)
     if state != "success":
         raise SyncFailed("\n".join([f"The run ended {state}.", *_reasons(home, rest, path)]))
+
+
+def _due(rest: Rest) -> str | None:
+    """The scheduled moment that waits for a DAG which has never run.
+
+    Airflow would run it as soon as the DAG is switched on, before the one that we ask for, which
+    would then have nothing to do. Ours takes its place.
+    """
+    dag = rest.get(f"/dags/{DAG}")
+    due, when = dag["next_dagrun_logical_date"], dag["next_dagrun_run_after"]
+    waits = dag["is_paused"] and when and datetime.fromisoformat(when) <= datetime.now(UTC)
+    return due if waits else None
 
 
 def _watch(home: Home, rest: Rest, path: str) -> str:
