@@ -15,7 +15,7 @@ PORT = 8765
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the simulator; 2 where it cannot start."""
-    options = vars(_parser().parse_args(arguments))
+    options = vars(command_line().parse_args(arguments))
     options["throttle"] = not options.pop("no_throttle")
     try:
         simulator = Simulator(**options)
@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Every flag there is."""
     usual = {field.name: field.default for field in fields(Settings)}
     parser = argparse.ArgumentParser("python -m simulator", description=main.__doc__)
     company = parser.add_argument_group("the company")

@@ -52,7 +52,8 @@ def _time(text: str) -> float:
 def _changed(company: Company, about: Entity, since: float) -> list[bytes]:
     """Rows of an entity, oldest change first; then what was deleted, as stubs."""
     table = company.table(about.name)
-    rows = [row for row in table.rows.values() if row.updated >= since]
+    recent = table.rows.values() if table.latest >= since else ()
+    rows = [row for row in recent if row.updated >= since]
     rows.sort(key=lambda row: (row.updated, id_order(row.id)))
     deleted = sorted(
         (when, id_order(id), id) for id, when in table.deleted.items() if when >= since

@@ -13,16 +13,18 @@ _KEPT_SELECTIONS = 8
 
 
 class Table:
-    """The rows of one entity, and the stubs of those that were deleted."""
+    """The rows of one entity, when the latest of them changed, and when others were deleted."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
         self.deleted: dict[str, int] = {}
+        self.latest = 0
         self._selections: dict[Hashable, list[Row]] = {}
 
     def put(self, new: Row) -> None:
         """Add the row, or replace the one with its id."""
         self.rows[new.id] = new
+        self.latest = max(self.latest, new.updated)
         self.deleted.pop(new.id, None)
         self._selections.clear()
 

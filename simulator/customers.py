@@ -16,6 +16,7 @@ from simulator.rows import Data
 PLAIN = 8
 """So many first rows are active and have no parent, for tests to hold on to."""
 _DEEPEST = 3
+_NEAR = 2000
 _NOTHING = Decimal(0)
 
 
@@ -86,7 +87,7 @@ class Customers:
         if number <= PLAIN or random.random() > 0.14:
             return None
         for _ in range(4):
-            found = self.sketch(random.randint(1, number - 1))
+            found = self.sketch(random.randint(max(1, number - _NEAR), number - 1))
             if found.active and found.level < _DEEPEST:
                 return found
         return None

@@ -1,5 +1,6 @@
 """The fields every row of an entity has, and the small pieces rows are made of."""
 
+import re
 import unicodedata
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -37,7 +38,7 @@ def plain(number: Decimal) -> Decimal | int:
 def slug(text: str) -> str:
     """ASCII letters and digits only, for addresses on the web."""
     apart = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
-    return "".join(letter for letter in apart if letter.isascii() and letter.isalnum())
+    return re.sub("[^a-z0-9]", "", apart)
 
 
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "đ": "d", "æ": "ae"})

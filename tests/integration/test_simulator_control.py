@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ import pytest
 import requests
 
 from simulator import Company, Simulator, serve
+from simulator.__main__ import command_line
+from simulator.control import Control
+from simulator.faults import Script
+from simulator.settings import Settings
+from simulator.world import World
 from tests.integration.simulator_caller import Caller
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTATION = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -219,3 +226,25 @@ def test_a_simulator_that_cannot_start_says_why(arguments: list[str], problem: s
     assert ended.returncode == 2
     assert ended.stderr.startswith("The simulator cannot start: ")
     assert problem in ended.stderr
+
+
+# The documentation
+
+
+def test_every_flag_is_explained() -> None:
+    flags = re.findall(r"--[a-z-]+", command_line().format_help())
+
+    assert {flag for flag in flags if f"`{flag}" not in DOCUMENTATION} == {"--help"}
+
+
+def test_every_act_is_explained() -> None:
+    company = Company()
+    paths = [route.path for route in Control(World(Settings(), company)).routes()]
+
+    assert [path for path in paths if path.partition("{")[0] not in DOCUMENTATION] == []
+
+
+def test_every_word_of_a_fault_is_explained() -> None:
+    words = [field.name for field in fields(Script)]
+
+    assert [word for word in words if f"`{word}`" not in DOCUMENTATION] == []
