@@ -2,13 +2,10 @@
 
 import gzip
 import logging
-import re
-import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +24,7 @@ from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.quickbooks.transport import BoundedSession
 from simulator import Simulator
 from tests.integration.connected import client_of, company
+from tests.integration.raw_server import answering, http
 
 CUSTOMERS = "SELECT * FROM Customer ORDERBY Id STARTPOSITION 1 MAXRESULTS 1000"
 FORMS = ["upper", "lower", "xml", "html", "text", "empty"]
@@ -258,48 +256,9 @@ class Login:
         return "another"
 
 
-def whole_request(connection: socket.socket) -> bytes:
-    """Head and body, which may come in pieces."""
-    with connection.makefile("rb") as file:
-        head = b"".join(iter(file.readline, b"\r\n"))
-        size = re.search(rb"(?i)content-length: (\d+)", head)
-        return head + b"\r\n" + file.read(int(size[1]) if size else 0)
-
-
-@contextmanager
-def answering(*answers: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that answers each connection with the next of these bytes; and what it was sent."""
-    received: list[bytes] = []
-    left = list(answers)
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            received.append(whole_request(self.request))
-            self.request.sendall(left.pop(0) if left else answers[-1])
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-        block_on_close = False
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", received
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def to(url: str) -> QuickBooksClient:
     known = Settings("simulator", "9341", "id", "hush", "", url, f"{url}/discovery")
     return QuickBooksClient(known, Login(), Limiter(), lambda _: None)
-
-
-def http(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
-    size = len(body) if length is None else length
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {size}", "Connection: close", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 WHOLE = b'{"QueryResponse":{"Customer":[{"Id":"1"}]},"time":"2026-11-22T03:00:00-08:00"}'

@@ -85,21 +85,20 @@ class TokenStore:
 
     def _from_row(self, rejected: str | None) -> _Held:
         try:
-            with self._connect() as connection:
+            with self._connect() as connection, connection.transaction():
                 held = self._under_lock(connection, rejected)
         except errors.LockNotAvailable:
             raise QuickBooksUnavailable(
                 f"Another process has been logging in to company {self._settings.realm} for two "
                 "minutes. Try again later."
             ) from None
-        # The block above has committed: only now may a token be used, or its loss be told.
+        # The transaction above has committed: only now may a token be used, or its loss be told.
         if held is None:
             raise QuickBooksLoginExpired(
                 f"QuickBooks has ended our login to company {self._settings.realm}, and nothing "
-                "is asked of it until "
-                "someone connects it again: sign in to Intuit, get a new refresh token, and put "
-                "it into the company's "
-                "connection (Admin > Connections). Nothing is lost meanwhile."
+                "is asked of it until someone connects it again: sign in to Intuit, get a new "
+                "refresh token, and put it into the company's connection (Admin > Connections). "
+                "Nothing is lost meanwhile."
             )
         return held
 
@@ -123,8 +122,7 @@ class TokenStore:
         if row is None:
             raise SettingsError(
                 f"Company {self._settings.realm} was never connected: put its first refresh token "
-                "into its connection "
-                "(Admin > Connections)."
+                "into its connection (Admin > Connections)."
             )
         if seed and row["seed_hash"] != seed["seed_hash"]:
             self._execute(connection, "reseed", **seed)

@@ -1,0 +1,336 @@
+"""One login for all processes, and no refresh token is ever lost by us."""
+
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from quickbooks_crm import database
+from quickbooks_crm.errors import (
+    QuickBooksLoginExpired,
+    QuickBooksRefused,
+    QuickBooksUnavailable,
+    SettingsError,
+)
+from quickbooks_crm.quickbooks.settings import Settings
+from quickbooks_crm.quickbooks.tokens import TokenStore
+from simulator import Simulator
+from tests.integration.connected import FIRST, Key, company, settings, store_of
+from tests.integration.raw_server import answering, http
+
+KEY = Key()
+
+
+@pytest.fixture
+def quickbooks() -> Iterator[Simulator]:
+    """Intuit at its strictest: every use gives a new refresh token, an old one ends the login."""
+    with company(customers=1, items=1, rotation="every_use", reuse="kill_family") as simulated:
+        yield simulated
+
+
+def row(connection: Connection[Any]) -> dict[str, Any]:
+    connection.rollback()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute("SELECT * FROM sync.token").fetchone() or {}
+
+
+def change(connection: Connection[Any], assignment: str, **values: Any) -> None:
+    connection.execute(f"UPDATE sync.token SET {assignment}".encode(), values)  # noqa: S608
+    connection.commit()
+
+
+def logins(quickbooks: Simulator) -> list[int]:
+    return [call.status for call in quickbooks.calls if call.kind == "token"]
+
+
+def test_the_first_login_begins_with_the_connections_token(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    token = store_of(database_url, quickbooks, KEY).access_token()
+
+    stored = row(connection)
+    assert KEY.unlock(stored["access_token"]) == token
+    assert KEY.unlock(stored["refresh_token"]) == quickbooks.refresh_token
+    assert KEY.unlock(stored["previous_refresh_token"]) == FIRST
+    assert stored["state"] == "connected"
+
+
+def test_nothing_is_stored_in_the_clear(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    token = store_of(database_url, quickbooks, KEY).access_token()
+
+    stored = repr(row(connection))
+    assert token not in stored
+    assert FIRST not in stored
+    assert str(quickbooks.refresh_token) not in stored
+
+
+def test_lifetimes_are_stored(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    store_of(database_url, quickbooks, KEY).access_token()
+
+    stored = row(connection)
+    assert round((stored["access_expires_at"] - stored["updated_at"]).total_seconds(), -2) == 3600
+    assert (stored["refresh_expires_at"] - stored["updated_at"]).days in (99, 100)
+    assert (stored["hard_expires_at"] - stored["updated_at"]).days > 1800
+
+
+def test_another_process_uses_the_same_token(database_url: str, quickbooks: Simulator) -> None:
+    first = store_of(database_url, quickbooks, KEY).access_token()
+
+    assert store_of(database_url, quickbooks, KEY).access_token() == first
+    assert logins(quickbooks) == [200]
+
+
+def ask(database_url: str, known: Settings, key: Key) -> str:
+    """What one process of many does."""
+    return TokenStore(lambda: database.connect_to(database_url), key, known).access_token()
+
+
+def test_many_processes_at_once_log_in_once(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    """First with no token at all, then with one that has expired."""
+    asked = (database_url, settings(quickbooks), KEY)
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        first = {f.result() for f in [pool.submit(ask, *asked) for _ in range(4)]}
+        change(connection, "access_expires_at = now()")
+        second = {f.result() for f in [pool.submit(ask, *asked) for _ in range(4)]}
+
+    assert (len(first), len(second)) == (1, 1)
+    assert first != second
+    assert logins(quickbooks) == [200, 200]
+
+
+@pytest.mark.parametrize(("minutes", "again"), [(11, False), (9, True), (-60, True)])
+def test_a_token_is_renewed_ten_minutes_before_its_end(
+    database_url: str,
+    connection: Connection[Any],
+    quickbooks: Simulator,
+    minutes: int,
+    again: bool,
+) -> None:
+    first = store_of(database_url, quickbooks, KEY).access_token()
+    change(connection, "access_expires_at = now() + make_interval(mins => %(m)s)", m=minutes)
+
+    second = store_of(database_url, quickbooks, KEY).access_token()
+
+    assert (second != first) is again
+    assert len(logins(quickbooks)) == 1 + again
+
+
+def test_a_rejected_token_is_renewed_once_for_all(database_url: str, quickbooks: Simulator) -> None:
+    """The second process finds what the first has renewed."""
+    one, other = (store_of(database_url, quickbooks, KEY) for _ in range(2))
+    rejected = one.access_token()
+    assert other.access_token() == rejected
+
+    renewed = one.renewed(rejected)
+
+    assert other.renewed(rejected) == renewed != rejected
+    assert logins(quickbooks) == [200, 200]
+
+
+def test_the_previous_token_is_tried_when_the_newest_is_not_known(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    """Intuit may have honoured it all along, and there is nothing left to lose."""
+    store_of(database_url, quickbooks, KEY).access_token()
+    change(
+        connection,
+        "refresh_token = %(r)s, previous_refresh_token = %(p)s, access_token = NULL",
+        r=KEY.lock("lost"),
+        p=KEY.lock(str(quickbooks.refresh_token)),
+    )
+
+    assert store_of(database_url, quickbooks, KEY).access_token()
+    assert logins(quickbooks) == [200, 400, 200]
+    assert KEY.unlock(row(connection)["refresh_token"]) == quickbooks.refresh_token
+
+
+def test_an_ended_login_is_told_once_and_intuit_left_alone(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    store_of(database_url, quickbooks, KEY).access_token()
+    change(connection, "access_token = NULL, previous_refresh_token = NULL")
+    quickbooks.revoke_refresh_token()
+
+    for _ in range(3):
+        with pytest.raises(QuickBooksLoginExpired, match="until someone connects it again"):
+            store_of(database_url, quickbooks, KEY).access_token()
+
+    assert row(connection)["state"] == "reconnect_needed"
+    assert logins(quickbooks) == [200, 400]
+
+
+def test_a_new_first_token_connects_the_company_again(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    quickbooks.revoke_refresh_token()
+    with pytest.raises(QuickBooksLoginExpired):
+        store_of(database_url, quickbooks, KEY).access_token()
+    quickbooks.connect("second")
+
+    assert store_of(database_url, quickbooks, KEY, refresh_token="second").access_token()
+
+    stored = row(connection)
+    assert stored["state"] == "connected"
+    assert KEY.unlock(stored["previous_refresh_token"]) == "second"
+
+
+def test_the_connection_may_forget_its_first_token(
+    database_url: str, quickbooks: Simulator
+) -> None:
+    first = store_of(database_url, quickbooks, KEY).access_token()
+
+    assert store_of(database_url, quickbooks, KEY, refresh_token="").access_token() == first
+
+
+def test_a_company_that_was_never_connected_says_so(
+    database_url: str, quickbooks: Simulator
+) -> None:
+    with pytest.raises(SettingsError, match="Company 9341452000000001 was never connected"):
+        store_of(database_url, quickbooks, KEY, refresh_token="").access_token()
+
+
+@pytest.mark.parametrize("form", ["upper", "html", "empty", "text"])
+def test_intuit_failing_once_is_asked_again(
+    database_url: str, quickbooks: Simulator, form: str
+) -> None:
+    quickbooks.fail("token", 503, form=form)
+
+    assert store_of(database_url, quickbooks, KEY).access_token()
+    assert logins(quickbooks) == [503, 200]
+
+
+def test_an_answer_that_got_lost_is_asked_for_again(database_url: str) -> None:
+    """Most days the value does not change, so the same token works again."""
+    with company(customers=1, items=1, rotation="daily", reuse="kill_family") as quickbooks:
+        quickbooks.fail("token", 200, form="lost")
+
+        assert store_of(database_url, quickbooks, KEY).access_token()
+        assert logins(quickbooks) == [200, 200]
+
+
+def test_intuit_being_down_gives_no_token_up(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    store_of(database_url, quickbooks, KEY).access_token()
+    change(connection, "access_token = NULL")
+    before = row(connection)
+    quickbooks.fail("token", 500, times=2)
+
+    with pytest.raises(QuickBooksUnavailable, match="No token was given up"):
+        store_of(database_url, quickbooks, KEY).access_token()
+
+    assert row(connection) == before
+    assert store_of(database_url, quickbooks, KEY).access_token()
+
+
+def test_wrong_keys_are_told_as_such(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    store_of(database_url, quickbooks, KEY).access_token()
+    change(connection, "access_token = NULL")
+    before = row(connection)
+
+    with pytest.raises(QuickBooksRefused, match=r"\(invalid_client, .*Check client id and"):
+        store_of(database_url, quickbooks, KEY, password="wrong").access_token()
+
+    assert row(connection) == before
+
+
+def test_a_database_that_cannot_write_costs_no_refresh_token(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    store_of(database_url, quickbooks, KEY).access_token()
+    change(connection, "access_token = NULL")
+    read_only = f"{database_url}?options=-c%20default_transaction_read_only%3Don"
+
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        store_of(read_only, quickbooks, KEY).access_token()
+
+    assert logins(quickbooks) == [200]
+
+
+def test_a_refresh_token_that_is_not_repeated_stays(
+    database_url: str, connection: Connection[Any]
+) -> None:
+    with intuit({"access_token": "new", "expires_in": 3600, "token_type": "bearer"}) as known:
+        store = TokenStore(lambda: database.connect_to(database_url), KEY, known)
+
+        assert store.access_token() == "new"
+
+    assert KEY.unlock(row(connection)["refresh_token"]) == FIRST
+
+
+def test_an_odd_lifetime_does_not_cost_the_new_refresh_token(
+    database_url: str, connection: Connection[Any]
+) -> None:
+    answer = {"access_token": "new", "refresh_token": "next", "expires_in": "soon"}
+    with intuit(answer | {"x_refresh_token_expires_in": None}) as known:
+        TokenStore(lambda: database.connect_to(database_url), KEY, known).access_token()
+
+    stored = row(connection)
+    assert KEY.unlock(stored["refresh_token"]) == "next"
+    assert stored["refresh_expires_at"] is None
+
+
+def test_an_answer_without_an_access_token_changes_nothing(
+    database_url: str, connection: Connection[Any]
+) -> None:
+    with intuit({"token_type": "bearer"}) as known, pytest.raises(QuickBooksUnavailable):
+        TokenStore(lambda: database.connect_to(database_url), KEY, known).access_token()
+
+    assert row(connection) == {}
+
+
+def test_no_token_gets_into_a_log_or_an_error(
+    database_url: str, quickbooks: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    store = store_of(database_url, quickbooks, KEY)
+    secrets = [FIRST, store.access_token(), str(quickbooks.refresh_token)]
+    quickbooks.revoke_refresh_token()
+
+    with pytest.raises(QuickBooksLoginExpired) as caught:
+        store.renewed(secrets[1])
+
+    texts = caplog.text + str(caught.value) + repr(store.__dict__)
+    assert [secret for secret in secrets if secret in texts] == []
+    assert "invalid_grant" in caplog.text
+
+
+class intuit:
+    """A token endpoint that always gives this answer; the settings that lead to it."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self._answer = http(json.dumps(answer).encode())
+
+    def __enter__(self) -> Settings:
+        self._tokens = answering(self._answer)
+        token_url, _ = self._tokens.__enter__()
+        endpoints = {
+            "authorization_endpoint": "",
+            "token_endpoint": token_url,
+            "revocation_endpoint": "",
+            "issuer": "",
+            "jwks_uri": "",
+            "userinfo_endpoint": "",
+        }
+        self._discovery = answering(http(json.dumps(endpoints).encode()))
+        discovery_url, _ = self._discovery.__enter__()
+        return Settings("simulator", "9341", "id", "hush", FIRST, token_url, discovery_url)
+
+    def __exit__(self, *raised: Any) -> None:
+        self._discovery.__exit__(*raised)
+        self._tokens.__exit__(*raised)
