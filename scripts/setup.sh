@@ -56,7 +56,10 @@ rm -f .venv/stamp
 # pip fetches uv, in the version and with the hash the lock names; uv fetches the rest, faster.
 sed -n '/^uv==/,/[^\\]$/p' requirements-dev.lock > .venv/uv.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode \
-    requirements-dev.lock
+.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.lock
+# Airflow is many processes, which would all compile the same modules at their first start. Half of all
+# code is never imported, though: packages' own tests, phone prefixes by town, tools for developing.
+.venv/bin/python -m compileall -q -j 0 .venv/lib/python*/site-packages \
+    -x '/(tests|geodata|carrierdata|tzdata|faker|mypy|mypyc|pip|setuptools|lexers|hypothesis)/' || true
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --offline -e .
 wanted > .venv/stamp
