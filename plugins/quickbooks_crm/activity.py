@@ -190,19 +190,26 @@ def runs(
 
 def run(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
     """One run with its counts and reasons, or None when there is no such run."""
+    found = counted(connection, realm, run_id)
+    return explained(connection, found) if found else None
+
+
+def counted(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
+    """One run with its counts only: quick, however many records it had."""
     key = {"realm": realm, "run_id": run_id}
     found = _cursor(connection).execute(statements("activity")["run"], key).fetchall()
-    whole = _with_counts(connection, found)
-    if not whole:
-        return None
-    names = [module.module for module in whole[0].counts]
-    counted = _cursor(connection).execute(
-        statements("activity")["reasons"], key | {"modules": names}
-    )
+    return next(iter(_with_counts(connection, found)), None)
+
+
+def explained(connection: Connection[Any], run: Run) -> Run:
+    """The same run with its reasons, counted from the records that are not in the CRM."""
+    names = [module.module for module in run.counts]
+    key = {"realm": run.realm, "run_id": run.run_id, "modules": names}
+    given = _cursor(connection).execute(statements("activity")["reasons"], key)
     reasons = sorted(
-        (Reason(**row) for row in counted), key=lambda reason: names.index(reason.module)
+        (Reason(**row) for row in given), key=lambda reason: names.index(reason.module)
     )
-    return replace(whole[0], reasons=tuple(reasons))
+    return replace(run, reasons=tuple(reasons))
 
 
 def rows(
@@ -298,9 +305,9 @@ def _notes(run: Run) -> Iterator[str]:
 def notes(module: Module) -> list[str]:
     """What the six outcomes do not say, where there is something to say."""
     told = (
-        (module.deactivated, "of the updated became inactive in QuickBooks"),
-        (module.deleted, "of the updated were deleted in QuickBooks"),
-        (module.resolved, "references of records loaded earlier found their record"),
+        (module.deactivated, "of the updated newly inactive in QuickBooks"),
+        (module.deleted, "of the updated newly deleted in QuickBooks"),
+        (module.resolved, "open references of records loaded earlier closed"),
     )
     return [f"{count:,} {text}" for count, text in told if count]
 

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -188,7 +189,7 @@ def test_a_run_shows_its_counts_reasons_and_problems(
     shown = _text(viewer.get(RUN))
 
     assert "extract QuickBooks does not answer." in shown
-    assert "products 1 of the updated became inactive in QuickBooks 3 0 2 0 0 1 0" in shown
+    assert "products 1 of the updated newly inactive in QuickBooks 3 0 2 0 0 1 0" in shown
     assert "products not added A required field is blank 1" in shown
     assert "7 API calls" in shown
 
@@ -245,6 +246,24 @@ def test_updated_rows_show_what_changed_from_what_to_what(
 
     assert "code blank → A" in shown
     assert "price 10.10 → 10.20" in shown
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("396.5000000", "396.50"),
+        ("0.1234000", "0.1234"),
+        ("25.0000000", "25.00"),
+        ("-3.00", "-3.00"),
+        ("1E+2", "100"),
+        ("7", "7"),
+        ("100", "100"),
+    ],
+)
+def test_a_number_is_shown_without_the_zeros_of_its_column(stored: str, shown: str) -> None:
+    from quickbooks_crm.pages.looks import value
+
+    assert value(Decimal(stored)) == shown
 
 
 def test_rows_page_on_to_the_last_one(viewer: httpx.Client, connection: Connection[Any]) -> None:

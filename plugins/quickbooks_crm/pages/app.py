@@ -62,7 +62,7 @@ def runs(request: Request, user: User, company: str = "", before: str = "") -> R
 def run(request: Request, user: User, realm: str, run_id: str) -> Response:
     """What one run did, module by module, and why records are not in the CRM."""
     with _reading() as connection:
-        found = _visible_run(connection, user, realm, run_id)
+        found = activity.explained(connection, _visible(connection, user, realm, run_id))
     return page(request, Page("run.html"), run=found, dag=dag_id(found.company))
 
 
@@ -78,7 +78,7 @@ def rows(
 ) -> Response:
     """The records of one outcome of a module in a run, a page at a time."""
     with _reading() as connection:
-        found = _visible_run(connection, user, realm, run_id)
+        found = _visible(connection, user, realm, run_id)
         counts = found.module(module)
         if counts is None or outcome not in activity.OUTCOMES:
             raise HTTPException(404)
@@ -115,8 +115,8 @@ def _reading() -> Iterator[Connection[Any]]:
             yield connection
 
 
-def _visible_run(connection: Connection[Any], user: Any, realm: str, run_id: str) -> activity.Run:
-    found = activity.run(connection, realm, run_id)
+def _visible(connection: Connection[Any], user: Any, realm: str, run_id: str) -> activity.Run:
+    found = activity.counted(connection, realm, run_id)
     if found is None or not readable(user, [found.company]):
         raise HTTPException(404)
     return found

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -42,7 +43,15 @@ def value(something: Any) -> str:
     """A CRM value as people write it."""
     if isinstance(something, bool):
         return "yes" if something else "no"
+    if isinstance(something, Decimal):
+        return _number(something)
     return str(something)
+
+
+def _number(number: Decimal) -> str:
+    """Without the zeros that only the column's type adds; two places stay, as for money."""
+    whole, point, places = f"{number:f}".partition(".")
+    return whole + point + places.rstrip("0").ljust(2, "0") if point else whole
 
 
 def sentence(text: str) -> str:
