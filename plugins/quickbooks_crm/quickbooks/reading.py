@@ -29,11 +29,9 @@ def named(client: QuickBooksClient, entity: str, ids: Sequence[str]) -> Iterator
     """The records with these ids, inactive ones too, as far as QuickBooks has them."""
     for start in range(0, len(ids), NAMED):
         values = ", ".join(map(_literal, ids[start : start + NAMED]))
-        conditions = filter(None, (f"Id IN ({values})", known(entity).condition))
-        where = " AND ".join(conditions)
-        yield client.query(
-            " ".join(("SELECT * FROM", entity, "WHERE", where, f"MAXRESULTS {NAMED}"))
-        )
+        where = " AND ".join(filter(None, (f"Id IN ({values})", known(entity).condition)))
+        statement = " ".join(("SELECT * FROM", entity, "WHERE", where, f"MAXRESULTS {NAMED}"))
+        yield _only(entity, client.query(statement))
 
 
 def changes(client: QuickBooksClient, entities: Sequence[str], since: datetime) -> Changes:
@@ -68,6 +66,15 @@ def _one_by_one(client: QuickBooksClient, entities: Sequence[str], since: dateti
     )
 
 
+def _only(entity: str, page: Page) -> Page:
+    """The page, once it is sure that it holds the entity that was asked for."""
+    if any(record.entity != entity for record in page.records):
+        raise QuickBooksUnavailable(
+            f"QuickBooks answered a query for {entity} with something else."
+        )
+    return page
+
+
 def _literal(value: str) -> str:
     """A text in QuickBooks' query language."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
@@ -93,11 +100,7 @@ class _Walk:
         page = self._client.query(
             " ".join(filter(None, ("SELECT * FROM", self._entity, where, paging)))
         )
-        if any(record.entity != self._entity for record in page.records):
-            raise QuickBooksUnavailable(
-                f"QuickBooks answered a query for {self._entity} with something else."
-            )
-        return page
+        return _only(self._entity, page)
 
     def stretch(self, start: int, total: int) -> list[Page]:
         """The pages from `start` to the next stretch: several when QuickBooks sends short ones."""

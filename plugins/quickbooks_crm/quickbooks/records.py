@@ -1,5 +1,6 @@
 """QuickBooks' answers taken apart, every record kept byte for byte as it was sent."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,6 +90,11 @@ class _OddHead(msgspec.Struct):
     status: Any = None
 
 
+_HALF_CHARACTER = re.compile(
+    rb"(?<!\\)((?:\\\\)*)"
+    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
 _envelope = msgspec.json.Decoder(Envelope | None)
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
@@ -99,12 +105,22 @@ _changes = msgspec.json.Decoder(list[dict[str, list[dict[str, msgspec.Raw]]]])
 
 
 def envelope_of(body: bytes) -> Envelope | None:
-    """The envelope of an answer; nothing for HTML, `null`, a body cut short or not UTF-8."""
+    """The envelope of an answer; nothing for HTML, `null`, a body cut short or not UTF-8.
+
+    Half a character, which a name cut by some program may end in, becomes U+FFFD: one such name
+    must not make the whole answer unreadable.
+    """
+    if b"\\ud" in body or b"\\uD" in body:
+        body = _HALF_CHARACTER.sub(_whole_character, body)
     try:
         body.decode()
         return _envelope.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _whole_character(match: re.Match[bytes]) -> bytes:
+    return match[0] if len(match[2]) == 12 else match[1] + rb"\ufffd"
 
 
 def page_of(envelope: Envelope) -> Page:
