@@ -32,9 +32,6 @@ OLDEST_CHANGE = timedelta(days=29)
 """QuickBooks tells of changes for 30 days; what is older is read wholly."""
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
-_SURROGATES = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 class Source(Protocol):
@@ -232,17 +229,8 @@ def _settle_unseen(
 
 
 def _storable(raw: bytes) -> bytes:
-    """The record as it was sent, less what Postgres cannot store: NUL and halves of characters
-    become U+FFFD."""
-    if b"\\u0000" in raw:
-        raw = _NUL.sub(rb"\1\\ufffd", raw)
-    if b"\\ud" in raw or b"\\uD" in raw:
-        raw = _SURROGATES.sub(_whole_character, raw)
-    return raw
-
-
-def _whole_character(match: re.Match[bytes]) -> bytes:
-    return match[0] if len(match[2]) == 12 else match[1] + rb"\ufffd"
+    """The record as it was sent, less what Postgres cannot store: NUL becomes U+FFFD."""
+    return _NUL.sub(rb"\1\\ufffd", raw) if b"\\u0000" in raw else raw
 
 
 def _batched(ids: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,581 @@
+"""What extract makes of QuickBooks' answers: the mirror, its generations and its positions."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from quickbooks_crm import database, runs
+from quickbooks_crm.errors import QuickBooksRefused, QuickBooksUnavailable
+from quickbooks_crm.extract import Mirror, extract
+from quickbooks_crm.quickbooks import reading
+from quickbooks_crm.quickbooks.client import QuickBooksClient
+from quickbooks_crm.quickbooks.records import Changes, Page, Record, envelope_of, page_of
+from quickbooks_crm.runs import Attempt, Run
+from simulator import Company, Simulator, serve
+from tests.integration.connected import client_of, company
+
+REALM = "9341452000000001"
+RUN = Run("sample", REALM, "run-1")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection[Any]]:
+    """As the pipeline opens it: every statement commits by itself."""
+    with database.connect_to(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def attempt(connection: Connection[Any]) -> Attempt:
+    """A try of the task extract, in a run that holds the lease."""
+    runs.start(connection, RUN, "manual", None)
+    runs.take_lease(connection, RUN)
+    return runs.attempt(connection, RUN, "extract")
+
+
+@pytest.fixture
+def quickbooks() -> Iterator[Simulator]:
+    with company(customers=30, items=5, throttle=False) as simulated:
+        yield simulated
+
+
+@dataclass
+class Books:
+    """A client as extract's source, of small pages so that a small company has several."""
+
+    client: QuickBooksClient
+    size: int = 10
+
+    def changes(self, entities: Sequence[str], since: datetime) -> Changes:
+        return reading.changes(self.client, entities, since)
+
+    def everything(self, entity: str) -> Iterator[Page]:
+        return reading.everything(self.client, entity, self.size)
+
+    def named(self, entity: str, ids: Sequence[str]) -> Iterator[Page]:
+        return reading.named(self.client, entity, ids)
+
+
+@dataclass
+class Told:
+    """A QuickBooks that says what a test wants it to say."""
+
+    pages: list[Page] = field(default_factory=list)
+    changed: Changes = field(default_factory=lambda: Changes({}, NOON))
+    there: list[Record] = field(default_factory=list)
+    asked_since: datetime | None = None
+
+    def changes(self, entities: Sequence[str], since: datetime) -> Changes:
+        self.asked_since = since
+        return self.changed
+
+    def everything(self, entity: str) -> Iterator[Page]:
+        yield from self.pages
+
+    def named(self, entity: str, ids: Sequence[str]) -> Iterator[Page]:
+        yield Page([record for record in self.there if record.id in ids], NOON)
+
+
+def customer(id: Any, token: Any = 0, minute: int | None = 0, **fields: Any) -> dict[str, Any]:
+    """A row as QuickBooks sends it; changed so many minutes after noon."""
+    row = {"Id": id, "SyncToken": str(token), "DisplayName": f"Customer {id}", "Active": True}
+    if minute is not None:
+        moment = NOON + timedelta(minutes=minute)
+        row["MetaData"] = {"LastUpdatedTime": moment.isoformat()}
+    return {**row, **fields}
+
+
+def stub(id: str, minute: int | None = 0) -> dict[str, Any]:
+    """What change data capture sends of a deleted row."""
+    row: dict[str, Any] = {"domain": "QBO", "status": "Deleted", "Id": id}
+    if minute is not None:
+        moment = NOON + timedelta(minutes=minute)
+        row["MetaData"] = {"LastUpdatedTime": moment.isoformat()}
+    return row
+
+
+def read(*rows: dict[str, Any], entity: str = "Customer") -> list[Record]:
+    """Rows through the real reader of answers."""
+    answer = {"QueryResponse": {entity: rows}, "time": NOON.isoformat()}
+    envelope = envelope_of(json.dumps(answer).encode())
+    assert envelope is not None
+    return page_of(envelope).records
+
+
+def changes_of(*rows: dict[str, Any]) -> Changes:
+    return Changes({"Customer": read(*rows)}, NOON)
+
+
+def mirrored(connection: Connection[Any], entity: str = "Customer") -> dict[str, dict[str, Any]]:
+    """The mirror's rows of an entity by id."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("SELECT * FROM quickbooks.record WHERE entity = %s", [entity])
+        return {row["id"]: row for row in cursor}
+
+
+def names(connection: Connection[Any]) -> dict[str, str]:
+    return {id: row["payload"].get("DisplayName") for id, row in mirrored(connection).items()}
+
+
+def position(connection: Connection[Any], entity: str = "Customer") -> datetime:
+    row = connection.execute(
+        "SELECT changed_since FROM sync.entity_position WHERE entity = %s", [entity]
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def read_before(connection: Connection[Any], when: datetime, entity: str = "Customer") -> None:
+    """Let the entity have been read wholly at that time."""
+    connection.execute(
+        "INSERT INTO sync.entity_position VALUES (%s, %s, %s, %s)", [REALM, entity, when, when]
+    )
+
+
+def truth(quickbooks: Simulator, entity: str = "Customer") -> dict[str, Any]:
+    return {row["Id"]: row["SyncToken"] for row in quickbooks.rows(entity)}
+
+
+def versions(connection: Connection[Any], entity: str = "Customer") -> dict[str, str]:
+    """What the mirror holds and believes to be in QuickBooks."""
+    rows = mirrored(connection, entity).items()
+    return {id: str(row["sync_token"]) for id, row in rows if not row["deleted"]}
+
+
+# Which version of a row the mirror keeps
+
+
+@pytest.mark.parametrize("arrival", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_the_newest_version_wins_whatever_the_order_of_arrival(
+    connection: Connection[Any], attempt: Attempt, arrival: tuple[int, ...]
+) -> None:
+    mirror = Mirror(connection, attempt)
+
+    for token in arrival:
+        mirror.write(read(customer("1", token, minute=token, DisplayName=f"Version {token}")))
+
+    assert names(connection) == {"1": "Version 2"}
+
+
+def test_versions_are_compared_as_numbers(connection: Connection[Any], attempt: Attempt) -> None:
+    mirror = Mirror(connection, attempt)
+
+    mirror.write(read(customer("1", 10, DisplayName="Tenth")))
+    mirror.write(read(customer("1", 9, minute=1, DisplayName="Ninth")))
+
+    assert names(connection) == {"1": "Tenth"}
+
+
+def test_of_one_version_that_comes_again_changed_the_later_one_is_taken(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    """A balance may change without a new version."""
+    mirror = Mirror(connection, attempt)
+
+    mirror.write(read(customer("1", 3, Balance=10)))
+    mirror.write(read(customer("1", 3, Balance=25.5)))
+
+    assert str(mirrored(connection)["1"]["payload"]["Balance"]) == "25.5"
+
+
+def test_of_one_version_an_earlier_time_is_not_taken(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+
+    mirror.write(read(customer("1", 3, minute=5, DisplayName="Late")))
+    mirror.write(read(customer("1", 3, minute=4, DisplayName="Early")))
+
+    assert names(connection) == {"1": "Late"}
+
+
+def test_the_same_id_twice_in_a_page_keeps_the_newer(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    rows = [customer("1", 2, DisplayName="Two"), customer("1", 11, DisplayName="Eleven")]
+
+    Mirror(connection, attempt).write(read(*rows, customer("2"), rows[0]))
+
+    assert names(connection) == {"1": "Eleven", "2": "Customer 2"}
+
+
+def test_the_same_id_in_two_pages_is_one_row(connection: Connection[Any], attempt: Attempt) -> None:
+    pages = [Page(read(customer("1"), customer("2")), NOON), Page(read(customer("2")), NOON)]
+
+    fetched = extract(connection, Told(pages), attempt, ["Customer"], everything=False)
+
+    assert sorted(mirrored(connection)) == ["1", "2"]
+    assert fetched == {"Customer": 3}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"MetaData": None}, id="MetaData is null"),
+        pytest.param({"MetaData": {}}, id="MetaData is empty"),
+        pytest.param({"MetaData": {"LastUpdatedTime": "yesterday"}}, id="no time"),
+        pytest.param({"Id": 1}, id="Id is a number"),
+        pytest.param({"SyncToken": 7}, id="SyncToken is a number"),
+        pytest.param({"SyncToken": None}, id="SyncToken is null"),
+    ],
+)
+def test_an_odd_row_is_mirrored_all_the_same(
+    connection: Connection[Any], attempt: Attempt, odd: dict[str, Any]
+) -> None:
+    Mirror(connection, attempt).write(read(customer("1", **odd)))
+
+    assert mirrored(connection)["1"]["payload"] == customer("1", **odd)
+
+
+def test_a_row_without_times_is_still_brought_up_to_date(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+
+    mirror.write(read(customer("1", 0, minute=None)))
+    mirror.write(read(customer("1", 1, minute=None, DisplayName="Newer")))
+
+    assert names(connection) == {"1": "Newer"}
+
+
+def test_a_page_written_twice_changes_nothing(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    page = read(customer("1", 1), customer("2", 5, Balance=3.10), stub("3"))
+    Mirror(connection, attempt).write(page)
+    before = mirrored(connection)
+
+    Mirror(connection, attempt).write(page)
+
+    assert mirrored(connection) == before
+
+
+def test_only_rows_that_changed_get_the_new_generation(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    first = Mirror(connection, attempt)
+    first.write(read(customer("1"), customer("2"), customer("3", 4)))
+
+    second = Mirror(connection, attempt)
+    second.write(read(customer("1"), customer("2", 1), customer("3", 3), customer("4")))
+
+    given = {id: row["generation"] for id, row in mirrored(connection).items()}
+    assert given == {
+        "1": first.generation,
+        "2": second.generation,
+        "3": first.generation,
+        "4": second.generation,
+    }
+
+
+def test_amounts_are_stored_to_the_last_digit(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    raw = b'{"Id":"1","SyncToken":"0","Balance":0.10,"Big":12345678901234567.89}'
+
+    Mirror(connection, attempt).write([Record("Customer", "1", 0, None, False, raw)])
+
+    stored = connection.execute("SELECT payload::text FROM quickbooks.record").fetchone()
+    assert stored is not None
+    assert '"Balance": 0.10' in stored[0]
+    assert '"Big": 12345678901234567.89' in stored[0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        pytest.param(r"a\u0000b", "a\ufffdb", id="NUL"),
+        pytest.param(r"\u0000\u0000", "\ufffd\ufffd", id="two NULs"),
+        pytest.param(r"a\\u0000b", r"a\u0000b", id="a backslash before the word u0000"),
+        pytest.param(r"a\\\u0000b", "a\\\ufffdb", id="a backslash, then NUL"),
+        pytest.param(r"\ud800", "\ufffd", id="the first half of a character"),
+        pytest.param(r"\udc00x", "\ufffdx", id="the second half"),
+        pytest.param(r"\uD83D\uDE00", "\U0001f600", id="both halves"),
+        pytest.param(r"\ud800\ud83d\ude00", "\ufffd\U0001f600", id="a half, then a whole"),
+        pytest.param(r"\ude00\ud83d", "\ufffd\ufffd", id="the halves in the wrong order"),
+        pytest.param(r"\\ud800", r"\ud800", id="a backslash before the word ud800"),
+    ],
+)
+def test_what_postgres_cannot_store_is_replaced_and_the_row_is_kept(
+    connection: Connection[Any], attempt: Attempt, sent: str, stored: str
+) -> None:
+    body = '{"QueryResponse":{"Customer":[{"Id":"1","DisplayName":"%s"},{"Id":"2"}]},"time":"%s"}'
+    envelope = envelope_of((body % (sent, NOON.isoformat())).encode())
+    assert envelope is not None
+
+    Mirror(connection, attempt).write(page_of(envelope).records)
+
+    assert names(connection) == {"1": stored, "2": None}
+
+
+# Deletes
+
+
+def test_a_delete_keeps_the_last_known_payload(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+
+    mirror.write(read(customer("1", 4, DisplayName="Last known")))
+    mirror.write(read(stub("1", minute=1)))
+
+    row = mirrored(connection)["1"]
+    assert (row["deleted"], row["payload"]["DisplayName"]) == (True, "Last known")
+    assert row["sync_token"] == 4
+
+
+def test_a_delete_of_a_row_never_seen_is_kept_as_deleted(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    Mirror(connection, attempt).write(read(stub("1")))
+
+    assert mirrored(connection)["1"]["deleted"]
+
+
+def test_an_older_version_that_arrives_late_does_not_bring_a_deleted_row_back(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+    mirror.write(read(customer("1", 4, minute=0)))
+    mirror.write(read(stub("1", minute=5)))
+
+    mirror.write(read(customer("1", 4, minute=0), customer("1", 3, minute=0)))
+
+    assert mirrored(connection)["1"]["deleted"]
+
+
+def test_an_old_delete_does_not_remove_a_row_changed_after_it(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+
+    mirror.write(read(customer("1", 5, minute=9)))
+    mirror.write(read(stub("1", minute=5)))
+
+    assert not mirrored(connection)["1"]["deleted"]
+
+
+def test_a_row_that_comes_back_is_no_longer_deleted(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+    mirror.write(read(customer("1", 4), stub("2")))
+    mirror.write(read(stub("1", minute=1)))
+
+    mirror.write(read(customer("1", 5, minute=2), customer("2", 0, minute=2)))
+
+    assert not any(row["deleted"] for row in mirrored(connection).values())
+
+
+@pytest.mark.parametrize("still_there", [True, False])
+def test_a_delete_of_a_name_list_row_is_believed_only_when_it_is_confirmed(
+    connection: Connection[Any], attempt: Attempt, still_there: bool
+) -> None:
+    """QuickBooks only ever makes such rows inactive."""
+    told = Told([Page(read(customer("1")), NOON)])
+    extract(connection, told, attempt, ["Customer"], everything=True)
+    read_before_now = Told(changed=changes_of(stub("1", minute=1)))
+    read_before_now.there = read(customer("1", 1, minute=1, Active=False)) if still_there else []
+    connection.execute("UPDATE sync.entity_position SET changed_since = now()")
+
+    extract(connection, read_before_now, attempt, ["Customer"], everything=False)
+
+    assert mirrored(connection)["1"]["deleted"] is not still_there
+
+
+def test_a_row_that_vanished_without_a_word_is_found_by_reading_everything(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator
+) -> None:
+    books = Books(client_of(quickbooks))
+    extract(connection, books, attempt, ["Customer"], everything=False)
+    del quickbooks.company.table("Customer").rows["7"]
+    quickbooks.company.table("Customer")._selections.clear()
+
+    extract(connection, books, attempt, ["Customer"], everything=True)
+
+    deleted = [id for id, row in mirrored(connection).items() if row["deleted"]]
+    assert deleted == ["7"]
+    assert versions(connection) == truth(quickbooks)
+
+
+def test_a_row_that_a_full_read_only_missed_is_not_taken_for_deleted(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    """Pages shift while people work: what was not seen is asked for by its id."""
+    extract(
+        connection,
+        Told([Page(read(customer("1"), customer("2")), NOON)]),
+        attempt,
+        ["Customer"],
+        everything=True,
+    )
+    shifted = Told([Page(read(customer("1")), NOON)], there=read(customer("2", 1)))
+
+    extract(connection, shifted, attempt, ["Customer"], everything=True)
+
+    assert versions(connection) == {"1": "0", "2": "1"}
+
+
+def test_a_company_that_suddenly_has_nothing_is_not_believed(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    full = Told([Page(read(customer("1"), customer("2")), NOON)])
+    extract(connection, full, attempt, ["Customer"], everything=True)
+    before = mirrored(connection)
+
+    with pytest.raises(QuickBooksRefused, match="no Customer at all, though the mirror has 2"):
+        extract(connection, Told([Page([], NOON)]), attempt, ["Customer"], everything=True)
+
+    assert mirrored(connection) == before
+
+
+def test_a_company_that_never_had_anything_is_believed(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    fetched = extract(connection, Told([Page([], NOON)]), attempt, ["Customer"], everything=False)
+
+    assert (fetched, mirrored(connection)) == ({}, {})
+
+
+# Positions
+
+
+def test_a_position_is_quickbooks_own_clock_before_the_first_page(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    pages = [
+        Page(read(customer("1")), NOON + timedelta(seconds=3)),
+        Page(read(customer("2")), NOON),
+        Page(read(customer("3")), NOON + timedelta(seconds=9)),
+    ]
+
+    extract(connection, Told(pages), attempt, ["Customer"], everything=False)
+
+    assert position(connection) == NOON
+
+
+def test_a_position_never_moves_backwards(connection: Connection[Any], attempt: Attempt) -> None:
+    """QuickBooks' clock jumped back, or an answer was old."""
+    later = datetime.now(UTC) - timedelta(hours=1)
+    read_before(connection, later)
+
+    earlier = Told(changed=Changes({}, later - timedelta(minutes=30)))
+    extract(connection, earlier, attempt, ["Customer"], everything=False)
+
+    assert position(connection) == later
+
+
+def test_changes_are_asked_for_from_before_the_oldest_position(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    """QuickBooks may show a change late."""
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    read_before(connection, hour_ago)
+    read_before(connection, hour_ago - timedelta(hours=1), "Item")
+    told = Told(changed=Changes({}, hour_ago))
+
+    extract(connection, told, attempt, ["Customer", "Item"], everything=False)
+
+    assert told.asked_since == hour_ago - timedelta(hours=1, minutes=10)
+
+
+def test_the_position_moves_only_when_all_is_read(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator
+) -> None:
+    books = Books(client_of(quickbooks))
+    quickbooks.fail("query", 500, matching="FROM Item", times=99)
+
+    with pytest.raises(QuickBooksUnavailable):
+        extract(connection, books, attempt, ["Customer", "Item"], everything=False)
+
+    assert connection.execute("SELECT count(*) FROM sync.entity_position").fetchone() == (0,)
+    assert runs.sealed(connection, REALM) == 0
+    assert len(mirrored(connection)) == 30  # what was read is kept all the same
+
+
+@pytest.mark.parametrize(
+    ("days", "calls"),
+    [(28, ["cdc"]), (30, ["query"] * 4), (400, ["query"] * 4)],  # a count, then three pages
+)
+def test_what_was_read_longer_than_29_days_ago_is_read_wholly(
+    connection: Connection[Any], attempt: Attempt, days: int, calls: list[str]
+) -> None:
+    read_before(connection, datetime.now(UTC) - timedelta(days=days))
+    small = Company()
+    small.load("Customer", [customer(str(n)) for n in range(25)])
+
+    with serve(small) as quickbooks:
+        extract(connection, Books(client_of(quickbooks)), attempt, ["Customer"], everything=False)
+
+        assert [c.kind for c in quickbooks.calls if c.kind in ("cdc", "query")] == calls
+
+
+def test_an_entity_that_quickbooks_tells_no_changes_of_is_read_wholly_every_time(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    read_before(connection, datetime.now(UTC), "TaxCode")
+    told = Told([Page(read(customer("1"), entity="TaxCode"), NOON)])
+
+    extract(connection, told, attempt, ["TaxCode"], everything=False)
+
+    assert told.asked_since is None
+    assert list(mirrored(connection, "TaxCode")) == ["1"]
+
+
+# Companies that change while they are read
+
+
+def test_a_thousand_changes_at_once_are_read_wholly_and_nothing_is_lost(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    many = Company()
+    many.load("Customer", [customer(str(n), minute=None) for n in range(1200)])
+    many.load("Item", [{"Id": "1", "SyncToken": "0", "Name": "Item"}])
+    with serve(many, throttle=False) as quickbooks:
+        books = Books(client_of(quickbooks), size=1000)
+        extract(connection, books, attempt, ["Customer", "Item"], everything=False)
+        for n in range(1100):
+            quickbooks.change("Customer", str(n), Notes="changed")
+        quickbooks.delete("Customer", "1199")
+        quickbooks.change("Item", "1", Name="Changed")
+        quickbooks.reset_calls()
+
+        extract(connection, books, attempt, ["Customer", "Item"], everything=False)
+
+        asked = [c.kind for c in quickbooks.calls]
+        assert versions(connection) == truth(quickbooks)
+        assert versions(connection, "Item") == {"1": "1"}
+        assert asked.count("cdc") == 3  # all together, then each alone
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        pytest.param(lambda q: q.add("Customer", DisplayName="Aaa"), id="a row is added"),
+        pytest.param(lambda q: q.change("Customer", "3", DisplayName="Zzz"), id="renamed"),
+        pytest.param(lambda q: q.inactivate("Customer", "3"), id="made inactive"),
+        pytest.param(lambda q: q.delete("Customer", "29"), id="deleted behind it"),
+    ],
+)
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_a_company_that_changes_while_it_is_read_loses_nothing_after_one_more_run(
+    connection: Connection[Any],
+    attempt: Attempt,
+    quickbooks: Simulator,
+    meanwhile: Callable[[Simulator], object],
+    page: int,
+) -> None:
+    books = Books(client_of(quickbooks))
+    quickbooks.when("query", lambda: meanwhile(quickbooks), matching="SELECT *", after=page)
+
+    extract(connection, books, attempt, ["Customer"], everything=False)
+    extract(connection, books, attempt, ["Customer"], everything=False)
+
+    assert versions(connection) == truth(quickbooks)
