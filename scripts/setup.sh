@@ -56,7 +56,21 @@ rm -f .venv/stamp
 # pip fetches uv, in the version and with the hash the lock names; uv fetches the rest, faster.
 sed -n '/^uv==/,/[^\\]$/p' requirements-dev.lock > .venv/uv.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.lock
+
+# uv does not read pip's settings, so a mirror or a certificate that pip was told of is passed on.
+settings=$(.venv/bin/python -m pip config list 2>/dev/null || true)
+setting() { printf '%s\n' "$settings" | sed -n "s/^[^=]*\.$1='\(.*\)'\$/\1/p" | tail -n 1; }
+index=${UV_DEFAULT_INDEX:-$(setting index-url)}
+certificate=${SSL_CERT_FILE:-$(setting cert)}
+[ -z "$index" ] || export UV_DEFAULT_INDEX="$index"
+[ -z "$certificate" ] || export SSL_CERT_FILE="$certificate"
+
+if ! .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.lock
+then
+    echo "uv could not install the packages; trying with pip, which takes a minute longer."
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+        --require-hashes -r requirements-dev.lock
+fi
 # Airflow is many processes, which would all compile the same modules at their first start. Half of all
 # code is never imported, though: packages' own tests, phone prefixes by town, tools for developing.
 .venv/bin/python -m compileall -q -j 0 .venv/lib/python*/site-packages \
