@@ -150,8 +150,9 @@ def _form_fields(connection: Connection[Any], schema: str, table: str) -> dict[s
     if connection.execute(blocks["has_form_fields"], {"schema": schema}).fetchone() != (True,):
         return {}
     query = blocks["form_fields"].format(form_field=sql.Identifier(schema, "form_field"))
+    where = {"table": f"{schema}.{table}"}
     with connection.cursor(row_factory=dict_row) as cursor:
-        return {row["column_name"]: row for row in cursor.execute(query, {"table": table})}
+        return {row["column_name"]: row for row in cursor.execute(query, where)}
 
 
 def _column(row: dict[str, Any], form: dict[str, Any]) -> Column:

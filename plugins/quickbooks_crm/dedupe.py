@@ -49,7 +49,7 @@ def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) 
     for name in ("incoming", "incoming_index", "references", "incoming_statistics", "linked"):
         connection.execute(blocks[name].format(**_names(target)), where)
     for name in ("update_linked", "never_here"):
-        connection.execute(blocks[name])
+        connection.execute(blocks[name], where)
 
 
 def find_by_value(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:

@@ -84,14 +84,17 @@ def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
     """Linked rows first, so that what they are called now counts; then found rows; then new
     ones."""
     _update(connection, work)
+    _find_or_add(connection, work)
+    while dedupe.free_losers(connection):
+        _find_or_add(connection, work)
+    dedupe.name_collisions(connection)
+
+
+def _find_or_add(connection: Connection[Any], work: Load) -> None:
     dedupe.find_by_value(connection, work.target, work.where)
     _update(connection, work)
     dedupe.find_by_check(connection, work.target, work.where)
     _add(connection, work)
-    while dedupe.free_losers(connection):
-        dedupe.find_by_check(connection, work.target, work.where)
-        _add(connection, work)
-    dedupe.name_collisions(connection)
 
 
 def _update(connection: Connection[Any], work: Load) -> None:
@@ -127,6 +130,7 @@ def _add(connection: Connection[Any], work: Load) -> None:
 def _write(connection: Connection[Any], action: str, statement: dict[str, sql.Composable]) -> None:
     """One statement for all rows; when the table refuses it, the same statement row by row."""
     blocks = statements("load")
+    connection.execute(blocks["statistics"])
     try:
         with connection.transaction():
             connection.execute(blocks[action].format(**statement, which=blocks["every_row"]))

@@ -55,7 +55,15 @@ UPDATE incoming
    AND (link.entity, link.id) = (incoming.entity, incoming.id);
 
 -- update_linked --
-UPDATE incoming SET action = 'update' WHERE linked AND outcome IS NULL;
+-- A linked record is brought up to date by merge only; the other modes leave alone what the CRM has.
+UPDATE incoming
+   SET action = CASE WHEN merges THEN 'update' END,
+       outcome = CASE WHEN NOT merges THEN 'duplicate' END,
+       reason = CASE WHEN NOT merges THEN 'key_known' END,
+       message = CASE WHEN NOT merges THEN 'The CRM has this QuickBooks record already.' END,
+       collides_with = CASE WHEN NOT merges THEN record_key END
+  FROM (SELECT %(mode)s::text = 'merge' AS merges) AS mode
+ WHERE linked AND outcome IS NULL;
 
 -- never_here --
 -- Deleted in QuickBooks before it ever was in the CRM.
@@ -103,7 +111,12 @@ true
 
 -- same_value --
 -- Rows whose value finds a CRM record: one, several, or one that is another QuickBooks record already.
-WITH hits AS (
+WITH holders AS (
+    SELECT record_key, min(n) AS n
+      FROM incoming
+     WHERE NOT linked AND (action = 'update' OR outcome IN ('added', 'updated', 'unchanged'))
+     GROUP BY record_key
+), hits AS (
     SELECT i.n, array_agg(current.{key}::text ORDER BY current.{key}) AS keys
       FROM incoming AS i
       JOIN {table} AS current ON {current_value} = i.{value} AND {scope}
@@ -112,25 +125,26 @@ WITH hits AS (
 ), judged AS (
     SELECT hits.n, hits.keys[1] AS record_key, hits.keys,
            EXISTS (SELECT FROM sync.link WHERE module = %(module)s AND link.record_key = hits.keys[1]) AS taken,
-           row_number() OVER (PARTITION BY hits.keys[1] ORDER BY hits.n) AS place,
-           first_value(hits.n) OVER (PARTITION BY hits.keys[1] ORDER BY hits.n) AS first
+           coalesce(holders.n, nullif(min(hits.n) OVER (PARTITION BY hits.keys[1]), hits.n)) AS rival
       FROM hits
+      LEFT JOIN holders ON holders.record_key = hits.keys[1] AND cardinality(hits.keys) = 1
 )
 UPDATE incoming
-   SET action = CASE WHEN cardinality(keys) = 1 AND NOT taken AND place = 1 AND %(mode)s::text = 'merge' THEN 'update' END,
+   SET action = CASE WHEN cardinality(keys) = 1 AND NOT taken AND rival IS NULL AND %(mode)s::text = 'merge' THEN 'update' END,
        outcome = CASE WHEN cardinality(keys) > 1 THEN 'not_added'
-                      WHEN taken OR place > 1 OR %(mode)s::text <> 'merge' THEN 'duplicate' END,
+                      WHEN taken OR rival IS NOT NULL OR %(mode)s::text <> 'merge' THEN 'duplicate' END,
        reason = CASE WHEN cardinality(keys) > 1 THEN 'ambiguous_key'
                      WHEN taken THEN 'key_taken'
-                     WHEN place > 1 THEN 'same_key_in_batch'
+                     WHEN rival IS NOT NULL THEN 'same_key_in_batch'
                      WHEN %(mode)s::text <> 'merge' THEN 'key_known' END,
        message = CASE WHEN cardinality(keys) > 1
                       THEN format('%%s CRM records have the same %%s.', cardinality(keys), %(label)s::text)
                       WHEN taken THEN format('The CRM record with the same %%s is another QuickBooks record already.', %(label)s::text)
-                      WHEN place > 1 THEN format('The QuickBooks record %%s has the same %%s.',
-                                                 (SELECT id FROM incoming WHERE n = first), %(label)s::text)
+                      WHEN rival IS NOT NULL THEN format('The QuickBooks record %%s has the same %%s.',
+                                                         (SELECT id FROM incoming WHERE n = rival), %(label)s::text)
                       WHEN %(mode)s::text <> 'merge' THEN format('The CRM has a record with the same %%s.', %(label)s::text) END,
        details = CASE WHEN cardinality(keys) > 1 THEN jsonb_build_object('candidates', keys[1:20]) END,
+       winner = CASE WHEN cardinality(keys) = 1 AND NOT taken THEN rival END,
        record_key = CASE WHEN cardinality(keys) = 1 THEN judged.record_key END,
        collides_with = CASE WHEN cardinality(keys) = 1 THEN judged.record_key END
   FROM judged
@@ -201,7 +215,7 @@ UPDATE incoming SET action = 'add' WHERE outcome IS NULL AND action IS NULL;
 -- losers_of_refused --
 -- A duplicate of a row that the table then refused is no duplicate: it gets its chance.
 UPDATE incoming AS loser
-   SET outcome = NULL, reason = NULL, message = NULL, winner = NULL
+   SET outcome = NULL, reason = NULL, message = NULL, winner = NULL, record_key = NULL, collides_with = NULL
   FROM incoming AS refused
  WHERE loser.winner = refused.n AND refused.outcome = 'not_added';
 

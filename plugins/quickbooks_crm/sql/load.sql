@@ -39,6 +39,10 @@ UPDATE incoming
  WHERE action = 'update'
    AND (before = image OR (linked AND md5(concat_ws(' ', state, fields)) = known_hash AND before = written));
 
+-- statistics --
+-- How many rows have which action now: without knowing it, Postgres compares every row with every other.
+ANALYZE incoming (action, outcome, record_key);
+
 -- update --
 -- Change the records the CRM already holds.
 WITH changed AS (
@@ -162,10 +166,12 @@ SELECT %(realm)s, %(module)s, entity, id, outcome, reason, collides_with, %(hash
  WHERE outcome IN ('duplicate', 'not_added', 'excluded');
 
 -- unpark --
+-- A record that was not brought up to date goes on waiting for what it waited for.
 DELETE FROM sync.parked
  USING incoming
  WHERE parked.realm = %(realm)s AND parked.module = %(module)s
-   AND (parked.entity, parked.id) = (incoming.entity, incoming.id);
+   AND (parked.entity, parked.id) = (incoming.entity, incoming.id)
+   AND (NOT incoming.linked OR incoming.reason IS NULL OR incoming.reason = 'refused_by_table');
 
 -- park --
 INSERT INTO sync.parked (realm, module, entity, id, field, target_module, target_entity, target_id, run_id)
