@@ -162,12 +162,12 @@ def count_calls(connection: Connection[Any], run: Run, calls: int) -> None:
 
 
 def finish(connection: Connection[Any], run: Run) -> list[str]:
-    """End the run and give its lease back; what did not load: modules, or `extract`. Empty means
-    success."""
+    """End the run and give its lease back; what did not load: modules, or else tasks that failed.
+    Empty means success."""
     sql = statements("runs")
     with connection.transaction():
-        row = connection.execute(sql["unloaded"], asdict(run)).fetchone()
-        missing = [] if row is None else ["extract"] if row[0] else list(row[1])
+        row = connection.execute(sql["unfinished"], asdict(run)).fetchone()
+        missing = list(row[0] or row[1]) if row else []
         connection.execute(
             sql["finish"], {**asdict(run), "state": "failed" if missing else "success"}
         )

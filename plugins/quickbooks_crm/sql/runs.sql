@@ -2,7 +2,7 @@
 -- Begin a run, or begin it again when Airflow repeats it.
 INSERT INTO sync.run (realm, run_id, company, trigger, started_by)
 VALUES (%(realm)s, %(run_id)s, %(company)s, %(trigger)s, %(started_by)s)
-ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL;
+ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL, work = NULL, errors = '{}';
 
 -- settle --
 -- What this run will use, whatever happens to the files meanwhile.
@@ -58,6 +58,10 @@ UPDATE sync.attempt SET renewed_at = clock_timestamp()
  WHERE realm = %(realm)s AND task = %(task)s AND run_id = %(run_id)s AND epoch = %(epoch)s;
 
 -- new_generation --
+-- What there is to load is unknown again, until this generation is sealed.
+WITH begun AS (
+    UPDATE sync.run SET work = NULL WHERE realm = %(realm)s AND run_id = %(run_id)s
+)
 INSERT INTO sync.generation (realm, run_id) VALUES (%(realm)s, %(run_id)s) RETURNING generation;
 
 -- seal_generation --
@@ -99,15 +103,16 @@ UPDATE sync.run SET errors = errors || jsonb_build_object(%(task)s::text,
 UPDATE sync.run SET errors = errors - %(task)s::text
  WHERE realm = %(realm)s AND run_id = %(run_id)s AND errors ? %(task)s::text;
 
--- unloaded --
--- Modules that had work and did not load it; NULL work: extract did not finish.
-SELECT run.work IS NULL,
-       ARRAY (SELECT module FROM unnest(run.work) AS module
+-- unfinished --
+-- Modules that had work and did not load it (NULL work: extract did not finish), and tasks whose last try failed.
+SELECT CASE WHEN run.work IS NULL THEN '{extract}' ELSE
+       ARRAY (SELECT asked.module FROM unnest(run.work) AS asked (module)
                WHERE NOT EXISTS (SELECT FROM sync.activity AS activity
                                   WHERE activity.realm = run.realm AND activity.run_id = run.run_id
-                                    AND activity.module = module
+                                    AND activity.module = asked.module
                                     AND activity.to_generation >= (SELECT max(generation) FROM sync.generation
-                                                                    WHERE realm = run.realm AND run_id = run.run_id)))
+                                                                    WHERE realm = run.realm AND run_id = run.run_id))) END,
+       ARRAY (SELECT jsonb_object_keys(run.errors) ORDER BY 1)
   FROM sync.run AS run
  WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s;
 

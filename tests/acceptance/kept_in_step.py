@@ -1,0 +1,130 @@
+"""A company kept in step: a simulated QuickBooks, the real pipeline, a real Postgres."""
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from quickbooks_crm import activity, database, pipeline
+from quickbooks_crm.activity import OUTCOMES, Module, Run
+from quickbooks_crm.pipeline import Request
+from simulator import Company, Simulator
+from tests.integration.connected import typed_as_json
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+TABLES = ("crm.products", "crm.accounts", "crm.contacts")
+BY_HAND = Request("command line", "tester")
+
+
+@dataclass
+class Kept:
+    """A company, its CRM and its runs."""
+
+    quickbooks: Simulator
+    url: str
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def sync(self, run_id: str | None = None, everything: bool = False) -> Run:
+        """One whole run; raises what stopped it."""
+        run_id = run_id or self.new_run_id()
+        pipeline.sync("sample", run_id, BY_HAND, everything)
+        return self.run(run_id)
+
+    def new_run_id(self) -> str:
+        return f"run-{next(self._numbers)}"
+
+    def run(self, run_id: str) -> Run:
+        """What the activity says of a run."""
+        with psycopg.connect(self.url) as connection:
+            found = activity.run(connection, self.quickbooks.realm, run_id)
+        assert found is not None
+        return found
+
+    def ask(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of the CRM database."""
+        with psycopg.connect(self.url, row_factory=dict_row) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def crm(self, table: str, customer_or_item: str) -> dict[str, Any]:
+        """The CRM's one record of a QuickBooks record."""
+        key = "product" if table == "crm.products" else "customer"
+        [row] = self.ask(
+            f"SELECT * FROM {table} WHERE quickbooks_{key}_id = %s",  # noqa: S608 - a constant
+            customer_or_item,
+        )
+        return row
+
+    def image(self) -> dict[str, Any]:
+        """What the CRM holds, without what says when or as which number it was written.
+
+        References are told by the QuickBooks id of the record that they mean.
+        """
+        return {
+            table: self.ask(
+                "SELECT to_jsonb(kept) - %s::text[] AS record,"
+                "       own.quickbooks_customer_id AS account, parent.quickbooks_customer_id AS parent"
+                f" FROM {table} AS kept"  # noqa: S608 - a constant
+                " LEFT JOIN crm.accounts AS own"
+                "   ON own.id = (to_jsonb(kept) ->> 'account_id')::bigint"
+                " LEFT JOIN crm.accounts AS parent"
+                "   ON parent.id = (to_jsonb(kept) ->> 'parent_id')::bigint"
+                " ORDER BY 1::text",
+                ["id", "account_id", "parent_id", "created_at", "updated_at"],
+            )
+            for table in TABLES
+        }
+
+    def mismatched(self) -> list[dict[str, Any]]:
+        """Activities whose counts are not what their outcomes, counted, say; there must be none."""
+        counted = ", ".join(f"count(*) FILTER (WHERE outcome = '{name}')" for name in OUTCOMES)
+        return self.ask(
+            "SELECT run_id, module FROM sync.activity AS told WHERE (read, "  # noqa: S608
+            f"{', '.join(OUTCOMES)}) IS DISTINCT FROM (SELECT (count(*), {counted})"
+            " FROM sync.outcome AS own WHERE (own.realm, own.run_id, own.module)"
+            " = (told.realm, told.run_id, told.module))"
+        )
+
+
+@contextmanager
+def kept_in_step(
+    url: str, patch: pytest.MonkeyPatch, company: Company | None = None, **size: Any
+) -> Iterator[Kept]:
+    """A company of 30 customers and 8 items, if nothing else is said, and its CRM database."""
+    chosen = {"customers": 30, "items": 8, "invoices": 0, "throttle": False, **size}
+    with database.connect_to(url) as connection:
+        database.add_companies(connection, INCLUDE / "crm", {"sample": "Sample company"})
+    with Simulator(company, **chosen) as quickbooks:
+        patch.setenv("AIRFLOW_CONN_CRM", url)
+        patch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", typed_as_json(quickbooks))
+        yield Kept(quickbooks, url)
+
+
+def own_include(directory: Path, patch: pytest.MonkeyPatch) -> Path:
+    """A copy of include/ that a test may edit, used instead of the project's."""
+    copy = directory / "include"
+    shutil.copytree(INCLUDE, copy)
+    patch.setattr(pipeline, "INCLUDE", copy)
+    return copy
+
+
+def counts(run: Run) -> dict[str, dict[str, int]]:
+    """The outcomes of each module that loaded, those that are not zero."""
+    return {module.module: outcomes(module) for module in run.counts}
+
+
+def outcomes(module: Module) -> dict[str, int]:
+    return {name: getattr(module, name) for name in OUTCOMES if getattr(module, name)}
+
+
+def as_text(value: Any) -> str:
+    """Anything as text to search in."""
+    return json.dumps(value, default=str, ensure_ascii=False)
