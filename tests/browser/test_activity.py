@@ -42,6 +42,17 @@ def test_every_number_of_a_module_leads_to_as_many_rows(activity: FrameLocator) 
     assert activity.locator("tbody tr").count() == min(told, 100)
 
 
+def test_the_frame_loads_a_page_once(page: Page, activity: FrameLocator) -> None:
+    """Airflow loads it again when it mirrors its address differently from how it was written."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    _first_run(activity)
+    page.wait_for_load_state("networkidle")
+
+    assert len([url for url in asked if "/quickbooks-crm/runs/" in url]) == 1
+
+
 def test_a_deep_link_survives_a_reload(page: Page, activity: FrameLocator) -> None:
     _first_run(activity)
     title = activity.get_by_role("heading", level=1).inner_text()

@@ -60,7 +60,16 @@ def sentence(text: str) -> str:
 
 
 def part(text: str) -> str:
-    """A text as one part of an address."""
+    """A text as one part of a path.
+
+    Colon and plus, as in run ids, stay as they are: Airflow's frame mirrors the path decoded, and
+    loads a page a second time whose address it would have written differently.
+    """
+    return quote(text, safe=":+")
+
+
+def given(text: str) -> str:
+    """A text as the value of a parameter in an address."""
     return quote(text, safe="")
 
 
@@ -72,7 +81,13 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update(
-    when=when, value=value, sentence=sentence, part=part, words=activity.words, took=activity.took
+    when=when,
+    value=value,
+    sentence=sentence,
+    part=part,
+    given=given,
+    words=activity.words,
+    took=activity.took,
 )
 _templates.globals.update(
     OUTCOMES=activity.OUTCOMES,
