@@ -152,5 +152,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _log_to_standard_error() -> None:
+    """Airflow logs to standard output, which is for what was asked: scripts read it."""
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setStream(sys.stderr)
+
+
 if __name__ == "__main__":
+    _log_to_standard_error()
     sys.exit(main())

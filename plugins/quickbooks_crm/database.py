@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from quickbooks_crm.errors import SchemaOutdated, SettingsError
+from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError
 from quickbooks_crm.sql import HERE, statements
 
 CONNECTION_ID = "crm"
@@ -29,9 +29,24 @@ def connect() -> Iterator[Connection[Any]]:
 
 @contextmanager
 def connect_to(conninfo: str) -> Iterator[Connection[Any]]:
-    """The same for an address given in libpq's form."""
-    with psycopg.connect(conninfo, autocommit=True, **SETTINGS) as connection:  # type: ignore[arg-type]
+    """The same for an address given in libpq's form. Raises `DatabaseFailed` when nobody answers
+    there, or does not let us in."""
+    try:
+        opened = psycopg.connect(conninfo, autocommit=True, **SETTINGS)  # type: ignore[arg-type]
+    except psycopg.OperationalError as error:
+        raise _unreachable(conninfo, error) from None
+    with opened as connection:
         yield connection
+
+
+def _unreachable(conninfo: str, error: psycopg.OperationalError) -> DatabaseFailed:
+    at = psycopg.conninfo.conninfo_to_dict(conninfo)
+    said = str(error).strip().splitlines()
+    return DatabaseFailed(
+        f"The CRM database {at.get('dbname')} at {at.get('host')}, port {at.get('port')}, cannot "
+        f"be opened: {said[0] if said else type(error).__name__}. See that it runs, and that the "
+        f"Airflow connection '{CONNECTION_ID}' leads to it."
+    )
 
 
 def address() -> str:

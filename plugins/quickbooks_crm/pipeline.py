@@ -299,7 +299,7 @@ def _note(run: Run, task: str, error: QuickBooksCrmError) -> None:
     try:
         with database.connect() as connection:
             runs.failed(connection, run, task, error)
-    except psycopg.Error:
+    except (psycopg.Error, DatabaseFailed):
         log.warning("%s failed, and that could not be noted in the CRM database", task)
 
 

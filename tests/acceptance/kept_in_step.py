@@ -21,6 +21,13 @@ from tests.integration.connected import typed_as_json
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 TABLES = ("crm.products", "crm.accounts", "crm.contacts")
+IMAGE = """
+    SELECT to_jsonb(kept) - %s::text[] AS record,
+           own.quickbooks_customer_id AS account, parent.quickbooks_customer_id AS parent
+      FROM kept_table AS kept
+      LEFT JOIN crm.accounts AS own ON own.id = (to_jsonb(kept) ->> 'account_id')::bigint
+      LEFT JOIN crm.accounts AS parent ON parent.id = (to_jsonb(kept) ->> 'parent_id')::bigint
+     ORDER BY 1::text"""
 BY_HAND = Request("command line", "tester")
 
 
@@ -68,20 +75,8 @@ class Kept:
 
         References are told by the QuickBooks id of the record that they mean.
         """
-        return {
-            table: self.ask(
-                "SELECT to_jsonb(kept) - %s::text[] AS record,"
-                "       own.quickbooks_customer_id AS account, parent.quickbooks_customer_id AS parent"
-                f" FROM {table} AS kept"  # noqa: S608 - a constant
-                " LEFT JOIN crm.accounts AS own"
-                "   ON own.id = (to_jsonb(kept) ->> 'account_id')::bigint"
-                " LEFT JOIN crm.accounts AS parent"
-                "   ON parent.id = (to_jsonb(kept) ->> 'parent_id')::bigint"
-                " ORDER BY 1::text",
-                ["id", "account_id", "parent_id", "created_at", "updated_at"],
-            )
-            for table in TABLES
-        }
+        kept_out = ["id", "account_id", "parent_id", "created_at", "updated_at"]
+        return {table: self.ask(IMAGE.replace("kept_table", table), kept_out) for table in TABLES}
 
     def mismatched(self) -> list[dict[str, Any]]:
         """Activities whose counts are not what their outcomes, counted, say; there must be none."""

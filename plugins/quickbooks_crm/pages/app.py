@@ -13,7 +13,7 @@ from psycopg import Connection
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from quickbooks_crm import activity, database
-from quickbooks_crm.errors import QuickBooksCrmError
+from quickbooks_crm.errors import DatabaseFailed, QuickBooksCrmError
 from quickbooks_crm.pages.looks import Page, page
 from quickbooks_crm.pages.security import Headers, dag_id, readable, signed_in
 from quickbooks_crm.sql import statements
@@ -146,13 +146,14 @@ def _not_ready(request: Request, error: QuickBooksCrmError) -> Response:
     return page(request, Page("problem.html", 503), problem="settings", message=str(error))
 
 
+@app.exception_handler(DatabaseFailed)
 @app.exception_handler(psycopg.Error)
-def _database_failed(request: Request, error: psycopg.Error) -> Response:
+def _database_failed(request: Request, error: Exception) -> Response:
     """The error's own text may name hosts and roles, so it is not shown."""
     return page(request, Page("problem.html", 503), problem=_kind(error))
 
 
-def _kind(error: psycopg.Error) -> str:
+def _kind(error: Exception) -> str:
     missing = (
         psycopg.errors.UndefinedTable,
         psycopg.errors.UndefinedColumn,

@@ -1,0 +1,190 @@
+"""`python -m quickbooks_crm`, as people and scripts start it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from demo import ports
+from demo.postgres import Server
+from quickbooks_crm.__main__ import main
+from tests.acceptance.kept_in_step import Kept, kept_in_step
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch) as company:
+        yield company
+
+
+@dataclass
+class Ended:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs a command in this process, which saves starting one; an exception fails the test."""
+
+    def run(*words: str) -> Ended:
+        try:
+            code = main(words)
+        except SystemExit as usage:
+            code = int(str(usage.code))
+        printed = capsys.readouterr()
+        return Ended(code, printed.out, printed.err)
+
+    return run
+
+
+def process(*words: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command as a script does."""
+    return subprocess.run(
+        [sys.executable, "-m", "quickbooks_crm", *words],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def objects(printed: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+def test_a_sync_that_went_well_ends_with_0_and_shows_its_counts(kept: Kept) -> None:
+    finished = process("sync", "--company", "sample")
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith("sample command-line__")
+    assert "accounts    30     30" in finished.stdout
+    [run] = kept.ask("SELECT state, trigger FROM sync.run")
+    assert run == {"state": "success", "trigger": "command line"}
+
+
+def test_with_json_every_line_is_one_run_and_logs_are_elsewhere(kept: Kept) -> None:
+    first = process("sync", "--json")
+    second = process("sync", "--json", "--everything", "--module", "products")
+
+    [run] = objects(first.stdout)
+    assert {module["module"]: module["added"] for module in run["modules"]}["accounts"] == 30
+    assert objects(second.stdout)[0]["asked"] == ["products"]
+    assert "accounts: 30 read, 30 added" in first.stderr
+
+
+def test_the_last_runs_are_shown_newest_first(kept: Kept, command: Callable[..., Ended]) -> None:
+    for run_id in ("run-1", "run-2", "run-3"):
+        kept.sync(run_id)
+
+    finished = command("activity", "--json", "--limit", "2")
+
+    assert [run["run_id"] for run in objects(finished.stdout)] == ["run-3", "run-2"]
+
+
+def test_the_rows_that_are_not_in_the_crm_are_shown_on_demand(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    excluded = kept.quickbooks.add("Customer", DisplayName="A firm", FamilyName=None)
+    kept.sync()
+
+    finished = command("activity", "--rows")
+
+    said = "excluded  A contact needs a first name, a last name or an e-mail address."
+    assert f"Customer {excluded}  {said}" in finished.stdout
+
+
+def test_a_run_that_failed_ends_with_1_and_says_why(kept: Kept) -> None:
+    kept.quickbooks.revoke_refresh_token()
+
+    finished = process("sync", "--json")
+
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    [run] = objects(finished.stdout)
+    assert (run["state"], run["problems"][0]["code"]) == ("failed", "reconnect_needed")
+    assert run["problems"][0]["message"] in finished.stderr
+
+
+def test_an_unknown_company_ends_with_2_and_the_name_that_was_meant(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    finished = command("sync", "--company", "sampel")
+
+    assert finished.returncode == 2
+    assert "There is no company 'sampel'" in finished.stderr
+    assert "Did you mean 'sample'?" in finished.stderr
+
+
+def test_a_settings_error_is_one_object_with_json(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    finished = command("check", "--json", "--company", "sampel")
+
+    assert finished.returncode == 2
+    assert [error["error"] for error in objects(finished.stdout)] == ["settings"]
+
+
+@pytest.mark.parametrize("words", [(), ("snyc",), ("sync", "--evrything"), ("activity", "--limit")])
+def test_wrong_usage_ends_with_2(words: tuple[str, ...], command: Callable[..., Ended]) -> None:
+    finished = command(*words)
+
+    assert finished.returncode == 2
+    assert "usage: python -m quickbooks_crm" in finished.stderr
+
+
+def test_a_check_touches_nothing(kept: Kept, command: Callable[..., Ended]) -> None:
+    finished = command("check")
+
+    assert (finished.returncode, finished.stdout) == (
+        0,
+        "Mappings, companies and tables fit together.\n",
+    )
+    assert kept.quickbooks.calls == []
+    assert kept.ask("SELECT FROM sync.run") == []
+
+
+def test_a_missing_connection_ends_with_2_and_says_which(
+    command: Callable[..., Ended], airflow_metadata: None
+) -> None:
+    finished = command("activity")
+
+    assert finished.returncode == 2
+    assert "Airflow has no connection 'crm'" in finished.stderr
+
+
+@pytest.mark.parametrize("word", ["sync", "check", "activity", "migrate", "install-crm"])
+def test_a_database_that_does_not_answer_ends_with_1_and_where_it_was_looked_for(
+    kept: Kept, command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    port = ports.free(59999)
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"postgresql://crm:pass-word@127.0.0.1:{port}/books")
+
+    finished = command(word)
+
+    assert finished.returncode == 1
+    assert f"books at 127.0.0.1, port {port}, cannot be opened" in finished.stderr
+    assert "pass-word" not in finished.stderr + finished.stdout
+
+
+def test_a_new_database_is_made_ready_by_two_commands_that_may_be_repeated(
+    server: Server, command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", server.create_database(f"fresh_{os.getpid()}"))
+
+    told = [command(word) for word in ("check", "migrate", "install-crm") * 2]
+
+    server.drop_database(f"fresh_{os.getpid()}")
+    assert [finished.returncode for finished in told] == [2, 0, 0, 0, 0, 0]
+    assert "Run: python -m quickbooks_crm migrate" in told[0].stderr
+    assert told[1].stdout.startswith("Applied: 0001_")
+    assert told[4].stdout == "The database is up to date.\n"
+    assert "with companies: sample" in told[5].stdout
