@@ -40,7 +40,7 @@ def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, 
     written.
     """
     batch = _whole_numbers(batch, mapping, table)
-    live = batch["state"] != "deleted"
+    live = batch["@state"] != "deleted"
     missing = [
         problem for problem in _missing(batch, mapping, table) if (problem.rows & live).any()
     ]

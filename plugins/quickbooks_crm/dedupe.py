@@ -46,14 +46,14 @@ def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) 
     """Take the staged rows into the transaction, close their references, and tell those that are
     linked."""
     blocks = statements("dedupe")
-    for name in ("incoming", "incoming_index", "references", "incoming_statistics", "linked"):
+    for name in ("incoming", "incoming_index", "references", "count_again", "linked"):
         connection.execute(blocks[name].format(**_names(target)), where)
     for name in ("update_linked", "never_here"):
         connection.execute(blocks[name], where)
 
 
-def find_by_value(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
-    """Find rows without a link in the CRM by a typed QuickBooks id, then by the key."""
+def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Note the values by which rows without a link are compared."""
     values = statements("dedupe")["values"].format(
         **_names(target),
         identity_value=_normal(target, "new", target.identity),
@@ -61,6 +61,11 @@ def find_by_value(connection: Connection[Any], target: Target, where: dict[str, 
         check_value=_combination(target),
     )
     connection.execute(values, where)
+
+
+def find_by_value(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Find rows without a link in the CRM by a typed QuickBooks id, then by the key."""
+    count_again(connection)
     _find(connection, target, where, target.identity, "identity_value")
     if target.mapping.key != target.identity:
         _find(connection, target, where, target.mapping.key, "key_value")
@@ -81,6 +86,11 @@ def find_by_check(connection: Connection[Any], target: Target, where: dict[str, 
         connection.execute(query, where | {"label": _labels(target, target.mapping.check)})
     connection.execute(blocks["same_in_batch"])
     connection.execute(blocks["add_the_rest"])
+
+
+def count_again(connection: Connection[Any]) -> None:
+    """Let Postgres plan with how many rows have come how far; be called where that has changed."""
+    connection.execute(statements("dedupe")["count_again"])
 
 
 def free_losers(connection: Connection[Any]) -> bool:

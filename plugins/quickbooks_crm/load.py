@@ -2,7 +2,7 @@
 in one transaction."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,19 @@ REFUSALS = (
     psycopg.errors.CardinalityViolation,
 )
 """What a table says of a row that it does not take; anything else stops the load."""
+
+
+CLOSING = (
+    "closing",
+    "closing_statistics",
+    "close",
+    "close_links",
+    "close_parked",
+    "close_outcomes",
+    "close_told",
+    "closed",
+)
+"""The statements that close the references of one field, in their order."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +100,12 @@ def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
     _find_or_add(connection, work)
     while dedupe.free_losers(connection):
         _find_or_add(connection, work)
+    dedupe.count_again(connection)
     dedupe.name_collisions(connection)
 
 
 def _find_or_add(connection: Connection[Any], work: Load) -> None:
+    _typed(connection, work, lambda: dedupe.take_values(connection, work.target, work.where))
     dedupe.find_by_value(connection, work.target, work.where)
     _update(connection, work)
     dedupe.find_by_check(connection, work.target, work.where)
@@ -100,7 +115,8 @@ def _find_or_add(connection: Connection[Any], work: Load) -> None:
 def _update(connection: Connection[Any], work: Load) -> None:
     blocks = statements("load")
     names = _names(work.target)
-    connection.execute(blocks["compare"].format(**names), work.where)
+    compare = blocks["compare"].format(**names)
+    _typed(connection, work, lambda: connection.execute(compare, work.where))
     connection.execute(blocks["unchanged"])
     written = [
         sql.Identifier(name) for name in work.target.columns if name != work.target.table.key
@@ -127,24 +143,49 @@ def _add(connection: Connection[Any], work: Load) -> None:
     _write(connection, "add", statement)
 
 
-def _write(connection: Connection[Any], action: str, statement: dict[str, sql.Composable]) -> None:
-    """One statement for all rows; when the table refuses it, the same statement row by row."""
-    blocks = statements("load")
-    connection.execute(blocks["statistics"])
+def _typed(connection: Connection[Any], work: Load, statement: Callable[[], object]) -> None:
+    """Do what takes values in the table's own types; when a type refuses one, without its row."""
     try:
         with connection.transaction():
-            connection.execute(blocks[action].format(**statement, which=blocks["every_row"]))
-    except REFUSALS as refusal:
-        log.info(
-            "the table refused some rows to %s (%s): going row by row", action, refusal.sqlstate
-        )
-        one = blocks[action].format(**statement, which=blocks["one_row"])
+            statement()
+    except REFUSALS:
+        connection.execute(statements("load")["untypable"].format(**_names(work.target)))
+        statement()
+
+
+def _write(connection: Connection[Any], action: str, statement: dict[str, sql.Composable]) -> None:
+    """One statement for all rows; when the table does not take them all, the same statement row by
+    row."""
+    blocks = statements("load")
+    dedupe.count_again(connection)
+    if not _at_once(connection, action, statement):
+        which = {"which": blocks["one_row"], "that_row": blocks["same_row"]}
+        one = blocks[action].format(**statement, **which)
         connection.execute(
             blocks["row_by_row"].format(
                 action=sql.Literal(action), statement=_unended(one, connection)
             )
         )
     connection.execute(blocks["dropped"])
+
+
+def _at_once(
+    connection: Connection[Any], action: str, statement: dict[str, sql.Composable]
+) -> bool:
+    """Whether one statement could write all rows; if not, it has written none."""
+    blocks = statements("load")
+    which = {"which": blocks["every_row"], "that_row": blocks["same_key"]}
+    try:
+        with connection.transaction() as savepoint:
+            connection.execute(blocks[action].format(**statement, **which))
+            if connection.execute(blocks["left"], {"action": action}).fetchone() != (0,):
+                raise psycopg.Rollback(savepoint)
+            return True
+    except REFUSALS as refusal:
+        log.info(
+            "the table refused some rows to %s (%s): going row by row", action, refusal.sqlstate
+        )
+    return False
 
 
 def _account(connection: Connection[Any], work: Load, referring: list[Target]) -> None:
@@ -168,24 +209,23 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
 
 
 def _resolve(connection: Connection[Any], work: Load, module: str) -> None:
-    """Close the open references of one target's records to records of a module, as far as these are
-    there now."""
+    """Close the open references of one target's records to records of a module, as far as these
+    are there now."""
     for field in work.target.mapping.fields.values():
         if field.refers and field.refers.module == module:
-            column = work.target.table.columns[field.column]
-            names = {"column": sql.Identifier(column.name), "column_type": sql.SQL(column.type)}
-            statement = statements("load")["resolve"].format(**_names(work.target), **names)
-            _try_to_resolve(
-                connection, statement, work.where | {"field": column.name, "closed_by": module}
-            )
+            where = work.where | {"field": field.column, "closed_by": module}
+            _close(connection, work.target, where)
 
 
-def _try_to_resolve(
-    connection: Connection[Any], statement: sql.Composed, where: dict[str, Any]
-) -> None:
+def _close(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Close the references of one field, all or none: the table may refuse them."""
+    blocks = statements("load")
+    column = target.table.columns[where["field"]]
+    names = {"column": sql.Identifier(column.name), "column_type": sql.SQL(column.type)}
     try:
         with connection.transaction():
-            connection.execute(statement, where)
+            for name in CLOSING:
+                connection.execute(blocks[name].format(**_names(target), **names), where)
     except REFUSALS as refusal:
         log.warning(
             "%s: the table refused to close references in %s (%s); they stay open",

@@ -6,8 +6,9 @@ from pandas import DataFrame, Series
 
 from quickbooks_crm.mapping import Condition, Exclusion, Field, Mapping
 
-WHO = ["entity", "id", "state"]
-"""The columns every batch begins with. `state` is active, inactive or deleted."""
+WHO = ["@entity", "@id", "@state"]
+"""The columns every batch begins with, named so that no column of a CRM is called the same. The
+state is active, inactive or deleted."""
 
 ENDED = [*WHO, "outcome", "reason", "message", "details"]
 """The columns of rows that end before the load, with why."""
@@ -54,7 +55,7 @@ def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
 def _without_suffix(batch: DataFrame) -> DataFrame:
     """QuickBooks appends ` (deleted)` to the name of what is made inactive; it is not part of the
     name."""
-    inactive = batch["state"] == "inactive"
+    inactive = batch["@state"] == "inactive"
     if not inactive.any():
         return batch
     named = [path[0] for path in _NAMES if path[0] in batch.columns]
@@ -74,7 +75,7 @@ def _excluded(batch: DataFrame, mapping: Mapping) -> Series:
 
 
 def _applies(exclusion: Exclusion, batch: DataFrame) -> Series:
-    applies = batch["state"] != "deleted"
+    applies = batch["@state"] != "deleted"
     for condition in exclusion.where:
         applies &= _holds(condition, batch[".".join(condition.path)])
     return applies
@@ -102,7 +103,7 @@ def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
             own = (
                 shaped[column] if column in shaped else Series(pd.NA, index=kept.index, dtype="str")
             )
-            shaped[column] = own.mask(kept["state"] == state, value)
+            shaped[column] = own.mask(kept["@state"] == state, value)
     return shaped
 
 

@@ -2,23 +2,23 @@
 -- The columns of one table as the database's own catalog knows them; no rows when there is no such table.
 SELECT a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
-       coalesce(base.typname, t.typname) AS base_type,
-       t.typcategory AS category,
-       CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END AS length,
-       CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN ((a.atttypmod - 4) >> 16) & 65535 END AS precision,
-       CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN (a.atttypmod - 4) & 2047 END AS scale,
-       a.attnotnull AS not_null,
+       base.typname AS base_type,
+       CASE WHEN base.typname IN ('varchar', 'bpchar') AND m.modifier > 4 THEN m.modifier - 4 END AS length,
+       CASE WHEN base.typname = 'numeric' AND m.modifier > 4 THEN ((m.modifier - 4) >> 16) & 65535 END AS precision,
+       CASE WHEN base.typname = 'numeric' AND m.modifier > 4 THEN (m.modifier - 4) & 2047 END AS scale,
+       a.attnotnull OR t.typnotnull AS not_null,
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
        a.attidentity <> '' AS identity,
        a.attgenerated <> '' AS generated,
        pg_get_serial_sequence(format('%%I.%%I', n.nspname, c.relname), a.attname) AS sequence,
        coalesce(a.attnum = ANY (p.conkey), false) AS in_primary_key,
-       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = t.oid) AS choices
+       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = base.oid) AS choices
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_type AS t ON t.oid = a.atttypid
-  LEFT JOIN pg_type AS base ON base.oid = nullif(t.typbasetype, 0)
+  JOIN pg_type AS base ON base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+ CROSS JOIN LATERAL (SELECT CASE WHEN t.typbasetype = 0 THEN a.atttypmod ELSE t.typtypmod END AS modifier) AS m
   LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
   LEFT JOIN pg_constraint AS p ON p.conrelid = c.oid AND p.contype = 'p'
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'f')

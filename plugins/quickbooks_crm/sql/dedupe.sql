@@ -16,6 +16,7 @@ SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric EN
        NULL::jsonb AS before,
        NULL::jsonb AS image,
        NULL::jsonb AS after,
+       NULL::text[] AS kept,
        NULL::text AS identity_value,
        NULL::text AS key_value,
        NULL::text AS check_value
@@ -25,8 +26,10 @@ SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric EN
 -- incoming_index --
 ALTER TABLE incoming ADD PRIMARY KEY (n);
 
--- incoming_statistics --
-ANALYZE incoming;
+-- count_again --
+-- How many rows have come how far: without knowing it, Postgres compares every row with every other.
+ANALYZE incoming (entity, id, state, action, outcome, reason, record_key, winner, linked,
+                  identity_value, key_value, check_value);
 
 -- references --
 -- Put the CRM records that references mean into the rows; what is not in the CRM yet stays open.
@@ -37,9 +40,11 @@ UPDATE incoming
                jsonb_object_agg(ref.key, ref.value) FILTER (WHERE target.record_key IS NULL) AS open
           FROM incoming AS i
          CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
-          LEFT JOIN sync.target AS target
-            ON target.realm = %(realm)s AND target.module = ref.value ->> 'module'
-           AND target.entity = ref.value ->> 'entity' AND target.id = ref.value ->> 'id'
+          LEFT JOIN LATERAL (
+               SELECT record_key FROM sync.target
+                WHERE (realm, module, entity, id)
+                    = (%(realm)s, ref.value ->> 'module', ref.value ->> 'entity', ref.value ->> 'id') LIMIT 1
+               ) AS target ON true
          WHERE i.outcome IS NULL
          GROUP BY i.n) AS found
  WHERE found.n = incoming.n;
@@ -47,12 +52,15 @@ UPDATE incoming
 -- linked --
 -- Rows that have been a CRM record before, and still are: the link is their identity.
 UPDATE incoming
-   SET linked = true, record_key = link.record_key, written = link.written,
-       known_hash = link.source_hash, known_state = link.state
-  FROM sync.link AS link
-  JOIN {table} AS current ON current.{key} = link.record_key::{key_type}
- WHERE link.realm = %(realm)s AND link.module = %(module)s
-   AND (link.entity, link.id) = (incoming.entity, incoming.id);
+   SET linked = true, record_key = known.record_key, written = known.written,
+       known_hash = known.source_hash, known_state = known.state
+  FROM (SELECT i.n, link.record_key, link.written, link.source_hash, link.state
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT record_key, written, source_hash, state FROM sync.link
+                WHERE (realm, entity, id, module) = (%(realm)s, i.entity, i.id, %(module)s) LIMIT 1) AS link
+          JOIN {table} AS current ON current.{key} = link.record_key::{key_type}) AS known
+ WHERE known.n = incoming.n;
 
 -- update_linked --
 -- A linked record is brought up to date by merge only; the other modes leave alone what the CRM has.
@@ -78,7 +86,7 @@ UPDATE incoming
    SET image = typed.image, identity_value = typed.identity_value, key_value = typed.key_value,
        check_value = typed.check_value
   FROM (SELECT i.n,
-               to_jsonb(new) - %(unmapped)s::text[] AS image,
+               to_jsonb(new.*) - %(unmapped)s::text[] AS image,
                {identity_value} AS identity_value,
                {key_value} AS key_value,
                {check_value} AS check_value

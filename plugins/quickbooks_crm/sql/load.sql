@@ -14,20 +14,20 @@ SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm', %
 -- What each known record holds now, and what it is to hold. A blank in QuickBooks only clears what the sync itself
 -- wrote last and nobody has changed since, unless the mapping says that blanks always clear.
 UPDATE incoming
-   SET before = compared.before, image = compared.image
-  FROM (SELECT i.n,
-               to_jsonb(current) - %(unmapped)s::text[] AS before,
-               to_jsonb(new) - %(unmapped)s::text[] AS image
+   SET before = compared.before, image = compared.image, kept = compared.kept
+  FROM (SELECT i.n, kept.columns AS kept,
+               to_jsonb(current.*) - %(unmapped)s::text[] AS before,
+               to_jsonb(new.*) - %(unmapped)s::text[] AS image
           FROM incoming AS i
           JOIN {table} AS current ON current.{key} = i.record_key::{key_type}
          CROSS JOIN LATERAL (
-               SELECT CASE WHEN i.written = to_jsonb(current) - %(unmapped)s::text[] THEN '{{}}'::text[]
+               SELECT CASE WHEN i.written = to_jsonb(current.*) - %(unmapped)s::text[] THEN '{{}}'::text[]
                       ELSE ARRAY (SELECT blank.key FROM jsonb_each(i.fields) AS blank
                                    WHERE blank.value = 'null'
                                      AND blank.key <> ALL (%(always_clear)s::text[])
-                                     AND i.written -> blank.key IS DISTINCT FROM to_jsonb(current) -> blank.key)
+                                     AND i.written -> blank.key IS DISTINCT FROM to_jsonb(current.*) -> blank.key)
                       END AS columns) AS kept
-         CROSS JOIN LATERAL jsonb_populate_record(current, i.fields - kept.columns) AS new
+         CROSS JOIN LATERAL jsonb_populate_record(current.*, i.fields - kept.columns) AS new
          WHERE i.action = 'update'
            FOR NO KEY UPDATE OF current) AS compared
  WHERE compared.n = incoming.n;
@@ -37,11 +37,7 @@ UPDATE incoming
 UPDATE incoming
    SET action = NULL, outcome = 'unchanged', after = before
  WHERE action = 'update'
-   AND (before = image OR (linked AND md5(concat_ws(' ', state, fields)) = known_hash AND before = written));
-
--- statistics --
--- How many rows have which action now: without knowing it, Postgres compares every row with every other.
-ANALYZE incoming (action, outcome, record_key);
+   AND (before = image OR (linked AND md5(concat_ws(' ', state, fields)) = known_hash AND before || written = before));
 
 -- update --
 -- Change the records the CRM already holds.
@@ -51,7 +47,7 @@ WITH changed AS (
       FROM incoming AS i
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.image) AS new
      WHERE i.action = 'update' AND current.{key} = i.record_key::{key_type} AND {which}
- RETURNING i.n, to_jsonb(current) - {unmapped}::text[] AS after
+ RETURNING i.n, to_jsonb(current.*) - {unmapped}::text[] AS after
 )
 UPDATE incoming
    SET action = NULL, after = changed.after, collides_with = NULL,
@@ -78,12 +74,12 @@ WITH added AS (
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
      WHERE i.action = 'add' AND {which}
      ORDER BY i.n
- RETURNING current.{key}::text AS record_key, to_jsonb(current) - {unmapped}::text[] AS after
+ RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
 )
 UPDATE incoming
-   SET action = NULL, outcome = 'added', after = added.after
+   SET action = NULL, outcome = 'added', record_key = added.record_key, after = added.after
   FROM added
- WHERE incoming.action = 'add' AND incoming.record_key = added.record_key;
+ WHERE incoming.action = 'add' AND {that_row};
 
 -- key_value --
 i.record_key::{key_type}
@@ -100,8 +96,41 @@ coalesce(new.{column}, {default})
 -- every_row --
 true
 
+-- same_key --
+incoming.record_key = added.record_key
+
 -- one_row --
 i.n = candidate.n
+
+-- same_row --
+incoming.n = candidate.n
+
+-- left --
+-- Rows that one statement for all has not written: a trigger left them out, or gave them keys of its own.
+SELECT count(*) FROM incoming WHERE action = %(action)s;
+
+-- untypable --
+-- Set aside the rows with a value that its column's type does not take, each with the database's reason.
+DO $refusals$
+DECLARE
+    candidate record;
+    said text;
+    broken text;
+BEGIN
+    FOR candidate IN SELECT n, fields FROM incoming WHERE outcome IS NULL ORDER BY n LOOP
+        BEGIN
+            PERFORM jsonb_populate_record(NULL::{table}, candidate.fields);
+        EXCEPTION
+            WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
+                GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
+                UPDATE incoming
+                   SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
+                       message = format('The CRM table refused the record: %s.', said),
+                       details = jsonb_strip_nulls(jsonb_build_object('constraint', nullif(broken, '')))
+                 WHERE n = candidate.n;
+        END;
+    END LOOP;
+END $refusals$;
 
 -- row_by_row --
 -- The same statement for one row after the other; a row that the table refuses keeps the database's reason.
@@ -145,7 +174,8 @@ UPDATE incoming
 
 -- links --
 INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, state, run_id)
-SELECT %(realm)s, entity, id, %(module)s, record_key, md5(concat_ws(' ', state, fields)), after, state, %(run_id)s
+SELECT %(realm)s, entity, id, %(module)s, record_key, md5(concat_ws(' ', state, fields)),
+       after - coalesce(kept, '{}'), state, %(run_id)s
   FROM incoming
  WHERE outcome IN ('added', 'updated')
     OR (outcome = 'unchanged' AND (md5(concat_ws(' ', state, fields)), state) IS DISTINCT FROM (known_hash, known_state))
@@ -154,10 +184,14 @@ ON CONFLICT (realm, entity, id, module) DO UPDATE
        state = excluded.state, run_id = excluded.run_id;
 
 -- release --
+-- Each row looks its own entry up, so that the work stays as small as the batch.
 DELETE FROM sync.held
- USING incoming
- WHERE held.realm = %(realm)s AND held.module = %(module)s
-   AND (held.entity, held.id) = (incoming.entity, incoming.id);
+ WHERE ctid = ANY (ARRAY (
+       SELECT known.ctid
+         FROM incoming AS i
+        CROSS JOIN LATERAL (
+              SELECT ctid FROM sync.held
+               WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS known));
 
 -- hold --
 INSERT INTO sync.held (realm, module, entity, id, outcome, reason, collides_with, mapping_hash, run_id)
@@ -168,10 +202,14 @@ SELECT %(realm)s, %(module)s, entity, id, outcome, reason, collides_with, %(hash
 -- unpark --
 -- A record that was not brought up to date goes on waiting for what it waited for.
 DELETE FROM sync.parked
- USING incoming
- WHERE parked.realm = %(realm)s AND parked.module = %(module)s
-   AND (parked.entity, parked.id) = (incoming.entity, incoming.id)
-   AND (NOT incoming.linked OR incoming.reason IS NULL OR incoming.reason = 'refused_by_table');
+ WHERE ctid = ANY (ARRAY (
+       SELECT known.ctid
+         FROM incoming AS i
+        CROSS JOIN LATERAL (
+              SELECT ctid FROM sync.parked
+               WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id)
+              OFFSET 0) AS known
+        WHERE NOT i.linked OR i.reason IS NULL OR i.reason = 'refused_by_table'));
 
 -- park --
 INSERT INTO sync.parked (realm, module, entity, id, field, target_module, target_entity, target_id, run_id)
@@ -187,46 +225,96 @@ VALUES (%(realm)s, %(module)s, %(generation)s, %(hash)s, %(run_id)s)
 ON CONFLICT (realm, module) DO UPDATE
    SET generation = excluded.generation, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id, loaded_at = now();
 
--- resolve --
--- Close references, in records loaded earlier or just now, to records that are in the CRM now.
-WITH closing AS (
-    SELECT parked.entity, parked.id, own.record_key, target.record_key AS target_key
-      FROM sync.parked AS parked
-      JOIN sync.link AS own
-        ON (own.realm, own.module, own.entity, own.id) = (parked.realm, parked.module, parked.entity, parked.id)
-      JOIN sync.target AS target
-        ON (target.realm, target.module, target.entity, target.id)
-         = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
-     WHERE parked.realm = %(realm)s AND parked.module = %(module)s AND parked.field = %(field)s
+-- closing --
+-- Open references, of records loaded earlier or just now, to records that are in the CRM now.
+-- Each waiting one looks its records up, so that the work stays as small as the number of them.
+CREATE TEMP TABLE closing ON COMMIT DROP AS
+WITH waiting AS MATERIALIZED (
+    SELECT entity, id, target_module, target_entity, target_id
+      FROM sync.parked
+     WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s
+)
+SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_key,
+       NULL::jsonb AS was, NULL::jsonb AS after, false AS told
+  FROM waiting
+ CROSS JOIN LATERAL (
+       SELECT record_key FROM sync.link
+        WHERE (realm, entity, id, module) = (%(realm)s, waiting.entity, waiting.id, %(module)s) LIMIT 1) AS own
+ CROSS JOIN LATERAL (
+       SELECT record_key FROM sync.target
+        WHERE (realm, module, entity, id)
+            = (%(realm)s, waiting.target_module, waiting.target_entity, waiting.target_id) LIMIT 1) AS target;
+
+-- closing_statistics --
+ANALYZE closing;
+
+-- close --
+WITH held AS (
+    SELECT closing.entity, closing.id, to_jsonb(current.*) -> %(field)s AS was
+      FROM closing
+      JOIN {table} AS current ON current.{key} = closing.record_key::{key_type}
 ), changed AS (
     UPDATE {table} AS current
        SET {column} = closing.target_key::{column_type}
       FROM closing
      WHERE current.{key} = closing.record_key::{key_type}
- RETURNING closing.entity, closing.id, closing.record_key, closing.target_key,
-           to_jsonb(current) - %(unmapped)s::text[] AS after
-), linked AS (
-    UPDATE sync.link SET written = changed.after
-      FROM changed
-     WHERE link.realm = %(realm)s AND link.module = %(module)s
-       AND (link.entity, link.id) = (changed.entity, changed.id)
-), unparked AS (
-    DELETE FROM sync.parked USING changed
-     WHERE parked.realm = %(realm)s AND parked.module = %(module)s AND parked.field = %(field)s
-       AND (parked.entity, parked.id) = (changed.entity, changed.id)
-), told AS (
-    UPDATE sync.outcome
-       SET after = changed.after,
-           before = CASE WHEN outcome.outcome = 'unchanged'
-                         THEN changed.after || jsonb_build_object(%(field)s::text, NULL) ELSE outcome.before END,
-           outcome = CASE WHEN outcome.outcome = 'unchanged' THEN 'updated' ELSE outcome.outcome END
-      FROM changed
-     WHERE outcome.realm = %(realm)s AND outcome.run_id = %(run_id)s AND outcome.module = %(module)s
-       AND (outcome.entity, outcome.id) = (changed.entity, changed.id)
- RETURNING outcome.entity, outcome.id
+ RETURNING closing.entity, closing.id, to_jsonb(current.*) - %(unmapped)s::text[] AS after
 )
+UPDATE closing
+   SET was = held.was, after = changed.after
+  FROM changed
+  JOIN held ON (held.entity, held.id) = (changed.entity, changed.id)
+ WHERE (closing.entity, closing.id) = (changed.entity, changed.id);
+
+-- close_links --
+UPDATE sync.link
+   SET written = (SELECT jsonb_object_agg(key, value) FROM jsonb_each(known.after)
+                   WHERE key = %(field)s OR link.written ? key)
+  FROM (SELECT own.ctid AS place, closing.after
+          FROM closing
+         CROSS JOIN LATERAL (
+               SELECT ctid FROM sync.link
+                WHERE (realm, entity, id, module) = (%(realm)s, closing.entity, closing.id, %(module)s) LIMIT 1) AS own
+         WHERE closing.after IS NOT NULL) AS known
+ WHERE link.ctid = known.place;
+
+-- close_parked --
+DELETE FROM sync.parked
+ WHERE ctid = ANY (ARRAY (
+       SELECT own.ctid
+         FROM closing
+        CROSS JOIN LATERAL (
+              SELECT ctid FROM sync.parked
+               WHERE (realm, module, entity, id, field)
+                   = (%(realm)s, %(module)s, closing.entity, closing.id, %(field)s) LIMIT 1) AS own
+        WHERE closing.after IS NOT NULL));
+
+-- close_outcomes --
+-- What this run said of the record itself includes the reference.
+WITH told AS (
+    UPDATE sync.outcome
+       SET after = known.after,
+           before = CASE WHEN outcome.outcome = 'unchanged'
+                         THEN known.after || jsonb_build_object(%(field)s::text, known.was) ELSE outcome.before END,
+           outcome = CASE WHEN outcome.outcome = 'unchanged' THEN 'updated' ELSE outcome.outcome END
+      FROM (SELECT own.ctid AS place, closing.entity, closing.id, closing.was, closing.after
+              FROM closing
+             CROSS JOIN LATERAL (
+                   SELECT ctid FROM sync.outcome
+                    WHERE (realm, run_id, module, entity, id)
+                        = (%(realm)s, %(run_id)s, %(module)s, closing.entity, closing.id) LIMIT 1) AS own
+             WHERE closing.after IS NOT NULL) AS known
+     WHERE outcome.ctid = known.place
+ RETURNING known.entity, known.id
+)
+UPDATE closing SET told = true FROM told WHERE (closing.entity, closing.id) = (told.entity, told.id);
+
+-- close_told --
 INSERT INTO sync.resolved_reference (realm, run_id, module, entity, id, field, record_key, target_key, closed_by)
 SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, %(field)s, record_key, target_key, %(closed_by)s
-  FROM changed
- WHERE NOT EXISTS (SELECT FROM told WHERE (told.entity, told.id) = (changed.entity, changed.id))
+  FROM closing
+ WHERE after IS NOT NULL AND NOT told
 ON CONFLICT DO NOTHING;
+
+-- closed --
+DROP TABLE closing;
