@@ -79,8 +79,9 @@ SELECT EXISTS (SELECT FROM quickbooks.record AS record
                 WHERE record.realm = %(realm)s AND record.entity = ANY (%(entities)s)
                   AND record.generation IN (SELECT generation FROM sync.generation
                                              WHERE realm = %(realm)s AND generation > %(position)s))
-    OR EXISTS (SELECT FROM sync.held
-                WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
+    OR (EXISTS (SELECT FROM sync.module_position
+                 WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
+        AND EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s))
     OR EXISTS (SELECT FROM sync.parked AS parked
                  JOIN sync.target AS target
                    ON (target.realm, target.module, target.entity, target.id)

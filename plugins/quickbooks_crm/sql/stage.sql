@@ -6,6 +6,8 @@ WITH generations AS (
 ), waiting AS (
     SELECT entity, id FROM sync.held
      WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s
+       AND EXISTS (SELECT FROM sync.module_position
+                    WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
     UNION
     SELECT parked.entity, parked.id
       FROM sync.parked AS parked

@@ -152,7 +152,8 @@ CREATE TABLE sync.link (
     linked_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (realm, entity, id, module)
 );
-CREATE INDEX link_record ON sync.link (module, record_key);
+-- No index begins like the primary key: without statistics Postgres would take it for the key.
+CREATE INDEX link_record ON sync.link (record_key, module);
 COMMENT ON TABLE sync.link IS 'Which CRM record a QuickBooks record has become: its identity from then on.';
 COMMENT ON COLUMN sync.link.source_hash IS 'Hash of the values the mapping made, references included; equal and the record untouched means unchanged.';
 COMMENT ON COLUMN sync.link.written IS 'The mapped columns as the table stored them after the last write (after its triggers).';
@@ -170,7 +171,6 @@ CREATE TABLE sync.held (
     run_id        text NOT NULL,
     PRIMARY KEY (realm, module, entity, id)
 );
-CREATE INDEX held_mapping ON sync.held (realm, module, mapping_hash);
 COMMENT ON TABLE sync.held IS 'Records that are not in the CRM as they are in QuickBooks now, and why; tried again when their cause changes.';
 
 CREATE VIEW sync.target AS
@@ -292,8 +292,8 @@ CREATE TABLE sync.outcome (
     CHECK (outcome IN ('added', 'updated', 'unchanged') OR (reason IS NOT NULL AND message IS NOT NULL)),
     CHECK (outcome NOT IN ('added', 'updated') OR (record_key IS NOT NULL AND after IS NOT NULL))
 );
-CREATE INDEX outcome_kind ON sync.outcome (realm, run_id, module, outcome, id);
-CREATE INDEX outcome_record ON sync.outcome (realm, module, entity, id);
+CREATE INDEX outcome_kind ON sync.outcome (outcome, run_id, module, realm, id);
+CREATE INDEX outcome_record ON sync.outcome (id, entity, module, realm);
 COMMENT ON TABLE sync.outcome IS 'How every record that a run read ended.';
 COMMENT ON COLUMN sync.outcome.reason IS 'A code; message says the same to a person.';
 COMMENT ON COLUMN sync.outcome.flag IS 'What QuickBooks newly says of the record, where that is news.';
