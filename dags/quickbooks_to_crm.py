@@ -17,9 +17,8 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import companies, errors, mapping, pipeline
+from quickbooks_crm import errors, pipeline
 
-MAPPINGS = mapping.load(pipeline.INCLUDE / "mappings")
 A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
     [
         RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
@@ -28,6 +27,7 @@ A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
             errors.QuickBooksRefused,
             errors.QuickBooksLoginExpired,
             errors.RunSuperseded,
+            errors.SyncFailed,
         )
     ]
 )
@@ -41,16 +41,15 @@ EVERY_TASK: dict[str, Any] = {
 }
 
 
-def build(name: str) -> None:
+def build(name: str, plan: pipeline.Plan) -> None:
     """The DAG of one company."""
-    company = companies.load_one(pipeline.INCLUDE / "companies", name)
-    modules = [module for module in mapping.load_order(MAPPINGS) if company.takes(module)]
+    modules = list(plan.tables)
 
     @dag(
         dag_id=f"quickbooks_to_crm_{name}",
-        dag_display_name=f"QuickBooks to CRM: {company.title}",
+        dag_display_name=f"QuickBooks to CRM: {plan.title}",
         description="Brings the CRM up to date with what changed in QuickBooks.",
-        schedule=company.schedule,
+        schedule=plan.schedule,
         start_date=datetime(2026, 1, 1),
         catchup=False,
         max_active_runs=1,
@@ -107,10 +106,11 @@ def build(name: str) -> None:
             pipeline.record_activity(name, get_current_context()["run_id"])
 
         def bring_in(module: str) -> tuple[Any, Any]:
-            table = Asset(name=MAPPINGS[module].table, uri=f"crm://{MAPPINGS[module].table}")
+            table = plan.tables[module]
+            outlets = [Asset(name=table, uri=f"crm://{table}")] if table else []
             shape = transform.override(task_id="transform")(module)
             write = load.override(
-                task_id="load", outlets=[table], trigger_rule="all_done_min_one_success"
+                task_id="load", outlets=outlets, trigger_rule="all_done_min_one_success"
             )(module)
             shape >> write
             return shape, write
@@ -130,7 +130,6 @@ def build(name: str) -> None:
     quickbooks_to_crm()
 
 
-asked_for = get_parsing_context().dag_id
-for company_name in companies.names(pipeline.INCLUDE / "companies"):
-    if asked_for in (None, f"quickbooks_to_crm_{company_name}"):
-        build(company_name)
+wanted = (get_parsing_context().dag_id or "").removeprefix("quickbooks_to_crm_")
+for company, company_plan in pipeline.plans(wanted).items():
+    build(company, company_plan)

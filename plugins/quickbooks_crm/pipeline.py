@@ -55,6 +55,41 @@ class Request:
     modules: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What Airflow shows of a company: its modules in load order, each with the table it fills, as
+    far as its mapping can be read."""
+
+    title: str
+    schedule: str | None
+    tables: dict[str, str | None]
+
+
+def plans(only: str = "") -> dict[str, Plan]:
+    """The plan of every company that has a file, or of one.
+
+    Settings that are wrong do not raise here, or one company's mistake would stop all others: such
+    a company's runs fail in check_settings, which says what is wrong.
+    """
+    try:
+        known = mapping.load(INCLUDE / "mappings")
+        tables: dict[str, str | None] = {m: known[m].table for m in mapping.load_order(known)}
+    except SettingsError:
+        tables = dict.fromkeys(sorted(file.stem for file in (INCLUDE / "mappings").glob("*.yaml")))
+    names = companies.names(INCLUDE / "companies")
+    return {name: _plan(name, tables) for name in names if only in ("", name)}
+
+
+def _plan(name: str, tables: dict[str, str | None]) -> Plan:
+    try:
+        company = companies.load_one(INCLUDE / "companies", name)
+    except SettingsError:
+        return Plan(name, "@hourly", tables)
+    return Plan(
+        company.title, company.schedule, {m: t for m, t in tables.items() if company.takes(m)}
+    )
+
+
 def check_settings(company: str, run_id: str, request: Request) -> list[str]:
     """Settle what the run will use, before any row moves; the modules in load order.
 
