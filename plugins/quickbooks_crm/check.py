@@ -3,6 +3,7 @@ column by column."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pandas as pd
 from email_validator import EmailNotValidError, validate_email
@@ -13,7 +14,9 @@ from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.transform import ENDED, WHO
 
 _SHORT = 40
-_NUMBER = r"[+-]?(?P<whole>\d*)(?:\.(?P<places>\d*))?"
+_NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
+_WHOLE_NUMBER = r"[+-]?[0-9]+"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 _UUID = r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
 
@@ -96,19 +99,18 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
             yield from _numeric(values, column)
         case "integer":
             limit = _INTEGERS[column.type]
-            yield ~values.str.fullmatch(r"[+-]?\d+", na=False), "is not a whole number"
-            yield (
-                ~_each(values, lambda text: not _is_integer(text) or -limit <= int(text) < limit),
-                "is too large",
-            )
+            whole = values.str.fullmatch(_WHOLE_NUMBER, na=False)
+            yield ~whole, "is not a whole number"
+            small = _each(values.where(whole), lambda text: -limit <= Decimal(text) < limit)
+            yield whole & ~small, "is too large"
         case "boolean":
             yield ~values.isin(["true", "false"]), "is neither true nor false"
         case "date":
-            strict = values.str.fullmatch(r"\d{4}-\d{2}-\d{2}", na=False)
+            strict = values.str.fullmatch(_DAY, na=False)
             parsed = pd.to_datetime(values.where(strict), format="%Y-%m-%d", errors="coerce")
             yield parsed.isna(), "is not a date (year-month-day)"
         case "timestamp":
-            strict = values.str.fullmatch(r"\d{4}-\d{2}-\d{2}[T ].*", na=False)
+            strict = values.str.fullmatch(f"{_DAY}[T ].*", na=False)
             parsed = pd.to_datetime(
                 values.where(strict), format="ISO8601", errors="coerce", utc=True
             )
@@ -120,7 +122,8 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
 
 
 def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
-    parts = values.str.extract(f"^{_NUMBER}$")
+    written = values.where(values.str.fullmatch(_NUMBER, na=False))
+    parts = written.str.extract(f"^{_NUMBER}$")
     yield ~(parts["whole"].str.len() + parts["places"].str.len().fillna(0) > 0), "is not a number"
     if column.precision is not None and column.scale is not None:
         whole = parts["whole"].str.lstrip("0").str.len()
@@ -135,10 +138,6 @@ def _each(values: Series, rule) -> Series:  # type: ignore[no-untyped-def]
     """A rule that knows single values only, asked once for each different value."""
     known = {value: rule(value) for value in values.dropna().unique()}
     return values.map(known).fillna(False).astype(bool)
-
-
-def _is_integer(text: str) -> bool:
-    return text.lstrip("+-").isdecimal()
 
 
 def _is_email(text: str) -> bool:

@@ -13,8 +13,10 @@ state is active, inactive or deleted."""
 ENDED = [*WHO, "outcome", "reason", "message", "details"]
 """The columns of rows that end before the load, with why."""
 
-_BLANK = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"
-_SUFFIX = r"(?i)\s*\(deleted(?: \d+)?\)$"
+_SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_BLANK = f"[{_SPACES}{_INVISIBLE}]*"
+_SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
 _NAMES = {("Name",), ("DisplayName",), ("FullyQualifiedName",)}
 
 

@@ -1,0 +1,308 @@
+"""Which values a column takes, and how a row that may not be loaded says why."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pandas import DataFrame
+
+from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.check import check, missing_fields
+from quickbooks_crm.mapping import Mapping
+from tests.unit.mapping_texts import mapping, read
+
+KINDS: dict[str, dict[str, Any]] = {
+    "text": {"type": "character varying(5)", "length": 5},
+    "numeric": {"type": "numeric(7,2)", "precision": 7, "scale": 2},
+    "integer": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "date"},
+    "timestamp": {"type": "timestamp with time zone"},
+    "uuid": {"type": "uuid"},
+    "choice": {"type": "mood", "choices": ("happy", "sad")},
+    "other": {"type": "inet"},
+}
+UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+
+
+def column(name: str, kind: str = "text", **given: Any) -> Column:
+    """A column that takes anything of its kind; its label is its name in capitals."""
+    unlimited: dict[str, Any] = {"length": None, "precision": None, "scale": None, "choices": ()}
+    rest = {"type": kind, "required": False, "default": None, "writable": True, "sequence": None}
+    return Column(name=name, label=name.upper(), kind=kind, **(unlimited | rest | given))
+
+
+def table(*columns: Column) -> Table:
+    """A table of an id, a name and these columns."""
+    known = (column("product_id"), column("name"), *columns)
+    return Table("crm", "products", "id", {each.name: each for each in known})
+
+
+def batch(*rows: dict[str, str | None]) -> DataFrame:
+    """Rows as transform keeps them, of the items 1, 2, ..."""
+    who = [{"@entity": "Item", "@id": str(n), "@state": "active"} for n in range(1, len(rows) + 1)]
+    plain = [
+        own | {"product_id": "1", "name": "A"} | row for own, row in zip(who, rows, strict=True)
+    ]
+    return DataFrame(plain, dtype="str")
+
+
+def own(words: str = "") -> Mapping:
+    """A mapping that fills the column own."""
+    return read(mapping(f"own: {{from: Own{words and ', ' + words}}}"))
+
+
+def said_of(value: str, kind: str, **given: Any) -> str | None:
+    """What is said of a value in a column of this kind; nothing when it fits."""
+    of_kind = table(column("own", kind, **(KINDS[kind] | given)))
+    fit, ended = check(batch({"own": value}), own(), of_kind)
+    assert len(fit) + len(ended) == 1
+    return None if ended.empty else str(ended["message"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("text", "12345"),
+        ("text", "\U0001f600" * 5),
+        ("numeric", "0.1"),
+        ("numeric", "-0.00"),
+        ("numeric", "+12345.67"),
+        ("numeric", "12345.6700"),
+        ("numeric", "000012345"),
+        ("numeric", ".5"),
+        ("numeric", "5."),
+        ("integer", "5.00"),
+        ("integer", "-2147483648"),
+        ("integer", "+2147483647"),
+        ("boolean", "true"),
+        ("boolean", "false"),
+        ("date", "2024-02-29"),
+        ("date", "0001-01-01"),
+        ("date", "1752-09-14"),
+        ("date", "9999-12-31"),
+        ("timestamp", "2024-03-10T02:30:00-08:00"),
+        ("timestamp", "2024-03-10 02:30:00.123456789Z"),
+        ("timestamp", "2024-03-10T02:30:00"),
+        ("uuid", UUID),
+        ("uuid", UUID.upper()),
+        ("choice", "sad"),
+        ("other", "anything, for the database to judge"),
+    ],
+)
+def test_a_value_of_the_columns_type_fits(kind: str, value: str) -> None:
+    assert said_of(value, kind) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("text", "123456", "is longer than 5 characters"),
+        ("numeric", "1e3", "is not a number"),
+        ("numeric", "NaN", "is not a number"),
+        ("numeric", "Infinity", "is not a number"),
+        ("numeric", "1,5", "is not a number"),
+        ("numeric", "1 5", "is not a number"),
+        ("numeric", "5\n", "is not a number"),
+        ("numeric", "٣", "is not a number"),
+        ("numeric", ".", "is not a number"),
+        ("numeric", "--1", "is not a number"),
+        ("numeric", "0x1F", "is not a number"),
+        ("numeric", "1.005", "has more than 2 decimal places"),
+        ("numeric", "123456.7", "is too large"),
+        ("integer", "5.50", "is not a whole number"),
+        ("integer", "1e3", "is not a whole number"),
+        ("integer", "٣", "is not a whole number"),
+        ("integer", "²", "is not a whole number"),
+        ("integer", "2147483648", "is too large"),
+        ("integer", "9" * 5000, "is too large"),
+        ("boolean", "yes", "is neither true nor false"),
+        ("boolean", "True", "is neither true nor false"),
+        ("date", "2023-02-29", "is not a date (year-month-day)"),
+        ("date", "0000-00-00", "is not a date (year-month-day)"),
+        ("date", "31/12/2024", "is not a date (year-month-day)"),
+        ("date", "2024-1-1", "is not a date (year-month-day)"),
+        ("date", "infinity", "is not a date (year-month-day)"),
+        ("date", "now", "is not a date (year-month-day)"),
+        ("date", "epoch", "is not a date (year-month-day)"),
+        ("date", "2024-01-01T10:00:00Z", "is not a date (year-month-day)"),
+        ("date", "٢٠٢٤-01-01", "is not a date (year-month-day)"),
+        ("timestamp", "2024-01-01", "is not a moment (date and time)"),
+        ("timestamp", "2024-01-01T25:00:00Z", "is not a moment (date and time)"),
+        ("timestamp", "2023-02-29T10:00:00Z", "is not a moment (date and time)"),
+        ("timestamp", "now", "is not a moment (date and time)"),
+        ("uuid", "a0eebc99", "is not a UUID"),
+        ("uuid", f"{{{UUID}}}", "is not a UUID"),
+        ("choice", "Happy", "is none of happy, sad"),
+    ],
+)
+def test_a_value_that_the_column_cannot_take_says_which_rule_it_breaks(
+    kind: str, value: str, said: str
+) -> None:
+    message = said_of(value, kind)
+
+    assert message is not None
+    assert message.startswith("OWN '")
+    assert message.endswith(f"' {said}.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Birds@Intuit.com",
+        "a@example.test",
+        "one@intuit.com, two@intuit.com",
+        "müller@bücher.de",
+        "o'neill+crm@mail.example.co.uk",
+    ],
+)
+def test_an_email_field_takes_addresses_separated_by_commas(value: str) -> None:
+    assert ends_of({"own": value}, own("kind: email")) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["geeta at kalapatapu", "a@b", "a@b..com", "one@intuit.com,", "@intuit.com", "a b@c.de"],
+)
+def test_an_email_field_takes_nothing_else(value: str) -> None:
+    assert ends_of({"own": value}, own("kind: email")) == [
+        f"OWN '{value}' is not an e-mail address."
+    ]
+
+
+def ends_of(row: dict[str, str | None], known: Mapping, *columns: Column) -> list[str]:
+    _, ended = check(batch(row), known, table(*(columns or (column("own"),))))
+    return list(ended["message"])
+
+
+def test_a_long_value_is_shortened_in_the_message_and_kept_out_of_the_log() -> None:
+    assert said_of("x" * 41, "boolean") == f"OWN '{'x' * 39}…' is neither true nor false."
+    assert said_of("x" * 40, "boolean") == f"OWN '{'x' * 40}' is neither true nor false."
+
+
+def test_all_reasons_are_told_at_once_and_missing_fields_first() -> None:
+    known = read(
+        mapping("price: {from: Price}, day: {from: Day}, code: {from: Sku, required: true}")
+    )
+    columns = table(column("price", "numeric"), column("day", "date"), column("code"))
+
+    _, ended = check(batch({"price": "x", "day": "y", "code": None}), known, columns)
+
+    row = ended.iloc[0]
+    assert row["reason"] == "missing_required"
+    assert row["message"] == (
+        "CODE is required but blank in QuickBooks. "
+        "PRICE 'x' is not a number. DAY 'y' is not a date (year-month-day)."
+    )
+    assert row["details"] == [
+        {
+            "reason": "missing_required",
+            "field": "code",
+            "label": "CODE",
+            "rule": "is required but blank in QuickBooks",
+        },
+        {
+            "reason": "invalid_value",
+            "field": "price",
+            "label": "PRICE",
+            "rule": "is not a number",
+            "value": "x",
+        },
+        {
+            "reason": "invalid_value",
+            "field": "day",
+            "label": "DAY",
+            "rule": "is not a date (year-month-day)",
+            "value": "y",
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "blank_is_fine"),
+    [
+        ("", {}, True),
+        ("required: true", {}, False),
+        ("", {"required": True}, False),
+        ("", {"required": True, "default": "3"}, True),
+        ("required: true", {"required": True, "default": "3"}, False),
+    ],
+)
+def test_a_blank_ends_a_row_where_mapping_or_table_require_a_value(
+    words: str, given: dict[str, Any], blank_is_fine: bool
+) -> None:
+    ended = ends_of({"own": None}, own(words), column("own", **given))
+
+    assert (ended == []) == blank_is_fine
+
+
+def test_a_reference_is_not_checked_as_a_value() -> None:
+    known = read(mapping("own: {from: Own, refers: {module: other, entity: Item}}"))
+
+    assert ends_of({"own": "12sync"}, known, column("own", "integer")) == []
+
+
+def test_a_bad_row_does_not_stop_the_good_ones_and_a_deleted_one_is_not_checked() -> None:
+    rows = batch({"own": "1"}, {"own": "x"}, {"own": "y"}, {"own": "2"})
+    rows.loc[2, "@state"] = "deleted"
+
+    fit, ended = check(rows, own(), table(column("own", "integer")))
+
+    assert list(fit["@id"]) == ["1", "3", "4"]
+    assert list(ended["@id"]) == ["2"]
+
+
+def test_whole_numbers_lose_their_noughts_and_nothing_else_changes() -> None:
+    fit, _ = check(batch({"own": "5.00"}), own(), table(column("own", "integer")))
+
+    assert list(fit["own"]) == ["5"]
+
+
+def test_an_empty_batch_stays_empty() -> None:
+    fit, ended = check(batch({"own": "1"}).iloc[:0], own(), table(column("own", "numeric")))
+
+    assert (len(fit), len(ended)) == (0, 0)
+
+
+@given(
+    st.lists(st.none() | st.text() | st.emails(), min_size=1, max_size=5),
+    st.sampled_from(list(KINDS)),
+    st.sampled_from(["required: true", "required: true, kind: email"]),
+)
+def test_whatever_text_comes_every_row_ends_in_exactly_one_place(
+    values: list[str | None], kind: str, words: str
+) -> None:
+    rows = batch(*({"own": value} for value in values))
+
+    fit, ended = check(rows, own(words), table(column("own", kind, **KINDS[kind])))
+
+    assert sorted([*fit["@id"], *ended["@id"]]) == sorted(rows["@id"])
+    assert fit["own"].notna().all()
+    assert all(ended["message"].str.len() > 0)
+
+
+@given(st.from_regex(r"[+-]?[0-9]{0,7}(\.[0-9]{0,4})?", fullmatch=True))
+def test_a_number_fits_exactly_when_the_column_holds_it_without_rounding(text: str) -> None:
+    try:
+        number = Decimal(text)
+        holds = number == round(number, 2) and abs(number) < 100_000
+    except InvalidOperation:
+        holds = False
+
+    assert (said_of(text, "numeric") is None) == holds
+
+
+def test_missing_fields_are_those_the_table_requires_and_nothing_gives() -> None:
+    columns = table(
+        column("own", required=True),
+        column("company_id", required=True),
+        column("by_default", required=True, default="'x'"),
+        column("by_database", required=True, writable=False),
+        column("price", required=True),
+        column("optional"),
+    )
+    known = read(mapping("own: {default: x, from: Own}", company="company_id"))
+
+    assert missing_fields(known, columns) == ["PRICE"]
