@@ -1,6 +1,7 @@
 """The only place a Postgres connection is opened, and its schema brought up to date."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -8,68 +9,56 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from airflow.exceptions import AirflowNotFoundException
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import BaseHook
 from psycopg import Connection
 
 from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError
 from quickbooks_crm.sql import HERE, statements
 
 CONNECTION_ID = "crm"
-SETTINGS = {"application_name": "quickbooks_crm", "connect_timeout": 10, "client_encoding": "UTF8"}
+SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "UTF8"}
 
 
 @contextmanager
-def connect() -> Iterator[Connection[Any]]:
+def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
     """A connection to the CRM database that Airflow knows as `crm`, closed when the block ends.
 
-    Every statement commits by itself unless it is inside `with connection.transaction()`.
+    Every statement commits by itself unless it is inside `with connection.transaction()`. It is
+    waited for `timeout` seconds. Raises
+    `SettingsError` when Airflow has no such connection, `DatabaseFailed` when nobody answers there
+    or does not let us in.
     """
-    with connect_to(address()) as connection:
-        yield connection
-
-
-@contextmanager
-def connect_to(conninfo: str) -> Iterator[Connection[Any]]:
-    """The same for an address given in libpq's form. Raises `DatabaseFailed` when nobody answers
-    there, or does not let us in."""
+    known = _airflow_connection()
+    known.extra = json.dumps({"connect_timeout": timeout, **SETTINGS, **known.extra_dejson})
     try:
-        opened = psycopg.connect(conninfo, autocommit=True, **SETTINGS)  # type: ignore[arg-type]
+        opened = PostgresHook(connection=known).get_conn()
     except psycopg.OperationalError as error:
-        raise _unreachable(conninfo, error) from None
+        raise _unreachable(known.schema, known.host, known.port, error) from None
     with opened as connection:
+        connection.autocommit = True
         yield connection
 
 
-def _unreachable(conninfo: str, error: psycopg.OperationalError) -> DatabaseFailed:
-    at = psycopg.conninfo.conninfo_to_dict(conninfo)
-    said = str(error).strip().splitlines()
-    return DatabaseFailed(
-        f"The CRM database {at.get('dbname')} at {at.get('host')}, port {at.get('port')}, cannot "
-        f"be opened: {said[0] if said else type(error).__name__}. See that it runs, and that the "
-        f"Airflow connection '{CONNECTION_ID}' leads to it."
-    )
-
-
-def address() -> str:
-    """Where the CRM database is, in libpq's form, from the Airflow connection `crm`.
-
-    Raises `SettingsError` when there is no such connection.
-    """
-    from airflow.exceptions import AirflowNotFoundException
-    from airflow.sdk import BaseHook
-
+def _airflow_connection() -> Any:
     try:
-        known = BaseHook.get_connection(CONNECTION_ID)
+        return BaseHook.get_connection(CONNECTION_ID)
     except AirflowNotFoundException as error:
         raise SettingsError(
             f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points "
             "to the CRM's database."
         ) from error
-    return psycopg.conninfo.make_conninfo(
-        host=known.host,
-        port=known.port,
-        dbname=known.schema,
-        user=known.login,
-        password=known.password,
+
+
+def _unreachable(
+    name: str | None, host: str | None, port: int | None, error: psycopg.OperationalError
+) -> DatabaseFailed:
+    said = str(error).strip().splitlines()
+    return DatabaseFailed(
+        f"The CRM database {name} at {host}, port {port}, cannot be opened: "
+        f"{said[0] if said else type(error).__name__}. See that it runs, and that the Airflow "
+        f"connection '{CONNECTION_ID}' leads to it."
     )
 
 

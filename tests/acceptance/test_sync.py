@@ -279,7 +279,7 @@ def test_mandatory_fields_without_a_source_stop_the_run_before_any_row_moves(
     assert "products: Product name\n" in str(stopped.value)
     assert "contacts: Last name\n" in str(stopped.value)
     assert kept.quickbooks.calls == []
-    assert kept.ask("SELECT FROM quickbooks.record UNION ALL SELECT FROM crm.accounts") == []
+    assert kept.ask("SELECT 1 FROM quickbooks.record UNION ALL SELECT 1 FROM crm.accounts") == []
     run = kept.run("run-1")
     assert run.state == "failed"
     assert [(p.task, p.code) for p in run.problems] == [("check_settings", "mandatory_fields")]

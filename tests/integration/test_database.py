@@ -1,0 +1,239 @@
+"""Migrations: all or nothing, once each, never edited, never run by an older version."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from demo import ports
+from demo.postgres import Server
+from quickbooks_crm import database
+from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError
+
+CRM = Path(__file__).resolve().parents[2] / "include" / "crm"
+
+
+@pytest.fixture
+def url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database with nothing in it."""
+    yield server.create_database("empty")
+    server.drop_database("empty")
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[Connection[Any]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of two small migrations, in place of the project's."""
+    monkeypatch.setattr(database, "HERE", tmp_path)
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001_first.sql").write_text("CREATE TABLE sync.first (n int);")
+    (folder / "0002_second.sql").write_text("CREATE TABLE sync.second (n int);")
+    database._migrations.cache_clear()
+    yield folder
+    database._migrations.cache_clear()
+
+
+def written(migrations: Path, name: str, statements: str) -> None:
+    (migrations / f"{name}.sql").write_text(statements)
+    database._migrations.cache_clear()
+
+
+def tables(connection: Connection[Any]) -> list[str]:
+    rows = connection.execute(
+        "SELECT schemaname || '.' || tablename FROM pg_tables"
+        " WHERE schemaname IN ('sync', 'quickbooks', 'crm') ORDER BY 1"
+    )
+    return [row[0] for row in rows]
+
+
+def test_a_new_database_gets_every_migration(connection: Connection[Any]) -> None:
+    applied = database.migrate(connection)
+
+    assert applied == ["0001_mirror_and_sync"]
+    database.require_current(connection)
+    assert {"quickbooks.record", "sync.run", "sync.link"} <= set(tables(connection))
+
+
+def test_migrating_twice_changes_nothing(connection: Connection[Any]) -> None:
+    database.migrate(connection)
+    connection.execute("INSERT INTO sync.lease (realm) VALUES ('1')")
+    before = tables(connection)
+
+    assert database.migrate(connection) == []
+
+    assert tables(connection) == before
+    assert connection.execute("SELECT count(*) FROM sync.lease").fetchone() == (1,)
+
+
+def test_only_what_is_missing_is_applied(connection: Connection[Any], migrations: Path) -> None:
+    database.migrate(connection)
+    written(migrations, "0003_third", "CREATE TABLE sync.third (n int);")
+
+    assert database.migrate(connection) == ["0003_third"]
+
+
+def test_a_run_does_not_begin_while_a_migration_is_missing(
+    connection: Connection[Any], migrations: Path
+) -> None:
+    database.migrate(connection)
+    written(migrations, "0003_third", "CREATE TABLE sync.third (n int);")
+
+    with pytest.raises(SchemaOutdated) as stopped:
+        database.require_current(connection)
+
+    assert str(stopped.value) == (
+        "The CRM database lacks 1 of this version's migrations, from 0003_third on. "
+        "Run: python -m quickbooks_crm migrate"
+    )
+
+
+@pytest.mark.parametrize("act", [database.migrate, database.require_current])
+def test_an_older_version_does_not_touch_a_newer_database(
+    connection: Connection[Any], migrations: Path, act: Any
+) -> None:
+    database.migrate(connection)
+    (migrations / "0002_second.sql").unlink()
+    database._migrations.cache_clear()
+
+    with pytest.raises(SchemaOutdated, match="has the migration 0002_second, which this version"):
+        act(connection)
+
+
+@pytest.mark.parametrize("act", [database.migrate, database.require_current])
+def test_a_migration_that_was_edited_after_it_was_applied_is_refused(
+    connection: Connection[Any], migrations: Path, act: Any
+) -> None:
+    database.migrate(connection)
+    written(migrations, "0001_first", "CREATE TABLE sync.first (n bigint);")
+
+    with pytest.raises(SchemaOutdated, match="0001_first differs from the one that was applied"):
+        act(connection)
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_of_any(
+    connection: Connection[Any], migrations: Path
+) -> None:
+    written(migrations, "0003_third", "CREATE TABLE sync.third (n int); SELECT 1 / 0;")
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        database.migrate(connection)
+
+    assert tables(connection) == []
+
+
+def test_after_a_failed_migration_the_mended_one_is_applied(
+    connection: Connection[Any], migrations: Path
+) -> None:
+    database.migrate(connection)
+    written(migrations, "0003_third", "CREATE TABLE sync.third (n int); SELECT 1 / 0;")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        database.migrate(connection)
+
+    written(migrations, "0003_third", "CREATE TABLE sync.third (n int);")
+
+    assert database.migrate(connection) == ["0003_third"]
+
+
+def test_two_who_migrate_at_once_take_turns(url: str, migrations: Path) -> None:
+    written(migrations, "0003_slow", "SELECT pg_sleep(0.3); CREATE TABLE sync.third (n int);")
+    applied: list[list[str]] = []
+
+    def migrate() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            applied.append(database.migrate(connection))
+
+    threads = [threading.Thread(target=migrate) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert sorted(applied) == [[], ["0001_first", "0002_second", "0003_slow"]]
+
+
+def test_the_reference_crm_may_be_installed_again_and_keeps_what_people_changed(
+    connection: Connection[Any],
+) -> None:
+    database.migrate(connection)
+    database.install_crm(connection, CRM)
+    database.add_companies(connection, CRM, {"sample": "Sample"})
+    connection.execute("UPDATE crm.form_field SET label = 'Mine' WHERE column_name = 'name'")
+    connection.execute("INSERT INTO crm.accounts (company_id, name) VALUES ('sample', 'Kept')")
+
+    database.install_crm(connection, CRM)
+    database.add_companies(connection, CRM, {"sample": "Renamed", "second": "Second"})
+
+    assert connection.execute("SELECT name FROM crm.accounts").fetchall() == [("Kept",)]
+    assert connection.execute(
+        "SELECT DISTINCT label FROM crm.form_field WHERE column_name = 'name'"
+    ).fetchall() == [("Mine",)]
+    assert connection.execute("SELECT id, name FROM crm.companies ORDER BY id").fetchall() == [
+        ("sample", "Renamed"),
+        ("second", "Second"),
+    ]
+
+
+def test_every_statement_commits_by_itself(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as one, psycopg.connect(url, autocommit=True) as other:
+        one.execute("CREATE TABLE told (n int)")
+
+        assert other.execute("SELECT count(*) FROM told").fetchone() == (0,)
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
+    port = ports.free(59990)
+    address = f"postgresql://somebody:pass-word@127.0.0.1:{port}/books"
+
+    with pytest.raises(DatabaseFailed) as stopped, psycopg.connect(address, autocommit=True):
+        pass
+
+    assert f"books at 127.0.0.1, port {port}, cannot be opened" in str(stopped.value)
+    assert "pass-word" not in str(stopped.value)
+
+
+def test_a_wrong_password_is_told_as_such(url: str) -> None:
+    wrong = url.replace("@", "0@")
+
+    with pytest.raises(DatabaseFailed, match="password authentication failed"):
+        psycopg.connect(wrong, autocommit=True).__enter__()
+
+
+def test_the_address_is_the_airflow_connection_to_the_last_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", "postgresql://ro%40le:p%2Fw%20d@db.example:6000/b%20k")
+
+    assert psycopg.conninfo.conninfo_to_dict(database.address()) == {
+        "user": "ro@le",
+        "password": "p/w d",
+        "host": "db.example",
+        "port": "6000",
+        "dbname": "b k",
+    }
+
+
+def test_what_the_connection_says_of_ssl_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "postgresql://u:p@db.example/books?sslmode=verify-full&cursor=dictcursor"
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", address)
+
+    known = psycopg.conninfo.conninfo_to_dict(database.address())
+
+    assert known["sslmode"] == "verify-full"
+    assert "cursor" not in known
+
+
+def test_without_an_airflow_connection_a_person_is_told_to_add_one(
+    airflow_metadata: None,
+) -> None:
+    with pytest.raises(SettingsError, match="Airflow has no connection 'crm'"):
+        database.address()

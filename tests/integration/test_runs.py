@@ -1,0 +1,435 @@
+"""Who may write for a company, and what a run is when it is repeated, superseded or cleared."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import mapping, pipeline, runs
+from quickbooks_crm.errors import (
+    CompanyBusy,
+    QuickBooksUnavailable,
+    RunError,
+    RunSuperseded,
+    SettingsError,
+    SyncFailed,
+)
+from quickbooks_crm.extract import Mirror
+from quickbooks_crm.runs import Run
+from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
+from tests.faults.watched import before_each_statement
+
+REALM = "9341452000000001"
+FIRST, SECOND = Run("sample", REALM, "run-1"), Run("sample", REALM, "run-2")
+OTHER_COMPANY = Run("other", "9341452000000002", "run-1")
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection[Any]]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def second_connection(database_url: str) -> Iterator[Connection[Any]]:
+    """Another process; it does not wait long for locks."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '2s'")
+        yield connection
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch, customers=12, items=4) as company:
+        yield company
+
+
+def begun(connection: Connection[Any], run: Run) -> None:
+    runs.start(connection, run, "manual", None)
+    runs.take_lease(connection, run)
+
+
+def fell_silent(connection: Connection[Any]) -> None:
+    """Let the last sign of life of every run be three minutes old."""
+    for statement in (
+        "UPDATE sync.lease SET taken_at = now() - interval '3 minutes'",
+        "UPDATE sync.attempt SET renewed_at = now() - interval '3 minutes'",
+    ):
+        connection.execute(statement)
+
+
+def state(kept: Kept, run_id: str) -> str:
+    return kept.run(run_id).state
+
+
+# The lease
+
+
+def test_a_second_run_while_one_is_at_work_is_told_which(connection: Connection[Any]) -> None:
+    begun(connection, FIRST)
+
+    with pytest.raises(CompanyBusy, match="Run run-1 is at work on company sample"):
+        begun(connection, SECOND)
+
+
+def test_another_company_is_not_in_the_way(connection: Connection[Any]) -> None:
+    begun(connection, FIRST)
+
+    begun(connection, OTHER_COMPANY)
+
+
+def test_a_finished_run_is_not_in_the_way(connection: Connection[Any]) -> None:
+    begun(connection, FIRST)
+    runs.finish(connection, FIRST)
+
+    begun(connection, SECOND)
+
+
+def test_a_run_may_take_its_own_lease_again(connection: Connection[Any]) -> None:
+    begun(connection, FIRST)
+
+    begun(connection, FIRST)
+
+
+def test_a_run_that_fell_silent_loses_its_lease_to_whoever_asks(
+    connection: Connection[Any],
+) -> None:
+    begun(connection, FIRST)
+    runs.attempt(connection, FIRST, "extract")
+    fell_silent(connection)
+
+    begun(connection, SECOND)
+
+    with pytest.raises(CompanyBusy, match="Run run-2"):
+        runs.attempt(connection, FIRST, "extract")
+
+
+def test_a_run_whose_tasks_still_write_is_not_silent(connection: Connection[Any]) -> None:
+    begun(connection, FIRST)
+    fell_silent(connection)
+    extract = runs.attempt(connection, FIRST, "extract")
+    fell_silent(connection)
+    with connection.transaction():
+        extract.require(connection)
+
+    with pytest.raises(CompanyBusy):
+        begun(connection, SECOND)
+
+
+def test_a_run_in_the_middle_of_a_long_transaction_is_not_silent(
+    connection: Connection[Any], second_connection: Connection[Any]
+) -> None:
+    begun(connection, FIRST)
+    load = runs.attempt(connection, FIRST, "products.load")
+    fell_silent(connection)
+
+    with connection.transaction(), pytest.raises(CompanyBusy, match="Another run is at work"):
+        load.require(connection)
+        begun(second_connection, SECOND)
+
+
+def test_two_modules_of_one_run_do_not_wait_for_each_other(
+    connection: Connection[Any], second_connection: Connection[Any]
+) -> None:
+    begun(connection, FIRST)
+    products = runs.attempt(connection, FIRST, "products.load")
+
+    with connection.transaction():
+        products.require(connection)
+        accounts = runs.attempt(second_connection, FIRST, "accounts.load")
+        with second_connection.transaction():
+            accounts.require(second_connection)
+
+
+def test_finishing_a_run_does_not_take_the_lease_from_another(
+    connection: Connection[Any],
+) -> None:
+    begun(connection, FIRST)
+    fell_silent(connection)
+    begun(connection, SECOND)
+
+    runs.finish(connection, FIRST)
+
+    assert connection.execute("SELECT run_id FROM sync.lease").fetchone() == ("run-2",)
+
+
+# Zombies
+
+
+def test_an_earlier_try_may_not_write(connection: Connection[Any]) -> None:
+    begun(connection, FIRST)
+    zombie = runs.attempt(connection, FIRST, "extract")
+    runs.attempt(connection, FIRST, "extract")
+
+    with pytest.raises(RunSuperseded, match="taken over extract of run run-1"):
+        Mirror(connection, zombie)
+
+
+def test_a_try_of_an_earlier_run_may_not_write(connection: Connection[Any]) -> None:
+    begun(connection, FIRST)
+    zombie = runs.attempt(connection, FIRST, "extract")
+    fell_silent(connection)
+    begun(connection, SECOND)
+
+    with pytest.raises(RunSuperseded):
+        Mirror(connection, zombie)
+
+    with pytest.raises(RunSuperseded):  # not even when the newer run has finished
+        runs.finish(connection, SECOND)
+        Mirror(connection, zombie)
+
+
+def test_an_extract_that_is_superseded_between_two_pages_stops_there(
+    kept: Kept, connection: Connection[Any]
+) -> None:
+    run = Run("sample", REALM, "run-1")
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    kept.quickbooks.when(
+        "query",
+        lambda: runs.attempt(connection, run, "extract"),
+        matching="SELECT * FROM Item",
+    )
+
+    with pytest.raises(RunSuperseded):
+        pipeline.extract("sample", "run-1")
+
+    assert kept.ask("SELECT DISTINCT entity FROM quickbooks.record") == [{"entity": "Customer"}]
+    assert kept.ask("SELECT 1 FROM sync.entity_position") == []
+    assert kept.ask("SELECT 1 FROM sync.generation WHERE sealed_at IS NOT NULL") == []
+
+
+@pytest.mark.parametrize("stage", ["transform", "load"])
+def test_a_stage_that_is_superseded_before_it_writes_writes_nothing(
+    kept: Kept, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    if stage == "load":
+        pipeline.transform("sample", "run-1", "products")
+    checks = []
+
+    def supersede(statement: str) -> None:
+        checks.append("FROM sync.lease WHERE realm" in statement)
+        if sum(checks) == 2 and checks[-1]:  # the first is part of beginning the try
+            runs.attempt(connection, Run("sample", REALM, "run-1"), f"products.{stage}")
+
+    before_each_statement(monkeypatch, supersede)
+    with pytest.raises(RunSuperseded):
+        getattr(pipeline, stage)("sample", "run-1", "products")
+
+    assert kept.ask("SELECT 1 FROM crm.products") == []
+    assert kept.ask("SELECT 1 FROM sync.outcome") == []
+    assert bool(kept.ask("SELECT 1 FROM sync.stage")) is (stage == "load")
+    assert bool(kept.ask("SELECT 1 FROM sync.staged")) is (stage == "load")
+
+
+def test_modules_of_one_run_load_in_parallel(kept: Kept) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    modules = ("products", "accounts")
+    ended: dict[str, dict[str, int]] = {}
+
+    def bring_in(module: str) -> None:
+        pipeline.transform("sample", "run-1", module)
+        ended[module] = pipeline.load("sample", "run-1", module)
+
+    threads = [threading.Thread(target=bring_in, args=[module]) for module in modules]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert {module: ended[module]["read"] for module in modules} == {"products": 4, "accounts": 12}
+
+
+# What a run uses
+
+
+def test_a_mapping_edited_during_a_run_is_used_by_the_next_one(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = own_include(tmp_path, monkeypatch) / "mappings" / "products.yaml"
+    item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+
+    edited = file.read_text(encoding="utf-8").replace("  code:                  {from: Sku}\n", "")
+    file.write_text(edited, encoding="utf-8")
+    pipeline.transform("sample", "run-1", "products")
+    pipeline.load("sample", "run-1", "products")
+
+    assert kept.crm("crm.products", item)["code"] == "SKU-1"
+    assert mapping.load(file.parent)["products"].fields.keys() & {"code"} == set()
+
+
+def test_the_mappings_of_every_run_can_be_read_later(kept: Kept) -> None:
+    kept.sync("run-1")
+
+    [run] = kept.ask("SELECT mappings FROM sync.run")
+    for module, hash in run["mappings"].items():
+        [stored] = kept.ask(
+            "SELECT module, content FROM sync.mapping_snapshot WHERE hash = %s", hash
+        )
+        file = pipeline.INCLUDE / "mappings" / f"{module}.yaml"
+        assert (stored["module"], stored["content"]) == (module, file.read_text(encoding="utf-8"))
+
+
+def test_a_stage_of_a_run_without_settings_says_so(kept: Kept) -> None:
+    with pytest.raises(RunError, match="its task check_settings has not succeeded"):
+        pipeline.extract("sample", "run-1")
+
+
+# Runs and tasks that are repeated
+
+
+def test_every_stage_may_be_repeated_at_once_and_changes_nothing_more(kept: Kept) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    work = pipeline.extract("sample", "run-1")["work"]
+    pipeline.extract("sample", "run-1")
+    for module in work:
+        for _ in range(2):
+            pipeline.transform("sample", "run-1", module)
+        first = pipeline.load("sample", "run-1", module)
+        assert pipeline.load("sample", "run-1", module) == first
+    pipeline.record_activity("sample", "run-1")
+    pipeline.record_activity("sample", "run-1")
+
+    assert state(kept, "run-1") == "success"
+    assert kept.mismatched() == []
+
+
+@pytest.mark.parametrize("task", ["products.transform", "products.load", "extract"])
+def test_a_task_cleared_in_a_finished_run_works_again(kept: Kept, task: str) -> None:
+    first = kept.sync("run-1")
+    before = kept.image()
+
+    if task == "extract":
+        pipeline.extract("sample", "run-1")
+    else:
+        getattr(pipeline, task.split(".")[1])("sample", "run-1", "products")
+    pipeline.record_activity("sample", "run-1")
+
+    assert kept.image() == before
+    assert counts(kept.run("run-1")) == counts(first)
+    assert state(kept, "run-1") == "success"
+
+
+def test_a_task_cleared_in_an_old_run_changes_nothing_that_a_newer_one_did(kept: Kept) -> None:
+    kept.sync("run-1")
+    item = kept.quickbooks.rows("Item")[-1]["Id"]
+    kept.quickbooks.change("Item", item, Name="Newer")
+    kept.sync("run-2")
+
+    pipeline.load("sample", "run-1", "products")
+    pipeline.record_activity("sample", "run-1")
+
+    assert kept.crm("crm.products", item)["name"] == "Newer"
+    assert kept.mismatched() == []
+
+
+def test_a_whole_run_that_is_repeated_takes_what_is_new_and_counts_each_record_once(
+    kept: Kept,
+) -> None:
+    first = kept.sync("run-1")
+    kept.quickbooks.change("Item", kept.quickbooks.rows("Item")[-1]["Id"], Name="Newer")
+    kept.quickbooks.add("Item", Name="Brand new", Type="Service")
+
+    repeated = kept.sync("run-1")
+
+    was, now = (next(m for m in run.counts if m.module == "products") for run in (first, repeated))
+    assert (now.read, now.added, now.updated) == (was.read + 1, was.added + 1, 0)
+    assert kept.mismatched() == []
+    assert state(kept, "run-1") == "success"
+
+
+def test_two_tasks_cleared_at_once_in_a_finished_run_both_work(
+    kept: Kept, connection: Connection[Any], second_connection: Connection[Any]
+) -> None:
+    kept.sync("run-1")
+
+    products = runs.attempt(connection, FIRST, "products.load")
+    with connection.transaction():
+        products.require(connection)
+        runs.attempt(second_connection, FIRST, "accounts.load")
+
+
+@pytest.mark.parametrize("stopped_at", ["check_settings", "the lease", "extract"])
+def test_a_repeated_run_that_stops_is_failed_although_it_went_well_before(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_at: str
+) -> None:
+    kept.sync("run-1")
+
+    if stopped_at == "check_settings":
+        mappings = own_include(tmp_path, monkeypatch) / "mappings"
+        (mappings / "products.yaml").write_text("nonsense: true\n")
+        with pytest.raises(SettingsError):
+            pipeline.check_settings("sample", "run-1", BY_HAND)
+    elif stopped_at == "extract":
+        kept.quickbooks.fail("cdc", 500, times=99)
+        with pytest.raises(QuickBooksUnavailable):
+            pipeline.extract("sample", "run-1")
+    else:
+        with psycopg.connect(kept.url, autocommit=True) as other:
+            begun(other, SECOND)
+            with pytest.raises(CompanyBusy):
+                pipeline.extract("sample", "run-1")
+            runs.finish(other, SECOND)
+
+    with pytest.raises(SyncFailed):
+        pipeline.record_activity("sample", "run-1")
+    assert state(kept, "run-1") == "failed"
+
+
+def test_a_failure_is_taken_off_the_run_when_a_later_try_goes_well(kept: Kept) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    kept.quickbooks.fail("query", 400)
+    with pytest.raises(Exception, match="400"):
+        pipeline.extract("sample", "run-1")
+    failed = [(p.task, p.code) for p in kept.run("run-1").problems]
+
+    for module in pipeline.extract("sample", "run-1")["work"]:
+        pipeline.load("sample", "run-1", module)
+    pipeline.record_activity("sample", "run-1")
+
+    assert failed == [("extract", "quickbooks_refused")]
+    assert (kept.run("run-1").problems, state(kept, "run-1")) == ((), "success")
+
+
+def test_calls_to_quickbooks_are_counted_also_when_the_try_fails(kept: Kept) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    kept.quickbooks.fail("query", 400, matching="FROM Item")
+    with pytest.raises(Exception, match="400"):
+        pipeline.extract("sample", "run-1")
+
+    pipeline.extract("sample", "run-1")
+
+    api = [call for call in kept.quickbooks.calls if call.kind in ("query", "cdc")]
+    assert kept.run("run-1").api_calls == len(api)
+
+
+def test_staged_rows_that_a_crash_has_emptied_are_staged_again(kept: Kept) -> None:
+    """sync.staged is unlogged: after a crash of Postgres it is empty."""
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    pipeline.transform("sample", "run-1", "products")
+    kept.ask("TRUNCATE sync.staged")
+
+    loaded = pipeline.load("sample", "run-1", "products")
+
+    assert loaded["read"] == loaded["added"] == 4
+
+
+def test_staged_rows_that_somebody_has_touched_are_staged_again(kept: Kept) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    pipeline.transform("sample", "run-1", "products")
+    kept.ask("""UPDATE sync.staged SET fields = fields || '{"name": "Touched"}'""")
+
+    pipeline.load("sample", "run-1", "products")
+
+    assert kept.ask("SELECT 1 FROM crm.products WHERE name = 'Touched'") == []
