@@ -25,10 +25,9 @@ SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "UTF8"}
 def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
     """A connection to the CRM database that Airflow knows as `crm`, closed when the block ends.
 
-    Every statement commits by itself unless it is inside `with connection.transaction()`. It is
-    waited for `timeout` seconds. Raises
-    `SettingsError` when Airflow has no such connection, `DatabaseFailed` when nobody answers there
-    or does not let us in.
+    Every statement commits by itself unless it is inside `with connection.transaction()`. After
+    `timeout` seconds without an answer it gives up. Raises `SettingsError` when Airflow has no such
+    connection, `DatabaseFailed` when nobody answers there or does not let us in.
     """
     known = _airflow_connection()
     known.extra = json.dumps({"connect_timeout": timeout, **SETTINGS, **known.extra_dejson})

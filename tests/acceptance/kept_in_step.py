@@ -95,7 +95,7 @@ def kept_in_step(
 ) -> Iterator[Kept]:
     """A company of 30 customers and 8 items, if nothing else is said, and its CRM database."""
     chosen = {"customers": 30, "items": 8, "invoices": 0, "throttle": False, **size}
-    with database.connect_to(url) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         database.add_companies(connection, INCLUDE / "crm", {"sample": "Sample company"})
     with Simulator(company, **chosen) as quickbooks:
         patch.setenv("AIRFLOW_CONN_CRM", url)

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 from cryptography.fernet import Fernet
 
-from quickbooks_crm import database
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.limiter import Limiter
 from quickbooks_crm.quickbooks.login import log_in
@@ -92,7 +92,7 @@ class Key:
 def store_of(database_url: str, quickbooks: Simulator, key: Key, **changed: Any) -> TokenStore:
     """The company's tokens in this database, as one process sees them."""
     return TokenStore(
-        lambda: database.connect_to(database_url), key, settings(quickbooks, **changed)
+        lambda: psycopg.connect(database_url, autocommit=True), key, settings(quickbooks, **changed)
     )
 
 

@@ -183,57 +183,63 @@ def test_the_reference_crm_may_be_installed_again_and_keeps_what_people_changed(
     ]
 
 
-def test_every_statement_commits_by_itself(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as one, psycopg.connect(url, autocommit=True) as other:
+def test_every_statement_commits_by_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", url)
+
+    with database.connect() as one, database.connect() as other:
         one.execute("CREATE TABLE told (n int)")
 
         assert other.execute("SELECT count(*) FROM told").fetchone() == (0,)
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
+def test_a_database_that_does_not_answer_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     port = ports.free(59990)
     address = f"postgresql://somebody:pass-word@127.0.0.1:{port}/books"
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", address)
 
-    with pytest.raises(DatabaseFailed) as stopped, psycopg.connect(address, autocommit=True):
+    with pytest.raises(DatabaseFailed) as stopped, database.connect():
         pass
 
     assert f"books at 127.0.0.1, port {port}, cannot be opened" in str(stopped.value)
     assert "pass-word" not in str(stopped.value)
 
 
-def test_a_wrong_password_is_told_as_such(url: str) -> None:
-    wrong = url.replace("@", "0@")
+def test_a_wrong_password_is_told_as_such(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", url.replace("@", "0@"))
 
-    with pytest.raises(DatabaseFailed, match="password authentication failed"):
-        psycopg.connect(wrong, autocommit=True).__enter__()
+    with (
+        pytest.raises(DatabaseFailed, match="password authentication failed"),
+        database.connect(),
+    ):
+        pass
 
 
-def test_the_address_is_the_airflow_connection_to_the_last_letter(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_the_connection_says_of_ssl_is_heeded(
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_CRM", "postgresql://ro%40le:p%2Fw%20d@db.example:6000/b%20k")
+    """The tests' own Postgres has no SSL, so a connection that insists on it must fail."""
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"{url}?sslmode=require")
 
-    assert psycopg.conninfo.conninfo_to_dict(database.address()) == {
-        "user": "ro@le",
-        "password": "p/w d",
-        "host": "db.example",
-        "port": "6000",
-        "dbname": "b k",
-    }
+    with pytest.raises(DatabaseFailed, match="SSL"), database.connect():
+        pass
 
 
-def test_what_the_connection_says_of_ssl_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    address = "postgresql://u:p@db.example/books?sslmode=verify-full&cursor=dictcursor"
-    monkeypatch.setenv("AIRFLOW_CONN_CRM", address)
+def test_the_project_says_to_postgres_who_it_is(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", url)
 
-    known = psycopg.conninfo.conninfo_to_dict(database.address())
+    with database.connect() as connection:
+        told = connection.execute("SHOW application_name").fetchone()
 
-    assert known["sslmode"] == "verify-full"
-    assert "cursor" not in known
+    assert told == ("quickbooks_crm",)
 
 
 def test_without_an_airflow_connection_a_person_is_told_to_add_one(
     airflow_metadata: None,
 ) -> None:
-    with pytest.raises(SettingsError, match="Airflow has no connection 'crm'"):
-        database.address()
+    with (
+        pytest.raises(SettingsError, match="Airflow has no connection 'crm'"),
+        database.connect(),
+    ):
+        pass

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from quickbooks_crm import database, runs
+from quickbooks_crm import runs
 from quickbooks_crm.errors import QuickBooksRefused, QuickBooksUnavailable
 from quickbooks_crm.extract import Mirror, extract
 from quickbooks_crm.quickbooks import reading
@@ -28,7 +29,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def connection(database_url: str) -> Iterator[Connection[Any]]:
     """As the pipeline opens it: every statement commits by itself."""
-    with database.connect_to(database_url) as connection:
+    with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
 
 

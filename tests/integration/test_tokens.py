@@ -12,7 +12,6 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from quickbooks_crm import database
 from quickbooks_crm.errors import (
     QuickBooksLoginExpired,
     QuickBooksRefused,
@@ -93,7 +92,9 @@ def test_another_process_uses_the_same_token(database_url: str, quickbooks: Simu
 
 def ask(database_url: str, known: Settings, key: Key) -> str:
     """What one process of many does."""
-    return TokenStore(lambda: database.connect_to(database_url), key, known).access_token()
+    return TokenStore(
+        lambda: psycopg.connect(database_url, autocommit=True), key, known
+    ).access_token()
 
 
 def test_many_processes_at_once_log_in_once(
@@ -266,7 +267,7 @@ def test_a_refresh_token_that_is_not_repeated_stays(
     database_url: str, connection: Connection[Any]
 ) -> None:
     with intuit({"access_token": "new", "expires_in": 3600, "token_type": "bearer"}) as known:
-        store = TokenStore(lambda: database.connect_to(database_url), KEY, known)
+        store = TokenStore(lambda: psycopg.connect(database_url, autocommit=True), KEY, known)
 
         assert store.access_token() == "new"
 
@@ -278,7 +279,9 @@ def test_an_odd_lifetime_does_not_cost_the_new_refresh_token(
 ) -> None:
     answer = {"access_token": "new", "refresh_token": "next", "expires_in": "soon"}
     with intuit(answer | {"x_refresh_token_expires_in": None}) as known:
-        TokenStore(lambda: database.connect_to(database_url), KEY, known).access_token()
+        TokenStore(
+            lambda: psycopg.connect(database_url, autocommit=True), KEY, known
+        ).access_token()
 
     stored = row(connection)
     assert KEY.unlock(stored["refresh_token"]) == "next"
@@ -289,7 +292,9 @@ def test_an_answer_without_an_access_token_changes_nothing(
     database_url: str, connection: Connection[Any]
 ) -> None:
     with intuit({"token_type": "bearer"}) as known, pytest.raises(QuickBooksUnavailable):
-        TokenStore(lambda: database.connect_to(database_url), KEY, known).access_token()
+        TokenStore(
+            lambda: psycopg.connect(database_url, autocommit=True), KEY, known
+        ).access_token()
 
     assert row(connection) == {}
 

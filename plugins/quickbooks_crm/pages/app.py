@@ -107,7 +107,7 @@ def asset(name: str) -> Response:
 
 @contextmanager
 def _reading() -> Iterator[Connection[Any]]:
-    with database.connect() as connection:
+    with database.connect(timeout=2) as connection:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         with connection.transaction():
