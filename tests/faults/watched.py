@@ -1,6 +1,7 @@
 """Something to happen right before a chosen statement reaches Postgres."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -22,7 +23,15 @@ def before_each_statement(patch: pytest.MonkeyPatch, act: Callable[[str], object
             act(_text(statement))
             return super().copy(statement, *values, **how)
 
-    patch.setattr(database, "SETTINGS", {**database.SETTINGS, "cursor_factory": Watched})
+    really = database.connect
+
+    @contextmanager
+    def connect(*how: Any) -> Iterator[psycopg.Connection[Any]]:
+        with really(*how) as connection:
+            connection.cursor_factory = Watched
+            yield connection
+
+    patch.setattr(database, "connect", connect)
 
 
 def _text(query: Any) -> str:
