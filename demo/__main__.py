@@ -7,6 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+import psycopg
+import requests
+
 from demo import airflow, mappings, ports, postgres, processes, quickbooks, rest, sync
 from demo import down as downs
 from demo import settings as settings_file
@@ -23,6 +26,8 @@ _EXPECTED = (
     postgres.PostgresFailed,
     rest.AirflowRefused,
     sync.SyncFailed,
+    psycopg.OperationalError,
+    requests.RequestException,
 )
 
 

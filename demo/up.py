@@ -37,6 +37,8 @@ class AlreadyStarting(Exception):
 def up(home: Home, stopwatch: Stopwatch) -> None:
     """The whole start: idempotent, and everything keeps running when it returns."""
     with _alone(home):
+        if settings_file.load(home) is None:
+            postgres.remove(home.path)  # whose password went with a deleted directory
         settings = _settle(home, settings_file.load_or_make(home, os.environ))
         print("Starting", flush=True)
         with ThreadPoolExecutor() as pool:
