@@ -27,7 +27,8 @@ IMAGE = """
       FROM kept_table AS kept
       LEFT JOIN crm.accounts AS own ON own.id = (to_jsonb(kept) ->> 'account_id')::bigint
       LEFT JOIN crm.accounts AS parent ON parent.id = (to_jsonb(kept) ->> 'parent_id')::bigint
-     ORDER BY 1::text"""
+     ORDER BY to_jsonb(kept) ->> 'quickbooks_customer_id',
+              to_jsonb(kept) ->> 'quickbooks_product_id'"""
 BY_HAND = Request("command line", "tester")
 
 

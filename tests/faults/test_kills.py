@@ -1,0 +1,162 @@
+"""A process killed at any statement loses nothing and does nothing twice.
+
+A child process runs a sync and is killed right before its k-th statement; then the run goes on, as
+Airflow would let it. What the CRM holds then must be what a company that nobody disturbed holds.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from demo.postgres import Server
+from quickbooks_crm import database, pipeline
+from quickbooks_crm.errors import QuickBooksCrmError
+from tests.acceptance.kept_in_step import BY_HAND, INCLUDE, Kept, kept_in_step
+from tests.faults.watched import before_each_statement
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+]
+
+POINTS = 40
+CUSTOMERS = 150
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch, customers=CUSTOMERS, items=60) as company:
+        yield company
+
+
+@pytest.fixture
+def undisturbed(kept: Kept, server: Server, template: str) -> Iterator[Kept]:
+    """Another CRM for the same company, whose syncs nobody kills."""
+    name = f"undisturbed_{os.getpid()}"
+    url = server.create_database(name, template)
+    with psycopg.connect(url, autocommit=True) as connection:
+        database.add_companies(connection, INCLUDE / "crm", {"sample": "Sample company"})
+    yield Kept(kept.quickbooks, url)
+    server.drop_database(name)
+
+
+def in_peace(undisturbed: Kept) -> None:
+    """A sync into the other CRM."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_CRM", undisturbed.url)
+        undisturbed.sync()
+
+
+def killed_before(kept: Kept, point: int, run_id: str) -> bool:
+    """Start a sync in a process of its own and kill it; False when it ended before that."""
+    child = os.fork()
+    if child == 0:
+        _sync_until(point, run_id)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the child failed by itself"
+    _all_connections_are_closed(kept)
+    return os.WIFSIGNALED(status)
+
+
+def _sync_until(point: int, run_id: str) -> None:
+    """Never returns."""
+    seen = 0
+
+    def count(_: str) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        before_each_statement(pytest.MonkeyPatch(), count)
+        pipeline.sync("sample", run_id, BY_HAND)
+        os._exit(0)
+    except QuickBooksCrmError as error:
+        print(f"the child stopped: {error}")
+        os._exit(1)
+    finally:
+        os._exit(2)
+
+
+def _all_connections_are_closed(kept: Kept) -> None:
+    """Postgres notices that the client is gone; nothing is left idle in a transaction."""
+    for _ in range(200):
+        others = kept.ask(
+            "SELECT state FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        if not others:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"connections are left: {others}")
+
+
+def statements_of(kept: Kept) -> int:
+    """How many statements a sync of what has changed sends."""
+    seen: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        before_each_statement(patch, seen.append)
+        kept.sync()
+    return len(seen)
+
+
+def recover(kept: Kept, run_id: str, by_a_new_run: bool) -> None:
+    """Airflow tries the tasks of the run again; or that run never comes back, and the next does."""
+    if by_a_new_run:
+        kept.ask("UPDATE sync.lease SET taken_at = now() - interval '3 minutes'")
+        kept.ask("UPDATE sync.attempt SET renewed_at = now() - interval '3 minutes'")
+        run_id = kept.new_run_id()
+    assert kept.sync(run_id).state == "success"
+
+
+def something_happens(kept: Kept, turn: int) -> None:
+    """One of each kind of change, each to rows that no other turn touches."""
+    quickbooks = kept.quickbooks
+    customers = [row["Id"] for row in quickbooks.rows("Customer")[: CUSTOMERS // 3]]
+    items = [row["Id"] for row in quickbooks.rows("Item")]
+    quickbooks.change("Customer", customers[turn], Notes=f"turn {turn}", FamilyName=f"Turn {turn}")
+    parent = {"value": customers[turn]}
+    quickbooks.add("Customer", DisplayName=f"New {turn}", FamilyName="New", ParentRef=parent)
+    quickbooks.change("Item", items[turn], Description=f"turn {turn}")
+    if turn % 4 == 0:
+        quickbooks.inactivate("Customer", str(2 * CUSTOMERS // 3 + turn))
+    if turn % 4 == 1:
+        quickbooks.delete("Customer", str(2 * CUSTOMERS // 3 + turn))
+
+
+def test_a_sync_killed_at_any_statement_loses_nothing_and_does_nothing_twice(
+    kept: Kept, undisturbed: Kept
+) -> None:
+    kept.sync()
+    in_peace(undisturbed)
+    something_happens(kept, 0)
+    total = statements_of(kept)
+
+    for turn in range(1, POINTS + 1):
+        something_happens(kept, turn)
+        run_id = kept.new_run_id()
+        point = 1 + (turn - 1) * total // POINTS
+        assert killed_before(kept, point, run_id), f"fewer than {point} statements were sent"
+        recover(kept, run_id, by_a_new_run=turn % 2 == 0)
+        assert kept.mismatched() == [], f"killed before statement {point} of {total}"
+
+    in_peace(undisturbed)
+    assert kept.image() == undisturbed.image()
+
+
+def test_a_first_sync_killed_again_and_again_loses_nothing(kept: Kept, undisturbed: Kept) -> None:
+    run_id = kept.new_run_id()
+    point = 5
+    while killed_before(kept, point, run_id):
+        point += 8
+
+    assert point > 100
+    assert kept.run(run_id).state == "success"
+    assert kept.mismatched() == []
+    in_peace(undisturbed)
+    assert kept.image() == undisturbed.image()
