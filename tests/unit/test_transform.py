@@ -121,6 +121,15 @@ def test_the_ending_that_quickbooks_gives_inactive_names_is_not_part_of_the_name
     assert kept(read(mapping()), **{"@state": state, "Name": name})["name"] == expected
 
 
+def test_only_inactive_rows_of_a_batch_lose_that_ending() -> None:
+    known = read(mapping())
+    inactive = {"@state": "inactive", "Name": "A (deleted)"}
+
+    shaped, _ = transform(batch(known, inactive, {"Name": "B (deleted)"}), known)
+
+    assert list(shaped["name"]) == ["A", "B (deleted)"]
+
+
 def test_only_names_lose_that_ending() -> None:
     known = read(mapping("notes: {from: Notes}"))
 
