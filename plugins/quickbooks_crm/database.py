@@ -18,7 +18,7 @@ from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError
 from quickbooks_crm.sql import HERE, statements
 
 CONNECTION_ID = "crm"
-SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "UTF8"}
+SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "utf-8"}
 
 
 @contextmanager

@@ -194,7 +194,7 @@ def _read_everything(mirror: Mirror, quickbooks: Source, entity: str) -> datetim
     return min(times)
 
 
-def _unseen(ids: Iterable[str], seen: array[int]) -> list[str]:
+def _unseen(ids: Iterable[str], seen: "array[int]") -> list[str]:
     """The ids that a full read did not bring. Compared by hash: a million ids are eight megabytes
     so."""
     known_hashes = (
