@@ -137,11 +137,6 @@ MAPPING = Vocabulary(
         "write one mapping per entity.",
     ),
     Word("fields.*.negate", "negate: true", "amounts keep QuickBooks' sign. Remove the word."),
-    Word(
-        "fields.*.without",
-        "without: (deleted)",
-        "names are written as QuickBooks has them. Remove the word.",
-    ),
     Word("when_inactive", "when_inactive: {active: false}"),
     Word("when_deleted", "when_deleted: {deleted: true, active: false}"),
     Word(
