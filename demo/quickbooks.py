@@ -43,6 +43,7 @@ def connection(settings: Settings) -> dict[str, Any]:
     return {
         "connection_id": CONNECTION_ID,
         "conn_type": "quickbooks",
+        "port": 0,  # Airflow 3.3.2 does not test a connection that has none
         "description": "The QuickBooks simulator of this demo",
         "login": CLIENT_ID,
         "password": CLIENT_SECRET,

@@ -27,11 +27,17 @@ def get_provider_info() -> dict[str, Any]:
 
 def _standard_fields() -> dict[str, Any]:
     return {
-        "hidden-fields": ["host", "port", "schema", "extra"],
-        "relabeling": {"login": "Client id", "password": "Client secret"},
+        "hidden-fields": ["host", "schema", "extra"],
+        # Airflow 3.3.2 refuses to test a connection without a port (apache/airflow#73298).
+        "relabeling": {
+            "login": "Client id",
+            "password": "Client secret",
+            "port": "Port (write 0: Airflow's Test button asks for one)",
+        },
         "placeholders": {
             "login": "from your app's keys at developer.intuit.com",
             "password": "from the same page",
+            "port": "0",
         },
     }
 
