@@ -7,8 +7,12 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
 
 # Airflow's own commands find connections in its metadata database too; this makes it do the same
 # for ours.
@@ -78,22 +82,34 @@ def _activity(asked: argparse.Namespace) -> None:
 
 def _show(asked: argparse.Namespace, company: str, limit: int) -> None:
     with database.connect() as connection:
-        found = [
-            activity.run(connection, run.realm, run.run_id)
-            for run in activity.runs(connection, [company], limit)
-        ]
-        for run in filter(None, found):
-            print(json.dumps(activity.as_json(run)) if asked.json else activity.summary(run) + "\n")
-            if getattr(asked, "rows", False):
-                for module in run.counts:
-                    for outcome in ("not_added", "duplicate", "excluded"):
-                        print(
-                            activity.listing(
-                                activity.rows(
-                                    connection, run.realm, run.run_id, module.module, outcome
-                                )
-                            )
-                        )
+        for listed in activity.runs(connection, [company], limit):
+            run = activity.run(connection, listed.realm, listed.run_id)
+            if run:
+                print(
+                    json.dumps(activity.as_json(run))
+                    if asked.json
+                    else activity.summary(run) + "\n"
+                )
+                if getattr(asked, "rows", False):
+                    _show_rows(connection, run, asked.json)
+
+
+def _show_rows(connection: Connection[Any], run: activity.Run, as_json: bool) -> None:
+    """The rows that are not in the CRM, each on a line of its own."""
+    for module in run.counts:
+        for outcome in ("not_added", "duplicate", "excluded"):
+            for row in _every_row(connection, run, module.module, outcome):
+                plain = {"module": module.module, **asdict(row)}
+                print(json.dumps(plain, default=str) if as_json else activity.listing([row]))
+
+
+def _every_row(
+    connection: Connection[Any], run: activity.Run, module: str, outcome: str
+) -> Iterator[activity.Row]:
+    after = ("", "")
+    while page := activity.rows(connection, run.realm, run.run_id, module, outcome, after):
+        yield from page
+        after = (page[-1].id, page[-1].entity)
 
 
 def _say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
@@ -109,47 +125,51 @@ def _parser() -> argparse.ArgumentParser:
         description="Keep a CRM in Postgres true to QuickBooks Online.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print JSON, one object a line")
-    common.add_argument(
-        "--company",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a file in include/companies/; may be repeated; default: all",
-    )
-
-    def command(name: str, run, words: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
-        added = commands.add_parser(name, parents=[common], help=words, description=words)
-        added.set_defaults(run=run)
-        return added
-
-    command("migrate", _migrate, "bring the schemas quickbooks and sync up to date")
-    command(
-        "install-crm", _install_crm, "create the reference CRM's tables and the companies in it"
-    )
-    command("check", _check, "check mappings, companies and tables without touching any data")
-    syncing = command("sync", _sync, "run a sync now, without Airflow's scheduler")
-    syncing.add_argument(
-        "--module",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this module; may be repeated",
-    )
-    syncing.add_argument(
-        "--everything", action="store_true", help="read QuickBooks wholly, not only what changed"
-    )
-    showing = command("activity", _activity, "show what the last runs did")
-    showing.add_argument(
-        "--limit", type=int, default=1, metavar="N", help="how many runs of each company"
-    )
-    showing.add_argument(
-        "--rows",
-        action="store_true",
-        help="also the rows not added, duplicate and excluded (customer data)",
-    )
+    for name, (run, words, options) in _COMMANDS.items():
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(run=run)
+        for flag, settings in (_COMMON | options).items():
+            command.add_argument(flag, **settings)
     return parser
+
+
+_SEVERAL = {"action": "append", "default": [], "metavar": "NAME"}
+_YES = {"action": "store_true"}
+_COMMON: dict[str, dict[str, Any]] = {
+    "--json": _YES | {"help": "print JSON, one object a line"},
+    "--company": _SEVERAL | {"help": "a file in include/companies/; may be repeated; default: all"},
+}
+_COMMANDS: dict[str, tuple[Callable[..., int | None], str, dict[str, dict[str, Any]]]] = {
+    "migrate": (_migrate, "bring the schemas quickbooks and sync up to date", {}),
+    "install-crm": (
+        _install_crm,
+        "create the reference CRM's tables and the companies in it",
+        {},
+    ),
+    "check": (_check, "check mappings, companies and tables without touching any data", {}),
+    "sync": (
+        _sync,
+        "run a sync now, without Airflow's scheduler",
+        {
+            "--module": _SEVERAL | {"help": "only this module; may be repeated"},
+            "--everything": _YES | {"help": "read QuickBooks wholly, not only what changed"},
+        },
+    ),
+    "activity": (
+        _activity,
+        "show what the last runs did",
+        {
+            "--limit": {
+                "type": int,
+                "default": 1,
+                "metavar": "N",
+                "help": "how many runs of each company",
+            },
+            "--rows": _YES
+            | {"help": "also the rows not added, duplicate and excluded (customer data)"},
+        },
+    ),
+}
 
 
 def _log_to_standard_error() -> None:

@@ -1,7 +1,7 @@
 """Sets aside rows that lack a mandatory field or hold a value that its column cannot take. Pure,
 column by column."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -134,7 +134,7 @@ def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
         )
 
 
-def _each(values: Series, rule) -> Series:  # type: ignore[no-untyped-def]
+def _each(values: Series, rule: Callable[[str], bool]) -> Series:
     """A rule that knows single values only, asked once for each different value."""
     known = {value: rule(value) for value in values.dropna().unique()}
     return values.map(known).fillna(False).astype(bool)
