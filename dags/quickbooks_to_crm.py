@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
     Asset,
     ExceptionRetryPolicy,
@@ -39,6 +40,10 @@ EVERY_TASK: dict[str, Any] = {
     "retry_policy": A_PERSON_IS_NEEDED,
     "execution_timeout": timedelta(hours=3),
 }
+
+
+STEPS = ("transform", "turn", "load")
+TURN = "Order without dependence: the load before has ended, however it ended. Starts no process."
 
 
 def build(name: str, plan: pipeline.Plan) -> None:
@@ -90,7 +95,7 @@ def build(name: str, plan: pipeline.Plan) -> None:
             context["ti"].xcom_push("return_value", done)
             idle = [module for module in modules if module not in done["work"]]
             raise DownstreamTasksSkipped(
-                tasks=[f"{module}.{step}" for module in idle for step in ("transform", "load")]
+                tasks=[f"{module}.{step}" for module in idle for step in STEPS]
             )
 
         @task(doc_md="Mirror to staged rows, shaped as the mapping says, and checked.")
@@ -105,24 +110,22 @@ def build(name: str, plan: pipeline.Plan) -> None:
         def record_activity() -> None:
             pipeline.record_activity(name, get_current_context()["run_id"])
 
-        def bring_in(module: str) -> tuple[Any, Any]:
+        def bring_in(module: str) -> tuple[Any, Any, Any]:
             table = plan.tables[module]
             outlets = [Asset(name=table, uri=f"crm://{table}")] if table else []
             shape = transform.override(task_id="transform")(module)
-            write = load.override(
-                task_id="load", outlets=outlets, trigger_rule="all_done_min_one_success"
-            )(module)
-            shape >> write
-            return shape, write
+            turn = EmptyOperator(task_id="turn", trigger_rule="all_done", doc_md=TURN)
+            write = load.override(task_id="load", outlets=outlets)(module)
+            [shape, turn] >> write
+            return shape, turn, write
 
         read, recorded = extract(), record_activity()
         check_settings() >> read
-        before = None
+        before = read
         for module in modules:
-            shape, write = task_group(group_id=module)(bring_in)(module)
+            shape, turn, write = task_group(group_id=module)(bring_in)(module)
             read >> shape
-            if before is not None:
-                before >> write
+            before >> turn
             write >> recorded
             before = write
         read >> recorded
