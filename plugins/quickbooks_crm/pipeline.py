@@ -28,6 +28,7 @@ from quickbooks_crm.errors import (
     MandatoryFieldsMissing,
     QuickBooksCrmError,
     SettingsError,
+    StageIncomplete,
     SyncFailed,
 )
 from quickbooks_crm.extract import extract as read_quickbooks
@@ -294,16 +295,19 @@ def _load(
     connection: Connection[Any], run: Run, known: dict[str, Mapping], module: str
 ) -> dict[str, int]:
     company = companies.load_one(INCLUDE / "companies", run.company)
-    targets = {m: _target(connection, known[m], company) for m in known}
+    target = _target(connection, known[module], company)
+    referring = [_target(connection, m, company) for m in known.values() if _refers(m, module)]
     attempt = runs.attempt(connection, run, f"{module}.load")
     with connection.transaction():
         attempt.require(connection)
-        generation = stage.sealed(connection, run, known[module]) or 0
+        generation = stage.sealed(connection, run, known[module])
+        if generation is None:
+            raise StageIncomplete(
+                f"The staged rows of {module} are no longer whole. Nothing was loaded; the next "
+                "try stages them again."
+            )
         position = runs.position(connection, run.realm, module)
-        work = Load(run, targets[module], position, generation)
-        return load_staged(
-            connection, work, [t for t in targets.values() if _refers(t.mapping, module)]
-        )
+        return load_staged(connection, Load(run, target, position, generation), referring)
 
 
 def _refers(known: Mapping, module: str) -> bool:

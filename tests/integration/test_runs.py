@@ -12,10 +12,11 @@ from psycopg import Connection
 from quickbooks_crm import mapping, pipeline, runs
 from quickbooks_crm.errors import (
     CompanyBusy,
-    QuickBooksUnavailable,
+    QuickBooksRefused,
     RunError,
     RunSuperseded,
     SettingsError,
+    StageIncomplete,
     SyncFailed,
 )
 from quickbooks_crm.extract import Mirror
@@ -370,8 +371,8 @@ def test_a_repeated_run_that_stops_is_failed_although_it_went_well_before(
         with pytest.raises(SettingsError):
             pipeline.check_settings("sample", "run-1", BY_HAND)
     elif stopped_at == "extract":
-        kept.quickbooks.fail("cdc", 500, times=99)
-        with pytest.raises(QuickBooksUnavailable):
+        kept.quickbooks.fail("cdc", 400)
+        with pytest.raises(QuickBooksRefused):
             pipeline.extract("sample", "run-1")
     else:
         with psycopg.connect(kept.url, autocommit=True) as other:
@@ -433,3 +434,24 @@ def test_staged_rows_that_somebody_has_touched_are_staged_again(kept: Kept) -> N
     pipeline.load("sample", "run-1", "products")
 
     assert kept.ask("SELECT 1 FROM crm.products WHERE name = 'Touched'") == []
+
+
+def test_staged_rows_that_vanish_right_before_the_load_stop_it_and_the_next_try_goes_well(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.sync("run-1")
+    kept.quickbooks.add("Item", Name="Brand new", Type="Service")
+    pipeline.check_settings("sample", "run-2", BY_HAND)
+    pipeline.extract("sample", "run-2")
+    pipeline.transform("sample", "run-2", "products")
+
+    def vanish(statement: str) -> None:
+        if "INSERT INTO sync.attempt" in statement:
+            kept.ask("TRUNCATE sync.staged")
+
+    with monkeypatch.context() as patch:
+        before_each_statement(patch, vanish)
+        with pytest.raises(StageIncomplete):
+            pipeline.load("sample", "run-2", "products")
+
+    assert pipeline.load("sample", "run-2", "products")["added"] == 1
