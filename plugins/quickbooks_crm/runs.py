@@ -16,8 +16,10 @@ from quickbooks_crm.errors import CompanyBusy, QuickBooksCrmError, RunError, Run
 from quickbooks_crm.mapping import Mapping, load_order, parse_all
 from quickbooks_crm.sql import statements
 
-SILENCE = "2 minutes"
-"""A run that has shown no sign of life for this long has lost its lease to whoever asks."""
+SILENCE = "2min"
+"""A run that has shown no sign of life for this long has lost its lease to whoever asks; and a
+transaction in which nothing happens for this long is ended by Postgres, so that whoever hangs in
+one does not stop the next try."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Attempt:
         """Be the first statement of a writing transaction: raises `RunSuperseded` when this try may
         not write."""
         sql = statements("runs")
+        connection.execute(sql["end_when_silent"], {"silence": SILENCE})
         holder = connection.execute(sql["lease_holder"], asdict(self)).fetchone()
         if holder != (self.run_id,) or connection.execute(sql["renew"], asdict(self)).rowcount != 1:
             raise RunSuperseded(

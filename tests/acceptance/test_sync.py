@@ -290,6 +290,16 @@ def test_a_module_that_is_asked_for_but_does_not_exist_is_named(kept: Kept) -> N
         pipeline.check_settings("sample", "run-1", pipeline.Request("manual", None, ("invoice",)))
 
 
+def test_a_module_that_the_company_does_not_take_is_named(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = own_include(tmp_path, monkeypatch) / "companies" / "sample.yaml"
+    company.write_text("name: Sample\nquickbooks: quickbooks_sample\nmodules: [products]\n")
+
+    with pytest.raises(SettingsError, match="Company sample does not take contacts"):
+        pipeline.check_settings("sample", "run-1", pipeline.Request("manual", None, ("contacts",)))
+
+
 def test_a_login_that_has_expired_stops_the_run_and_the_next_one_goes_on(kept: Kept) -> None:
     kept.quickbooks.revoke_refresh_token()
     with pytest.raises(QuickBooksLoginExpired):

@@ -184,6 +184,23 @@ def test_a_try_of_an_earlier_run_may_not_write(connection: Connection[Any]) -> N
         Mirror(connection, zombie)
 
 
+def test_a_zombie_that_hangs_in_its_transaction_does_not_stop_the_next_try(
+    database_url: str, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A paused process keeps its locks: Postgres ends its transaction after a while."""
+    monkeypatch.setattr(runs, "SILENCE", "1s")
+    begun(connection, FIRST)
+    zombie = psycopg.connect(database_url, autocommit=True)
+    hung = runs.attempt(zombie, FIRST, "products.load")
+
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout), zombie.transaction():
+        hung.require(zombie)
+        runs.attempt(connection, FIRST, "products.load")
+        zombie.execute("INSERT INTO crm.accounts (name) VALUES ('written by a zombie')")
+
+    assert connection.execute("SELECT 1 FROM crm.accounts").fetchall() == []
+
+
 def test_an_extract_that_is_superseded_between_two_pages_stops_there(
     kept: Kept, connection: Connection[Any]
 ) -> None:

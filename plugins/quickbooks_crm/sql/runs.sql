@@ -49,6 +49,9 @@ ON CONFLICT (realm, task) DO UPDATE
    SET run_id = excluded.run_id, epoch = excluded.epoch, renewed_at = clock_timestamp()
 RETURNING epoch;
 
+-- end_when_silent --
+SELECT set_config('idle_in_transaction_session_timeout', %(silence)s, true);
+
 -- lease_holder --
 -- Shared with the run's other tasks; nobody can take the lease away before this transaction ends.
 SELECT run_id FROM sync.lease WHERE realm = %(realm)s FOR SHARE;
