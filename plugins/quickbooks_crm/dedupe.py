@@ -85,7 +85,6 @@ def find_by_check(connection: Connection[Any], target: Target, where: dict[str, 
         query = blocks["same_check"].format(**_names(target), equal=equal, scope=_scope(target))
         connection.execute(query, where | {"label": _labels(target, target.mapping.check)})
     connection.execute(blocks["same_in_batch"])
-    connection.execute(blocks["add_the_rest"])
 
 
 def count_again(connection: Connection[Any]) -> None:

@@ -259,7 +259,9 @@ def _new_key(target: Target) -> sql.Composable:
     blocks = statements("load")
     column = target.table.columns[target.table.key]
     if column.name in target.columns:
-        return blocks["mapped_key"].format(key=sql.Literal(column.name))
+        return blocks["mapped_key"].format(
+            table=target.table.identifier, key=sql.Literal(column.name)
+        )
     if column.sequence:
         return blocks["next_in_sequence"].format(sequence=sql.Literal(column.sequence))
     return sql.SQL(column.default or "NULL")

@@ -83,10 +83,8 @@ UPDATE incoming
 -- values --
 -- The normal forms by which rows without a link are compared, from their values as the table would type them.
 UPDATE incoming
-   SET image = typed.image, identity_value = typed.identity_value, key_value = typed.key_value,
-       check_value = typed.check_value
+   SET identity_value = typed.identity_value, key_value = typed.key_value, check_value = typed.check_value
   FROM (SELECT i.n,
-               to_jsonb(new.*) - %(unmapped)s::text[] AS image,
                {identity_value} AS identity_value,
                {key_value} AS key_value,
                {check_value} AS check_value
@@ -216,9 +214,6 @@ BEGIN
     END LOOP;
     DROP TABLE winner;
 END $$;
-
--- add_the_rest --
-UPDATE incoming SET action = 'add' WHERE outcome IS NULL AND action IS NULL;
 
 -- losers_of_refused --
 -- A duplicate of a row that the table then refused is no duplicate: it gets its chance.

@@ -56,14 +56,16 @@ UPDATE incoming
  WHERE changed.n = incoming.n;
 
 -- new_keys --
--- The primary keys of the records to be added, so that each can be told from the others.
-UPDATE incoming SET record_key = ({new_key})::text WHERE action = 'add' AND record_key IS NULL;
+-- What is left is to be added, each under a primary key by which it can be told from the others.
+UPDATE incoming
+   SET action = 'add', record_key = coalesce(record_key, ({new_key})::text)
+ WHERE outcome IS NULL AND action IS NULL;
 
 -- next_in_sequence --
 nextval({sequence}::regclass)
 
 -- mapped_key --
-image ->> {key}
+to_jsonb(jsonb_populate_record(NULL::{table}, fields)) ->> {key}
 
 -- add --
 -- Add the records that the CRM does not hold yet.
