@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 OVERLAP = timedelta(minutes=10)
 """How far before its position a read begins: QuickBooks may show a change late."""
 
-OLDEST_CHANGE = timedelta(days=29)
-"""QuickBooks tells of changes for 30 days; what is older is read wholly."""
+OLDEST_CHANGE = timedelta(days=28, hours=12)
+"""QuickBooks tells of changes for 30 days, and the client asks for no more than 29; what is older
+is read wholly. Half a day is for clocks that differ."""
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -127,7 +128,7 @@ def extract(
 ) -> dict[str, int]:
     """Bring the mirror up to date; how many records QuickBooks sent, by entity.
 
-    An entity that was never read, or last longer than 29 days ago, or that changed more than
+    An entity that was never read, or last some 29 days ago, or that changed more than
     QuickBooks tells of at once, is read wholly without being asked to.
     """
     mirror = Mirror(connection, attempt)

@@ -403,6 +403,33 @@ def test_a_repeated_run_that_stops_is_failed_although_it_went_well_before(
     assert state(kept, "run-1") == "failed"
 
 
+def test_a_run_whose_module_never_came_to_its_load_is_failed_and_names_it(kept: Kept) -> None:
+    """Its process was killed, so that nothing could be noted."""
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    pipeline.load("sample", "run-1", "products")
+
+    with pytest.raises(SyncFailed, match="Not finished in this run: accounts, contacts"):
+        pipeline.record_activity("sample", "run-1")
+
+    assert state(kept, "run-1") == "failed"
+
+
+@pytest.mark.parametrize("task", ["check_settings", "extract"])
+def test_a_repeated_run_whose_first_tasks_were_killed_is_failed(
+    kept: Kept, connection: Connection[Any], task: str
+) -> None:
+    kept.sync("run-1")
+
+    if task == "check_settings":
+        begun(connection, FIRST)
+    else:
+        Mirror(connection, runs.attempt(connection, FIRST, "extract"))
+
+    with pytest.raises(SyncFailed, match="Not finished in this run: extract"):
+        pipeline.record_activity("sample", "run-1")
+
+
 def test_a_failure_is_taken_off_the_run_when_a_later_try_goes_well(kept: Kept) -> None:
     pipeline.check_settings("sample", "run-1", BY_HAND)
     kept.quickbooks.fail("query", 400)
