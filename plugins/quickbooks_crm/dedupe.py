@@ -72,8 +72,8 @@ def find_by_value(connection: Connection[Any], target: Target, where: dict[str, 
 
 
 def find_by_check(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
-    """End rows that a CRM record, or a row before them, is equal to on all check fields; the rest
-    is to be added."""
+    """End rows that a CRM record, or a row before them, is equal to on all check
+    fields."""
     blocks = statements("dedupe")
     if target.mapping.check:
         equal = sql.SQL(" AND ").join(

@@ -78,10 +78,11 @@ UPDATE sync.run SET api_calls = api_calls + %(calls)s WHERE realm = %(realm)s AN
 
 -- work --
 -- The modules with something to load: changed records, records held back whose mapping changed, references that can be closed.
-SELECT EXISTS (SELECT FROM quickbooks.record AS record
-                WHERE record.realm = %(realm)s AND record.entity = ANY (%(entities)s)
-                  AND record.generation IN (SELECT generation FROM sync.generation
-                                             WHERE realm = %(realm)s AND generation > %(position)s))
+SELECT EXISTS (SELECT FROM sync.generation AS written
+                WHERE written.realm = %(realm)s AND written.generation > %(position)s
+                  AND EXISTS (SELECT FROM quickbooks.record AS record
+                               WHERE record.generation = written.generation
+                                 AND record.entity = ANY (%(entities)s) LIMIT 1))
     OR (EXISTS (SELECT FROM sync.module_position
                  WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
         AND EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s))
