@@ -125,7 +125,9 @@ def cluster(directory: Path, settings: Mapping[str, str] = FORGETFUL) -> Iterato
     """A Postgres that is there inside the block and leaves nothing behind."""
     password = secrets.token_hex(16)
     try:
-        yield start(directory, password, ports.free(PORT), settings)
+        # Two of them starting at once would otherwise find the same port free.
+        port = ports.free(PORT + 1000 + secrets.randbelow(5000))
+        yield start(directory, password, port, settings)
     finally:
         remove(directory)
 

@@ -85,6 +85,12 @@ class Mirror:
             cursor.execute(statements("extract")["known_ids"], self._where | {"entity": entity})
             yield from (row[0] for row in cursor)
 
+    def not_deleted(self, entity: str, ids: Sequence[str]) -> list[str]:
+        """Those of the ids that the mirror does not hold as deleted already."""
+        where = self._where | {"entity": entity, "ids": list(ids)}
+        rows = self._connection.execute(statements("extract")["deleted_ids"], where)
+        return sorted(set(ids) - {row[0] for row in rows})
+
     def delete(self, entity: str, ids: Sequence[str]) -> None:
         """Mark records as deleted that QuickBooks no longer has."""
         with self._transaction():
@@ -163,20 +169,20 @@ def _read_changes(
     changes = quickbooks.changes(sorted(positions), min(positions.values()) - OVERLAP)
     for entity, records in sorted(changes.records.items()):
         if entity in positions and entity not in changes.overflowed:
-            mirror.write(list(_verified(quickbooks, entity, records)))
+            mirror.write(list(_verified(mirror, quickbooks, entity, records)))
     times = {entity: max(since, changes.time) for entity, since in positions.items()}
     return times, changes.overflowed
 
 
-def _verified(quickbooks: Source, entity: str, records: list[Record]) -> Iterator[Record]:
-    """Records as they are; of a name list, which is only ever made inactive, a delete is believed
-    when it is confirmed."""
-    doubtful = [r.id for r in records if r.deleted] if known(entity).hides_inactive else []
-    alive = (
-        {r.id: r for page in quickbooks.named(entity, doubtful) for r in page.records}
-        if doubtful
-        else {}
-    )
+def _verified(
+    mirror: Mirror, quickbooks: Source, entity: str, records: list[Record]
+) -> Iterator[Record]:
+    """Records as they are; of a name list, which is only ever made inactive, a delete that is news
+    is believed when it is confirmed."""
+    told = [r.id for r in records if r.deleted] if known(entity).hides_inactive else []
+    news = mirror.not_deleted(entity, told) if told else []
+    pages = quickbooks.named(entity, news) if news else iter(())
+    alive = {record.id: record for page in pages for record in page.records}
     return (alive.get(record.id, record) for record in records)
 
 

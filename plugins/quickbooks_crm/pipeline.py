@@ -102,12 +102,12 @@ def check_settings(company: str, run_id: str, request: Request) -> list[str]:
         database.require_current(connection)
         runs.start(connection, run, request.trigger, request.started_by)
         with _failures(connection, run, "check_settings"):
-            settled = _settings(
-                connection, companies.load_one(INCLUDE / "companies", company), request.modules
-            )
+            known = mapping.load(INCLUDE / "mappings")
+            settings = companies.load_one(INCLUDE / "companies", company)
+            modules = _settings(connection, known, settings, request.modules)
             runs.take_lease(connection, run)
-            runs.settle(connection, run, settled)
-    return [m.module for m in settled]
+            runs.settle(connection, run, known.values(), modules)
+    return modules
 
 
 def check_files(names: list[str]) -> None:
@@ -118,7 +118,7 @@ def check_files(names: list[str]) -> None:
     with database.connect() as connection:
         database.require_current(connection)
         for name in names or sorted(found):
-            _settings(connection, companies.load_one(INCLUDE / "companies", name), ())
+            _settings(connection, known, companies.load_one(INCLUDE / "companies", name), ())
 
 
 def extract(company: str, run_id: str, everything: bool = False) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
     run = _run(company, run_id)
     quickbooks = QuickBooksHook(companies.load_one(INCLUDE / "companies", company).quickbooks)
     with database.connect() as connection, _failures(connection, run, "extract"):
-        known = runs.mappings(connection, run)
+        known = runs.asked(connection, run)
         entities = sorted({entity for m in known.values() for entity in m.entities})
         attempt = runs.attempt(connection, run, "extract")
         try:
@@ -213,10 +213,12 @@ def _run(company: str, run_id: str) -> Run:
 
 
 def _settings(
-    connection: Connection[Any], company: Company, asked: tuple[str, ...]
-) -> list[Mapping]:
-    """The mappings that a run will use, in load order, proven to fit the CRM's tables."""
-    known = mapping.load(INCLUDE / "mappings")
+    connection: Connection[Any],
+    known: dict[str, Mapping],
+    company: Company,
+    asked: tuple[str, ...],
+) -> list[str]:
+    """The modules that a run will load, in load order, proven to fit the CRM's tables."""
     unknown = sorted({*(company.modules or ()), *asked} - set(known))
     if unknown:
         raise SettingsError(
@@ -247,7 +249,7 @@ def _settings(
             + "\n".join(missing)
             + "\nMap them, or give them a default, in include/mappings/. No row was moved."
         )
-    return taken
+    return [m.module for m in taken]
 
 
 def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> Iterator[str]:
@@ -302,7 +304,7 @@ def _load(
 ) -> dict[str, int]:
     company = companies.load_one(INCLUDE / "companies", run.company)
     target = _target(connection, known[module], company)
-    referring = [_target(connection, m, company) for m in known.values() if _refers(m, module)]
+    referring = list(_referring(connection, known, company, module))
     attempt = runs.attempt(connection, run, f"{module}.load")
     with connection.transaction():
         attempt.require(connection)
@@ -316,8 +318,15 @@ def _load(
         return load_staged(connection, Load(run, target, position, generation), referring)
 
 
-def _refers(known: Mapping, module: str) -> bool:
-    return any(field.refers and field.refers.module == module for field in known.fields.values())
+def _referring(
+    connection: Connection[Any], known: dict[str, Mapping], company: Company, module: str
+) -> Iterator[Target]:
+    """The targets whose records may point to records of a module. One whose table is gone is none
+    of this module's business: its references stay open."""
+    for other in known.values():
+        if any(field.refers and field.refers.module == module for field in other.fields.values()):
+            with suppress(SettingsError):
+                yield _target(connection, other, company)
 
 
 def _target(connection: Connection[Any], known: Mapping, company: Company) -> Target:

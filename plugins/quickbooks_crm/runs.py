@@ -5,6 +5,7 @@ writes checks first that its run still holds the lease and that its epoch is sti
 newest. So a zombie cannot write.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -95,23 +96,25 @@ def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:
     return Attempt(run.realm, run.run_id, task, epoch)
 
 
-def settle(connection: Connection[Any], run: Run, mappings: list[Mapping]) -> None:
-    """Store the mappings that this run uses, in load order: later edits of the files do not touch
-    it."""
+def settle(
+    connection: Connection[Any], run: Run, known: Iterable[Mapping], modules: list[str]
+) -> None:
+    """Store the mappings that this run uses, and the modules it is asked for, in load order: later
+    edits of the files do not touch it."""
     sql = statements("runs")
+    hashes = {}
     with connection.transaction():
-        for mapping in mappings:
+        for mapping in known:
+            hashes[mapping.module] = mapping.hash
             values = {"hash": mapping.hash, "module": mapping.module, "content": mapping.text}
             connection.execute(sql["snapshot"], values)
-        hashes = {mapping.module: mapping.hash for mapping in mappings}
-        connection.execute(
-            sql["settle"],
-            {**asdict(run), "mappings": Jsonb(hashes), "modules": [m.module for m in mappings]},
-        )
+        used = {"mappings": Jsonb(hashes), "modules": modules}
+        connection.execute(sql["settle"], asdict(run) | used)
 
 
 def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
-    """The mappings that this run uses, in load order."""
+    """The mappings that this run uses, in load order; those of modules it is not asked for too,
+    since records refer to each other."""
     rows = connection.execute(statements("runs")["mappings"], asdict(run)).fetchall()
     if not rows:
         raise RunError(
@@ -119,6 +122,13 @@ def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
         )
     known = parse_all(dict(rows))
     return {module: known[module] for module in load_order(known)}
+
+
+def asked(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
+    """The mappings of the modules that this run is asked for, in load order."""
+    known = mappings(connection, run)
+    modules = _one(connection.execute(statements("runs")["asked"], asdict(run)))[0]
+    return {module: known[module] for module in known if module in modules}
 
 
 def extracted(

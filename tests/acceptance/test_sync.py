@@ -390,3 +390,28 @@ def _everything_of(error: BaseException | None) -> str:
         told += f"{error!r} {error} {getattr(error, '__notes__', '')}"
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return told
+
+
+def test_a_module_can_be_brought_in_alone_and_finds_what_it_refers_to_later(kept: Kept) -> None:
+    alone = pipeline.Request("manual", "tester", ("contacts",))
+
+    pipeline.sync("sample", "alone", alone)
+    before = kept.ask("SELECT count(*) AS open FROM crm.contacts WHERE account_id IS NULL")
+    kept.sync("all")
+
+    assert [module.module for module in kept.run("alone").counts] == ["contacts"]
+    assert before == [{"open": kept.run("alone").counts[0].added}]
+    assert kept.ask("SELECT count(*) AS open FROM crm.contacts WHERE account_id IS NULL") == [
+        {"open": 0}
+    ]
+    accounts = kept.run("all").module("accounts")
+    assert accounts is not None
+    assert accounts.resolved == before[0]["open"]
+
+
+def test_a_delete_is_confirmed_once(synced: Kept) -> None:
+    synced.quickbooks.delete("Customer", person(synced)["Id"])
+
+    calls = [synced.sync().api_calls, synced.sync().api_calls]
+
+    assert calls == [2, 1]

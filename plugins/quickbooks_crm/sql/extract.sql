@@ -38,6 +38,10 @@ ON CONFLICT (realm, entity, id) DO UPDATE
 -- What the mirror holds of an entity and QuickBooks has not told to be deleted.
 SELECT id FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted;
 
+-- deleted_ids --
+SELECT id FROM quickbooks.record
+ WHERE realm = %(realm)s AND entity = %(entity)s AND id = ANY (%(ids)s) AND deleted;
+
 -- vanished --
 -- Records that QuickBooks no longer has, though it never told of the delete.
 UPDATE quickbooks.record

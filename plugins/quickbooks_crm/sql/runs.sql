@@ -13,13 +13,15 @@ INSERT INTO sync.mapping_snapshot (hash, module, content) VALUES (%(hash)s, %(mo
 ON CONFLICT DO NOTHING;
 
 -- mappings --
--- The mappings of a run, in load order.
-SELECT asked.module, snapshot.content
+-- The mappings of a run: of every module, asked for or not, since records refer to each other.
+SELECT used.module, snapshot.content
   FROM sync.run AS run
- CROSS JOIN unnest(run.modules) WITH ORDINALITY AS asked (module, position)
-  JOIN sync.mapping_snapshot AS snapshot ON snapshot.hash = run.mappings ->> asked.module
- WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s
- ORDER BY asked.position;
+ CROSS JOIN jsonb_each_text(run.mappings) AS used (module, hash)
+  JOIN sync.mapping_snapshot AS snapshot ON snapshot.hash = used.hash
+ WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s;
+
+-- asked --
+SELECT modules FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- lease_row --
 INSERT INTO sync.lease (realm) VALUES (%(realm)s) ON CONFLICT DO NOTHING;
