@@ -4,17 +4,20 @@ Rows are committed page by page; the positions and the seal of the generation co
 a crash the same changes are read again, and merging them a second time changes nothing.
 """
 
+import json
 import logging
 import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Protocol
 
 import numpy as np
+import psycopg
 from psycopg import Connection
 
 from quickbooks_crm.errors import QuickBooksRefused
@@ -33,6 +36,10 @@ OLDEST_CHANGE = timedelta(days=28, hours=12)
 is read wholly. Half a day is for clocks that differ."""
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+UNSTORABLE = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
+"""What Postgres says of a record that it cannot hold, such as a number with 200,000 digits."""
 
 
 class Source(Protocol):
@@ -60,23 +67,34 @@ class Mirror:
         self.generation: int = row[0] if row else 0
 
     def write(self, records: Sequence[Record]) -> None:
-        """Merge records into the mirror."""
+        """Merge records into the mirror. One that Postgres cannot hold is set aside, and stops no
+        other."""
+        try:
+            self._write(records)
+        except UNSTORABLE:
+            half = len(records) // 2
+            if half:
+                self.write(records[:half])
+                self.write(records[half:])
+            else:
+                self._set_aside(records[0])
+
+    def _write(self, records: Sequence[Record]) -> None:
         sql = statements("extract")
         with self._transaction():
             self._connection.execute(sql["page_table"])
             with self._connection.cursor().copy(sql["copy_page"]) as copy:
                 for r in records:
-                    row = (
-                        r.entity,
-                        r.id,
-                        r.sync_token,
-                        r.updated_at,
-                        r.deleted,
-                        _storable(r.raw).decode(),
-                    )
-                    copy.write_row(row)
+                    payload = _storable(r.raw).decode()
+                    copy.write_row((r.entity, r.id, r.sync_token, r.updated_at, r.deleted, payload))
             self._connection.execute(sql["merge_page"], self._where)
         self.fetched.update(record.entity for record in records)
+
+    def _set_aside(self, record: Record) -> None:
+        """Keep of the record only that it exists: its module will say that its fields are blank."""
+        id = record.id.replace("\0", "\ufffd")[:100]
+        log.error("%s %s cannot be stored: only its Id is kept", record.entity, id)
+        self._write([replace(record, id=id, raw=json.dumps({"Id": id}).encode())])
 
     def ids(self, entity: str) -> Iterator[str]:
         """The ids that the mirror holds of an entity, deleted ones left out."""
@@ -97,16 +115,17 @@ class Mirror:
             where = self._where | {"entity": entity, "ids": list(ids)}
             self._connection.execute(statements("extract")["vanished"], where)
 
-    def seal(self, positions: dict[str, datetime], read_whole: set[str]) -> None:
-        """Declare the generation whole and move the entities' positions, in one transaction."""
+    def advance(self, positions: dict[str, datetime], whole: bool = False) -> None:
+        """Move the entities' positions: what QuickBooks had until then is in the mirror. `whole`:
+        it was read wholly."""
         with self._transaction():
             for entity, time in sorted(positions.items()):
-                values = {
-                    "entity": entity,
-                    "changed_since": time,
-                    "full_read_at": time if entity in read_whole else None,
-                }
+                values = {"entity": entity, "changed_since": time, "whole": whole}
                 self._connection.execute(statements("extract")["advance"], self._where | values)
+
+    def seal(self) -> None:
+        """Declare the generation whole."""
+        with self._transaction():
             self._connection.execute(statements("runs")["seal_generation"], self._where)
 
     @property
@@ -139,11 +158,11 @@ def extract(
     """
     mirror = Mirror(connection, attempt)
     positions = {} if everything else _positions(connection, attempt.realm, entities)
-    times, overflowed = _read_changes(mirror, quickbooks, positions)
-    whole = [entity for entity in entities if entity not in positions or entity in overflowed]
-    for entity in whole:
-        times[entity] = _read_everything(mirror, quickbooks, entity)
-    mirror.seal(times, set(whole))
+    overflowed = _read_changes(mirror, quickbooks, positions)
+    for entity in entities:
+        if entity not in positions or entity in overflowed:
+            mirror.advance({entity: _read_everything(mirror, quickbooks, entity)}, whole=True)
+    mirror.seal()
     return dict(mirror.fetched)
 
 
@@ -163,15 +182,17 @@ def _positions(
 
 def _read_changes(
     mirror: Mirror, quickbooks: Source, positions: dict[str, datetime]
-) -> tuple[dict[str, datetime], frozenset[str]]:
+) -> frozenset[str]:
+    """Read what changed; the entities of which there was more than QuickBooks tells at once."""
     if not positions:
-        return {}, frozenset()
+        return frozenset()
     changes = quickbooks.changes(sorted(positions), min(positions.values()) - OVERLAP)
     for entity, records in sorted(changes.records.items()):
         if entity in positions and entity not in changes.overflowed:
             mirror.write(list(_verified(mirror, quickbooks, entity, records)))
-    times = {entity: max(since, changes.time) for entity, since in positions.items()}
-    return times, changes.overflowed
+    read = positions.keys() - changes.overflowed
+    mirror.advance({entity: max(positions[entity], changes.time) for entity in read})
+    return changes.overflowed
 
 
 def _verified(

@@ -1,6 +1,7 @@
 """What extract makes of QuickBooks' answers: the mirror, its generations and its positions."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -487,18 +488,52 @@ def test_changes_are_asked_for_from_before_the_oldest_position(
     assert told.asked_since == hour_ago - timedelta(hours=1, minutes=10)
 
 
-def test_the_position_moves_only_when_all_is_read(
+def test_an_entity_that_was_read_is_not_read_again_because_another_one_failed(
     connection: Connection[Any], attempt: Attempt, quickbooks: Simulator
 ) -> None:
     books = Books(client_of(quickbooks))
     quickbooks.fail("query", 400, matching="FROM Item")
-
     with pytest.raises(QuickBooksRefused):
         extract(connection, books, attempt, ["Customer", "Item"], everything=False)
-
-    assert connection.execute("SELECT count(*) FROM sync.entity_position").fetchone() == (0,)
     assert runs.sealed(connection, REALM) == 0
-    assert len(mirrored(connection)) == 30  # what was read is kept all the same
+
+    quickbooks.reset_calls()
+    extract(connection, books, attempt, ["Customer", "Item"], everything=False)
+
+    asked = [c.statement for c in quickbooks.calls if c.kind in ("cdc", "query")]
+    assert asked[0].startswith("entities=Customer&")
+    assert all("Item" in statement for statement in asked[1:])
+    assert runs.sealed(connection, REALM) > 0
+    assert len(mirrored(connection)) == 30
+
+
+def test_a_clock_that_is_ahead_does_not_hide_changes_to_come(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+
+    mirror.advance({"Customer": datetime(2099, 1, 1, tzinfo=UTC)})
+
+    assert position(connection) < datetime.now(UTC) + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("id", "balance"),
+    [(secrets.token_hex(6_000), "0"), ("7\0", "0"), ("7", "1e200000")],
+    ids=["an endless Id", "an Id with NUL", "a number without end"],
+)
+def test_a_record_that_cannot_be_stored_is_set_aside_and_stops_no_other(
+    connection: Connection[Any], attempt: Attempt, id: str, balance: str
+) -> None:
+    raw = f'{{"Id": {json.dumps(id)}, "DisplayName": "Odd", "Balance": {balance}}}'.encode()
+    odd = Record("Customer", id, 0, NOON, False, raw)
+
+    Mirror(connection, attempt).write([*read(customer("1")), odd, *read(customer("2"))])
+
+    stored = mirrored(connection)
+    assert {"1", "2"} < set(stored)
+    [only_its_id] = [row["payload"] for known, row in stored.items() if known not in ("1", "2")]
+    assert set(only_its_id) == {"Id"}
 
 
 @pytest.mark.parametrize(

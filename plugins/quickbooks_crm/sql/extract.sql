@@ -54,8 +54,9 @@ SELECT entity, changed_since, now() - changed_since AS age
  WHERE realm = %(realm)s AND entity = ANY (%(entities)s);
 
 -- advance --
+-- A clock that is ahead of ours must not move the position past changes that are still to come.
 INSERT INTO sync.entity_position AS known (realm, entity, changed_since, full_read_at)
-VALUES (%(realm)s, %(entity)s, %(changed_since)s, coalesce(%(full_read_at)s, %(changed_since)s))
+VALUES (%(realm)s, %(entity)s, least(%(changed_since)s, now()), now())
 ON CONFLICT (realm, entity) DO UPDATE
    SET changed_since = greatest(known.changed_since, excluded.changed_since),
-       full_read_at  = coalesce(%(full_read_at)s, known.full_read_at);
+       full_read_at  = CASE WHEN %(whole)s THEN now() ELSE known.full_read_at END;
