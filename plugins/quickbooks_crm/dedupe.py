@@ -6,6 +6,7 @@ action, `update` or `add`; rows that end here have an outcome. The rules are sec
 semantics: the link first, then a typed QuickBooks id, the key, and the check fields.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,9 @@ class Target:
     @property
     def identity(self) -> str | None:
         """The column in which the CRM keeps the QuickBooks id, by which a record made by hand can
-        be found."""
+        be found. None with several entities: their ids are not unique together."""
+        if len(self.mapping.entities) > 1:
+            return None
         plain = (("Id",),)
         fields = self.mapping.fields.values()
         return next(
@@ -42,11 +45,22 @@ class Target:
         )
 
 
-def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
-    """Take the staged rows into the transaction, close their references, and tell those that are
-    linked."""
+def receive(
+    connection: Connection[Any],
+    target: Target,
+    referred: Iterable[Target],
+    where: dict[str, Any],
+) -> None:
+    """Take the staged rows into the transaction, close their references to records of the
+    `referred` targets, and tell those that are linked."""
     blocks = statements("dedupe")
-    for name in ("incoming", "incoming_index", "references", "count_again", "linked"):
+    for name in ("incoming", "incoming_index"):
+        connection.execute(blocks[name], where)
+    for other in referred:
+        for name in ("bury_links", "bury_collisions"):
+            statement = blocks[name].format(**_names(other))
+            connection.execute(statement, where | {"referred": other.mapping.module})
+    for name in ("references", "count_again", "linked"):
         connection.execute(blocks[name].format(**_names(target)), where)
     for name in ("update_linked", "never_here"):
         connection.execute(blocks[name], where)

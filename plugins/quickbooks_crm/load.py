@@ -17,16 +17,9 @@ from quickbooks_crm.sql import statements
 
 log = logging.getLogger(__name__)
 
-REFUSALS = (
-    psycopg.errors.DataError,
-    psycopg.errors.IntegrityError,
-    psycopg.errors.RaiseException,
-    psycopg.errors.WithCheckOptionViolation,
-    psycopg.errors.ProgramLimitExceeded,
-    psycopg.errors.CardinalityViolation,
-)
-"""What a table says of a row that it does not take; anything else stops the load."""
-
+FAULTS = ("08", "25", "40", "42", "53", "57", "58", "XX", "55P03")
+"""Errors that say nothing of a row: the server, the statement or a lock is at fault. They stop the
+load; `sync.is_refusal` knows the same ones."""
 
 CLOSING = (
     "closing",
@@ -43,12 +36,18 @@ CLOSING = (
 
 @dataclass(frozen=True)
 class Load:
-    """One load: of which run, onto which target, from which position up to which generation."""
+    """One load: of which run, onto which target, from which position up to which generation.
+
+    `sharing` are the modules that load the same table, this one included; `referred` the targets
+    that its records refer to.
+    """
 
     run: Run
     target: Target
     position: int
     generation: int
+    sharing: tuple[str, ...]
+    referred: tuple[Target, ...]
 
     @property
     def where(self) -> dict[str, Any]:
@@ -58,6 +57,8 @@ class Load:
             "realm": self.run.realm,
             "run_id": self.run.run_id,
             "module": mapping.module,
+            "table": self.target.table.name,
+            "sharing": list(self.sharing),
             "hash": mapping.hash,
             "mode": mapping.mode,
             "company": self.target.company,
@@ -79,7 +80,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
     if previous is None or previous[0] < work.generation:
         referring = sorted(referring, key=lambda target: target.table.name)
         _prepare(connection, [work.target, *referring])
-        dedupe.receive(connection, work.target, work.where)
+        dedupe.receive(connection, work.target, work.referred, work.where)
         _bring_up_to_date(connection, work)
         _account(connection, work, referring)
     return _counts(connection, work)
@@ -148,7 +149,8 @@ def _typed(connection: Connection[Any], work: Load, statement: Callable[[], obje
     try:
         with connection.transaction():
             statement()
-    except REFUSALS:
+    except psycopg.Error as error:
+        _let_faults_through(error)
         connection.execute(statements("load")["untypable"].format(**_names(work.target)))
         statement()
 
@@ -181,11 +183,17 @@ def _at_once(
             if connection.execute(blocks["left"], {"action": action}).fetchone() != (0,):
                 raise psycopg.Rollback(savepoint)
             return True
-    except REFUSALS as refusal:
+    except psycopg.Error as refusal:
+        _let_faults_through(refusal)
         log.info(
             "the table refused some rows to %s (%s): going row by row", action, refusal.sqlstate
         )
     return False
+
+
+def _let_faults_through(error: psycopg.Error) -> None:
+    if (error.sqlstate or "XX").startswith(FAULTS):
+        raise error
 
 
 def _account(connection: Connection[Any], work: Load, referring: list[Target]) -> None:
@@ -226,7 +234,8 @@ def _close(connection: Connection[Any], target: Target, where: dict[str, Any]) -
         with connection.transaction():
             for name in CLOSING:
                 connection.execute(blocks[name].format(**_names(target), **names), where)
-    except REFUSALS as refusal:
+    except psycopg.Error as refusal:
+        _let_faults_through(refusal)
         log.warning(
             "%s: the table refused to close references in %s (%s); they stay open",
             where["module"],

@@ -20,7 +20,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from quickbooks_crm import activity, catalog, companies, database, mapping, runs, stage
 from quickbooks_crm.catalog import Table
-from quickbooks_crm.check import check, missing_fields
+from quickbooks_crm.check import check, missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import (
@@ -105,6 +105,7 @@ def check_settings(company: str, run_id: str, request: Request) -> list[str]:
             known = mapping.load(INCLUDE / "mappings")
             settings = companies.load_one(INCLUDE / "companies", company)
             modules = _settings(connection, known, settings, request.modules)
+            runs.require_same_tables(connection, run, known.values())
             runs.take_lease(connection, run)
             runs.settle(connection, run, known.values(), modules)
     return modules
@@ -233,15 +234,8 @@ def _settings(
     taken = [
         known[m] for m in mapping.load_order(known) if company.takes(m) and m in (asked or known)
     ]
-    problems = [problem for m in taken for problem in _misfits(connection, m, company)]
-    if problems:
-        raise SettingsError(
-            "The mappings do not fit the CRM:\n" + "\n".join(f"  {p}" for p in problems)
-        )
     missing = [
-        f"  {m.module}: {', '.join(fields)}"
-        for m in taken
-        if (fields := missing_fields(m, _table(connection, m)))
+        f"  {m.module}: {', '.join(fields)}" for m in taken if (fields := _missing(connection, m))
     ]
     if missing:
         raise MandatoryFieldsMissing(
@@ -249,7 +243,21 @@ def _settings(
             + "\n".join(missing)
             + "\nMap them, or give them a default, in include/mappings/. No row was moved."
         )
+    problems = [problem for m in taken for problem in _misfits(connection, m, company)]
+    if problems:
+        raise SettingsError(
+            "The mappings do not fit the CRM:\n" + "\n".join(f"  {p}" for p in problems)
+        )
     return [m.module for m in taken]
+
+
+def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
+    """The labels of required fields that the mapping leaves out; a table that is gone is a
+    misfit."""
+    try:
+        return missing_fields(known, _table(connection, known))
+    except SettingsError:
+        return []
 
 
 def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> Iterator[str]:
@@ -260,6 +268,7 @@ def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> I
         yield str(error)
         return
     yield from catalog.misfits(table, known)
+    yield from unfit_constants(known, table)
     if known.company in table.columns and not catalog.company_is_known(
         connection, table, known.company, company.crm_company
     ):
@@ -305,6 +314,7 @@ def _load(
     company = companies.load_one(INCLUDE / "companies", run.company)
     target = _target(connection, known[module], company)
     referring = list(_referring(connection, known, company, module))
+    referred = tuple(_referred(connection, known, company, module))
     attempt = runs.attempt(connection, run, f"{module}.load")
     with connection.transaction():
         attempt.require(connection)
@@ -315,7 +325,9 @@ def _load(
                 "try stages them again."
             )
         position = runs.position(connection, run.realm, module)
-        return load_staged(connection, Load(run, target, position, generation), referring)
+        sharing = tuple(m.module for m in known.values() if m.table == target.mapping.table)
+        work = Load(run, target, position, generation, sharing, referred)
+        return load_staged(connection, work, referring)
 
 
 def _referring(
@@ -327,6 +339,16 @@ def _referring(
         if any(field.refers and field.refers.module == module for field in other.fields.values()):
             with suppress(SettingsError):
                 yield _target(connection, other, company)
+
+
+def _referred(
+    connection: Connection[Any], known: dict[str, Mapping], company: Company, module: str
+) -> Iterator[Target]:
+    """The targets that a module's records may point to, as far as their tables are there."""
+    fields = known[module].fields.values()
+    for other in sorted({field.refers.module for field in fields if field.refers}):
+        with suppress(SettingsError):
+            yield _target(connection, known[other], company)
 
 
 def _target(connection: Connection[Any], known: Mapping, company: Company) -> Target:

@@ -13,7 +13,13 @@ import psycopg
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm.errors import CompanyBusy, QuickBooksCrmError, RunError, RunSuperseded
+from quickbooks_crm.errors import (
+    CompanyBusy,
+    QuickBooksCrmError,
+    RunError,
+    RunSuperseded,
+    SettingsError,
+)
 from quickbooks_crm.mapping import Mapping, load_order, parse_all
 from quickbooks_crm.sql import statements
 
@@ -94,6 +100,22 @@ def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:
     with connection.transaction():
         epoch = _one(connection.execute(sql["attempt"], {**asdict(run), "task": task}))[0]
     return Attempt(run.realm, run.run_id, task, epoch)
+
+
+def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[Mapping]) -> None:
+    """Raise `SettingsError` when a module is to load another table than it has: its links are
+    primary keys of that one, and would mean strangers in the other."""
+    loaded = dict(connection.execute(statements("runs")["targets"], asdict(run)).fetchall())
+    moved = [m for m in known if loaded.get(m.module, m.table) != m.table]
+    if moved:
+        raise SettingsError(
+            "\n".join(
+                f"{m.file} line {m.line('table')}: {m.module} has been loaded into "
+                f"{loaded[m.module]}, not {m.table}. Write that table again; to load another one, "
+                "give the mapping a file of another name, which makes it a module of its own."
+                for m in moved
+            )
+        )
 
 
 def settle(

@@ -171,7 +171,9 @@ def load_rows(
     referring = [target for target in targets.values() if _refers(target.mapping, module)]
     with connection.transaction():
         generation = stage.sealed(connection, run, known[module]) or 0
-        work = Load(run, targets[module], position, generation)
+        sharing = tuple(n for n in known if known[n].table == known[module].table)
+        referred = tuple(t for n, t in targets.items() if _refers(known[module], n))
+        work = Load(run, targets[module], position, generation, sharing, referred)
         return load(connection, work, referring)
 
 

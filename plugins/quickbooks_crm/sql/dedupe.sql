@@ -31,6 +31,34 @@ ALTER TABLE incoming ADD PRIMARY KEY (n);
 ANALYZE incoming (entity, id, state, action, outcome, reason, record_key, winner, linked,
                   identity_value, key_value, check_value);
 
+-- bury_links --
+-- Links of records that rows refer to, and that a person has deleted from the CRM, lead nowhere.
+DELETE FROM sync.link
+ WHERE ctid = ANY (ARRAY (
+       SELECT own.ctid
+         FROM (SELECT DISTINCT ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
+                 FROM incoming AS i CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
+                WHERE ref.value ->> 'module' = %(referred)s) AS meant
+        CROSS JOIN LATERAL (
+              SELECT ctid, record_key FROM sync.link
+               WHERE (realm, entity, id, module) = (%(realm)s, meant.entity, meant.id, %(referred)s) LIMIT 1) AS own
+        WHERE NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.record_key::{key_type})));
+
+-- bury_collisions --
+-- The same of duplicates, whose references mean the record that they collided with.
+UPDATE sync.held
+   SET collides_with = NULL
+ WHERE ctid = ANY (ARRAY (
+       SELECT own.ctid
+         FROM (SELECT DISTINCT ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
+                 FROM incoming AS i CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
+                WHERE ref.value ->> 'module' = %(referred)s) AS meant
+        CROSS JOIN LATERAL (
+              SELECT ctid, collides_with FROM sync.held
+               WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meant.entity, meant.id)
+                 AND collides_with IS NOT NULL LIMIT 1) AS own
+        WHERE NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.collides_with::{key_type})));
+
 -- references --
 -- Put the CRM records that references mean into the rows; what is not in the CRM yet stays open.
 UPDATE incoming
@@ -130,7 +158,7 @@ WITH holders AS (
      GROUP BY i.n
 ), judged AS (
     SELECT hits.n, hits.keys[1] AS record_key, hits.keys,
-           EXISTS (SELECT FROM sync.link WHERE module = %(module)s AND link.record_key = hits.keys[1]) AS taken,
+           EXISTS (SELECT FROM sync.link WHERE module = ANY (%(sharing)s) AND link.record_key = hits.keys[1]) AS taken,
            coalesce(holders.n, nullif(min(hits.n) OVER (PARTITION BY hits.keys[1]), hits.n)) AS rival
       FROM hits
       LEFT JOIN holders ON holders.record_key = hits.keys[1] AND cardinality(hits.keys) = 1
@@ -188,7 +216,8 @@ BEGIN
                       count(*) OVER (PARTITION BY check_value) AS checks
               FROM incoming WHERE outcome IS NULL AND action IS NULL
         )
-        SELECT i.n, i.identity_value, i.key_value, i.check_value
+        SELECT i.n, md5(i.identity_value) AS identity_value, md5(i.key_value) AS key_value,
+               md5(i.check_value) AS check_value
           FROM incoming AS i JOIN crowded USING (n)
          WHERE (identities > 1 AND i.identity_value IS NOT NULL)
             OR (keys > 1 AND i.key_value IS NOT NULL)

@@ -123,7 +123,10 @@ BEGIN
         BEGIN
             PERFORM jsonb_populate_record(NULL::{table}, candidate.fields);
         EXCEPTION
-            WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
+            WHEN OTHERS THEN
+                IF NOT sync.is_refusal(SQLSTATE) THEN
+                    RAISE;
+                END IF;
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
                 UPDATE incoming
                    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
@@ -146,8 +149,10 @@ BEGIN
         BEGIN
             {statement};
         EXCEPTION
-            WHEN data_exception OR integrity_constraint_violation OR raise_exception OR with_check_option_violation
-                 OR program_limit_exceeded OR cardinality_violation THEN
+            WHEN OTHERS THEN
+                IF NOT sync.is_refusal(SQLSTATE) THEN
+                    RAISE;
+                END IF;
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
                 UPDATE incoming
                    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
@@ -222,10 +227,11 @@ SELECT %(realm)s, %(module)s, i.entity, i.id, open.key,
  WHERE i.outcome IN ('added', 'updated', 'unchanged') OR i.reason = 'refused_by_table';
 
 -- position --
-INSERT INTO sync.module_position (realm, module, generation, mapping_hash, run_id)
-VALUES (%(realm)s, %(module)s, %(generation)s, %(hash)s, %(run_id)s)
+INSERT INTO sync.module_position (realm, module, generation, mapping_hash, target, run_id)
+VALUES (%(realm)s, %(module)s, %(generation)s, %(hash)s, %(table)s, %(run_id)s)
 ON CONFLICT (realm, module) DO UPDATE
-   SET generation = excluded.generation, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id, loaded_at = now();
+   SET generation = excluded.generation, mapping_hash = excluded.mapping_hash, target = excluded.target,
+       run_id = excluded.run_id, loaded_at = now();
 
 -- closing --
 -- Open references, of records loaded earlier or just now, to records that are in the CRM now.

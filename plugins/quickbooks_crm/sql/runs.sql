@@ -97,6 +97,10 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
 -- position --
 SELECT generation FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s;
 
+-- targets --
+-- The table that each module has been loaded into.
+SELECT module, target FROM sync.module_position WHERE realm = %(realm)s;
+
 -- sealed --
 -- The newest generation that is whole.
 SELECT max(generation) FROM sync.generation WHERE realm = %(realm)s AND sealed_at IS NOT NULL;

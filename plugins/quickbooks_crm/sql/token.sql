@@ -2,26 +2,27 @@
 -- Nobody waits for the row, or holds it, longer than a login with all its tries can take.
 SELECT set_config('lock_timeout', '120s', true), set_config('idle_in_transaction_session_timeout', '120s', true);
 
--- seed --
--- A company's first refresh token, as its connection brings it.
-INSERT INTO sync.token (realm, refresh_token, seed_hash)
-VALUES (%(realm)s, %(refresh_token)s, %(seed_hash)s)
+-- begin --
+-- A company's row is there before its first login, so that there is something to lock.
+INSERT INTO sync.token (realm)
+VALUES (%(realm)s)
     ON CONFLICT (realm) DO NOTHING;
 
--- reseed --
--- The connection brings another first token: a person has connected the company anew.
+-- refuse --
+-- Written before Intuit is asked; taken back when it accepts the seed. Nothing else of the row changes.
 UPDATE sync.token
-   SET refresh_token = %(refresh_token)s,
-       previous_refresh_token = NULL,
-       access_token = NULL,
-       access_expires_at = NULL,
-       refresh_expires_at = NULL,
+   SET refused_seed_hashes = refused_seed_hashes || %(refusal)s::text
+ WHERE realm = %(realm)s;
+
+-- reseed --
+-- Intuit has accepted a new seed: the tokens of the one before go; `save` brings the new ones.
+UPDATE sync.token
+   SET previous_refresh_token = NULL,
        hard_expires_at = NULL,
+       former_seed_hashes = array_remove(former_seed_hashes || seed_hash, NULL),
+       refused_seed_hashes = array_remove(refused_seed_hashes, %(refusal)s),
        seed_hash = %(seed_hash)s,
-       state = 'connected',
-       version = version + 1,
-       attempted_at = NULL,
-       updated_at = now()
+       attempted_at = clock_timestamp()
  WHERE realm = %(realm)s;
 
 -- lock --
@@ -30,6 +31,8 @@ SELECT refresh_token,
        previous_refresh_token,
        access_token,
        seed_hash,
+       former_seed_hashes,
+       refused_seed_hashes,
        state,
        extract(epoch FROM access_expires_at - clock_timestamp())::float8 - 600 AS seconds_left
   FROM sync.token

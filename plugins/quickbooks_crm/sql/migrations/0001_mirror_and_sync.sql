@@ -102,32 +102,38 @@ CREATE TABLE sync.module_position (
     module       text   NOT NULL,
     generation   bigint NOT NULL,
     mapping_hash text   NOT NULL,
+    target       text   NOT NULL,
     run_id       text   NOT NULL,
     loaded_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (realm, module)
 );
 CREATE TRIGGER forwards BEFORE UPDATE ON sync.module_position
     FOR EACH ROW WHEN (NEW.generation < OLD.generation) EXECUTE FUNCTION sync.never_backwards();
+COMMENT ON COLUMN sync.module_position.target IS 'The CRM table that the module''s links point into.';
 COMMENT ON COLUMN sync.module_position.generation IS 'The last sealed generation that this module has loaded.';
 
 -- ── login ───────────────────────────────────────────────────────────────────────────────────
 
 CREATE TABLE sync.token (
     realm                  text PRIMARY KEY,
-    refresh_token          text NOT NULL,
+    refresh_token          text,
     previous_refresh_token text,
     access_token           text,
     access_expires_at      timestamptz,
     refresh_expires_at     timestamptz,
     hard_expires_at        timestamptz,
-    seed_hash              text NOT NULL,
-    state                  text NOT NULL DEFAULT 'connected' CHECK (state IN ('connected', 'reconnect_needed')),
+    seed_hash              text,
+    former_seed_hashes     text[] NOT NULL DEFAULT '{}',
+    refused_seed_hashes    text[] NOT NULL DEFAULT '{}',
+    state                  text NOT NULL DEFAULT 'reconnect_needed' CHECK (state IN ('connected', 'reconnect_needed')),
     version                bigint NOT NULL DEFAULT 0,
     attempted_at           timestamptz,
     updated_at             timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE sync.token IS 'QuickBooks tokens, encrypted with Airflow''s Fernet key. The Airflow connection only brings the first one.';
-COMMENT ON COLUMN sync.token.seed_hash IS 'SHA-256 of the first refresh token this row began with; another one in the connection means: connected anew.';
+COMMENT ON COLUMN sync.token.seed_hash IS 'SHA-256 of the first refresh token this row began with, NULL before any was accepted; another one in the connection is proven first.';
+COMMENT ON COLUMN sync.token.former_seed_hashes IS 'First refresh tokens this row began with before; they are never tried again.';
+COMMENT ON COLUMN sync.token.refused_seed_hashes IS 'SHA-256 of client id and first refresh token that Intuit refused together; they are tried once.';
 
 -- ── from the mirror to the CRM ──────────────────────────────────────────────────────────────
 
@@ -366,3 +372,11 @@ CREATE FUNCTION sync.normal_phone(value text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN nullif(regexp_replace(normalize(value, NFKC), '[^0-9]', '', 'g'), '');
 COMMENT ON FUNCTION sync.normal_phone IS 'The form in which two phone numbers are compared: their digits.';
+
+-- ── refusing ────────────────────────────────────────────────────────────────────────────────
+
+CREATE FUNCTION sync.is_refusal(state text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN state !~ '^(08|25|40|42|53|57|58|XX|55P03)';
+COMMENT ON FUNCTION sync.is_refusal IS
+    'Whether an error says that a table does not take a row; else the server, the statement or a lock is at fault.';
