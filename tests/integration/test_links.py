@@ -1,0 +1,106 @@
+"""What a link means: a record of one table, of one QuickBooks record, as long as the CRM has it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import runs
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping import parse_all
+from quickbooks_crm.runs import Run
+from tests.integration.crm import REALM, End, accounts, customer, item, products, rows, sync
+
+SUPPLIERS = """\
+entities: [Vendor]
+table: crm.accounts
+company: company_id
+import: {key: name}
+fields: {name: {from: DisplayName}}
+"""
+FAMILY = """
+    SELECT child.name, parent.name
+      FROM crm.accounts AS child LEFT JOIN crm.accounts AS parent ON parent.id = child.parent_id
+     ORDER BY child.name"""
+OWN_CODE = """
+    CREATE FUNCTION crm.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.name = 'Bad' THEN
+            RAISE EXCEPTION 'not this one' USING ERRCODE = %s;
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON crm.products
+        FOR EACH ROW EXECUTE FUNCTION crm.refuse()"""
+
+
+@pytest.mark.parametrize("code", ["P0002", "55000", "CRM01", "22012", "0A000"])
+def test_whatever_code_a_trigger_refuses_with_only_its_row_stays_out(
+    connection: Connection[Any], code: str
+) -> None:
+    connection.execute(OWN_CODE.replace("%s", f"'{code}'").encode())
+
+    ended = sync(connection, products(), item("7"), item("8", Name="Bad"))
+
+    assert ended == [End("7", "added"), End("8", "not_added", "refused_by_table")]
+
+
+def test_names_too_long_for_an_index_can_be_the_same_thing_twice(
+    connection: Connection[Any],
+) -> None:
+    known = products("{key: quickbooks_product_id, check: [description]}", "description: {from: D}")
+    long = "".join(f"{number:x}" for number in range(5_000))
+
+    ended = sync(connection, known, item("7", D=long), item("8", D=long.upper()))
+
+    assert ended == [End("7", "added"), End("8", "duplicate", "same_in_batch")]
+
+
+def test_a_record_that_a_person_deleted_does_not_stop_what_refers_to_it(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts()})
+    sync(connection, known, customer("1"))
+    connection.execute("DELETE FROM crm.accounts")
+
+    child = sync(connection, known, customer("2", ParentRef={"value": "1"}))
+    parent = sync(connection, known, customer("1", DisplayName="Back again"))
+
+    assert (child, parent) == ([End("2", "added")], [End("1", "added")])
+    family = (
+        "SELECT c.name, p.name FROM crm.accounts c LEFT JOIN crm.accounts p ON p.id = c.parent_id"
+    )
+    assert rows(connection, f"{family} ORDER BY 1") == [
+        ("Back again", None),
+        ("Customer 2", "Back again"),
+    ]
+
+
+def test_modules_that_share_a_table_do_not_take_each_others_records(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts(), "suppliers": SUPPLIERS})
+    vendor = replace(customer("5", DisplayName="customer 1"), entity="Vendor")
+
+    sync(connection, parse_all({"accounts": accounts()}), customer("1"))
+    ended = sync(connection, known, vendor)
+
+    assert ended == [End("5", "duplicate", "key_taken")]
+    assert rows(connection, "SELECT name FROM crm.accounts") == [("Customer 1",)]
+
+
+def test_a_mapping_that_names_another_table_than_it_has_loaded_is_refused(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(), item("7"))
+    moved = products(table="crm.parts")
+
+    with pytest.raises(SettingsError) as stopped:
+        runs.require_same_tables(connection, Run("sample", REALM, "run-2"), moved.values())
+
+    assert str(stopped.value) == (
+        "products.yaml line 2: products has been loaded into crm.products, not crm.parts. Write "
+        "that table again; to load another one, give the mapping a file of another name, which "
+        "makes it a module of its own."
+    )
