@@ -47,6 +47,48 @@ def test_testing_spends_no_refresh_token_behind_our_back(quickbooks: Simulator) 
     assert [call.kind for call in quickbooks.calls].count("token") == 1
 
 
+def test_testing_a_form_with_a_mistyped_first_token_does_not_end_the_login(
+    quickbooks: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form is not saved: the next run brings the connection's own first token."""
+    connected = pressed()
+    connect(monkeypatch, quickbooks, refresh_token="typo")
+
+    answers = [pressed(), pressed()]
+
+    assert answers[0] == answers[1]
+    assert not answers[0][0]
+    assert "refused the first refresh token" in answers[0][1]
+    assert "was kept" in answers[0][1]
+    connect(monkeypatch, quickbooks)
+    quickbooks.expire_access_tokens()
+    assert pressed() == connected
+
+
+def test_testing_a_form_with_a_new_first_token_connects_anew_for_good(
+    quickbooks: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not saved either: the connection's own first token has had its turn, and is left alone."""
+    connected = pressed()
+    quickbooks.connect("second")
+    connect(monkeypatch, quickbooks, refresh_token="second")
+    assert pressed() == connected
+
+    connect(monkeypatch, quickbooks)
+
+    assert pressed() == connected
+    assert [call.status for call in quickbooks.calls if call.kind == "token"] == [200, 200]
+
+
+def test_a_run_reads_although_the_connections_first_token_is_refused(
+    quickbooks: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed()
+    connect(monkeypatch, quickbooks, refresh_token="typo")
+
+    assert len(list(QuickBooksHook(SAMPLE).everything("Customer"))) == 1
+
+
 def test_everything_and_changes_are_read(quickbooks: Simulator) -> None:
     hook = QuickBooksHook(SAMPLE)
 

@@ -64,7 +64,9 @@ class QuickBooksHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read the company's name, for Airflow's Test button."""
         try:
-            company = self.get_conn().company_info()
+            client = self.get_conn()
+            self._tokens.prove_first_token()
+            company = client.company_info()
             settings = self.connection_settings()
         except QuickBooksCrmError as error:
             return False, str(error)
@@ -82,7 +84,11 @@ class QuickBooksHook(BaseHook):
         settings = self.connection_settings()
         for secret in (settings.client_secret, settings.first_refresh_token):
             mask_secret(secret)
-        return QuickBooksClient(settings, TokenStore(database.connect, AirflowCipher(), settings))
+        return QuickBooksClient(settings, self._tokens)
+
+    @cached_property
+    def _tokens(self) -> TokenStore:
+        return TokenStore(database.connect, AirflowCipher(), self.connection_settings())
 
 
 class AirflowCipher:

@@ -3,14 +3,22 @@
 Intuit's refresh tokens change about daily, and the one before may be dead at once. So a refresh
 happens under the row's lock, is announced there before Intuit is asked, and its result is
 committed before it is used.
+
+A connection brings a first refresh token, the seed. One that the row does not know is proven:
+Intuit is asked, and only a seed it accepts replaces what is stored. Each seed gets one turn:
+
+- refused: noted, not tried again, and the stored login stays as it was and in use;
+- accepted: the row begins with it anew, and the seed before it becomes a former one;
+- former: never tried again, since its refresh token has rotated long ago and using it could end the
+  login. So of two connections to one company, the seed accepted last serves both.
 """
 
 import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +31,11 @@ from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.sql import statements
 
 log = logging.getLogger(__name__)
+
+_CONNECT_AGAIN = (
+    "is asked of it until someone connects it again: sign in to Intuit, get a new refresh token, "
+    "and put it into the company's connection (Admin > Connections). Nothing is lost meanwhile."
+)
 
 
 class Cipher(Protocol):
@@ -63,6 +76,7 @@ class TokenStore:
         self._cipher = cipher
         self._settings = settings
         self._held: _Held | None = None
+        self._warned = False
         self._one_at_a_time = threading.Lock()
 
     def access_token(self) -> str:
@@ -83,24 +97,80 @@ class TokenStore:
                 self._held = self._from_row(rejected)
             return self._held.token
 
+    def prove_first_token(self) -> None:
+        """Have the connection's own first token judged, as a person who presses Test wants it.
+
+        Raises `QuickBooksLoginExpired` when Intuit refuses it, even if the stored login is good;
+        otherwise as `access_token` does.
+        """
+        with self._one_at_a_time, self._patient_connection() as connection:
+            self._held = None
+            if self._first_token_is_refused(connection):
+                with connection.transaction():
+                    state = self._locked_row(connection)["state"]
+                raise self._refused(kept=state == "connected")
+
     def _from_row(self, rejected: str | None) -> _Held:
-        try:
-            with self._connect() as connection, connection.transaction():
+        with self._patient_connection() as connection:
+            refused = self._first_token_is_refused(connection)
+            with connection.transaction():
                 held = self._under_lock(connection, rejected)
+        # The transaction above has committed: only now may a token be used, or its loss be told.
+        if held is None:
+            raise self._refused(kept=False) if refused else self._ended()
+        if refused and not self._warned:
+            log.warning(
+                "Intuit refused the first refresh token in the connection of QuickBooks company "
+                "%s; the run goes on with the stored login",
+                self._settings.realm,
+            )
+            self._warned = True
+        return held
+
+    @contextmanager
+    def _patient_connection(self) -> Iterator[Connection[Any]]:
+        try:
+            with self._connect() as connection:
+                yield connection
         except errors.LockNotAvailable:
             raise QuickBooksUnavailable(
                 f"Another process has been logging in to company {self._settings.realm} for two "
                 "minutes. Try again later."
             ) from None
-        # The transaction above has committed: only now may a token be used, or its loss be told.
-        if held is None:
-            raise QuickBooksLoginExpired(
-                f"QuickBooks has ended our login to company {self._settings.realm}, and nothing "
-                "is asked of it until someone connects it again: sign in to Intuit, get a new "
-                "refresh token, and put it into the company's connection (Admin > Connections). "
-                "Nothing is lost meanwhile."
-            )
-        return held
+
+    def _first_token_is_refused(self, connection: Connection[Any]) -> bool:
+        """Whether Intuit refuses the connection's first token; one never seen is tried now.
+
+        In a transaction of its own: what Intuit said is kept, whatever the stored login does next.
+        """
+        seed = _Seed.of(self._settings)
+        if seed is None:
+            return False
+        with connection.transaction():
+            self._execute(connection, "patience")
+            self._execute(connection, "begin")
+            row = self._row(connection) or {}
+            if seed.hash in (row["seed_hash"], *row["former_seed_hashes"]):
+                return False
+            if seed.refusal in row["refused_seed_hashes"]:
+                return True
+            return not self._connected_anew(connection, seed)
+
+    def _connected_anew(self, connection: Connection[Any], seed: "_Seed") -> bool:
+        """Let a first token replace what is stored, if Intuit accepts it; else it is only noted.
+
+        The note is written before Intuit is asked, so that a database that cannot write does not
+        cost the token.
+        """
+        self._execute(connection, "refuse", refusal=seed.refusal)
+        try:
+            grant = _log_in_patiently(self._settings, seed.token)
+        except InvalidGrant:
+            return False
+        self._execute(connection, "reseed", seed_hash=seed.hash, refusal=seed.refusal)
+        self._save(connection, grant, seed.token)
+        log.info("QuickBooks company %s was connected anew", self._settings.realm)
+        return True
 
     def _under_lock(self, connection: Connection[Any], rejected: str | None) -> _Held | None:
         """The row's access token, or a new one; nothing when a person has to connect again."""
@@ -114,31 +184,15 @@ class TokenStore:
         return self._logged_in(connection, row)
 
     def _locked_row(self, connection: Connection[Any]) -> dict[str, Any]:
-        seed = self._seed()
         self._execute(connection, "patience")
-        if seed:
-            self._execute(connection, "seed", **seed)
         row = self._row(connection)
-        if row is None:
+        never = row is None or row["seed_hash"] is None
+        if row is None or (never and not self._settings.first_refresh_token):
             raise SettingsError(
                 f"Company {self._settings.realm} was never connected: put its first refresh token "
                 "into its connection (Admin > Connections)."
             )
-        if seed and row["seed_hash"] != seed["seed_hash"]:
-            self._execute(connection, "reseed", **seed)
-            log.info("QuickBooks company %s was connected anew", self._settings.realm)
-            row = self._row(connection) or row
         return row
-
-    def _seed(self) -> dict[str, str]:
-        """The connection's own refresh token, ready to be stored; nothing when it brings none."""
-        token = self._settings.first_refresh_token
-        if not token:
-            return {}
-        return {
-            "refresh_token": self._cipher.lock(token),
-            "seed_hash": hashlib.sha256(token.encode()).hexdigest(),
-        }
 
     def _logged_in(self, connection: Connection[Any], row: dict[str, Any]) -> _Held | None:
         """Log in with the newest refresh token; with the one before when nothing is left to lose.
@@ -177,6 +231,27 @@ class TokenStore:
         if grant.refresh_token is None:
             log.warning("Intuit answered without a refresh token; the present one is kept")
 
+    def _ended(self) -> QuickBooksLoginExpired:
+        return QuickBooksLoginExpired(
+            f"QuickBooks has ended our login to company {self._settings.realm}, and nothing "
+            f"{_CONNECT_AGAIN}"
+        )
+
+    def _refused(self, kept: bool) -> QuickBooksLoginExpired:
+        refused = (
+            "Intuit refused the first refresh token in the connection of company "
+            f"{self._settings.realm}"
+        )
+        if not kept:
+            return QuickBooksLoginExpired(
+                f"{refused}, no stored login works, and nothing {_CONNECT_AGAIN}"
+            )
+        return QuickBooksLoginExpired(
+            f"{refused}. The stored login was kept, and runs go on with it. To connect the company "
+            "anew, get a new refresh token from Intuit and put it into the connection (Admin > "
+            "Connections); to stay with the stored login, leave that field empty."
+        )
+
     def _row(self, connection: Connection[Any]) -> dict[str, Any] | None:
         with connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(
@@ -185,6 +260,31 @@ class TokenStore:
 
     def _execute(self, connection: Connection[Any], name: str, **values: Any) -> None:
         connection.execute(statements("token")[name], {"realm": self._settings.realm, **values})
+
+
+@dataclass(frozen=True)
+class _Seed:
+    """A connection's first refresh token, and how a row remembers it.
+
+    A refusal is of token and app together: a good token that comes with the keys of another app is
+    refused, and has to be tried again when the keys are corrected.
+    """
+
+    token: str = field(repr=False)
+    hash: str
+    refusal: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_Seed | None":
+        """Nothing when the connection brings none."""
+        token = settings.first_refresh_token
+        if not token:
+            return None
+        return cls(token, _hash(token), _hash(f"{settings.client_id} {token}"))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _log_in_patiently(settings: Settings, refresh_token: str) -> Grant:
