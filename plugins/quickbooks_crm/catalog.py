@@ -122,12 +122,41 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
             yield f"{where}: {table.name} has no column '{name}'. {hint}"
         elif not table.columns[name].writable:
             yield f"{where}: the database itself fills {table.name}.{name}. Take it out."
+    yield from _unfilled(table, mapping)
     key = table.columns[table.key]
     if not (key.sequence or key.default or key.name in mapping.fields):
         yield (
             f"{mapping.file}: new records of {table.name} get no {key.name}. "
             "Give the column a default, or map it."
         )
+
+
+def _unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
+    """Key and check fields that no line of fields fills: no record could be compared by them."""
+    named = [("import.key", mapping.line("import.key"), mapping.key, "name another column")]
+    named += [
+        ("import.check", mapping.line(f"import.check.{position}"), name, "take it out")
+        for position, name in enumerate(mapping.check, 1)
+    ]
+    for word, line, name, remedy in named:
+        if name is None or name in mapping.fields:
+            continue
+        where = f"{mapping.file} line {line}: {word} names '{name}'"
+        if name == mapping.company:
+            yield (
+                f"{where}, which the sync itself fills. {remedy.capitalize()}: "
+                "records of other companies are never compared."
+            )
+        else:
+            hint = _meant(name, table, mapping)
+            yield f"{where}, which no line of fields fills. {hint}Map it, or {remedy}."
+
+
+def _meant(name: str, table: Table, mapping: Mapping) -> str:
+    """The field that a name was probably meant to be, unless it is a column in its own right."""
+    others = [column for column in mapping.fields if column not in mapping.check]
+    near = [] if name in table.columns else get_close_matches(name, others, 1)
+    return f"Did you mean '{near[0]}'? " if near else ""
 
 
 def company_is_known(connection: Connection[Any], table: Table, column: str, company: str) -> bool:

@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from pandas import DataFrame, Series
 
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping import Field, Mapping
 from quickbooks_crm.transform import ENDED, WHO
 
 _SHORT = 40
@@ -36,6 +36,34 @@ def missing_fields(mapping: Mapping, table: Table) -> list[str]:
     return [column.label for column in required if column.name not in mapping.fields]
 
 
+def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The constants and defaults of the mapping that their columns cannot take, by the same rules
+    as values of rows, each with its line."""
+    for place, name, constant in _constants(mapping):
+        column = table.columns.get(name)
+        if column and column.writable:
+            values = _whole(Series([constant], dtype="str"), column)
+            broken = _broken(values, mapping.fields[name], column)
+            rules = " and ".join(rule for wrong, rule in broken if wrong.iloc[0])
+            if rules:
+                yield (
+                    f"{mapping.file} line {mapping.line(place)}: {place} '{_short(constant)}' "
+                    f"{rules}. {table.name}.{name} takes {column.type}."
+                )
+
+
+def _constants(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
+    """What the file itself gives columns: where it says so, the column, the text."""
+    for name, field in mapping.fields.items():
+        if field.value is not None:
+            yield f"fields.{name}.value", name, field.value
+        if field.default is not None:
+            yield f"fields.{name}.default", name, field.default
+    for word in ("when_inactive", "when_deleted"):
+        for name, constant in getattr(mapping, word).items():
+            yield f"{word}.{name}", name, constant
+
+
 def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, DataFrame]:
     """Part the rows that may be loaded from those that may not, each of these with every reason.
 
@@ -57,11 +85,13 @@ def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, 
 
 
 def _whole_numbers(batch: DataFrame, mapping: Mapping, table: Table) -> DataFrame:
-    """QuickBooks writes 5 as 5 or 5.00; a column of whole numbers takes only the first."""
     names = [name for name in _values(mapping) if table.columns[name].kind == "integer"]
-    return batch.assign(
-        **{name: batch[name].str.replace(r"\.0*$", "", regex=True) for name in names}
-    )
+    return batch.assign(**{name: _whole(batch[name], table.columns[name]) for name in names})
+
+
+def _whole(values: Series, column: Column) -> Series:
+    """QuickBooks writes 5 as 5 or 5.00; a column of whole numbers takes only the first."""
+    return values.str.replace(r"\.0*$", "", regex=True) if column.kind == "integer" else values
 
 
 def _values(mapping: Mapping) -> list[str]:
@@ -81,13 +111,17 @@ def _missing(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Prob
 def _invalid(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Problem]:
     for name in _values(mapping):
         column = table.columns[name]
-        values = batch[name]
-        for wrong, rule in _rules(values, column):
-            yield _Problem(wrong & values.notna(), column, rule)
-        if mapping.fields[name].kind == "email":
-            yield _Problem(
-                ~_each(values, _is_email) & values.notna(), column, "is not an e-mail address"
-            )
+        for rows, rule in _broken(batch[name], mapping.fields[name], column):
+            yield _Problem(rows, column, rule)
+
+
+def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Series, str]]:
+    """For each rule of the field and its column: which values, blanks aside, break it, and how to
+    say so."""
+    for wrong, rule in _rules(values, column):
+        yield wrong & values.notna(), rule
+    if field.kind == "email":
+        yield ~_each(values, _is_email) & values.notna(), "is not an e-mail address"
 
 
 def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
@@ -98,7 +132,7 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
         case "numeric":
             yield from _numeric(values, column)
         case "integer":
-            limit = _INTEGERS[column.type]
+            limit = _INTEGERS.get(column.type, 2**63)  # else a type of the CRM's own
             whole = values.str.fullmatch(_WHOLE_NUMBER, na=False)
             yield ~whole, "is not a whole number"
             small = _each(values.where(whole), lambda text: -limit <= Decimal(text) < limit)
@@ -179,18 +213,20 @@ def _details(
     ]
     for p in invalid:
         if p.rows[index]:
-            value = str(row[p.column.name])
-            short = value if len(value) <= _SHORT else value[: _SHORT - 1] + "…"
             found.append(
                 {
                     "reason": "invalid_value",
                     "field": p.column.name,
                     "label": p.column.label,
                     "rule": p.rule,
-                    "value": short,
+                    "value": _short(str(row[p.column.name])),
                 }
             )
     return found
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _SHORT else value[: _SHORT - 1] + "…"
 
 
 def _sentence(problem: dict[str, str]) -> str:

@@ -1,5 +1,7 @@
-"""Before any row moves, every field that the CRM requires must have a source or a default."""
+"""Before any row moves, every field that the CRM requires must have a source or a default; only
+then is it told what else does not fit."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm import database, pipeline
-from quickbooks_crm.errors import MandatoryFieldsMissing
+from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
 from quickbooks_crm.pipeline import Request
+from tests.acceptance.kept_in_step import own_include
 from tests.integration.crm import REALM, count, rows
 
 BUILT_IN = """
@@ -24,15 +27,42 @@ QUICKBOOKS = """{"conn_type": "quickbooks", "login": "simulator-client", "passwo
     "extra": {"environment": "simulator", "realm_id": "%s", "refresh_token": "first",
               "api_url": "http://127.0.0.1:9", "discovery_url": "http://127.0.0.1:9/discovery"}}"""
 
+LOOKING: dict[str, Callable[[], object]] = {
+    "a run": lambda: pipeline.check_settings("sample", "run-1", Request("manual", "admin")),
+    "make mappings": lambda: pipeline.check_files(["sample"]),
+}
+before_a_run_and_by_hand = pytest.mark.parametrize("look", LOOKING.values(), ids=LOOKING.keys())
+
 
 @pytest.fixture
-def company(crm: str, monkeypatch: pytest.MonkeyPatch) -> Connection[Any]:
+def mappings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Mappings that a test may edit."""
+    return own_include(tmp_path, monkeypatch) / "mappings"
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Put other words in the place of those that are there once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def without(file: Path, column: str) -> None:
+    """Leave the line of a column out, as a person would, and nothing else."""
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    left = [line for line in lines if not line.startswith(f"  {column}:")]
+    assert len(left) == len(lines) - 1
+    file.write_text("".join(left), encoding="utf-8")
+
+
+@pytest.fixture
+def company(crm: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection[Any]]:
     """A CRM that knows the company of include/companies/sample.yaml."""
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", QUICKBOOKS % REALM)
-    connection = psycopg.connect(crm, autocommit=True)
     include = Path(pipeline.INCLUDE)
-    database.add_companies(connection, include / "crm", {"sample": "Sample company"})
-    return connection
+    with psycopg.connect(crm, autocommit=True) as connection:
+        database.add_companies(connection, include / "crm", {"sample": "Sample company"})
+        yield connection
 
 
 def test_one_message_names_all_missing_fields_by_label_and_module_and_no_row_moves(
@@ -55,7 +85,6 @@ def test_one_message_names_all_missing_fields_by_label_and_module_and_no_row_mov
     assert rows(company, "SELECT errors -> 'check_settings' ->> 'code' FROM sync.run") == [
         ("mandatory_fields",)
     ]
-    company.close()
 
 
 def test_with_a_default_in_the_table_the_run_may_start(company: Connection[Any]) -> None:
@@ -66,7 +95,6 @@ def test_with_a_default_in_the_table_the_run_may_start(company: Connection[Any])
     settled = pipeline.check_settings("sample", "run-1", Request("manual", "admin"))
 
     assert settled == ["products", "accounts", "contacts"]
-    company.close()
 
 
 def test_only_the_modules_that_were_asked_for_are_looked_at(company: Connection[Any]) -> None:
@@ -75,4 +103,85 @@ def test_only_the_modules_that_were_asked_for_are_looked_at(company: Connection[
     settled = pipeline.check_settings("sample", "run-1", Request("manual", "admin", ("accounts",)))
 
     assert settled == ["accounts"]
-    company.close()
+
+
+@before_a_run_and_by_hand
+def test_leaving_out_a_line_that_check_names_too_is_told_as_a_missing_field(
+    company: Connection[Any], mappings: Path, look: Callable[[], object]
+) -> None:
+    without(mappings / "products.yaml", "name")
+    without(mappings / "accounts.yaml", "name")
+    without(mappings / "contacts.yaml", "last_name")
+
+    with pytest.raises(MandatoryFieldsMissing) as told:
+        look()
+
+    assert str(told.value) == (
+        "Required CRM fields have neither a source nor a default:\n"
+        "  products: Product name\n"
+        "  accounts: Account name\n"
+        "  contacts: Last name\n"
+        "Map them, or give them a default, in include/mappings/. No row was moved."
+    )
+    assert count(company, "sync.lease") == 0
+
+
+@before_a_run_and_by_hand
+def test_leaving_out_a_mandatory_key_is_told_as_a_missing_field(
+    company: Connection[Any], mappings: Path, look: Callable[[], object]
+) -> None:
+    company.execute("ALTER TABLE crm.products ALTER quickbooks_product_id SET NOT NULL")
+    without(mappings / "products.yaml", "quickbooks_product_id")
+
+    with pytest.raises(MandatoryFieldsMissing, match="  products: QuickBooks product id\n"):
+        look()
+
+
+@before_a_run_and_by_hand
+def test_missing_fields_are_told_before_all_else_that_does_not_fit(
+    company: Connection[Any], mappings: Path, look: Callable[[], object]
+) -> None:
+    edit(mappings / "products.yaml", "  name:", "  nmae:")
+    edit(mappings / "accounts.yaml", "check: [name]", "check: [nam]")
+    edit(
+        mappings / "accounts.yaml", "deleted:                {value: false}", "deleted: {value: x}"
+    )
+    edit(mappings / "contacts.yaml", "crm.contacts\n", "crm.contactz\n")
+
+    with pytest.raises(MandatoryFieldsMissing) as told:
+        look()
+
+    assert str(told.value).splitlines()[1:-1] == ["  products: Product name"]
+
+
+@before_a_run_and_by_hand
+def test_key_and_check_fields_that_nothing_fills_and_constants_that_do_not_fit_stop_a_run(
+    company: Connection[Any], mappings: Path, look: Callable[[], object]
+) -> None:
+    edit(mappings / "products.yaml", "check: [name] ", "check: [nam] ")
+    edit(
+        mappings / "products.yaml", "deleted:               {value: false}", "deleted: {value: no}"
+    )
+    without(mappings / "contacts.yaml", "quickbooks_customer_id")
+    without(mappings / "contacts.yaml", "first_name")
+    edit(mappings / "contacts.yaml", "{deleted: true,", "{deleted: perhaps,")
+
+    with pytest.raises(SettingsError) as told:
+        look()
+
+    assert str(told.value) == (
+        "The mappings do not fit the CRM:\n"
+        "  products.yaml line 12: import.check names 'nam', which no line of fields fills. "
+        "Did you mean 'name'? Map it, or take it out.\n"
+        "  products.yaml line 26: fields.deleted.value 'no' is neither true nor false. "
+        "crm.products.deleted takes boolean.\n"
+        "  contacts.yaml line 13: import.key names 'quickbooks_customer_id', which no line of "
+        "fields fills. Map it, or name another column.\n"
+        "  contacts.yaml line 14: import.check names 'first_name', which no line of fields fills. "
+        "Map it, or take it out.\n"
+        "  contacts.yaml line 30: when_deleted.deleted 'perhaps' is neither true nor false. "
+        "crm.contacts.deleted takes boolean."
+    )
+    for table in ("crm.products", "sync.staged", "sync.generation", "sync.lease"):
+        assert count(company, table) == 0
+    assert rows(company, "SELECT 1 FROM sync.run WHERE mappings <> '{}'") == []

@@ -1,5 +1,6 @@
 """Which values a column takes, and how a row that may not be loaded says why."""
 
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from pandas import DataFrame
 
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.check import check, missing_fields
+from quickbooks_crm.check import check, missing_fields, unfit_constants
 from quickbooks_crm.mapping import Mapping
 from tests.unit.mapping_texts import mapping, read
 
@@ -306,3 +307,111 @@ def test_missing_fields_are_those_the_table_requires_and_nothing_gives() -> None
     known = read(mapping("own: {default: x, from: Own}", company="company_id"))
 
     assert missing_fields(known, columns) == ["PRICE"]
+
+
+@pytest.mark.parametrize(
+    ("words", "written", "said"),
+    [
+        ({"fields": "own: {value: perhaps}"}, "4: fields.own.value", "perhaps"),
+        ({"fields": "own: {from: Own, default: perhaps}"}, "4: fields.own.default", "perhaps"),
+        (
+            {"fields": "own: {from: Own}", "when_inactive": "{own: perhaps}"},
+            "5: when_inactive.own",
+            "perhaps",
+        ),
+        (
+            {"fields": "own: {value: false}", "when_deleted": "{own: gone}"},
+            "5: when_deleted.own",
+            "gone",
+        ),
+    ],
+)
+def test_a_constant_that_its_column_cannot_take_is_told_with_its_line(
+    words: dict[str, str], written: str, said: str
+) -> None:
+    known = read(mapping(words.pop("fields"), **words))
+
+    assert list(unfit_constants(known, table(column("own", "boolean")))) == [
+        f"products.yaml line {written} '{said}' is neither true nor false. "
+        "crm.products.own takes boolean."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("text", "123456", "is longer than 5 characters. {} takes character varying(5)."),
+        ("numeric", "1e3", "is not a number. {} takes numeric(7,2)."),
+        (
+            "numeric",
+            "123456.789",
+            "is too large and has more than 2 decimal places. {} takes numeric(7,2).",
+        ),
+        ("integer", "2147483648", "is too large. {} takes integer."),
+        ("date", "now", "is not a date (year-month-day). {} takes date."),
+        (
+            "timestamp",
+            "2024-01-01",
+            "is not a moment (date and time). {} takes timestamp with time zone.",
+        ),
+        ("uuid", "1", "is not a UUID. {} takes uuid."),
+        ("choice", "Happy", "is none of happy, sad. {} takes mood."),
+    ],
+)
+def test_a_constant_keeps_the_same_rules_as_the_values_of_rows(
+    kind: str, value: str, said: str
+) -> None:
+    known = read(mapping(f"own: {{value: '{value}'}}"))
+    columns = table(column("own", kind, **KINDS[kind]))
+
+    assert list(unfit_constants(known, columns)) == [
+        f"products.yaml line 4: fields.own.value '{value}' " + said.format("crm.products.own")
+    ]
+
+
+def test_a_constant_of_an_email_field_must_be_an_address() -> None:
+    known = read(mapping("own: {from: Own, default: nobody, kind: email}"))
+
+    assert list(unfit_constants(known, table(column("own")))) == [
+        "products.yaml line 4: fields.own.default 'nobody' is not an e-mail address. "
+        "crm.products.own takes text."
+    ]
+
+
+def test_a_long_constant_is_shortened_in_the_message() -> None:
+    known = read(mapping(f"own: {{value: {'x' * 41}}}"))
+
+    [said] = unfit_constants(known, table(column("own", "boolean")))
+
+    assert f"fields.own.value '{'x' * 39}…' is" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("integer", "5.00"), ("boolean", "true"), ("other", "the database judges")]
+)
+def test_a_constant_that_its_column_takes_is_not_told(kind: str, value: str) -> None:
+    known = read(mapping(f"own: {{value: {value}}}", when_deleted=f"{{own: {value}}}"))
+
+    assert list(unfit_constants(known, table(column("own", kind, **KINDS[kind])))) == []
+
+
+def test_constants_of_columns_that_cannot_be_written_are_for_others_to_tell() -> None:
+    known = read(mapping("nowhere: {value: x}, own: {value: x}"))
+
+    assert list(unfit_constants(known, table(column("own", "integer", writable=False)))) == []
+
+
+@given(st.text(min_size=1).filter(str.strip), st.sampled_from(list(KINDS)))
+def test_a_constant_is_told_exactly_when_a_row_with_that_value_is_not_added(
+    value: str, kind: str
+) -> None:
+    fields = {**own().fields, "own": replace(own().fields["own"], sources=(), value=value)}
+    columns = table(column("own", kind, **KINDS[kind]))
+
+    told = list(unfit_constants(replace(own(), fields=fields), columns))
+
+    assert (told == []) == (said_of(value, kind) is None)
+
+
+def test_whole_numbers_of_a_type_of_the_crms_own_are_left_to_the_database() -> None:
+    assert said_of("40000", "integer", type="own.small_number") is None

@@ -130,10 +130,6 @@ WRONG = {
         "entities: [Item]\ntable: a.b\nimport: {mode: create}\nfields: {}\n",
         "line 4: fields is empty. Write at least one column, such as name: {from: Name}.",
     ),
-    "a key that is no field": (
-        mapping(**{"import": "{key: nam}"}),
-        "line 3: import.key is not a column of fields: 'nam'. Did you mean 'name'?",
-    ),
     "no key to merge with": (
         mapping(**{"import": "{check: [name]}"}),
         "line 3: import.key is missing. "
@@ -151,10 +147,6 @@ WRONG = {
     "a key that may be open": (
         mapping("a: {from: A, refers: products}", **{"import": "{key: a}"}),
         "line 3: import.key cannot be 'a': a reference may still be open. Take an id or a name.",
-    ),
-    "a check field that is no field": (
-        mapping(**{"import": "{key: name, check: [name, cod]}"}),
-        "line 3: import.check.2 is not a column of fields: 'cod'. Write one of: product_id, name.",
     ),
     "a field that the sync fills itself": (
         mapping("company_id: {value: x}", company="company_id"),
@@ -203,6 +195,13 @@ WRONG = {
 @pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG.keys())
 def test_a_mistake_is_named_with_its_line_and_its_cure(text: str, said: str) -> None:
     assert problems(text) == [said]
+
+
+def test_key_and_check_fields_without_a_line_of_fields_are_no_mistake_of_the_file() -> None:
+    """Whether the CRM requires them comes first, and that only its table can tell."""
+    found = read(mapping(**{"import": "{key: nam, check: [name, cod]}"}))
+
+    assert (found.key, found.check) == ("nam", ("name", "cod"))
 
 
 @pytest.mark.parametrize("word", LATER, ids=lambda word: word.place)

@@ -1,19 +1,21 @@
 """What the words of one mapping must be to each other.
 
-Works on the words as written, whatever else is wrong with them, so that one reading finds all.
+Works on the words as written, whatever else is wrong with them, so that one reading finds all. Key
+and check fields may lack a line of fields here: whether the CRM requires them comes first, and that
+only its table can tell, so `catalog.misfits` tells them.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from quickbooks_crm.mapping.document import Document, Place
-from quickbooks_crm.mapping.problems import Problem, quoted, suggestion
+from quickbooks_crm.mapping.problems import Problem, quoted
 from quickbooks_crm.mapping.words import MAPPING
 
 
 def relations(document: Document) -> list[Problem]:
     """Every word that does not fit another one of the same file."""
-    rules = (_sources, _references, _keys, _checks, _flags, _company, _repeats)
+    rules = (_sources, _references, _keys, _flags, _company, _repeats)
     return [document.says(place, said) for rule in rules for place, said in rule(document.tree)]
 
 
@@ -74,7 +76,6 @@ def _keys(tree: Any) -> Found:
             return
         yield place, f"is missing. With mode {mode}, write the column that finds a record again."
     elif isinstance(key, str):
-        yield from _is_column(tree, place, key)
         words = _columns(tree).get(key, {})
         if "value" in words:
             yield place, f"cannot be {quoted(key)}: every record has the same value there."
@@ -83,18 +84,6 @@ def _keys(tree: Any) -> Found:
                 place,
                 f"cannot be {quoted(key)}: a reference may still be open. Take an id or a name.",
             )
-
-
-def _checks(tree: Any) -> Found:
-    for index, column in enumerate(_list(tree, "import", "check")):
-        if isinstance(column, str):
-            yield from _is_column(tree, ("import", "check", index), column)
-
-
-def _is_column(tree: Any, place: Place, column: str) -> Found:
-    columns = _group(tree, "fields")
-    if columns and column not in columns:
-        yield place, f"is not a column of fields: {quoted(column)}. {suggestion(column, columns)}"
 
 
 def _flags(tree: Any) -> Found:
