@@ -19,6 +19,11 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 export LOAD CUSTOMERS ITEMS INVOICES SEED LATENCY_MS RESET COMPANY
 
+# Looking at a demo, or stopping it, is no reason to install anything.
+NONE = There is no demo here yet. Start one with: make demo
+IF_SET_UP = if [ ! -x $(BIN)/python ]; then echo "$(NONE)"; exit 0; fi;
+NEEDS_SET_UP = if [ ! -x $(BIN)/python ]; then echo "$(NONE)" >&2; exit 1; fi;
+
 .PHONY: help setup demo down status logs psql shell test lint format mappings lock bench clean
 
 help: ## Show this list
@@ -32,19 +37,19 @@ demo: ## Start Postgres, the QuickBooks simulator and Airflow, and bring a sampl
 	@DEMO_STARTED=$$(date +%s) && export DEMO_STARTED && scripts/setup.sh && exec $(BIN)/python -m demo up
 
 down: ## Stop all that demo started (RESET=1 also removes its data)
-	@if [ -x $(BIN)/python ]; then exec $(BIN)/python -m demo down; else echo "Nothing was set up here."; fi
+	@$(IF_SET_UP) exec $(BIN)/python -m demo down
 
-status: setup ## Show what the demo has running, and where
-	@exec $(BIN)/python -m demo status
+status: ## Show what the demo has running, and where
+	@$(IF_SET_UP) exec $(BIN)/python -m demo status
 
-logs: setup ## Follow the logs of everything the demo started
-	@exec $(BIN)/python -m demo logs
+logs: ## Follow the logs of everything the demo started
+	@$(IF_SET_UP) exec $(BIN)/python -m demo logs
 
-psql: setup ## Open psql on the demo's CRM database (ARGS="-c 'SELECT ...'" for one statement)
-	@exec $(BIN)/python -m demo psql $(ARGS)
+psql: ## Open psql on the demo's CRM database (ARGS="-c 'SELECT ...'" for one statement)
+	@$(NEEDS_SET_UP) exec $(BIN)/python -m demo psql $(ARGS)
 
-shell: setup ## Open a shell with the demo's settings, for `python -m quickbooks_crm` and `airflow`
-	@exec $(BIN)/python -m demo shell
+shell: ## Open a shell with the demo's settings, for `python -m quickbooks_crm` and `airflow`
+	@$(NEEDS_SET_UP) exec $(BIN)/python -m demo shell
 
 test: setup ## Run the tests (ARGS="..." for pytest)
 	@exec $(BIN)/python -m pytest $(ARGS)

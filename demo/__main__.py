@@ -15,11 +15,15 @@ from demo import down as downs
 from demo import settings as settings_file
 from demo import up as ups
 from demo.home import Home, home
+from demo.names import POSTGRES, title
 from demo.settings import Settings
 from demo.stopwatch import Stopwatch
 
 _KNOWN = ("up", "down", "status", "logs", "psql", "shell", "mappings")
+_NONE = "There is no demo here yet. Start one with: make demo"
+_STOPPED = "The demo is stopped. Start it with: make demo"
 _EXPECTED = (
+    settings_file.NotACompany,
     settings_file.OtherCompany,
     ups.AlreadyStarting,
     processes.ProcessFailed,
@@ -57,15 +61,17 @@ def _do(what: str, arguments: list[str], place: Home) -> int:
     if what == "mappings":
         return mappings.check(place)
     settings = settings_file.load(place)
-    if settings is None:
-        print("There is no demo here yet: make demo", file=sys.stderr)
-        return 1
     if what == "status":
         _print_status(place, settings)
         return 0
+    if settings is None:
+        print(_NONE, file=sys.stderr)
+        return 1
     if what == "logs":
-        logs = sorted(str(log) for log in place.logs.glob("*.log"))
-        _become(["tail", "-n", "10", "-F", *logs], dict(os.environ))
+        return _show_logs(place)
+    if not postgres.answers(place.path, settings.postgres_password, settings.postgres_port):
+        print(_STOPPED, file=sys.stderr)
+        return 1
     if what == "psql":
         login = ["-h", ports.HOST, "-p", str(settings.postgres_port), "-U", postgres.ROLE, "crm"]
         _become([str(postgres.psql()), *login, *arguments], _with_password(settings))
@@ -73,15 +79,36 @@ def _do(what: str, arguments: list[str], place: Home) -> int:
     return _become([os.environ.get("SHELL", "/bin/sh")], airflow.environment(place, settings))
 
 
-def _print_status(place: Home, settings: Settings) -> None:
-    running = {"postgres": postgres.running(place.path)}
-    for name in (quickbooks.NAME, *reversed(airflow.COMPONENTS)):
-        running[name] = processes.running(place, name)
+def _running(place: Home) -> dict[str, bool]:
+    components = (quickbooks.NAME, *reversed(airflow.COMPONENTS))
+    started = {name: processes.running(place, name) for name in components}
+    return {POSTGRES: postgres.running(place.path), **started}
+
+
+def _print_status(place: Home, settings: Settings | None) -> None:
+    running = _running(place)
+    if settings is None or not any(running.values()):
+        print(_STOPPED if settings else _NONE)
+        return
     for name, state in running.items():
-        print(f"  {name:14} {'running' if state else 'stopped'}")
-    print(f"\n  Airflow     {settings.airflow}   user admin, password {settings.admin_password}")
-    print(f"  QuickBooks  {settings.quickbooks}")
-    print(f"  Postgres    {ports.HOST}:{settings.postgres_port}")
+        print(f"  {title(name):24} {'running' if state else 'stopped'}")
+    if not all(running.values()):
+        print("\nmake demo starts what is stopped.")
+    print()
+    if running[airflow.API_SERVER]:
+        login = f"user admin, password {settings.admin_password}"
+        print(f"  Airflow     {settings.airflow}   {login}")
+    if running[quickbooks.NAME]:
+        print(f"  QuickBooks  {settings.quickbooks}")
+    if running[POSTGRES]:
+        print(f"  Postgres    {ports.HOST}:{settings.postgres_port}")
+
+
+def _show_logs(place: Home) -> int:
+    """Follow the logs; those of a stopped demo only show how they end."""
+    logs = sorted(str(log) for log in place.logs.glob("*.log"))
+    following = ["-F"] if any(_running(place).values()) else []
+    return _become(["tail", "-n", "10", *following, *logs], dict(os.environ)) if logs else 0
 
 
 def _with_password(settings: Settings) -> dict[str, str]:

@@ -124,8 +124,9 @@ def _wait(
         except requests.RequestException:
             pass
         time.sleep(0.2)
-    logs = ", ".join(str(home.log(name)) for name in names)
-    raise processes.ProcessFailed(f"Airflow was not ready after two minutes. Its logs: {logs}")
+    raise processes.ProcessFailed(
+        f"Airflow was not ready after two minutes. Its logs are in {home.logs}\n{processes.NEXT}"
+    )
 
 
 def _airflow() -> str:

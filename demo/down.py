@@ -7,22 +7,28 @@ import shutil
 from demo import airflow, postgres, processes
 from demo import settings as settings_file
 from demo.home import Home
+from demo.names import POSTGRES, count
 
 
 def down(home: Home) -> None:
-    """Stop every process; the data stays."""
+    """Stop every service; the data stays."""
     stopped = processes.stop(home, [airflow.SCHEDULER, airflow.TRIGGERER])
     stopped += processes.stop(home, processes.started(home))
-    if postgres.running(home.path):
-        postgres.stop(home.path)
-        stopped += 1
-    print(f"Stopped {stopped} processes." if stopped else "Nothing was running.")
+    left = processes.sweep(home)
+    if postgres.stop(home.path):
+        stopped.append(POSTGRES)
+    if stopped or not left:
+        told = f"Stopped {count(len(stopped), 'service', 'services')}."
+        print(told if stopped else "Nothing was running.")
+    if left:
+        print(f"Stopped {count(left, 'process', 'processes')} that a crash had left behind.")
 
 
 def reset(home: Home) -> None:
-    """Stop every process and remove the data, the logs and the passwords."""
+    """Stop every service and remove the data, the logs and the passwords."""
     down(home)
     postgres.remove(home.path)
-    if settings_file.load(home) is not None or not any(home.path.iterdir()):
+    known = settings_file.load(home) is not None
+    if home.path.exists() and (known or not any(home.path.iterdir())):
         shutil.rmtree(home.path)
     print("The demo's data is gone.")

@@ -26,6 +26,11 @@ class Home:
         """The log file of a process."""
         return self.logs / f"{name}.log"
 
+    def make(self) -> None:
+        """Make the directory, unless it is there."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+
     def read(self, name: str) -> dict[str, Any]:
         """A stored JSON object; empty when there is none."""
         try:
@@ -49,8 +54,5 @@ class Home:
 
 
 def home() -> Home:
-    """The directory named by DEMO_HOME, or `.demo` in the project."""
-    path = Path(os.environ.get("DEMO_HOME") or PROJECT / ".demo").absolute()
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (path / "logs").mkdir(exist_ok=True)
-    return Home(path)
+    """The directory named by DEMO_HOME, or `.demo` in the project; it need not be there yet."""
+    return Home(Path(os.environ.get("DEMO_HOME") or PROJECT / ".demo").resolve())

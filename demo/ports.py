@@ -7,8 +7,15 @@ import socket
 HOST = "127.0.0.1"
 
 
-def free(preferred: int) -> int:
-    """The preferred port, or the next one above it that is free."""
+def free(preferred: int, whose: str = "") -> int:
+    """The preferred port, or the next one above it that is free; says so when `whose` is told."""
+    port = _first_free(preferred)
+    if whose and port != preferred:
+        print(f"Port {preferred} is in use, so {whose} takes {port}.", flush=True)
+    return port
+
+
+def _first_free(preferred: int) -> int:
     for port in range(preferred, min(preferred + 500, 65536)):
         if _is_free(port):
             return port

@@ -16,16 +16,17 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 
-from demo import ports
+from demo import ports, processes
 
 PORT = 55432
 ROLE = "crm"
@@ -136,7 +137,8 @@ def start(
     directory: Path, password: str, port: int, settings: Mapping[str, str] | None = None
 ) -> Server:
     """Start the Postgres of this directory on the port, making it if it is new."""
-    place = _place(directory)
+    stop(directory)  # one that runs and does not answer, and what is left of one that crashed
+    place = _make_place(directory)
     new = not (place.data / "PG_VERSION").exists()
     if new:
         _initialise(place, password, {**_SETTINGS, **(settings or {})})
@@ -144,34 +146,48 @@ def start(
         "pg_ctl", "start", "-w", "-D", str(place.data), "-l", str(place.log), "-o", f"-p {port}"
     )
     if started.returncode:
-        raise PostgresFailed(f"Postgres did not start; its log is {place.log}\n{started.stdout}")
+        raise _failed(place, "did not start")
     if new:
         _create_role(Server(_address(ADMINISTRATOR, password, port)), password)
     return Server(_address(ROLE, password, port))
 
 
 def running(directory: Path) -> bool:
-    """Does the Postgres of this directory run?"""
-    place = _place(directory)
-    return (
-        place.data.exists() and place.run("pg_ctl", "status", "-D", str(place.data)).returncode == 0
-    )
+    """Does the Postgres of this directory run, whether it answers or not?"""
+    return _postmaster(_place(directory)) is not None
 
 
-def stop(directory: Path) -> None:
-    """Stop the Postgres of this directory, if it runs."""
+def answers(directory: Path, password: str, port: int) -> bool:
+    """Does the Postgres of this directory run, and let us in on this port?"""
     if not running(directory):
-        return
+        return False  # whoever else has the port is not asked for entry
+    with suppress(psycopg.OperationalError):
+        address = Server(_address(ROLE, password, port)).url("postgres")
+        psycopg.connect(address, connect_timeout=5).close()
+        return True
+    return False
+
+
+def stop(directory: Path) -> bool:
+    """Stop the Postgres of this directory, and say whether any of it was there."""
     place = _place(directory)
-    stopped = place.run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(place.data))
-    if stopped.returncode and running(directory):
-        raise PostgresFailed(f"Postgres did not stop; its log is {place.log}\n{stopped.stdout}")
+    if not place.data.exists():
+        return False
+    there = _postmaster(place) is not None
+    if there:
+        place.run("pg_ctl", "stop", "-w", "-t", "20", "-m", "fast", "-D", str(place.data))
+    left = processes.end(_others(place))
+    if _postmaster(place):
+        raise _failed(place, "did not stop")
+    # A pid in it that means nothing any more would keep the next Postgres from starting.
+    (place.data / "postmaster.pid").unlink(missing_ok=True)
+    return there or left > 0
 
 
 def remove(directory: Path) -> None:
     """Stop the Postgres of this directory and throw all its data away."""
     stop(directory)
-    shutil.rmtree(_place(directory).directory)
+    shutil.rmtree(_place(directory).directory, ignore_errors=True)
 
 
 def psql() -> Path:
@@ -181,18 +197,46 @@ def psql() -> Path:
 
 def _place(directory: Path) -> Place:
     if os.geteuid():
-        here = directory / "postgres"
-        here.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Place(here, None)
+        return Place(directory.resolve() / "postgres", None)
     name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:12]
     elsewhere = Path("/var/tmp") / f"quickbooks-crm-{name}"  # noqa: S108 - owner is checked
-    nobody = pwd.getpwnam("nobody")
-    if not elsewhere.exists():
-        elsewhere.mkdir(mode=0o700)
-        os.chown(elsewhere, nobody.pw_uid, nobody.pw_gid)
-    if elsewhere.is_symlink() or elsewhere.stat().st_uid != nobody.pw_uid:
+    nobody = pwd.getpwnam("nobody").pw_uid
+    if elsewhere.is_symlink() or (elsewhere.exists() and elsewhere.stat().st_uid != nobody):
         raise PostgresFailed(f"{elsewhere} belongs to someone else; remove it and try again.")
     return Place(elsewhere, "nobody")
+
+
+def _make_place(directory: Path) -> Place:
+    place = _place(directory)
+    if not place.directory.exists():
+        place.directory.mkdir(parents=True, mode=0o700)
+        if place.user:
+            shutil.chown(place.directory, place.user)
+    return place
+
+
+def _postmaster(place: Place) -> psutil.Process | None:
+    """The process that its file names, if that one runs and is the Postgres of this place."""
+    with suppress(OSError, ValueError, IndexError):
+        pid = int((place.data / "postmaster.pid").read_text().splitlines()[0])
+        process = processes.alive(pid)
+        return process if process and _works_in(process, place) else None
+    return None
+
+
+def _others(place: Place) -> list[psutil.Process]:
+    """Every Postgres process of this place, also those whose postmaster is gone."""
+    return [process for process in psutil.process_iter() if _works_in(process, place)]
+
+
+def _works_in(process: psutil.Process, place: Place) -> bool:
+    with suppress(psutil.Error, OSError):
+        return process.name() == "postgres" and Path(process.cwd()) == place.data.resolve()
+    return False
+
+
+def _failed(place: Place, what: str) -> PostgresFailed:
+    return PostgresFailed(f"Postgres {what}.\n{processes.tail(place.log)}\n{processes.NEXT}")
 
 
 def _initialise(place: Place, password: str, settings: Mapping[str, str]) -> None:
@@ -211,7 +255,7 @@ def _initialise(place: Place, password: str, settings: Mapping[str, str]) -> Non
     )  # fmt: skip
     password_file.unlink()
     if made.returncode:
-        raise PostgresFailed(f"Postgres' initdb failed:\n{made.stdout}")
+        raise PostgresFailed(f"Postgres' initdb failed:\n{made.stdout[-500:]}\n{processes.NEXT}")
 
 
 def _create_role(server: Server, password: str) -> None:

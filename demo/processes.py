@@ -1,7 +1,9 @@
 """Starts processes that outlive the one that started them, and stops every one of them again.
 
 Each gets a session of its own and is written down with its time of birth, so that a pid which the
-system has given to someone else since is never mistaken for ours.
+system has given to someone else since is never mistaken for ours. What a crash leaves behind is
+found by that session and by a mark in its environment. Both are needed: Airflow's tasks hide their
+environment from everyone but root, and a session is known only while its record is.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,13 @@ from typing import Any
 import psutil
 
 from demo.home import Home
+from demo.names import title
+
+NEXT = "All logs: make logs. To start afresh with the same data: make down, then make demo."
 
 _PATIENCE = 5.0
-_FOREIGN = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "DEMO_STARTED")
+_MARK = "DEMO_SERVICE_OF"
+_FOREIGN = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "DEMO_STARTED", _MARK)
 
 
 class ProcessFailed(Exception):
@@ -44,7 +50,7 @@ def start(home: Home, name: str, command: Sequence[str], environment: Mapping[st
         process = subprocess.Popen(
             command,
             cwd=home.path,
-            env=dict(environment),
+            env={**environment, _MARK: str(home.path)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -61,7 +67,12 @@ def run(home: Home, name: str, command: Sequence[str], environment: Mapping[str,
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     (home.path / _record(name)).unlink(missing_ok=True)
     if code:
-        raise ProcessFailed(f"{name} ended with code {code}.\n{tail(home.log(name))}")
+        raise failed(home, name, f"ended with code {code}")
+
+
+def failed(home: Home, name: str, what: str) -> ProcessFailed:
+    """The error that says what became of a process, where to look, and what to do."""
+    return ProcessFailed(f"{title(name)} {what}.\n{tail(home.log(name))}\n{NEXT}")
 
 
 def running(home: Home, name: str) -> bool:
@@ -73,7 +84,7 @@ def require(home: Home, names: Iterable[str]) -> None:
     """Raise `ProcessFailed` when one of these no longer runs."""
     for name in names:
         if not running(home, name):
-            raise ProcessFailed(f"{name} has stopped.\n{tail(home.log(name))}")
+            raise failed(home, name, "has stopped")
 
 
 def started(home: Home) -> list[str]:
@@ -81,29 +92,53 @@ def started(home: Home) -> list[str]:
     return sorted(file.stem for file in (home.path / "processes").glob("*.json"))
 
 
-def stop(home: Home, names: Iterable[str]) -> int:
-    """Stop these processes and all that came from them; the number of processes that were there."""
+def stop(home: Home, names: Iterable[str]) -> list[str]:
+    """Stop these processes and all that came from them; the names of those that were there."""
     names = list(names)
-    family = {process for name in names for process in _family(home, name)}
-    leaders = {leader for name in names if (leader := _leader(home, name))}
-    _signal(leaders or family, signal.SIGTERM)
-    _wait_for_end(leaders or family, _PATIENCE if leaders else 1)
-    family |= {process for name in names for process in _family(home, name)}
-    _wait_for_end(family, 1)
-    _signal(family, signal.SIGKILL)
-    _wait_for_end(family, 5)
+    there = [name for name in names if _family(home, [name])]
+    leaders = {leader for name in there if (leader := _leader(home, name))}
+    family = _family(home, there)
+    _signal(leaders, signal.SIGTERM)
+    _wait_for_end(leaders, _PATIENCE)
+    end(family | _family(home, there))
     for name in names:
         (home.path / _record(name)).unlink(missing_ok=True)
-    return len(family)
+    return there
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The name and the last lines of a log."""
+def sweep(home: Home) -> int:
+    """End whatever was started for this demo and is in no record; how many processes that were."""
+    return end(_with_descendants(lambda process: _mark(process) == str(home.path)))
+
+
+def end(processes: Iterable[psutil.Process]) -> int:
+    """Ask these processes to end, make those that do not; how many there were."""
+    alive = {process for process in processes if _alive(process)}
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        _signal(alive, signal_number)
+        _wait_for_end(alive, 3)
+    return len(alive)
+
+
+def tail(log: Path, lines: int = 5) -> str:
+    """The name and the last lines of a log, each cut to what one can read at a glance."""
     try:
         last = log.read_text(errors="replace").splitlines()[-lines:]
-    except FileNotFoundError:
+    except OSError:
         last = []
-    return "\n".join([f"Its log is {log}", *(f"  {line}" for line in last)])
+    return "\n".join([f"Its log is {log}", *(f"  {_cut(line)}" for line in last)])
+
+
+def alive(pid: int) -> psutil.Process | None:
+    """The process with this pid, if it still runs; one that nobody has buried yet does not."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return process if _alive(process) else None
+    return None
+
+
+def _cut(line: str, width: int = 160) -> str:
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def _record(name: str) -> str:
@@ -112,36 +147,67 @@ def _record(name: str) -> str:
 
 def _leader(home: Home, name: str) -> psutil.Process | None:
     record = home.read(_record(name))
-    process = _process(record)
-    return process if process and _alive(process) and _is(process, record) else None
+    process = alive(int(record["pid"])) if record else None
+    return process if process and _is(process, record) else None
 
 
-def _family(home: Home, name: str) -> set[psutil.Process]:
-    """The process and what it started; or, if it crashed, what is left of its session."""
-    if leader := _leader(home, name):
-        with suppress(psutil.Error):
-            return {leader, *leader.children(recursive=True)}
-    record = home.read(_record(name))
-    process = _process(record)
-    if not record or (process and not _is(process, record)):
-        return set()  # the pid is someone else's by now, so nothing of its old session is left
-    return {process for process in _session(record) if _directory(process) == home.path}
+def _family(home: Home, names: Iterable[str]) -> set[psutil.Process]:
+    """These processes and what came from them, also when they themselves have crashed."""
+    records = [record for name in names if (record := home.read(_record(name)))]
+    return _with_descendants(
+        lambda process: any(
+            _is(process, record) or (_of_session(process, record) and _ours(process, home))
+            for record in records
+        )
+    )
 
 
-def _process(record: dict[str, Any]) -> psutil.Process | None:
-    with suppress(KeyError, psutil.Error):
-        return psutil.Process(int(record["pid"]))
-    return None
+def _with_descendants(wanted: Callable[[psutil.Process], bool]) -> set[psutil.Process]:
+    everyone = {process.pid: process for process in psutil.process_iter(["ppid"])}
+    found = {process for process in everyone.values() if _alive(process) and wanted(process)}
+    while more := {
+        process
+        for process in everyone.values()
+        if process not in found and everyone.get(process.info["ppid"]) in found
+    }:
+        found |= more
+    return {process for process in found if _alive(process)}
 
 
-def _is(process: psutil.Process, record: dict[str, Any]) -> bool:
+def _is(process: psutil.Process, record: Mapping[str, Any]) -> bool:
     with suppress(psutil.Error):
-        return bool(abs(process.create_time() - float(record["born"])) < 1)
+        same = process.pid == record["pid"]
+        return same and bool(abs(process.create_time() - float(record["born"])) < 1)
     return False
 
 
+def _of_session(process: psutil.Process, record: Mapping[str, Any]) -> bool:
+    with suppress(psutil.Error, OSError):
+        younger = process.create_time() >= float(record["born"]) - 1
+        return younger and os.getsid(process.pid) == record["pid"]
+    return False
+
+
+def _ours(process: psutil.Process, home: Home) -> bool:
+    """Is a process of a session that we once began still one of ours?
+
+    The system may have given the session's number away after all of it had ended.
+    """
+    if directory := _directory(process):
+        return directory == home.path
+    with suppress(psutil.Error):  # a task of Airflow's, which lets nobody look into it
+        mine = process.uids().real == os.getuid()
+        return mine and "airflow" in " ".join(process.cmdline())
+    return False
+
+
+def _mark(process: psutil.Process) -> str | None:
+    with suppress(psutil.Error, OSError):
+        return str(process.environ().get(_MARK))
+    return None
+
+
 def _alive(process: psutil.Process) -> bool:
-    """Does it still run? A process nobody has buried yet does not."""
     with suppress(psutil.Error):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
@@ -153,19 +219,10 @@ def _wait_for_end(processes: Iterable[psutil.Process], seconds: float) -> None:
         time.sleep(0.05)
 
 
-def _session(record: dict[str, Any]) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            younger = process.create_time() >= float(record["born"]) - 1
-            if younger and os.getsid(process.pid) == record["pid"]:
-                yield process
-
-
 def _directory(process: psutil.Process) -> Path | None:
-    try:
-        return Path(process.cwd())
-    except psutil.Error:
-        return None
+    with suppress(psutil.Error, OSError):
+        return Path(directory) if (directory := process.cwd()) else None
+    return None
 
 
 def _signal(processes: Iterable[psutil.Process], signal_number: int) -> None:

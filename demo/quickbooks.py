@@ -60,6 +60,4 @@ def _wait(home: Home, settings: Settings) -> None:
                 return
         except requests.ConnectionError:
             time.sleep(0.1)
-    raise processes.ProcessFailed(
-        f"The simulator did not answer.\n{processes.tail(home.log(NAME))}"
-    )
+    raise processes.failed(home, NAME, "did not answer for a minute")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,14 @@ COMPANY = {
     "SEED": "--seed",
     "LATENCY_MS": "--latency-ms",
 }
+_NUMBERS = {
+    **dict.fromkeys(("CUSTOMERS", "ITEMS", "INVOICES", "SEED"), r"\d{1,7}"),
+    "LATENCY_MS": r"\d{1,5}(\.\d+)?",
+}
+
+
+class NotACompany(Exception):
+    """What was said about the company cannot be; the message says what to write."""
 
 
 class OtherCompany(Exception):
@@ -75,7 +84,7 @@ def load_or_make(home: Home, wishes: Mapping[str, str]) -> Settings:
 
     Raises `OtherCompany` when there is a demo of another company: rows of two companies do not mix.
     """
-    company = _company(wishes)
+    company = wished(wishes)
     known = load(home)
     if known is None:
         known = Settings(postgres.PORT, SIMULATOR_PORT, AIRFLOW_PORT, company=company)
@@ -95,11 +104,30 @@ def save(home: Home, settings: Settings) -> None:
     home.write(FILE, asdict(settings))
 
 
-def _company(wishes: Mapping[str, str]) -> dict[str, str]:
-    company = {name: wishes[name] for name in COMPANY if wishes.get(name)}
+def wished(wishes: Mapping[str, str]) -> dict[str, str]:
+    """The company asked for; raises `NotACompany` when the simulator could not play it."""
+    company = {name: wishes[name].strip() for name in COMPANY if wishes.get(name, "").strip()}
+    for name, value in company.items():
+        if name != "LOAD" and not re.fullmatch(_NUMBERS[name], value, re.ASCII):
+            kind = "milliseconds" if name == "LATENCY_MS" else "a whole number"
+            raise NotACompany(f"{name}={value} cannot be: write {kind}, such as {name}=20.")
     if "LOAD" in company:
-        company["LOAD"] = str(Path(company["LOAD"]).resolve())
+        company["LOAD"] = str(Path(company["LOAD"]).expanduser().resolve())
+        _prove(company["LOAD"])
     return company
+
+
+def _prove(directory: str) -> None:
+    """Read the rows now: a demo that was made for rows nobody can read would hold on to them."""
+    from simulator.load import loaded  # only here, for it brings half the simulator along
+
+    remedy = "Name a folder with JSON files of QuickBooks records: docs/simulator.md."
+    if not Path(directory).is_dir():
+        raise NotACompany(f"LOAD={directory}: there is no such folder.\n{remedy}")
+    try:
+        loaded(directory)
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise NotACompany(f"LOAD={directory} cannot be read: {error}.\n{remedy}") from error
 
 
 def _in_words(company: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import processes
-from demo.airflow import COMPONENTS
+from demo.airflow import COMPONENTS, DAG_PROCESSOR
 from demo.home import Home
 from demo.quickbooks import connection
 from demo.rest import Rest
@@ -45,7 +45,7 @@ def wait_for_dag(home: Home, rest: Rest) -> None:
             raise SyncFailed(f"Airflow could not read a DAG file.\n{told}")
         processes.require(home, COMPONENTS[2:])
         time.sleep(0.3)
-    raise SyncFailed(f"Airflow found no DAG {DAG}.\n{processes.tail(home.log('dag-processor'))}")
+    raise processes.failed(home, DAG_PROCESSOR, f"found no DAG {DAG}")
 
 
 def run(home: Home, rest: Rest) -> None:

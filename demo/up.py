@@ -16,6 +16,7 @@ from dataclasses import replace
 from demo import airflow, ports, postgres, processes, quickbooks, sync
 from demo import settings as settings_file
 from demo.home import PROJECT, Home
+from demo.names import POSTGRES, title
 from demo.rest import Rest
 from demo.settings import Settings
 from demo.stopwatch import Stopwatch
@@ -36,6 +37,8 @@ class AlreadyStarting(Exception):
 
 def up(home: Home, stopwatch: Stopwatch) -> None:
     """The whole start: idempotent, and everything keeps running when it returns."""
+    settings_file.wished(os.environ)  # a mistyped wish leaves no trace
+    home.make()
     with _alone(home):
         if settings_file.load(home) is None:
             postgres.remove(home.path)  # whose password went with a deleted directory
@@ -54,14 +57,17 @@ def up(home: Home, stopwatch: Stopwatch) -> None:
 
 def _settle(home: Home, settings: Settings) -> Settings:
     """Give whatever does not run a port that is free, and the simulator a new first login."""
-    if not postgres.running(home.path):
+    if not _postgres_answers(home, settings):
         processes.stop(home, airflow.COMPONENTS)
-        settings = replace(settings, postgres_port=ports.free(settings.postgres_port))
+        postgres.stop(home.path)
+        port = ports.free(settings.postgres_port, title(POSTGRES))
+        settings = replace(settings, postgres_port=port)
     if not processes.running(home, airflow.API_SERVER):
         processes.stop(home, airflow.COMPONENTS)
-        settings = replace(settings, airflow_port=ports.free(settings.airflow_port))
+        port = ports.free(settings.airflow_port, title(airflow.API_SERVER))
+        settings = replace(settings, airflow_port=port)
     if not processes.running(home, quickbooks.NAME):
-        port = ports.free(settings.simulator_port)
+        port = ports.free(settings.simulator_port, f"the {title(quickbooks.NAME)}")
         settings = replace(settings, simulator_port=port, refresh_token=secrets.token_hex(20))
     settings_file.save(home, settings)
     _write_environment(home, settings)
@@ -78,12 +84,16 @@ def _write_environment(home: Home, settings: Settings) -> None:
 
 def _start_simulator(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
     if not processes.running(home, quickbooks.NAME):
-        with stopwatch.phase("QuickBooks simulator"):
+        with stopwatch.phase(title(quickbooks.NAME), beside=True):
             quickbooks.start(home, settings)
 
 
+def _postgres_answers(home: Home, settings: Settings) -> bool:
+    return postgres.answers(home.path, settings.postgres_password, settings.postgres_port)
+
+
 def _start_postgres(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
-    if not postgres.running(home.path):
+    if not _postgres_answers(home, settings):
         with stopwatch.phase("Postgres"):
             server = postgres.start(home.path, settings.postgres_password, settings.postgres_port)
             for name in ("airflow", "crm"):
@@ -91,7 +101,7 @@ def _start_postgres(home: Home, settings: Settings, stopwatch: Stopwatch) -> Non
 
 
 def _make_tables(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
-    with stopwatch.phase("the CRM's tables and ours"):
+    with stopwatch.phase("the CRM's tables and ours", beside=True):
         line = [sys.executable, "-c", _MAKE_TABLES]
         processes.run(home, "tables", line, airflow.environment(home, settings))
 
@@ -100,7 +110,7 @@ def _start_airflow(home: Home, settings: Settings, stopwatch: Stopwatch) -> None
     if not processes.running(home, airflow.API_SERVER):
         with stopwatch.phase("Airflow's own tables"):
             airflow.migrate(home, settings)
-    with stopwatch.phase("Airflow's API server"):
+    with stopwatch.phase(title(airflow.API_SERVER)):
         for name in (airflow.API_SERVER, airflow.DAG_PROCESSOR, airflow.SCHEDULER):
             airflow.start(home, settings, name)
         airflow.wait_for_api(home, settings)
