@@ -98,11 +98,17 @@ def build(name: str, plan: pipeline.Plan) -> None:
                 tasks=[f"{module}.{step}" for module in idle for step in STEPS]
             )
 
-        @task(doc_md="Mirror to staged rows, shaped as the mapping says, and checked.")
+        @task(
+            multiple_outputs=False,
+            doc_md="Mirror to staged rows, shaped as the mapping says, and checked.",
+        )
         def transform(module: str) -> dict[str, int]:
             return pipeline.transform(name, get_current_context()["run_id"], module)
 
-        @task(doc_md="Staged rows to the CRM's table, each with its outcome, in one transaction.")
+        @task(
+            multiple_outputs=False,
+            doc_md="Staged rows to the CRM's table, each with its outcome, in one transaction.",
+        )
         def load(module: str) -> dict[str, int]:
             return pipeline.load(name, get_current_context()["run_id"], module)
 

@@ -13,13 +13,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
+from psycopg.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 
 # Airflow's own commands find connections in its metadata database too; this makes it do the same
 # for ours.
 os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
 from quickbooks_crm import activity, companies, database, pipeline
-from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.errors import QuickBooksCrmError, SchemaOutdated, SettingsError
+
+NOT_MIGRATED = "The CRM database is not ready. Run: python -m quickbooks_crm migrate"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,12 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except QuickBooksCrmError as error:
         _say(asked, error)
         return 1
+    except (UndefinedTable, UndefinedColumn, InvalidSchemaName):
+        _say(asked, SchemaOutdated(NOT_MIGRATED))
+        return 2
 
 
 def _migrate(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         applied = database.migrate(connection)
-    print("Applied: " + ", ".join(applied) if applied else "The database is up to date.")
+    said = "Applied: " + ", ".join(applied) if applied else "The database is up to date."
+    print(json.dumps({"applied": applied}) if asked.json else said)
 
 
 def _install_crm(asked: argparse.Namespace) -> None:
@@ -48,29 +55,32 @@ def _install_crm(asked: argparse.Namespace) -> None:
         database.install_crm(connection, pipeline.INCLUDE / "crm")
         names = {company.crm_company: company.title for company in found.values()}
         database.add_companies(connection, pipeline.INCLUDE / "crm", names)
-    print("The reference CRM is in place, with companies: " + ", ".join(sorted(found)))
+    said = "The reference CRM is in place, with companies: " + ", ".join(sorted(found))
+    print(json.dumps({"companies": sorted(found)}) if asked.json else said)
 
 
 def _check(asked: argparse.Namespace) -> None:
     pipeline.check_files(asked.company)
-    print("Mappings, companies and tables fit together.")
+    said = "Mappings, companies and tables fit together."
+    print(json.dumps({"problems": 0}) if asked.json else said)
 
 
 def _sync(asked: argparse.Namespace) -> int:
     names = asked.company or companies.names(pipeline.INCLUDE / "companies")
     request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
-    failed = 0
+    code = 0
     for name in names:
         run_id = f"command-line__{datetime.now(UTC).isoformat(timespec='milliseconds')}"
         try:
             pipeline.sync(name, run_id, request, asked.everything)
-        except SettingsError:
-            raise
+        except SettingsError as error:
+            code = 2
+            _say(asked, error)
         except QuickBooksCrmError as error:
-            failed += 1
+            code = max(code, 1)
             print(f"{name}: {error}", file=sys.stderr)
         _show(asked, name, limit=1)
-    return 1 if failed else 0
+    return code
 
 
 def _activity(asked: argparse.Namespace) -> None:
@@ -119,6 +129,13 @@ def _say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
         print(error, file=sys.stderr)
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m quickbooks_crm",
@@ -160,10 +177,10 @@ _COMMANDS: dict[str, tuple[Callable[..., int | None], str, dict[str, dict[str, A
         "show what the last runs did",
         {
             "--limit": {
-                "type": int,
+                "type": _positive,
                 "default": 1,
                 "metavar": "N",
-                "help": "how many runs of each company",
+                "help": "how many runs of each company; default: 1",
             },
             "--rows": _YES
             | {"help": "also the rows not added, duplicate and excluded (customer data)"},

@@ -265,9 +265,11 @@ def summary(run: Run) -> str:
 
 def _summary(run: Run) -> Iterator[str]:
     yield f"{run.company} {run.run_id}: {run.state}, {_took(run)}, {calls(run.api_calls)}"
-    if run.quiet:
-        yield "Nothing changed in QuickBooks."
     fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
+    if run.quiet and not fetched:
+        yield "Nothing changed in QuickBooks."
+    elif run.quiet:
+        yield "Nothing to do: the CRM has all of it already."
     if fetched:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
     if not run.quiet:

@@ -105,6 +105,7 @@ def check_settings(company: str, run_id: str, request: Request) -> list[str]:
             known = mapping.load(INCLUDE / "mappings")
             settings = companies.load_one(INCLUDE / "companies", company)
             modules = _settings(connection, known, settings, request.modules)
+            runs.require_own_realm(connection, run, companies.names(INCLUDE / "companies"))
             runs.require_same_tables(connection, run, known.values())
             runs.take_lease(connection, run)
             runs.settle(connection, run, known.values(), modules)
@@ -177,35 +178,33 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     return counts
 
 
-def record_activity(company: str, run_id: str) -> str:
-    """End the run, whatever happened, and say what it did. Raises `SyncFailed` when a module did
-    not load."""
-    run = _run(company, run_id)
-    with database.connect() as connection:
-        missing = runs.finish(connection, run)
-        found = activity.run(connection, run.realm, run.run_id)
-    summary = activity.summary(found) if found else f"Run {run_id} has not started."
+def record_activity(company: str, run_id: str) -> None:
+    """End the run, whatever happened, and say in the log what it did. Raises `SyncFailed` when a
+    module did not load."""
+    missing, summary = _finish(company, run_id)
     log.info("what this run did\n%s", summary)
-    if missing or found is None:
-        raise SyncFailed(
-            f"Not finished in this run: {', '.join(missing) or 'check_settings'}.\n{summary}"
-        )
-    return summary
+    if missing:
+        raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.\n{summary}")
 
 
 def sync(company: str, run_id: str, request: Request, everything: bool = False) -> None:
     """A whole run, one stage after the other. Raises what stopped it."""
     with ExitStack() as at_the_end:
-        at_the_end.callback(_end, company, run_id)
+        at_the_end.callback(_finish, company, run_id)
         check_settings(company, run_id, request)
         for module in extract(company, run_id, everything)["work"]:
             transform(company, run_id, module)
             load(company, run_id, module)
 
 
-def _end(company: str, run_id: str) -> None:
-    with suppress(SyncFailed):  # what stopped the run is on its way already
-        record_activity(company, run_id)
+def _finish(company: str, run_id: str) -> tuple[list[str], str]:
+    run = _run(company, run_id)
+    with database.connect() as connection:
+        missing = runs.finish(connection, run)
+        found = activity.run(connection, run.realm, run.run_id)
+    if found is None:
+        return ["check_settings"], f"Run {run_id} has not started."
+    return missing, activity.summary(found)
 
 
 def _run(company: str, run_id: str) -> Run:

@@ -102,6 +102,18 @@ def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:
     return Attempt(run.realm, run.run_id, task, epoch)
 
 
+def require_own_realm(connection: Connection[Any], run: Run, companies: Iterable[str]) -> None:
+    """Raise `SettingsError` when another of these companies is kept in step with the same company
+    of QuickBooks: they would take each other's records for their own."""
+    row = connection.execute(statements("runs")["realm_of"], asdict(run)).fetchone()
+    if row and row[0] != run.company and row[0] in companies:
+        raise SettingsError(
+            f"The connection of {run.company} leads to the same QuickBooks company ({run.realm}) "
+            f"as that of {row[0]}. Give {run.company} a connection of its own, or remove one of "
+            "the two files from include/companies/."
+        )
+
+
 def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[Mapping]) -> None:
     """Raise `SettingsError` when a module is to load another table than it has: its links are
     primary keys of that one, and would mean strangers in the other."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def test_an_extract_that_is_superseded_between_two_pages_stops_there(
         pipeline.extract("sample", "run-1")
 
     assert kept.ask("SELECT DISTINCT entity FROM quickbooks.record") == [{"entity": "Customer"}]
-    assert kept.ask("SELECT 1 FROM sync.entity_position") == []
+    assert kept.ask("SELECT entity FROM sync.entity_position") == [{"entity": "Customer"}]
     assert kept.ask("SELECT 1 FROM sync.generation WHERE sealed_at IS NOT NULL") == []
 
 
@@ -499,3 +500,16 @@ def test_staged_rows_that_vanish_right_before_the_load_stop_it_and_the_next_try_
             pipeline.load("sample", "run-2", "products")
 
     assert pipeline.load("sample", "run-2", "products")["added"] == 1
+
+
+def test_two_companies_do_not_share_one_company_of_quickbooks(
+    connection: Connection[Any],
+) -> None:
+    runs.start(connection, FIRST, "manual", None)
+    runs.take_lease(connection, FIRST)
+    twin = replace(FIRST, company="twin", run_id="run-2")
+
+    with pytest.raises(SettingsError, match=f"the same QuickBooks company .{REALM}. as that of"):
+        runs.require_own_realm(connection, twin, ["sample", "twin"])
+    runs.require_own_realm(connection, twin, ["twin"])  # the file was renamed
+    runs.require_own_realm(connection, FIRST, ["sample", "twin"])

@@ -37,8 +37,11 @@ SELECT lease.run_id,
  WHERE lease.realm = %(realm)s
    FOR UPDATE OF lease NOWAIT;
 
+-- realm_of --
+SELECT company FROM sync.lease WHERE realm = %(realm)s;
+
 -- take_lease --
-UPDATE sync.lease SET run_id = %(run_id)s, taken_at = clock_timestamp() WHERE realm = %(realm)s;
+UPDATE sync.lease SET run_id = %(run_id)s, company = %(company)s, taken_at = clock_timestamp() WHERE realm = %(realm)s;
 
 -- release_lease --
 UPDATE sync.lease SET run_id = NULL WHERE realm = %(realm)s AND run_id = %(run_id)s;

@@ -53,9 +53,11 @@ COMMENT ON COLUMN sync.run.errors IS 'Task -> {code, message}; a task that succe
 
 CREATE TABLE sync.lease (
     realm    text PRIMARY KEY,
+    company  text,
     run_id   text,
     taken_at timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON COLUMN sync.lease.company IS 'Whose QuickBooks company this is: the file in include/companies/ that last ran.';
 COMMENT ON TABLE sync.lease IS 'Which run may write for a company; no row or no run_id: nobody.';
 
 CREATE SEQUENCE sync.epoch;
