@@ -150,7 +150,7 @@ def transform(company: str, run_id: str, module: str) -> dict[str, int]:
     run = _run(company, run_id)
     task = f"{module}.transform"
     with database.connect() as connection, _failures(connection, run, task):
-        known = runs.mappings(connection, run)[module]
+        known = runs.asked_for(connection, run, module)
         table = catalog.read(connection, known.table)
         attempt = runs.attempt(connection, run, task)
         with connection.transaction():
@@ -166,10 +166,9 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     run = _run(company, run_id)
     task = f"{module}.load"
     with database.connect() as connection, _failures(connection, run, task):
-        known = runs.mappings(connection, run)
-        if stage.sealed(connection, run, known[module]) is None:
+        if stage.sealed(connection, run, runs.asked_for(connection, run, module)) is None:
             transform(company, run_id, module)
-        counts = _load(connection, run, known, module)
+        counts = _load(connection, run, runs.mappings(connection, run), module)
     log.info(
         "%s: %s",
         module,

@@ -165,6 +165,18 @@ def asked(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
     return {module: known[module] for module in known if module in modules}
 
 
+def asked_for(connection: Connection[Any], run: Run, module: str) -> Mapping:
+    """The mapping of a module. Raises `RunError` when this run is not asked for it: then nothing
+    has proven that it fits the CRM."""
+    known = asked(connection, run)
+    if module not in known:
+        raise RunError(
+            f"Run {run.run_id} is not asked for {module}, only for {', '.join(known)}. "
+            "Start a run that is."
+        )
+    return known[module]
+
+
 def extracted(
     connection: Connection[Any], run: Run, known: dict[str, Mapping], fetched: dict[str, int]
 ) -> list[str]:

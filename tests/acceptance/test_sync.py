@@ -14,6 +14,7 @@ from quickbooks_crm.errors import (
     MandatoryFieldsMissing,
     QuickBooksCrmError,
     QuickBooksLoginExpired,
+    RunError,
     SettingsError,
 )
 from tests.acceptance.kept_in_step import (
@@ -270,8 +271,8 @@ def test_mandatory_fields_without_a_source_stop_the_run_before_any_row_moves(
     kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     include = own_include(tmp_path, monkeypatch)
-    _without(include / "mappings" / "products.yaml", "name", "code")
-    _without(include / "mappings" / "contacts.yaml", "last_name", "phone")
+    _without(include / "mappings" / "products.yaml", "name")
+    _without(include / "mappings" / "contacts.yaml", "last_name")
 
     with pytest.raises(MandatoryFieldsMissing) as stopped:
         kept.sync("run-1")
@@ -364,11 +365,11 @@ def test_tokens_are_not_stored_as_they_are(synced: Kept) -> None:
     assert str(synced.quickbooks.refresh_token) not in stored
 
 
-def _without(mapping: Path, field: str, check: str) -> None:
-    """Leave a field out of a mapping, and check another one instead."""
+def _without(mapping: Path, field: str) -> None:
+    """Take the line of a field out of a mapping, and nothing else, as a person would."""
     lines = mapping.read_text(encoding="utf-8").splitlines(keepends=True)
     left = "".join(line for line in lines if not line.startswith(f"  {field}: "))
-    mapping.write_text(left.replace(f"check: [{field}", f"check: [{check}"), encoding="utf-8")
+    mapping.write_text(left, encoding="utf-8")
 
 
 def _table_fails(kept: Kept, table: str) -> None:
@@ -415,3 +416,11 @@ def test_a_delete_is_confirmed_once(synced: Kept) -> None:
     calls = [synced.sync().api_calls, synced.sync().api_calls]
 
     assert calls == [2, 1]
+
+
+def test_a_module_that_the_run_is_not_asked_for_is_not_touched(kept: Kept) -> None:
+    pipeline.check_settings("sample", "one", pipeline.Request("manual", None, ("accounts",)))
+    pipeline.extract("sample", "one")
+
+    with pytest.raises(RunError, match="not asked for contacts, only for accounts"):
+        pipeline.load("sample", "one", "contacts")
