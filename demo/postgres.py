@@ -31,6 +31,7 @@ from demo import ports, processes
 PORT = 55432
 ROLE = "crm"
 ADMINISTRATOR = "postgres"
+_PATIENCE = 20
 
 # Twice as fast, and gone after a power cut: for tests.
 FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -175,7 +176,8 @@ def stop(directory: Path) -> bool:
         return False
     there = _postmaster(place) is not None
     if there:
-        place.run("pg_ctl", "stop", "-w", "-t", "20", "-m", "fast", "-D", str(place.data))
+        how = ["-w", "-t", str(_PATIENCE), "-m", "fast", "-D", str(place.data)]
+        place.run("pg_ctl", "stop", *how)
     left = processes.end(_others(place))
     if _postmaster(place):
         raise _failed(place, "did not stop")

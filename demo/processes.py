@@ -26,6 +26,8 @@ from demo.names import title
 NEXT = "All logs: make logs. To start afresh with the same data: make down, then make demo."
 
 _PATIENCE = 5.0
+# Python would wait for those it has forgotten, and take away the exit code of one we wait for.
+_children: list[subprocess.Popen[bytes]] = []
 _MARK = "DEMO_SERVICE_OF"
 _FOREIGN = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "DEMO_STARTED", _MARK)
 
@@ -43,7 +45,9 @@ def environment() -> dict[str, str]:
     return {**kept, "PATH": path, "NO_PROXY": proxies, "no_proxy": proxies}
 
 
-def start(home: Home, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+def start(
+    home: Home, name: str, command: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """Start a process in the background, its output going to its log."""
     stop(home, [name])  # what a crash may have left of an earlier one
     with home.log(name).open("ab") as log:
@@ -56,15 +60,15 @@ def start(home: Home, name: str, command: Sequence[str], environment: Mapping[st
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children.append(process)
     born = psutil.Process(process.pid).create_time()
     home.write(_record(name), {"pid": process.pid, "born": born, "command": list(command)})
+    return process
 
 
 def run(home: Home, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
     """Start a process and wait for its good end."""
-    start(home, name, command, environment)
-    pid = int(home.read(_record(name))["pid"])
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = start(home, name, command, environment).wait()
     (home.path / _record(name)).unlink(missing_ok=True)
     if code:
         raise failed(home, name, f"ended with code {code}")
