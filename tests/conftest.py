@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from demo import postgres
+from tests.real_airflow import Demo
 
 PROJECT = Path(__file__).resolve().parent.parent
 _numbers = itertools.count(1)
@@ -25,6 +26,7 @@ _numbers = itertools.count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Airflow reads its settings when it is first imported, so they are made before any test is."""
+    config.addinivalue_line("markers", "last: leaves nothing of the demo for the tests after it")
     home = tempfile.mkdtemp(prefix="quickbooks-crm-tests-")
     settings = {
         "AIRFLOW_HOME": home,
@@ -38,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
     os.environ.update(settings)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that leave nothing of the demo for others come after all others."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +98,21 @@ def airflow_metadata() -> None:
     from airflow.utils import db
 
     db.initdb()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The tests' own demo, perhaps not started yet."""
+    demo = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        yield demo
+    finally:
+        demo.run("down", RESET="1")
+
+
+@pytest.fixture(scope="session")
+def started(demo: Demo) -> str:
+    """What the demo's first start printed; from then on it is running."""
+    ended = demo.run("up")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout

@@ -1,95 +1,35 @@
-"""The whole project as a newcomer meets it: `make demo`, through Airflow and its scheduler."""
+"""The whole project as a newcomer meets it: `make demo`, through Airflow and its scheduler.
+
+The tests marked `last` kill and stop the demo, so they run when no other test needs it any more.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import socket
+import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager, suppress
 
 import psutil
-import psycopg
 import pytest
-import requests
 
-from demo import settings
-from demo.home import PROJECT, Home
 from demo.rest import Rest
+from tests.real_airflow import Demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-COMPANY = {"CUSTOMERS": "40", "ITEMS": "15", "INVOICES": "5", "SEED": "3"}
 
-
-class Demo:
-    """A demo of the test's own, with a small company."""
-
-    def __init__(self, path: Path) -> None:
-        self.home = Home(path)
-        kept = {name: value for name, value in os.environ.items() if "AIRFLOW" not in name}
-        self._environment = {**kept, **COMPANY, "DEMO_HOME": str(path)}
-
-    def run(self, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "demo", *words],
-            cwd=PROJECT,
-            env={**self._environment, **changed},
-            capture_output=True,
-            text=True,
-        )
-
-    @property
-    def settings(self) -> settings.Settings:
-        known = settings.load(self.home)
-        assert known is not None
-        return known
-
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(f"postgresql://{self.settings.database('crm')}") as connection:
-            return connection.execute(statement.encode()).fetchall()
-
-    def quickbooks(self, path: str) -> Any:
-        return requests.get(f"{self.settings.quickbooks}/control/{path}", timeout=10).json()
-
-    def activity(self) -> dict[str, dict[str, int]]:
-        """What the last run did: counts by module."""
-        ask = '. "$0"/env && exec "$1" -m quickbooks_crm activity --company sample --json'
-        answer = subprocess.run(
-            ["sh", "-c", ask, str(self.home.path), sys.executable],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return {counts["module"]: counts for counts in json.loads(answer.stdout)["modules"]}
-
-    def processes(self) -> list[psutil.Process]:
-        """Every process that works in this demo's directory."""
-        return [
-            process
-            for process in psutil.process_iter(["cwd"])
-            if str(self.home.path) in (process.info["cwd"] or "")
-        ]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    demo = Demo(tmp_path_factory.mktemp("demo"))
-    try:
-        yield demo
-    finally:
-        demo.run("down", RESET="1")
-
-
-@pytest.fixture(scope="module")
-def started(demo: Demo) -> str:
-    """What the first start printed."""
-    ended = demo.run("up")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+@contextmanager
+def someone_listens(port: int) -> Iterator[None]:
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for _ in range(100):  # until its last owner is quite gone
+            with suppress(OSError):
+                stranger.bind(("127.0.0.1", port))
+                break
+            time.sleep(0.1)
+        stranger.listen()
+        yield
 
 
 def test_the_first_sync_runs_through_airflow_and_is_shown(demo: Demo, started: str) -> None:
@@ -99,11 +39,9 @@ def test_the_first_sync_runs_through_airflow_and_is_shown(demo: Demo, started: s
 
 
 def test_the_crm_holds_what_quickbooks_holds(demo: Demo, started: str) -> None:
-    customers = {row["Id"] for row in demo.quickbooks("rows/Customer")}
-
     found = demo.query("SELECT quickbooks_customer_id FROM crm.accounts")
 
-    assert {identity for (identity,) in found} == customers
+    assert {identity for (identity,) in found} == demo.customers()
 
 
 def test_every_row_that_was_read_is_accounted_for(demo: Demo, started: str) -> None:
@@ -155,17 +93,45 @@ def test_another_company_is_refused_with_what_to_do(demo: Demo, started: str) ->
     assert "make down RESET=1" in refused.stderr
 
 
+@pytest.mark.last
+def test_it_starts_again_after_its_scheduler_and_postgres_were_killed(
+    demo: Demo, started: str
+) -> None:
+    port = demo.settings.postgres_port
+    for process in demo.processes():
+        if process.name() == "postgres" or process.pid == demo.pid("scheduler"):
+            process.kill()
+
+    with someone_listens(port):
+        again = demo.run("up")
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"Port {port} is in use, so Postgres takes" in again.stdout
+    assert demo.query("SELECT count(*) FROM crm.accounts") == [(len(demo.customers()),)]
+
+
+@pytest.mark.last
 def test_down_stops_everything_also_after_a_crash(demo: Demo, started: str) -> None:
-    scheduler = demo.home.read("processes/scheduler.json")["pid"]
-    psutil.Process(scheduler).kill()
+    psutil.Process(demo.pid("scheduler")).kill()
 
     stopped = demo.run("down")
 
     assert stopped.returncode == 0, stopped.stderr
+    assert stopped.stdout == "Stopped 6 services.\n"
     assert demo.processes() == []
-    assert demo.run("status").stdout.count("stopped") == 6
 
 
+@pytest.mark.last
+@pytest.mark.parametrize("word", ["status", "psql", "shell"])
+def test_a_stopped_demo_says_so_and_how_to_start_it(demo: Demo, started: str, word: str) -> None:
+    demo.run("down")
+
+    asked = demo.run(word)
+
+    assert asked.stdout + asked.stderr == "The demo is stopped. Start it with: make demo\n"
+
+
+@pytest.mark.last
 def test_a_reset_leaves_nothing_behind(demo: Demo, started: str) -> None:
     demo.run("down", RESET="1")
 

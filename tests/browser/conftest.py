@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
 
-PROJECT = Path(__file__).resolve().parents[2]
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,33 +30,12 @@ class Airflow:
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """The demo's Airflow: the one of DEMO_HOME where that is set, else one of the tests' own."""
+def airflow(request: pytest.FixtureRequest) -> Airflow:
+    """The demo's Airflow: the one of DEMO_HOME where that is set, else that of the tests' own."""
     if "DEMO_HOME" in os.environ:
-        yield _airflow(Path(os.environ["DEMO_HOME"]))
-        return
-    home = tmp_path_factory.mktemp("demo")
-    try:
-        _demo(home, "up")
-        yield _airflow(home)
-    finally:
-        _demo(home, "down")
-
-
-def _demo(home: Path, what: str) -> None:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    size = {"CUSTOMERS": "120", "ITEMS": "30", "INVOICES": "0"}
-    finished = subprocess.run(
-        [sys.executable, "-m", "demo", what],
-        cwd=PROJECT,
-        env=own | size | {"DEMO_HOME": str(home), "RESET": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout
+        return _airflow(Path(os.environ["DEMO_HOME"]))
+    request.getfixturevalue("started")
+    return _airflow(request.getfixturevalue("demo").home.path)
 
 
 def _airflow(home: Path) -> Airflow:

@@ -1,0 +1,79 @@
+"""The demo as tests use it: a real Airflow, with its scheduler, that has brought a company in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import requests
+
+from demo import postgres, settings
+from demo.home import PROJECT, Home
+
+COMPANY = {"CUSTOMERS": "120", "ITEMS": "30", "INVOICES": "5", "SEED": "3"}
+
+
+class Demo:
+    """A demo of the tests' own, with a small company."""
+
+    def __init__(self, path: Path) -> None:
+        self.home = Home(path)
+        kept = {name: value for name, value in os.environ.items() if "AIRFLOW" not in name}
+        self._environment = {**kept, **COMPANY, "DEMO_HOME": str(path)}
+
+    def run(self, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        """Do what `make` does with these words."""
+        return subprocess.run(
+            [sys.executable, "-m", "demo", *words],
+            cwd=PROJECT,
+            env={**self._environment, **changed},
+            capture_output=True,
+            text=True,
+        )
+
+    @property
+    def settings(self) -> settings.Settings:
+        known = settings.load(self.home)
+        assert known is not None
+        return known
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(f"postgresql://{self.settings.database('crm')}") as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def pid(self, name: str) -> int:
+        return int(self.home.read(f"processes/{name}.json")["pid"])
+
+    def customers(self) -> set[str]:
+        """The id of every customer that the simulator has."""
+        return {row["Id"] for row in self.quickbooks("rows/Customer")}
+
+    def quickbooks(self, path: str) -> Any:
+        return requests.get(f"{self.settings.quickbooks}/control/{path}", timeout=10).json()
+
+    def activity(self) -> dict[str, dict[str, int]]:
+        """What the last run did: counts by module."""
+        ask = '. "$0"/env && exec "$1" -m quickbooks_crm activity --company sample --json'
+        answer = subprocess.run(
+            ["sh", "-c", ask, str(self.home.path), sys.executable],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return {counts["module"]: counts for counts in json.loads(answer.stdout)["modules"]}
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that works in this demo's directory, or in its Postgres'."""
+        places = str(self.home.path), str(postgres._place(self.home.path).directory)
+        return [
+            process
+            for process in psutil.process_iter(["cwd"])
+            if (process.info["cwd"] or "").startswith(places)
+        ]
