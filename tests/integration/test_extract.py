@@ -615,3 +615,20 @@ def test_a_company_that_changes_while_it_is_read_loses_nothing_after_one_more_ru
     extract(connection, books, attempt, ["Customer"], everything=False)
 
     assert versions(connection) == truth(quickbooks)
+
+
+def test_a_delete_while_reading_hides_no_other_row_from_the_mirror(
+    connection: Connection[Any],
+    attempt: Attempt,
+    quickbooks: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rows behind it move down by one, and the next page would begin one too late."""
+    monkeypatch.setattr(reading, "CONNECTIONS", 1)  # pages come in order
+    quickbooks.when(
+        "query", lambda: quickbooks.delete("Customer", "1"), matching="STARTPOSITION", after=1
+    )
+
+    extract(connection, Books(client_of(quickbooks)), attempt, ["Customer"], everything=False)
+
+    assert mirrored(connection).keys() == {str(n) for n in range(1, 31)}

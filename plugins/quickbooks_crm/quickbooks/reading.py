@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from quickbooks_crm.errors import QuickBooksUnavailable
 from quickbooks_crm.quickbooks.client import QuickBooksClient
@@ -15,14 +17,23 @@ CDC_WINDOW = timedelta(days=29)  # Intuit promises 30
 CONNECTIONS = 10
 NAMED = 200  # ids asked for at once
 AHEAD = 2 * CONNECTIONS  # pages fetched but not taken yet: these bound the memory, not the company
+TAIL = 50  # ids remembered of each page's end: so many deletes there may be before it is unknown
+TRIES = 3  # pages read back over one gap
 
 
 def everything(client: QuickBooksClient, entity: str, size: int = PAGE_SIZE) -> Iterator[Page]:
-    """Every record of an entity, inactive ones too, in pages of any order; one may come twice."""
+    """Every record of an entity, inactive ones too, in pages of any order; one may come twice.
+
+    A delete meanwhile moves all later records down by one. So each page begins with what should be
+    the last record of the page before, and where it does not, what lies between is read again.
+    """
     walk = _Walk(client, known(entity), size)
-    total = walk.count()
-    yield from _concurrently(walk.stretch, range(1, max(total, 1) + 1, size), total)
-    yield from walk.rest()
+    spans: list[_Span] = []
+    for span, page in walk.through():
+        spans.append(span)
+        yield page
+    for earlier, later in _gaps(spans):
+        yield from walk.between(earlier, later)
 
 
 def named(client: QuickBooksClient, entity: str, ids: Sequence[str]) -> Iterator[Page]:
@@ -81,66 +92,118 @@ def _literal(value: str) -> str:
     return f"'{escaped}'"
 
 
+@dataclass(frozen=True)
+class _Span:
+    """What is remembered of a page: the positions it had and the ids at its borders."""
+
+    start: int
+    end: int
+    full: bool
+    first: str | None
+    tail: frozenset[str]
+
+
+_Read = tuple[_Span, Page]
+
+
+def _gaps(spans: Sequence[_Span]) -> list[tuple[_Span, _Span]]:
+    """The neighbours that do not meet: records may have slipped away between them."""
+    spans = sorted(spans, key=lambda span: span.start)
+    filled = [span for span in spans if span.first is not None]
+    behind = [span for span in spans if filled and span.start > filled[-1].start]
+    neighbours = pairwise([*filled, *behind[:1]])
+    return [(earlier, later) for earlier, later in neighbours if later.first not in earlier.tail]
+
+
 class _Walk:
-    """One entity by Id: the only order that holds still while people work in QuickBooks."""
+    """One entity by Id: the only order that holds still while people work in QuickBooks.
+
+    New records come last, so a record's position never grows; it shrinks by the deletes before it.
+    """
 
     def __init__(self, client: QuickBooksClient, entity: Entity, size: int) -> None:
         self._client = client
         self._entity = entity.name
         self._where = entity.condition
         self._size = size
-        self._next: int | None = None
 
-    def count(self) -> int:
+    def through(self) -> Iterator[_Read]:
+        """All pages, and behind the last that was counted on the rest, when that one was full."""
+        total = self._count()
+        starts = range(1, max(total, 2), self._size - 1)
+        last: _Span | None = None
+        for read in _concurrently(self.stretch, starts, total):
+            last = max(last or read[0], read[0], key=lambda span: span.start)
+            yield read
+        while last and last.full:
+            read = self._read(last.end, self._size)
+            last = read[0]
+            yield read
+
+    def stretch(self, start: int, total: int) -> list[_Read]:
+        """The pages from `start` to the next stretch: several when QuickBooks sends short ones."""
+        reads: list[_Read] = []
+        end = start + self._size
+        while not reads or start < min(end - 1, total):
+            span, page = self._read(start, end - start)
+            reads.append((span, page))
+            if span.end <= start:
+                self._believe_end(span.end, total)
+                break
+            start = span.end
+        return reads
+
+    def between(self, earlier: _Span, later: _Span) -> Iterator[Page]:
+        """The pages between two that do not meet, read backwards: what a delete moves down
+        meanwhile has been read."""
+        end = later.start
+        for _ in range(TRIES):
+            start = max(1, end - self._size + 1)
+            spans, pages = zip(*self.stretch(start, end), strict=True)
+            yield from pages
+            if _gaps(spans):
+                continue
+            if start == 1 or _ids(pages) & earlier.tail:
+                return
+            end = start
+        raise QuickBooksUnavailable(
+            f"QuickBooks' records of {self._entity} change faster than they can be read. "
+            "Try again later."
+        )
+
+    def _count(self) -> int:
         return self._client.count(self._entity, self._where)
 
-    def page(self, start: int, limit: int) -> Page:
+    def _read(self, start: int, limit: int) -> _Read:
         where = f"WHERE {self._where}" if self._where else ""
         paging = f"ORDERBY Id STARTPOSITION {start} MAXRESULTS {limit}"
         page = self._client.query(
             " ".join(filter(None, ("SELECT * FROM", self._entity, where, paging)))
         )
-        return _only(self._entity, page)
+        ids = [record.id for record in _only(self._entity, page).records]
+        end = start + len(ids) - 1
+        first = ids[0] if ids else None
+        return _Span(start, end, len(ids) >= limit, first, frozenset(ids[-TAIL:])), page
 
-    def stretch(self, start: int, total: int) -> list[Page]:
-        """The pages from `start` to the next stretch: several when QuickBooks sends short ones."""
-        pages: list[Page] = []
-        end = start + self._size
-        while start < end and (start <= total or not pages):
-            limit = end - start
-            page = self.page(start, limit)
-            pages.append(page)
-            if not page.records:
-                self._believe_end(start, total)
-                break
-            start += len(page)
-            if start > total:
-                self._next = start if len(page) >= limit else None
-        return pages
-
-    def rest(self) -> Iterator[Page]:
-        """What lies behind the last page that was counted on, when that one was full."""
-        while self._next is not None:
-            page = self.page(self._next, self._size)
-            if page.records:
-                yield page
-            self._next = self._next + len(page) if len(page) >= self._size else None
-
-    def _believe_end(self, start: int, total: int) -> None:
-        """An empty page where records were counted is checked by counting again."""
-        if start <= total and self.count() >= start:
+    def _believe_end(self, end: int, total: int) -> None:
+        """A page with nothing new where records were counted is checked by counting again."""
+        if end < total and self._count() > end:
             raise QuickBooksUnavailable(
-                f"QuickBooks sent an empty page of {self._entity} at position {start} although it "
-                "counts more records."
+                f"QuickBooks sent nothing of {self._entity} from position {end + 1} on although "
+                "it counts more records."
             )
 
 
+def _ids(pages: Sequence[Page]) -> set[str]:
+    return {record.id for page in pages for record in page.records}
+
+
 def _concurrently(
-    stretch: Callable[[int, int], list[Page]], starts: range, total: int
-) -> Iterator[Page]:
+    stretch: Callable[[int, int], list[_Read]], starts: range, total: int
+) -> Iterator[_Read]:
     """The pages of all stretches as they arrive, a bounded number ahead of whoever takes them."""
     remaining = iter(starts)
-    pending: set[Future[list[Page]]] = set()
+    pending: set[Future[list[_Read]]] = set()
     with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="quickbooks") as pool:
         try:
             while True:
