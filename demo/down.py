@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 
 from demo import airflow, postgres, processes
 from demo import settings as settings_file
@@ -12,11 +13,15 @@ from demo.names import POSTGRES, count
 
 def down(home: Home) -> None:
     """Stop every service; the data stays."""
-    stopped = processes.stop(home, [airflow.SCHEDULER, airflow.TRIGGERER])
-    stopped += processes.stop(home, processes.started(home))
-    left = processes.sweep(home)
-    if postgres.stop(home.path):
-        stopped.append(POSTGRES)
+    stopped: list[str] = []
+    with suppress(processes.ProcessFailed):  # tried again with all others
+        stopped += processes.stop(home, [airflow.SCHEDULER, airflow.TRIGGERER])
+    try:
+        stopped += processes.stop(home, processes.started(home))
+    finally:
+        left = processes.sweep(home)
+        if postgres.stop(home.path):
+            stopped.append(POSTGRES)
     if stopped or not left:
         told = f"Stopped {count(len(stopped), 'service', 'services')}."
         print(told if stopped else "Nothing was running.")

@@ -105,8 +105,13 @@ def stop(home: Home, names: Iterable[str]) -> list[str]:
     _signal(leaders, signal.SIGTERM)
     _wait_for_end(leaders, _PATIENCE)
     end(family | _family(home, there))
-    for name in names:
+    left = [name for name in there if _family(home, [name])]
+    for name in set(names) - set(left):
         (home.path / _record(name)).unlink(missing_ok=True)
+    if left:
+        pids = ", ".join(str(process.pid) for process in _family(home, left))
+        told = ", ".join(title(name) for name in left)
+        raise ProcessFailed(f"{told} did not stop: process {pids}. Does another user own it?")
     return there
 
 

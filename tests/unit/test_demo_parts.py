@@ -149,6 +149,23 @@ def test_sweep_ends_what_no_record_names_and_nothing_else(home: Home, tmp_path: 
         processes.stop(other, ["scheduler"])
 
 
+def test_what_cannot_be_stopped_is_told_and_not_forgotten(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader = start_family(home)
+
+    def denied(process: psutil.Process, number: int) -> None:
+        raise psutil.AccessDenied(process.pid)
+
+    with monkeypatch.context() as another_user:
+        another_user.setattr(psutil.Process, "send_signal", denied)
+        another_user.setattr(processes, "_PATIENCE", 0)
+        with pytest.raises(processes.ProcessFailed, match=f"did not stop: process .*{leader.pid}"):
+            processes.stop(home, ["scheduler"])
+
+    assert processes.stop(home, ["scheduler"]) == ["scheduler"]
+
+
 def test_a_persons_shell_outlives_the_demo(home: Home) -> None:
     from demo import airflow
 
