@@ -217,23 +217,22 @@ def _read_everything(mirror: Mirror, quickbooks: Source, entity: str) -> datetim
         seen.extend(hash(record.id) for record in page.records)
         times.append(page.time)
         log.info("%s: %d records read", entity, len(seen))
-    for ids in _batched(_unseen(mirror.ids(entity), seen), 200):
+    different = np.unique(np.frombuffer(seen, dtype=np.int64)) if seen else np.empty(0, np.int64)
+    if seen:
+        mirror.fetched[entity] = len(different)  # pages overlap
+    for ids in _batched(_unseen(mirror.ids(entity), different), 200):
         _settle_unseen(mirror, quickbooks, entity, ids, nothing_seen=not seen)
     return min(times)
 
 
-def _unseen(ids: Iterable[str], seen: "array[int]") -> list[str]:
+def _unseen(ids: Iterable[str], seen: "np.ndarray[Any, Any]") -> list[str]:
     """The ids that a full read did not bring. Compared by hash: a million ids are eight megabytes
     so."""
-    known_hashes = (
-        np.sort(np.frombuffer(seen, dtype=np.int64)) if seen else np.empty(0, dtype=np.int64)
-    )
     missing: list[str] = []
     for some in _batched(ids, 10_000):
         hashes = np.fromiter(map(hash, some), dtype=np.int64, count=len(some))
-        missing.extend(
-            id for id, found in zip(some, np.isin(hashes, known_hashes), strict=True) if not found
-        )
+        found = np.isin(hashes, seen)
+        missing.extend(id for id, there in zip(some, found, strict=True) if not there)
     return missing
 
 
