@@ -8,6 +8,7 @@ environment from everyone but root, and a session is known only while its record
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -64,6 +65,14 @@ def start(
     born = psutil.Process(process.pid).create_time()
     home.write(_record(name), {"pid": process.pid, "born": born, "command": list(command)})
     return process
+
+
+@atexit.register
+def _let_go() -> None:
+    """What was started outlives this process on purpose: Python need not warn of it."""
+    for child in _children:
+        if child.poll() is None:
+            child.returncode = 0
 
 
 def run(home: Home, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
