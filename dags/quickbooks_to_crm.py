@@ -46,6 +46,27 @@ STEPS = ("transform", "turn", "load")
 TURN = "Order without dependence: the load before has ended, however it ended. Starts no process."
 
 
+def form(modules: list[str]) -> dict[str, Param]:
+    """What a person who starts a run by hand is asked."""
+    return {
+        "modules": Param(
+            modules,
+            type="array",
+            items={"type": "string", "enum": modules},
+            examples=modules,
+            title="Modules",
+            description="What to bring up to date. A module's references load before it.",
+        ),
+        "everything": Param(
+            False,
+            type="boolean",
+            title="Read everything again",
+            description="Reads QuickBooks wholly instead of only what changed. Costs one call "
+            "for every 1,000 records, and finds deletes that QuickBooks never told of.",
+        ),
+    }
+
+
 def build(name: str, plan: pipeline.Plan) -> None:
     """The DAG of one company."""
     modules = list(plan.tables)
@@ -61,23 +82,7 @@ def build(name: str, plan: pipeline.Plan) -> None:
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
         doc_md=pipeline.__doc__,
-        params={
-            "modules": Param(
-                modules,
-                type="array",
-                items={"type": "string", "enum": modules},
-                examples=modules,
-                title="Modules",
-                description="What to bring up to date. A module's references load before it.",
-            ),
-            "everything": Param(
-                False,
-                type="boolean",
-                title="Read everything again",
-                description="Reads QuickBooks wholly instead of only what changed. Costs one call "
-                "for every 1,000 records, and finds deletes that QuickBooks never told of.",
-            ),
-        },
+        params=form(modules),
     )
     def quickbooks_to_crm() -> None:
         @task(doc_md="Connections, mappings and mandatory fields, before any row moves.")
