@@ -61,8 +61,8 @@ def form(modules: list[str]) -> dict[str, Param]:
             False,
             type="boolean",
             title="Read everything again",
-            description="Reads QuickBooks wholly instead of only what changed. Costs one call "
-            "for every 1,000 records, and finds deletes that QuickBooks never told of.",
+            description="Reads QuickBooks wholly instead of only what changed. Costs about one "
+            "call for every 1,000 records, and finds deletes that QuickBooks never told of.",
         ),
     }
 

@@ -179,7 +179,7 @@ CREATE TABLE sync.held (
     run_id        text NOT NULL,
     PRIMARY KEY (realm, module, entity, id)
 );
-COMMENT ON TABLE sync.held IS 'Records that are not in the CRM as they are in QuickBooks now, and why; tried again when their cause changes.';
+COMMENT ON TABLE sync.held IS 'Records that are not in the CRM as they are in QuickBooks now, and why; tried again when they or their mapping change.';
 
 CREATE VIEW sync.target AS
     SELECT realm, module, entity, id, record_key FROM sync.link
