@@ -43,7 +43,8 @@ wanted() {
 stale || exit 0
 
 python=$(interpreter)
-if [ "$(cat .venv/interpreter 2>/dev/null)" != "$python" ] || ! runs .venv/bin/python; then
+if [ "$(cat .venv/interpreter 2>/dev/null)" != "$python" ] || ! runs .venv/bin/python ||
+    ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     echo "Setting up .venv with $("$python" -V) ($python)"
     rm -rf .venv
     "$python" -m venv .venv
