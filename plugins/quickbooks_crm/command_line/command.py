@@ -1,0 +1,39 @@
+"""What a command of the command line is made of, for the modules that hold some."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from quickbooks_crm.errors import QuickBooksCrmError
+
+SEVERAL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
+YES: dict[str, Any] = {"action": "store_true"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: what it does, as a function of what was asked and in words, and its own options
+    as `argparse` takes them. The function gives the exit code, or None for 0."""
+
+    run: Callable[[argparse.Namespace], int | None]
+    words: str
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
+    """Tell what went wrong: on standard error for a person, as JSON for a program that asked so."""
+    if asked.json:
+        print(json.dumps({"error": error.code, "message": str(error)}))
+    else:
+        print(error, file=sys.stderr)
+
+
+def positive(text: str) -> int:
+    """A number of 1 or more, for `argparse`."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

@@ -1,0 +1,104 @@
+"""Commands that run a sync, and show what runs did."""
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import activity, companies, database, pipeline
+from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, say
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+
+
+def _sync(asked: argparse.Namespace) -> int:
+    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
+    request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
+    code = 0
+    for name in names:
+        try:
+            pipeline.sync(name, new_run_id(), request, asked.everything)
+        except SettingsError as error:
+            code = 2
+            say(asked, error)
+        except QuickBooksCrmError as error:
+            code = max(code, 1)
+            print(f"{name}: {error}", file=sys.stderr)
+        show(asked, name, limit=1)
+    return code
+
+
+def new_run_id() -> str:
+    """The id of a run that is started now, by hand, outside Airflow."""
+    return f"command-line__{datetime.now(UTC).isoformat(timespec='milliseconds')}"
+
+
+def _activity(asked: argparse.Namespace) -> None:
+    with database.connect() as connection:
+        names = asked.company or activity.companies(connection)
+    for name in names:
+        show(asked, name, asked.limit)
+
+
+def show(asked: argparse.Namespace, company: str, limit: int) -> None:
+    """Print the newest runs of a company."""
+    with database.connect() as connection:
+        for listed in activity.runs(connection, [company], limit):
+            run = activity.run(connection, listed.realm, listed.run_id)
+            if run:
+                print(
+                    json.dumps(activity.as_json(run))
+                    if asked.json
+                    else activity.summary(run) + "\n"
+                )
+                if getattr(asked, "rows", False):
+                    _show_rows(connection, run, asked.json)
+
+
+def _show_rows(connection: Connection[Any], run: activity.Run, as_json: bool) -> None:
+    """The rows that are not in the CRM, each on a line of its own."""
+    for module in run.counts:
+        for outcome in ("not_added", "duplicate", "excluded"):
+            for row in _every_row(connection, run, module.module, outcome):
+                plain = {"module": module.module, **asdict(row)}
+                print(json.dumps(plain, default=str) if as_json else activity.listing([row]))
+
+
+def _every_row(
+    connection: Connection[Any], run: activity.Run, module: str, outcome: str
+) -> Iterator[activity.Row]:
+    after = ("", "")
+    while page := activity.rows(connection, run.realm, run.run_id, module, outcome, after):
+        yield from page
+        after = (page[-1].id, page[-1].entity)
+
+
+COMMANDS = {
+    "sync": Command(
+        _sync,
+        "run a sync now, without Airflow's scheduler",
+        {
+            "--module": SEVERAL | {"help": "only this module; may be repeated"},
+            "--everything": YES | {"help": "read QuickBooks wholly, not only what changed"},
+        },
+    ),
+    "activity": Command(
+        _activity,
+        "show what the last runs did",
+        {
+            "--limit": {
+                "type": positive,
+                "default": 1,
+                "metavar": "N",
+                "help": "how many runs of each company; default: 1",
+            },
+            "--rows": YES
+            | {"help": "also the rows not added, duplicate and excluded (customer data)"},
+        },
+    ),
+}
