@@ -92,6 +92,9 @@ class Run:
     work: tuple[str, ...] | None
     fetched: dict[str, int]
     api_calls: int
+    kind: str
+    warnings: tuple[str, ...]
+    blocked: dict[str, str]
     problems: tuple[Problem, ...]
     counts: tuple[Module, ...]
     reasons: tuple[Reason, ...] = ()
@@ -119,6 +122,8 @@ class Run:
         return {name: self._absence(name) for name in self.modules if name not in loaded}
 
     def _absence(self, name: str) -> str:
+        if name in self.blocked:
+            return self.blocked[name]
         if self.work is not None and name not in self.work:
             return "nothing to do"
         if self.state == "running":
@@ -240,11 +245,13 @@ def _with_counts(connection: Connection[Any], found: list[dict[str, Any]]) -> li
 
 def _run(row: dict[str, Any], counts: list[Module]) -> Run:
     modules, work, errors = row.pop("modules"), row.pop("work"), row.pop("errors")
+    warnings = row.pop("warnings")
     order = {name: place for place, name in enumerate(modules)}
     return Run(
         **row,
         modules=tuple(modules),
         work=None if work is None else tuple(work),
+        warnings=tuple(warnings[key] for key in sorted(warnings)),
         problems=tuple(
             Problem(task, error["code"], error["message"]) for task, error in sorted(errors.items())
         ),
@@ -281,6 +288,7 @@ def _summary(run: Run) -> Iterator[str]:
             yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"
     for problem in run.problems:
         yield f"{problem.task} stopped: {problem.message}"
+    yield from (f"Warning: {warning}" for warning in run.warnings)
 
 
 def _table(run: Run) -> Iterator[str]:

@@ -63,6 +63,13 @@ class QuickBooksLoginExpired(QuickBooksError):
     code = "reconnect_needed"
 
 
+class BudgetSpent(QuickBooksError):
+    """The month's calls to QuickBooks are used up: nothing is called before the next month begins
+    or a person raises the budget."""
+
+    code = "budget_spent"
+
+
 class RunError(QuickBooksCrmError):
     """A run cannot go on."""
 
@@ -86,6 +93,13 @@ class RunSuperseded(RunError):
     """A newer run or a newer try of this task has taken over; this one may not write any more."""
 
     code = "run_superseded"
+
+
+class BreakerTripped(RunError):
+    """What was about to be written looks like an accident: nothing was, until a person releases
+    it."""
+
+    code = "breaker"
 
 
 class StageIncomplete(RunError):

@@ -213,6 +213,24 @@ def recovered(connection: Connection[Any], run: Run, task: str) -> None:
         connection.execute(statements("runs")["recovered"], {**asdict(run), "task": task})
 
 
+def warn(connection: Connection[Any], run: Run, key: str, sentence: str) -> None:
+    """Tell on the run what a person should know though nothing stopped, in a transaction of its
+    own; a second warning of the same key replaces the first."""
+    with connection.transaction():
+        values = {**asdict(run), "key": key, "sentence": sentence}
+        connection.execute(statements("runs")["warn"], values)
+
+
+def block(connection: Connection[Any], run: Run, reasons: dict[str, str]) -> None:
+    """Note which modules this run cannot load, each with a sentence that says why; no others."""
+    sql = statements("runs")
+    with connection.transaction():
+        connection.execute(sql["unblock"], asdict(run))
+        for module, sentence in reasons.items():
+            values = {**asdict(run), "module": module, "sentence": sentence}
+            connection.execute(sql["block"], values)
+
+
 def count_calls(connection: Connection[Any], run: Run, calls: int) -> None:
     """Add to the number of QuickBooks calls of the run: they cost money, whether the run succeeds
     or not."""

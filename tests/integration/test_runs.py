@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import mapping, pipeline, runs
+from quickbooks_crm import activity, mapping, pipeline, runs
 from quickbooks_crm.errors import (
     CompanyBusy,
     QuickBooksRefused,
@@ -414,6 +414,39 @@ def test_a_run_whose_module_never_came_to_its_load_is_failed_and_names_it(kept: 
         pipeline.record_activity("sample", "run-1")
 
     assert state(kept, "run-1") == "failed"
+
+
+def test_a_run_with_a_module_that_could_not_be_loaded_is_failed_and_says_why(
+    kept: Kept, connection: Connection[Any]
+) -> None:
+    begun(connection, FIRST)
+    runs.settle(connection, FIRST, [], ["products", "accounts"])
+    runs.extracted(connection, FIRST, {}, {})
+
+    runs.block(connection, FIRST, {"accounts": "Customer could not be read"})
+
+    assert runs.finish(connection, FIRST) == ["accounts"]
+    found = activity.run(connection, REALM, "run-1")
+    assert found is not None
+    assert found.without_counts() == {
+        "products": "nothing to do",
+        "accounts": "Customer could not be read",
+    }
+
+
+def test_a_warning_is_told_once_and_does_not_fail_the_run(
+    kept: Kept, connection: Connection[Any]
+) -> None:
+    begun(connection, FIRST)
+    runs.extracted(connection, FIRST, {}, {})
+
+    runs.warn(connection, FIRST, "budget", "79 % are used.")
+    runs.warn(connection, FIRST, "budget", "80 % are used.")
+
+    assert runs.finish(connection, FIRST) == []
+    found = activity.run(connection, REALM, "run-1")
+    assert found is not None
+    assert activity.summary(found).splitlines()[-1] == "Warning: 80 % are used."
 
 
 @pytest.mark.parametrize("task", ["check_settings", "extract"])

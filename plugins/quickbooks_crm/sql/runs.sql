@@ -2,7 +2,8 @@
 -- Begin a run, or begin it again when Airflow repeats it.
 INSERT INTO sync.run (realm, run_id, company, trigger, started_by)
 VALUES (%(realm)s, %(run_id)s, %(company)s, %(trigger)s, %(started_by)s)
-ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL, work = NULL, errors = '{}';
+ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL, work = NULL,
+       errors = '{}', warnings = '{}', blocked = '{}';
 
 -- settle --
 -- What this run will use, whatever happens to the files meanwhile.
@@ -117,15 +118,28 @@ UPDATE sync.run SET errors = errors || jsonb_build_object(%(task)s::text,
 UPDATE sync.run SET errors = errors - %(task)s::text
  WHERE realm = %(realm)s AND run_id = %(run_id)s AND errors ? %(task)s::text;
 
+-- warn --
+UPDATE sync.run SET warnings = warnings || jsonb_build_object(%(key)s::text, %(sentence)s::text)
+ WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- block --
+UPDATE sync.run SET blocked = blocked || jsonb_build_object(%(module)s::text, %(sentence)s::text)
+ WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- unblock --
+UPDATE sync.run SET blocked = '{}' WHERE realm = %(realm)s AND run_id = %(run_id)s AND blocked <> '{}';
+
 -- unfinished --
--- Modules that had work and did not load it (NULL work: extract did not finish), and tasks whose last try failed.
+-- Modules that had work and did not load it (NULL work: extract did not finish) or could not, and tasks whose last
+-- try failed.
 SELECT CASE WHEN run.work IS NULL THEN '{extract}' ELSE
        ARRAY (SELECT asked.module FROM unnest(run.work) AS asked (module)
                WHERE NOT EXISTS (SELECT FROM sync.activity AS activity
                                   WHERE activity.realm = run.realm AND activity.run_id = run.run_id
                                     AND activity.module = asked.module
                                     AND activity.to_generation >= (SELECT max(generation) FROM sync.generation
-                                                                    WHERE realm = run.realm AND run_id = run.run_id))) END,
+                                                                    WHERE realm = run.realm AND run_id = run.run_id))
+              UNION ALL SELECT jsonb_object_keys(run.blocked)) END,
        ARRAY (SELECT jsonb_object_keys(run.errors) ORDER BY 1)
   FROM sync.run AS run
  WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s;
