@@ -60,6 +60,13 @@ def command_line() -> argparse.ArgumentParser:
         login.add_argument(f"--{name.replace('_', '-')}", default=usual[name])
     login.add_argument("--rotation", choices=ROTATIONS, default=usual["rotation"])
     login.add_argument("--reuse", choices=REUSES, default=usual["reuse"])
+    login.add_argument(
+        "--grace-seconds",
+        type=float,
+        default=usual["grace_seconds"],
+        metavar="S",
+        help="how long the refresh token before the newest still works",
+    )
     return parser
 
 

@@ -12,6 +12,8 @@ from starlette.types import Receive, Scope, Send
 from simulator import faults
 from simulator.faults import Fault, Script
 from simulator.ledger import Call
+from simulator.rows import decode, encode
+from simulator.selection import TRICKS
 from simulator.world import World, new_tid
 
 Serve = Callable[[Request, str], Awaitable[Response]]
@@ -26,8 +28,11 @@ async def answered(
     if script:
         await asyncio.sleep(script.seconds)
         if script.act:
-            script.act()
+            world.do(script.act)
     response = await _response(world, request, kind, statement, serve, script)
+    if kind == "query" and response.status_code == 200:
+        for act in world.unrest.after(statement):
+            world.do(act)
     tid = new_tid()
     response.headers["intuit_tid"] = tid
     world.ledger.add(
@@ -47,15 +52,30 @@ async def answered(
 async def _response(
     world: World, request: Request, kind: str, statement: str, serve: Serve, script: Script | None
 ) -> Response:
-    if script is None or script.status == 0:
+    if script is None:
         return await serve(request, statement)
-    if script.form in ("cut", "lost"):
-        return Cut(await serve(request, statement), keep=0.5 if script.form == "cut" else 0)
+    if script.tells_the_truth:
+        return await _spoiled(request, statement, serve, script)
     if kind in ("token", "revoke") and script.form == "upper" and script.body is None:
         return oauth_error(
             script.status, {"error": script.code or _OAUTH.get(script.status, "server_error")}
         )
     response = faulty(faults.scripted(script, world.clock.now()))
+    response.headers.update(script.headers or {})
+    return response
+
+
+async def _spoiled(request: Request, statement: str, serve: Serve, script: Script) -> Response:
+    """The true answer, and what becomes of it."""
+    if script.form in TRICKS:
+        request.state.trick = script.form
+    response = await serve(request, statement)
+    if script.form in ("cut", "lost"):
+        return Cut(response, keep=0.5 if script.form == "cut" else 0)
+    if script.drop:
+        fields = decode(bytes(response.body))
+        fields.pop(script.drop, None)
+        response = Response(encode(fields), response.status_code, media_type="application/json")
     response.headers.update(script.headers or {})
     return response
 

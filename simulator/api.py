@@ -77,7 +77,7 @@ class Api:
         operation, _, rest = request.path_params["operation"].partition("/")
         company, parameters = self._world.company, request.query_params
         if operation == "query" and not rest and request.method in ("GET", "POST"):
-            return selection.answer(company, statement)
+            return selection.answer(company, statement, getattr(request.state, "trick", ""))
         if request.method != "GET":
             raise unsupported(request.url.path)
         if operation == "cdc" and not rest:

@@ -9,18 +9,30 @@ DAY = 86_400
 
 
 class Clock:
-    """The wall clock, plus what it was advanced by."""
+    """The wall clock, plus what it was advanced by, unless it stands still."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
+        self._stopped: float | None = None
 
     def now(self) -> float:
         """Seconds since 1970."""
-        return time.time() + self._ahead
+        return time.time() + self._ahead if self._stopped is None else self._stopped
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once: tokens expire, changes grow old."""
+        """Let time pass at once: tokens expire, changes grow old. Negative, it goes back."""
         self._ahead += seconds
+        if self._stopped is not None:
+            self._stopped += seconds
+
+    def stop(self) -> None:
+        """Stand still: whatever changes now changes in the same second."""
+        self._stopped = self.now()
+
+    def start(self) -> None:
+        """Go on from where it stands."""
+        self._ahead = self.now() - time.time()
+        self._stopped = None
 
 
 def pacific(seconds: float) -> str:

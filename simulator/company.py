@@ -2,14 +2,34 @@
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from simulator.clock import Clock, pacific
 from simulator.entities import ENTITIES
-from simulator.rows import Data, Row, id_order, row
+from simulator.rows import Data, Row, id_order, row, version
 
 DELETED_SUFFIX = " (deleted)"
 _KEPT_SELECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a row; `lost` is the id that a merge took away."""
+
+    entity: str
+    id: str
+    operation: str
+    when: float
+    lost: str = ""
+
+
+class Truth(NamedTuple):
+    """What is so of one record: its SyncToken as a number, and whether it is active or deleted."""
+
+    version: int
+    active: bool = True
+    deleted: bool = False
 
 
 class Table:
@@ -19,19 +39,25 @@ class Table:
         self.rows: dict[str, Row] = {}
         self.deleted: dict[str, int] = {}
         self.latest = 0
+        self._highest = 0
         self._selections: dict[Hashable, list[Row]] = {}
 
     def put(self, new: Row) -> None:
         """Add the row, or replace the one with its id."""
         self.rows[new.id] = new
         self.latest = max(self.latest, new.updated)
+        self._highest = max(self._highest, id_order(new.id)[1])
         self.deleted.pop(new.id, None)
         self._selections.clear()
 
     def remove(self, id: str, when: float) -> None:
         """Delete the row for good; change data capture will tell of it."""
-        del self.rows[id]
+        self.forget(id)
         self.deleted[id] = int(when)
+
+    def forget(self, id: str) -> None:
+        """Take the row away; nothing tells of it."""
+        del self.rows[id]
         self._selections.clear()
 
     def selected(self, key: Hashable, select: Callable[[Iterable[Row]], list[Row]]) -> list[Row]:
@@ -44,16 +70,21 @@ class Table:
 
     def next_id(self) -> str:
         """The number after the highest one ever given."""
-        used = [int(id) for id in (*self.rows, *self.deleted) if id_order(id)[0] == 0]
-        return str(max(used, default=0) + 1)
+        deleted = max((id_order(id)[1] for id in self.deleted), default=0)
+        return str(max(self._highest, deleted) + 1)
 
 
 class Company:
-    """All tables of one realm. Every change takes `lock`, as every answer does."""
+    """All tables of one realm. Every change takes `lock`, as every answer does.
+
+    A change carries a time `late` seconds before it can be seen. `listeners` hear of every change.
+    """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self.lock = threading.RLock()
+        self.late = 0.0
+        self.listeners: list[Callable[[Event], None]] = []
         self.tables: dict[str, Table] = {name: Table() for name in ENTITIES}
 
     def table(self, entity: str) -> Table:
@@ -65,14 +96,28 @@ class Company:
         table = self.tables[entity]
         for data in records:
             known = table.rows.get(str(data["Id"]))
-            if known is None or _version(data) >= _version(known.data):
+            if known is None or version(data) >= known.version:
                 table.put(row(data))
+
+    def put(self, entity: str, data: Data, served: bytes | None = None) -> None:
+        """Put a record as it is, in place of what has its id; `served` is sent in its stead."""
+        new = row(data)
+        with self.lock:
+            self.tables[entity].put(new if served is None else replace(new, raw=served))
 
     def rows(self, entity: str) -> list[Data]:
         """Every row, inactive ones too, in order of id."""
         with self.lock:
             rows = self.tables[entity].rows
             return [rows[id].data for id in sorted(rows, key=id_order)]
+
+    def truth(self, entity: str) -> dict[str, Truth]:
+        """Every record there is, and those that were deleted, whose version nobody knows: -1."""
+        with self.lock:
+            table = self.tables[entity]
+            gone = {id: Truth(-1, active=False, deleted=True) for id in table.deleted}
+            here = {id: Truth(row.version, row.active) for id, row in table.rows.items()}
+            return gone | here
 
     def row(self, entity: str, id: str) -> Data:
         """One row; raises KeyError."""
@@ -84,7 +129,7 @@ class Company:
         with self.lock:
             table = self.tables[entity]
             id = str(data.get("Id") or table.next_id())
-            now = pacific(self.clock.now())
+            now = self._now()
             times = {"CreateTime": now, "LastUpdatedTime": now}
             table.put(
                 row(
@@ -98,27 +143,40 @@ class Company:
                     }
                 )
             )
+            self.tell(entity, id, "Create")
             return id
 
-    def change(self, entity: str, id: str, fields: Data) -> Data:
-        """Set fields, None takes one away; the version goes up by one, as of now."""
+    def change(self, entity: str, id: str, fields: Data, operation: str = "Update") -> Data:
+        """Set fields, None takes one away; the version goes up by one, as of now.
+
+        An empty `operation` is told to nobody.
+        """
         with self.lock:
             data = {**self.row(entity, id), **fields}
             self._name_fully(entity, data, fields)
             data["SyncToken"] = str(int(data.get("SyncToken", "0")) + 1)
-            now = pacific(self.clock.now())
+            now = self._now()
             data["MetaData"] = {**data.get("MetaData", {"CreateTime": now}), "LastUpdatedTime": now}
-            data = {name: value for name, value in data.items() if value is not None}
+            data = _present(data)
+            self.tables[entity].put(row(data))
+            if operation:
+                self.tell(entity, id, operation)
+            return data
+
+    def change_silently(self, entity: str, id: str, fields: Data) -> Data:
+        """Set fields, but let neither version nor times tell: as a balance that was computed."""
+        with self.lock:
+            data = _present({**self.row(entity, id), **fields})
             self.tables[entity].put(row(data))
             return data
 
-    def inactivate(self, entity: str, id: str) -> Data:
+    def inactivate(self, entity: str, id: str, operation: str = "Delete") -> Data:
         """What "delete" means for a name list: inactive, and the name says so."""
         data = self.row(entity, id)
         field = _name_field(data)
         name = str(data[field])
         marked = name if name.lower().endswith(DELETED_SUFFIX) else name + DELETED_SUFFIX
-        return self.change(entity, id, {"Active": False, field: marked})
+        return self.change(entity, id, {"Active": False, field: marked}, operation)
 
     def reactivate(self, entity: str, id: str) -> Data:
         """Make the row active again, under its old name."""
@@ -132,7 +190,21 @@ class Company:
     def delete(self, entity: str, id: str) -> None:
         """Delete for good, as QuickBooks does with transactions."""
         with self.lock:
-            self.tables[entity].remove(id, self.clock.now())
+            self.tables[entity].remove(id, self.clock.now() - self.late)
+            self.tell(entity, id, "Delete")
+
+    def vanish(self, entity: str, id: str) -> None:
+        """Take a row away without a word, as a delete that change data capture forgot long ago."""
+        with self.lock:
+            self.tables[entity].forget(id)
+
+    def tell(self, entity: str, id: str, operation: str, lost: str = "") -> None:
+        """Let the listeners know."""
+        for listen in self.listeners:
+            listen(Event(entity, id, operation, self.clock.now(), lost))
+
+    def _now(self) -> str:
+        return pacific(self.clock.now() - self.late)
 
     def _name_fully(self, entity: str, data: Data, fields: Data) -> None:
         """Let the full name follow a new name or parent; children keep theirs until they change."""
@@ -148,6 +220,5 @@ def _name_field(data: Data) -> str:
     return "DisplayName" if "DisplayName" in data or "Name" not in data else "Name"
 
 
-def _version(data: dict[str, Any]) -> int:
-    token = str(data.get("SyncToken", "0"))
-    return int(token) if token.isdigit() else 0
+def _present(data: Data) -> Data:
+    return {name: value for name, value in data.items() if value is not None}

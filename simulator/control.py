@@ -10,9 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulator.answering import json_response
-from simulator.faults import Script
+from simulator.faults import Answer, Script, scripts
+from simulator.merging import merge
 from simulator.plausible import filled_in
 from simulator.rows import Data, encode
+from simulator.unrest import random_changes
+from simulator.voiding import void
 from simulator.world import World
 
 
@@ -43,9 +46,36 @@ class Control:
         """Delete a row for good."""
         self._world.company.delete(entity, id)
 
+    def void(self, entity: str, id: str) -> Data:
+        """Let a transaction stay, with 0 for all its amounts."""
+        return void(self._world.company, entity, id)
+
+    def merge(self, entity: str, loser: str, survivor: str) -> Data:
+        """Let one customer or vendor become part of another."""
+        return merge(self._world.company, entity, loser, survivor)
+
     def fail(self, script: Script) -> None:
         """Let calls to come fail."""
         self._world.faults.script(script)
+
+    def script(self, kind: str, answers: list[Answer], forever: bool = False, **which: Any) -> None:
+        """Let calls to come be answered so, one after the other."""
+        for script in scripts(kind, answers, forever, **which):
+            self._world.faults.script(script)
+
+    def between_pages(self, act: Callable[[], object], entity: str = "") -> None:
+        """Do this after every page."""
+        self._world.unrest.between_pages(act, entity)
+
+    def random_changes(self, entity: str, seed: int = 1, **counts: int) -> Callable[[], object]:
+        """Something to do between pages."""
+        return random_changes(self._world.company, entity, seed, **counts)
+
+    def rename_company(self, name: str) -> Data:
+        """Let the company have another name."""
+        company = self._world.company
+        id = next(iter(company.table("CompanyInfo").rows))
+        return company.change("CompanyInfo", id, {"CompanyName": name, "LegalName": name})
 
     def routes(self) -> list[Route]:
         """`POST` acts, `GET` shows."""
@@ -58,22 +88,47 @@ class Control:
             "reactivate": lambda body: self.reactivate(_word(body, "entity"), _word(body, "id")),
             "delete": lambda body: self.delete(_word(body, "entity"), _word(body, "id")),
             "fail": lambda body: self.fail(Script(**body)),
+            "void": lambda body: self.void(_word(body, "entity"), _word(body, "id")),
+            "merge": lambda body: self.merge(
+                _word(body, "entity"), _word(body, "loser"), _word(body, "survivor")
+            ),
+            "change-silently": lambda body: self._world.company.change_silently(
+                _word(body, "entity"), _word(body, "id"), body["fields"]
+            ),
+            "put": lambda body: self._world.company.put(_word(body, "entity"), body["row"]),
+            "vanish": lambda body: self._world.company.vanish(
+                _word(body, "entity"), _word(body, "id")
+            ),
+            "rename-company": lambda body: self.rename_company(_word(body, "name")),
+            "script": lambda body: self.script(**body),
+            "between-pages": lambda body: self.between_pages(
+                self.random_changes(**body), _word(body, "entity")
+            ),
+            "calm": lambda body: self._world.unrest.calm(),
             "clear-faults": lambda body: self._world.faults.clear(),
             "reset-calls": lambda body: self.reset_calls(),
             "expire-access-tokens": lambda body: self._world.tokens.expire_access(),
             "revoke-refresh-token": lambda body: self._world.tokens.disconnect(),
             "connect": lambda body: self._world.tokens.connect(_word(body, "refresh_token")),
             "advance": lambda body: self._world.clock.advance(float(body["seconds"])),
+            "stop-clock": lambda body: self._world.clock.stop(),
+            "start-clock": lambda body: self._world.clock.start(),
+            "change-late": lambda body: self.change_late(float(body["seconds"])),
         }
         return [
             Route("/health", self._health),
             Route("/control/calls", self._calls),
             Route("/control/rows/{entity}", self._rows),
+            Route("/control/truth/{entity}", self._truth),
             *(
                 Route(f"/control/{name}", _endpoint(act), methods=["POST"])
                 for name, act in acts.items()
             ),
         ]
+
+    def change_late(self, seconds: float) -> None:
+        """Let changes be seen only so long after the time they carry."""
+        self._world.company.late = seconds
 
     def reset_calls(self) -> None:
         """Forget the calls and their maxima."""
@@ -97,6 +152,13 @@ class Control:
         except KeyError as missing:
             return _problem(f"there is no {missing}", 404)
         return Response(encode(rows), media_type="application/json")
+
+    async def _truth(self, request: Request) -> Response:
+        try:
+            truth = self._world.company.truth(request.path_params["entity"])
+        except KeyError as missing:
+            return _problem(f"there is no {missing}", 404)
+        return json_response({id: each._asdict() for id, each in truth.items()})
 
 
 def _endpoint(act: Callable[[Data], Any]) -> Callable[[Request], Any]:

@@ -10,7 +10,9 @@ from xml.sax.saxutils import escape, quoteattr
 from simulator.clock import envelope_time
 from simulator.errors import Refused
 
-FORMS = ("upper", "lower", "xml", "html", "text", "empty", "cut", "lost")
+FORMS = ("upper", "lower", "xml", "html", "text", "empty")
+TRUE_FORMS = ("ok", "cut", "lost", "short", "long", "again")
+"""What becomes of the true answer; the status of a script does not matter then."""
 _JSON = "application/json;charset=utf-8"
 
 _THROTTLED = "message=ThrottleExceeded; errorCode=003001; statusCode=429"
@@ -34,6 +36,7 @@ class Script:
     The first `after` such calls go well, the next `times` fail. `seconds` is how long the answer
     takes; with status 0 it is late and nothing else is wrong with it. `body` is sent word for
     word instead of a fault. `act` is done as the call arrives: a row changed between two pages.
+    `drop` is a field that the true answer then lacks.
     """
 
     kind: str = "*"
@@ -46,13 +49,49 @@ class Script:
     matching: str = ""
     headers: dict[str, str] | None = None
     body: str | None = None
+    drop: str = ""
     act: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise ValueError(f"form cannot be {self.form!r}. It is one of: {', '.join(FORMS)}")
+        forms = (*FORMS, *TRUE_FORMS)
+        if self.form not in forms:
+            raise ValueError(f"form cannot be {self.form!r}. It is one of: {', '.join(forms)}")
         if self.act is not None and not callable(self.act):
             raise ValueError("act cannot be sent: it is a function, for programs only")
+
+    @property
+    def tells_the_truth(self) -> bool:
+        """Whether the call is served, whatever then becomes of its answer."""
+        return self.status == 0 or self.form in TRUE_FORMS or bool(self.drop)
+
+
+Answer = int | str | dict[str, Any]
+FOR_EVER = 10**9
+_NAMED: dict[str, dict[str, Any]] = {
+    **{form: {"form": form} for form in TRUE_FORMS},
+    "html": {"status": 200, "form": "html"},
+    "empty": {"status": 200, "form": "empty"},
+    "fault": {"status": 200},
+    "text": {"status": 504, "form": "text"},
+}
+
+
+def scripts(kind: str, answers: list[Answer], forever: bool, **which: Any) -> list[Script]:
+    """A script for every answer, one after the other; raises ValueError for a word unknown."""
+    each = [Script(kind, **which, **_answer(answer)) for answer in answers]
+    if forever and each:
+        each[-1] = replace(each[-1], times=FOR_EVER)
+    return each
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    if isinstance(answer, dict):
+        return answer
+    if isinstance(answer, int):
+        return {"status": answer} if answer != 200 else _NAMED["ok"]
+    if answer not in _NAMED:
+        raise ValueError(f"an answer cannot be {answer!r}. It is one of: {', '.join(_NAMED)}")
+    return _NAMED[answer]
 
 
 class Faults:
@@ -176,5 +215,6 @@ def _xml(refused: Refused, now: float) -> bytes:
 
 
 def _html(refused: Refused) -> bytes:
-    title = f"{refused.status} Service Temporarily Unavailable"
+    failed = refused.status >= 400
+    title = f"{refused.status} Service Temporarily Unavailable" if failed else "Maintenance"
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()

@@ -58,12 +58,15 @@ class Family:
 class Tokens:
     """The tokens of one company and one app."""
 
-    def __init__(self, clock: Clock, first: str, rotation: str, reuse: str) -> None:
+    def __init__(
+        self, clock: Clock, first: str, rotation: str, reuse: str, grace_seconds: float
+    ) -> None:
         if rotation not in ROTATIONS or reuse not in REUSES:
             raise ValueError(f"rotation is one of {ROTATIONS}, reuse one of {REUSES}")
         self._clock = clock
         self._rotation = rotation
         self._reuse = reuse
+        self._grace = grace_seconds
         self._codes: dict[str, tuple[str, float]] = {}
         self._family: Family | None = self._begin(first)
 
@@ -91,7 +94,10 @@ class Tokens:
         return self._issue(self._family)
 
     def refresh(self, token: str) -> dict[str, Any]:
-        """New tokens for a refresh token; raises `Denied` for any but the newest."""
+        """New tokens for a refresh token; raises `Denied` for any but the newest.
+
+        Within its grace the one before it is as good, and is answered with the newest.
+        """
         family, now = self._family, self._clock.now()
         generation = family.generation_of(token) if family else None
         if (
@@ -100,6 +106,9 @@ class Tokens:
             or now > min(family.used + REFRESH_SECONDS, _death(family))
         ):
             raise Denied("invalid_grant", "Incorrect or invalid refresh token")
+        if generation == family.generation - 1 and now <= family.turned + self._grace:
+            family.used = now
+            return self._issue(family)
         if generation < family.generation:
             if self._reuse == "kill_family":
                 self._family = None

@@ -23,7 +23,9 @@ class Row:
 
     id: str
     raw: bytes
+    created: int
     updated: int
+    version: int
     active: bool
     name: str
 
@@ -36,14 +38,24 @@ class Row:
 
 def row(data: Data) -> Row:
     """The row of a record that has an Id."""
-    changed = data.get("MetaData", {}).get("LastUpdatedTime")
+    times = data.get("MetaData") or {}
+    made, changed = times.get("CreateTime"), times.get("LastUpdatedTime")
+    updated = int(parse_time(changed)) if changed else 0
     return Row(
         id=str(data["Id"]),
         raw=encode(data),
-        updated=int(parse_time(changed)) if changed else 0,
+        created=updated if made == changed else int(parse_time(made)) if made else 0,
+        updated=updated,
+        version=version(data),
         active=data.get("Active", True) is not False,
         name=str(data.get("FullyQualifiedName") or data.get("DisplayName") or data.get("Name", "")),
     )
+
+
+def version(data: Data) -> int:
+    """The SyncToken as a number; 0 where it is none."""
+    token = str(data.get("SyncToken", "0"))
+    return int(token) if token.isascii() and token.isdigit() else 0
 
 
 def id_order(text: str) -> tuple[int, int, str]:

@@ -24,8 +24,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def answer(company: Company, text: str) -> bytes:
-    """The JSON body of a query's answer; raises `Refused`."""
+def answer(company: Company, text: str, trick: str = "") -> bytes:
+    """The JSON body of a query's answer; raises `Refused`. A trick is one of `TRICKS`."""
     statement = parse(text)
     about = _known(statement)
     with company.lock:
@@ -33,11 +33,21 @@ def answer(company: Company, text: str) -> bytes:
         time = envelope_time(company.clock.now())
     if statement.count:
         return b'{"QueryResponse":{"totalCount":%d},"time":"%s"}' % (len(rows), time.encode())
-    page = rows[statement.start - 1 : statement.start - 1 + statement.size]
+    start, size = TRICKS[trick](statement.start, statement.size)
+    page = rows[start - 1 : start - 1 + size]
     if not page:
         return b'{"QueryResponse":{},"time":"%s"}' % time.encode()
     group = rows_group(about, _projected(page, statement, about), statement.start)
     return b'{"QueryResponse":{%s},"time":"%s"}' % (group, time.encode())
+
+
+TRICKS: dict[str, Callable[[int, int], tuple[int, int]]] = {
+    "": lambda start, size: (start, size),
+    "short": lambda start, size: (start, max(1, size // 2)),
+    "long": lambda start, size: (start, size + 1),
+    "again": lambda start, size: (max(1, start - size), size),
+}
+"""How a page may differ from the one asked for: where it begins, and how many rows it has."""
 
 
 def rows_group(about: Entity, rows: list[bytes], start: int) -> bytes:
@@ -148,7 +158,8 @@ _KEPT: dict[str, Callable[[Row], Any]] = {
     "Id": lambda row: row.id,
     "Active": lambda row: row.active,
     "FullyQualifiedName": lambda row: row.name,
-    "MetaData.LastUpdatedTime": lambda row: row.updated,
+    "MetaData.CreateTime": lambda row: row.created or None,
+    "MetaData.LastUpdatedTime": lambda row: row.updated or None,
 }
 
 

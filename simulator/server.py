@@ -12,9 +12,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from simulator.api import Api
-from simulator.company import Company
+from simulator.company import Company, Truth
 from simulator.control import Control
-from simulator.faults import Script
+from simulator.faults import Answer, Script
 from simulator.generate import generated
 from simulator.ledger import Call
 from simulator.load import loaded
@@ -32,12 +32,16 @@ class Simulator:
 
     def __init__(self, company: Company | None = None, **settings: Any) -> None:
         self.settings = Settings(**settings)
-        self.company = company or company_for(self.settings)
-        self._world = World(self.settings, self.company)
+        self._world = World(self.settings, company or company_for(self.settings))
         self._control = Control(self._world)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.url = ""
+
+    @property
+    def company(self) -> Company:
+        """The company that is served now."""
+        return self._world.company
 
     @property
     def realm(self) -> str:
@@ -121,11 +125,18 @@ class Simulator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Stop; raises what failed in an act that a test asked for."""
         self.stop()
+        if error is None and self._world.failures:
+            raise self._world.failures[0]
 
     def rows(self, entity: str) -> list[Data]:
-        """The ground truth: every row, inactive ones too."""
+        """Every row as it is, inactive ones too."""
         return self.company.rows(entity)
+
+    def truth(self, entity: str) -> dict[str, Truth]:
+        """What a copy must agree with: version and state of every record, deleted ones too."""
+        return self.company.truth(entity)
 
     def change(self, entity: str, id: str, **fields: Any) -> Data:
         """Set fields of a row, None takes one away; the row as it is now."""
@@ -146,6 +157,60 @@ class Simulator:
     def delete(self, entity: str, id: str) -> None:
         """Delete a row for good; only change data capture tells of it."""
         self._control.delete(entity, id)
+
+    def vanish(self, entity: str, id: str) -> None:
+        """Take a row away so that nothing tells of it."""
+        self.company.vanish(entity, id)
+
+    def void(self, entity: str, id: str) -> Data:
+        """Void a transaction: it stays, and all its amounts are 0."""
+        return self._control.void(entity, id)
+
+    def merge(self, entity: str, loser: str, survivor: str) -> Data:
+        """Merge two customers or vendors: the loser is inactive, what was its is the survivor's."""
+        return self._control.merge(entity, loser, survivor)
+
+    def put(self, entity: str, data: Data, served: bytes | None = None) -> None:
+        """Put a row as it is, odd as it may be; `served` is sent instead, were it not even JSON."""
+        self.company.put(entity, data, served)
+
+    def change_silently(self, entity: str, id: str, **fields: Any) -> Data:
+        """Set fields while version and times stay: only who reads everything can notice."""
+        return self.company.change_silently(entity, id, fields)
+
+    def change_late(self, seconds: float) -> None:
+        """From now on changes are seen only so long after the time they carry."""
+        self._control.change_late(seconds)
+
+    def rename_company(self, name: str) -> Data:
+        """Give the company another name."""
+        return self._control.rename_company(name)
+
+    def switch_company(self, company: Company) -> None:
+        """Let the same realm and tokens lead to another company from now on."""
+        self._world.switch_to(company)
+
+    def script(self, kind: str, answers: list[Answer], forever: bool = False, **which: Any) -> None:
+        """Let calls of a kind be answered so, one after the other: `[503, "html", "cut"]`.
+
+        `after` and `matching` are as in `Script`. The last answer may be repeated `forever`.
+        """
+        self._control.script(kind, answers, forever, **which)
+
+    def between_pages(self, act: Callable[[], object], entity: str = "") -> None:
+        """Do this after every page of rows, of the entity or of any, until `calm`."""
+        self._control.between_pages(act, entity)
+
+    def random_changes(self, entity: str, seed: int = 1, **counts: int) -> Callable[[], object]:
+        """Something to do between pages: so many `edits`, `adds`, `deletes` and the like.
+
+        The others are `reactivations`, `voids` and `merges`. The same seed takes the same rows.
+        """
+        return self._control.random_changes(entity, seed, **counts)
+
+    def calm(self) -> None:
+        """Nothing changes by itself any more."""
+        self._world.unrest.calm()
 
     def fail(self, kind: str = "*", status: int = 500, **how: Any) -> None:
         """Let calls of a kind fail; the rest is in `Script`."""
@@ -191,8 +256,16 @@ class Simulator:
         self._world.tokens.connect(refresh_token)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once."""
-        self.company.clock.advance(seconds)
+        """Let time pass at once; a negative number turns the clock back."""
+        self._world.clock.advance(seconds)
+
+    def stop_clock(self) -> None:
+        """Let time stand still, so that all changes carry the same second."""
+        self._world.clock.stop()
+
+    def start_clock(self) -> None:
+        """Let time go on."""
+        self._world.clock.start()
 
 
 def company_for(settings: Settings) -> Company:

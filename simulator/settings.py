@@ -23,6 +23,7 @@ class Settings:
     refresh_token: str = "simulator-refresh-token"
     rotation: str = "daily"
     reuse: str = "reject"
+    grace_seconds: float = 0
     latency_ms: float = 0
     throttle: bool = True
     throttle_form: str = "upper"

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 from simulator.clock import Clock
 from simulator.company import Company
@@ -9,6 +10,7 @@ from simulator.faults import Faults
 from simulator.ledger import Ledger, Throttle
 from simulator.oauth import Tokens
 from simulator.settings import Settings
+from simulator.unrest import Unrest
 
 
 class World:
@@ -18,16 +20,35 @@ class World:
         self.settings = settings
         self.company = company
         self.tokens = Tokens(
-            company.clock, settings.refresh_token, settings.rotation, settings.reuse
+            company.clock,
+            settings.refresh_token,
+            settings.rotation,
+            settings.reuse,
+            settings.grace_seconds,
         )
         self.faults = Faults()
         self.ledger = Ledger()
         self.throttle = Throttle(settings.throttle)
+        self.unrest = Unrest()
+        self.failures: list[Exception] = []
 
     @property
     def clock(self) -> Clock:
         """The clock that everything in this world goes by."""
         return self.company.clock
+
+    def switch_to(self, company: Company) -> None:
+        """Let the same address and the same tokens lead to another company."""
+        company.clock = self.clock
+        company.listeners = self.company.listeners
+        self.company = company
+
+    def do(self, act: Callable[[], object]) -> None:
+        """Do what a test asked for; its failure is the test's, and no answer to the caller."""
+        try:
+            act()
+        except Exception as failure:
+            self.failures.append(failure)
 
 
 def new_tid() -> str:

@@ -99,6 +99,22 @@ def test_an_old_refresh_token_may_kill_the_whole_family(start: Callable[..., Cal
     assert refused(app.refresh(new)) == (400, "invalid_grant")
 
 
+def test_the_refresh_token_before_the_newest_may_have_a_grace(
+    start: Callable[..., Caller],
+) -> None:
+    app = start(rotation="every_use", reuse="kill_family", grace_seconds=60)
+    older = first_token(app)
+    old = app.refresh(older).json()["refresh_token"]
+    newest = app.refresh(old).json()["refresh_token"]
+
+    within = app.refresh(old).json()["refresh_token"]
+    app.quickbooks.advance(61)
+
+    assert within == newest
+    assert refused(app.refresh(old)) == (400, "invalid_grant")
+    assert app.quickbooks.refresh_token is None
+
+
 def test_a_refresh_token_dies_after_100_idle_days(app: Caller) -> None:
     app.quickbooks.advance(101 * DAY)
 
