@@ -27,6 +27,7 @@ A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
             errors.SettingsError,
             errors.QuickBooksRefused,
             errors.QuickBooksLoginExpired,
+            errors.BreakerTripped,
             errors.RunSuperseded,
             errors.SyncFailed,
         )

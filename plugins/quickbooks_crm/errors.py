@@ -4,6 +4,8 @@ A message says what happened, where, with which value, and what to do next, to t
 act. It never carries a token, a secret or customer data: ids, field names and counts only.
 """
 
+from typing import Any
+
 
 class QuickBooksCrmError(Exception):
     """The root: anything this project stops for on purpose. `code` is for machines, the message for
@@ -97,9 +99,17 @@ class RunSuperseded(RunError):
 
 class BreakerTripped(RunError):
     """What was about to be written looks like an accident: nothing was, until a person releases
-    it."""
+    it. `danger` is what `breakers.Danger` says of it, `remedy` what the person does."""
 
     code = "breaker"
+
+    def __init__(self, danger: Any, remedy: str = "") -> None:
+        super().__init__(danger, remedy)
+        self.danger = danger
+
+    def __str__(self) -> str:
+        danger, remedy = self.args
+        return f"{danger.message} {remedy}".rstrip()
 
 
 class StageIncomplete(RunError):

@@ -18,12 +18,13 @@ import psycopg
 from psycopg import Connection
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from quickbooks_crm import activity, catalog, companies, database, mapping, runs, stage
+from quickbooks_crm import activity, breakers, catalog, companies, database, mapping, runs, stage
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.check import check, missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import (
+    BreakerTripped,
     DatabaseFailed,
     MandatoryFieldsMissing,
     QuickBooksCrmError,
@@ -373,6 +374,8 @@ def _note(run: Run, task: str, error: QuickBooksCrmError) -> None:
     try:
         with database.connect() as connection:
             runs.failed(connection, run, task, error)
+            if isinstance(error, BreakerTripped):
+                breakers.note(connection, run, error.danger)
     except (psycopg.Error, DatabaseFailed):
         log.warning("%s failed, and that could not be noted in the CRM database", task)
 

@@ -80,6 +80,7 @@ def test_every_task_is_tried_again_with_growing_pauses_and_has_an_end(dag: Any) 
         ("QuickBooksLoginExpired", False),
         ("MandatoryFieldsMissing", False),
         ("RunSuperseded", False),
+        ("BreakerTripped", False),
     ],
 )
 def test_only_what_may_pass_by_itself_is_tried_again(dag: Any, error: str, again: bool) -> None:

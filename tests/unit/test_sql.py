@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "check": {"mapping", "catalog", "transform"},
     "catalog": {"errors", "mapping", "sql"},
     "runs": {"errors", "mapping", "sql"},
+    "breakers": {"errors", "runs", "sql"},
     "stage": {"catalog", "mapping", "runs", "sql", "transform"},
     "dedupe": {"catalog", "mapping", "sql"},
     "load": {"dedupe", "errors", "runs", "sql"},

@@ -1,0 +1,183 @@
+"""Breakers: what looks like an accident is not written until a person releases it.
+
+A stage judges what it is about to write. When that is a `Danger`, it calls `pass_or_stop` in the
+transaction that would write it, which either uses up a person's release of this very danger or
+raises `BreakerTripped`; whoever catches that calls `note`. When it is none, it calls `clear`.
+"""
+
+import shlex
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from quickbooks_crm.errors import BreakerTripped, SettingsError
+from quickbooks_crm.runs import Run
+from quickbooks_crm.sql import statements
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From how many on something is a danger: at least `at_least` and more than `percent` of all,
+    or more than `always_above` however many there are."""
+
+    percent: int
+    at_least: int
+    always_above: int | None = None
+
+    def passed(self, count: int, of: int) -> bool:
+        """Whether so many of so many are too many."""
+        share = count >= self.at_least and count * 100 > self.percent * of
+        return share or (self.always_above is not None and count > self.always_above)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When the breakers of a company trip."""
+
+    mass_delete: Threshold = Threshold(percent=5, at_least=20, always_above=500)
+    mass_change: Threshold = Threshold(percent=50, at_least=100)
+    too_many_rejects: Threshold = Threshold(percent=10, at_least=50)
+
+
+@dataclass(frozen=True)
+class Danger:
+    """What looks like an accident: `count` of the `of` things of a `subject` would be hit.
+
+    `code` is wrong_company, empty_source, mass_delete, mass_change or too_many_rejects; `subject`
+    the entity, module or company. `message` is a sentence without customer data; `details` may hold
+    values, and go nowhere but into the table.
+    """
+
+    code: str
+    subject: str
+    count: int
+    of: int
+    message: str
+    details: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """A danger that stopped runs, from its first trip until a run went on or found it gone."""
+
+    breaker: int
+    realm: str
+    company: str
+    code: str
+    subject: str
+    count: int
+    of: int
+    message: str
+    details: dict[str, Any] = field(repr=False)
+    run_id: str
+    trips: int
+    tripped_at: datetime
+    last_tripped_at: datetime
+    released_by: str | None
+    released_at: datetime | None
+    because: str | None
+    ended: str | None
+    ended_at: datetime | None
+    ended_in: str | None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: the danger's code and what it is about."""
+        return name(self.code, self.subject)
+
+    @property
+    def state(self) -> str:
+        """open, released, or how it ended: used, passed or outgrown."""
+        return self.ended or ("released" if self.released_at else "open")
+
+
+def name(code: str, subject: str) -> str:
+    """What a person calls a breaker: mass_delete:Customer."""
+    return f"{code}:{subject}" if subject else code
+
+
+def pass_or_stop(connection: Connection[Any], realm: str, run_id: str, danger: Danger) -> None:
+    """Go on when a person has released this very danger, and use the release up; else raise
+    `BreakerTripped`. Be inside the transaction that writes: a release is used when that commits."""
+    where = {"realm": realm, "run_id": run_id}
+    very = {"code": danger.code, "subject": danger.subject, "count": danger.count}
+    sql = statements("breakers")
+    if connection.execute(sql["use"], where | very).rowcount == 0:
+        known = connection.execute(sql["company_of"], where).fetchone()
+        raise BreakerTripped(danger, remedy(known[0] if known else "NAME", danger))
+
+
+def remedy(company: str, danger: Danger | Breaker) -> str:
+    """What a person does about a danger."""
+    breaker = shlex.quote(name(danger.code, danger.subject))
+    return (
+        "Nothing of it was written. If it is right, release it: python -m quickbooks_crm release "
+        f'--company {company} --breaker {breaker} --because "..."'
+        ", and start a run. If it is not, put it right in QuickBooks; the next run looks again."
+    )
+
+
+def note(connection: Connection[Any], run: Run, danger: Danger) -> None:
+    """Record, in a transaction of its own, that a danger has stopped a run; a danger that stops
+    runs again stays one breaker."""
+    values = {
+        "realm": run.realm,
+        "company": run.company,
+        "run_id": run.run_id,
+        "code": danger.code,
+        "subject": danger.subject,
+        "count": danger.count,
+        "of": danger.of,
+        "message": danger.message,
+        "details": Jsonb(danger.details),
+    }
+    with connection.transaction():
+        for statement in ("outgrow", "trip"):
+            connection.execute(statements("breakers")[statement], values)
+
+
+def clear(
+    connection: Connection[Any], realm: str, run_id: str, codes: list[str], subject: str
+) -> None:
+    """End the open breakers of these codes, released or not: the same look found no danger now."""
+    where = {"realm": realm, "run_id": run_id, "codes": codes, "subject": subject}
+    connection.execute(statements("breakers")["clear"], where)
+
+
+def release(
+    connection: Connection[Any], company: str, breaker: str, who: str, because: str
+) -> Breaker:
+    """Let the next run of a company pass one open breaker, once, and note who did so and why.
+    Raises `SettingsError` when no such breaker waits for it."""
+    with connection.transaction():
+        stopped = [found for found in open_ones(connection, company) if found.state == "open"]
+        meant = next((found for found in stopped if found.name == breaker), None)
+        if meant is None:
+            names = ", ".join(found.name for found in stopped) or "none"
+            raise SettingsError(
+                f"No breaker {breaker} of company {company} waits to be released. "
+                f"Those that do: {names}."
+            )
+        values = {"breaker": meant.breaker, "who": who, "because": because}
+        connection.execute(statements("breakers")["release"], values)
+    return meant
+
+
+def open_ones(connection: Connection[Any], company: str) -> list[Breaker]:
+    """The breakers that stop a company's runs, and those that are released and wait for a run; the
+    newest first."""
+    return _breakers(connection, "open", {"company": company})
+
+
+def past_ones(connection: Connection[Any], company: str, limit: int) -> list[Breaker]:
+    """The newest breakers of a company that are over."""
+    return _breakers(connection, "past", {"company": company, "limit": limit})
+
+
+def _breakers(connection: Connection[Any], statement: str, which: dict[str, Any]) -> list[Breaker]:
+    with connection.cursor(row_factory=class_row(Breaker)) as cursor:
+        return cursor.execute(statements("breakers")[statement], which).fetchall()
