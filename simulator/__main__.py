@@ -67,6 +67,9 @@ def command_line() -> argparse.ArgumentParser:
         metavar="S",
         help="how long the refresh token before the newest still works",
     )
+    webhooks = parser.add_argument_group("webhooks")
+    webhooks.add_argument("--webhook", metavar="URL", help="where changes are told from the start")
+    webhooks.add_argument("--verifier-token", default=usual["verifier_token"])
     return parser
 
 

@@ -16,6 +16,7 @@ from simulator.plausible import filled_in
 from simulator.rows import Data, encode
 from simulator.unrest import random_changes
 from simulator.voiding import void
+from simulator.webhooks import Subscription
 from simulator.world import World
 
 
@@ -104,6 +105,7 @@ class Control:
             "between-pages": lambda body: self.between_pages(
                 self.random_changes(**body), _word(body, "entity")
             ),
+            "webhook": lambda body: self.webhook(**body),
             "calm": lambda body: self._world.unrest.calm(),
             "clear-faults": lambda body: self._world.faults.clear(),
             "reset-calls": lambda body: self.reset_calls(),
@@ -118,6 +120,7 @@ class Control:
         return [
             Route("/health", self._health),
             Route("/control/calls", self._calls),
+            Route("/control/deliveries", self._deliveries),
             Route("/control/rows/{entity}", self._rows),
             Route("/control/truth/{entity}", self._truth),
             *(
@@ -129,6 +132,10 @@ class Control:
     def change_late(self, seconds: float) -> None:
         """Let changes be seen only so long after the time they carry."""
         self._world.company.late = seconds
+
+    def webhook(self, url: str, verifier_token: str, **how: Any) -> None:
+        """Tell this address of changes from now on."""
+        self._world.webhooks.subscribe(Subscription(url, verifier_token, **how))
 
     def reset_calls(self) -> None:
         """Forget the calls and their maxima."""
@@ -145,6 +152,9 @@ class Control:
         calls = [call.as_dict() for call in ledger.calls()]
         maxima = self._world.throttle.maxima
         return json_response({"calls": calls, "metered": ledger.metered, "maxima": maxima})
+
+    async def _deliveries(self, request: Request) -> Response:
+        return json_response([each.as_dict() for each in self._world.webhooks.deliveries])
 
     async def _rows(self, request: Request) -> Response:
         try:

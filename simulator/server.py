@@ -21,6 +21,7 @@ from simulator.load import loaded
 from simulator.login import Login
 from simulator.rows import Data
 from simulator.settings import Settings
+from simulator.webhooks import Delivery
 from simulator.world import World
 
 
@@ -34,6 +35,8 @@ class Simulator:
         self.settings = Settings(**settings)
         self._world = World(self.settings, company or company_for(self.settings))
         self._control = Control(self._world)
+        if self.settings.webhook:
+            self.webhook(self.settings.webhook, self.settings.verifier_token)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.url = ""
@@ -112,6 +115,8 @@ class Simulator:
 
     def stop(self) -> None:
         """Close the port and wait for the thread."""
+        self._world.close()
+        self._world.webhooks.stop()
         if self._server and self._thread:
             self._server.should_exit = True
             self._thread.join(10)
@@ -207,6 +212,19 @@ class Simulator:
         The others are `reactivations`, `voids` and `merges`. The same seed takes the same rows.
         """
         return self._control.random_changes(entity, seed, **counts)
+
+    def webhook(self, url: str, verifier_token: str, **how: Any) -> None:
+        """Tell this address of changes from now on; the rest is in `Subscription`."""
+        self._control.webhook(url, verifier_token, **how)
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every attempt to tell of changes so far."""
+        return self._world.webhooks.deliveries
+
+    def webhooks_settled(self, timeout: float = 10) -> bool:
+        """Wait until all changes are told or given up; False when that takes too many seconds."""
+        return self._world.webhooks.settled(timeout)
 
     def calm(self) -> None:
         """Nothing changes by itself any more."""

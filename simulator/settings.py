@@ -24,6 +24,8 @@ class Settings:
     rotation: str = "daily"
     reuse: str = "reject"
     grace_seconds: float = 0
+    webhook: str | None = None
+    verifier_token: str = "simulator-verifier-token"
     latency_ms: float = 0
     throttle: bool = True
     throttle_form: str = "upper"

@@ -11,6 +11,7 @@ from simulator.ledger import Ledger, Throttle
 from simulator.oauth import Tokens
 from simulator.settings import Settings
 from simulator.unrest import Unrest
+from simulator.webhooks import Webhooks
 
 
 class World:
@@ -30,6 +31,8 @@ class World:
         self.ledger = Ledger()
         self.throttle = Throttle(settings.throttle)
         self.unrest = Unrest()
+        self.webhooks = Webhooks(settings.realm)
+        company.listeners.append(self.webhooks.hear)
         self.failures: list[Exception] = []
 
     @property
@@ -40,8 +43,14 @@ class World:
     def switch_to(self, company: Company) -> None:
         """Let the same address and the same tokens lead to another company."""
         company.clock = self.clock
-        company.listeners = self.company.listeners
+        self.close()
+        company.listeners.append(self.webhooks.hear)
         self.company = company
+
+    def close(self) -> None:
+        """Hear no more of the company's changes."""
+        if self.webhooks.hear in self.company.listeners:
+            self.company.listeners.remove(self.webhooks.hear)
 
     def do(self, act: Callable[[], object]) -> None:
         """Do what a test asked for; its failure is the test's, and no answer to the caller."""
