@@ -59,6 +59,13 @@ class QuickBooksRefused(QuickBooksError):
     code = "quickbooks_refused"
 
 
+class QuickBooksForbidden(QuickBooksRefused):
+    """QuickBooks does not let this login read this company (403): company id, environment and keys
+    do not belong together."""
+
+    code = "quickbooks_forbidden"
+
+
 class QuickBooksLoginExpired(QuickBooksError):
     """The connection to QuickBooks is no longer valid: a person must connect again."""
 

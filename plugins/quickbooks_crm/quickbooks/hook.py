@@ -15,6 +15,7 @@ from quickbooks_crm import database
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
+from quickbooks_crm.quickbooks.identity import Identity, identity_of
 from quickbooks_crm.quickbooks.records import Changes, Page
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
@@ -43,6 +44,10 @@ class QuickBooksHook(BaseHook):
     def named(self, entity: str, ids: Sequence[str]) -> Iterator[Page]:
         """The records with these ids, as far as QuickBooks has them."""
         return reading.named(self.get_conn(), entity, ids)
+
+    def company(self) -> Identity:
+        """The company that the connection leads to, as QuickBooks tells it."""
+        return identity_of(self.connection_settings(), self.get_conn().company_info())
 
     def get_conn(self) -> QuickBooksClient:
         """The client. Nothing is sent before something is asked of it."""

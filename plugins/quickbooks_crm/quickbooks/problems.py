@@ -6,6 +6,7 @@ import requests
 
 from quickbooks_crm.errors import (
     QuickBooksError,
+    QuickBooksForbidden,
     QuickBooksLoginExpired,
     QuickBooksRefused,
     QuickBooksUnavailable,
@@ -71,7 +72,7 @@ def problem_of(
                 "Connect the company again: put a new refresh token into its connection."
             )
         case Verdict.FORBIDDEN:
-            return QuickBooksRefused(
+            return QuickBooksForbidden(
                 f"QuickBooks does not let this app read {company}: {told}. Check that company id, "
                 "environment and keys of the connection belong together (sandbox companies need "
                 "development keys), and that the company has not disconnected the app."
