@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simulator.oauth import REUSES, ROTATIONS
 from simulator.server import Simulator
-from simulator.settings import Settings
+from simulator.settings import COUNTS, Settings
 
 PORT = 8765
 
@@ -35,8 +35,9 @@ def command_line() -> argparse.ArgumentParser:
     usual = {field.name: field.default for field in fields(Settings)}
     parser = argparse.ArgumentParser("python -m simulator", description=main.__doc__)
     company = parser.add_argument_group("the company")
-    for name in ("customers", "items", "invoices"):
-        company.add_argument(f"--{name}", type=int, default=usual[name], metavar="N")
+    for name in COUNTS:
+        flag = f"--{name.replace('_', '-')}"
+        company.add_argument(flag, type=int, default=usual[name], metavar="N")
     company.add_argument("--seed", type=int, default=usual["seed"], metavar="S")
     company.add_argument(
         "--as-of", type=date.fromisoformat, metavar="DATE", help="today, unless given"

@@ -1,16 +1,18 @@
 """Sample customers: businesses, persons and jobs, each the same in a company of any size."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from random import Random
 from typing import Any
 
-from simulator import words
-from simulator.clock import DAY, pacific
+from simulator import currencies, words
+from simulator.basics import TAX_CODE, TERMS, customer_basics, identity, money, slug
+from simulator.clock import DAY
 from simulator.company import DELETED_SUFFIX
-from simulator.plausible import TERMS, customer_basics, money, slug
+from simulator.currencies import DOLLAR, Currency
+from simulator.lists import CUSTOMER_TYPES, PAYMENT_METHODS
 from simulator.rows import Data
 
 PLAIN = 8
@@ -37,6 +39,7 @@ class Sketch:
     street: str
     postal_code: str
     taxable: bool
+    currency: Currency
 
 
 class Customers:
@@ -66,7 +69,7 @@ class Customers:
         active = number <= PLAIN or random.random() > 0.08
         shown = name if active else name + DELETED_SUFFIX
         has_email = (person or business) and random.random() < 0.8
-        return Sketch(
+        sketch = Sketch(
             number=number,
             name=shown,
             full_name=f"{parent.full_name}:{shown}" if parent else shown,
@@ -80,7 +83,9 @@ class Customers:
             street=f"{random.randint(1, 4999)} {random.choice(words.STREETS)}",
             postal_code=f"{random.randint(1, 99):02}",
             taxable=random.random() < 0.6,
+            currency=DOLLAR,
         )
+        return _abroad(sketch, _currency(number, parent, random), random)
 
     def _parent(self, number: int, random: Random) -> Sketch | None:
         """An earlier, active customer for about one in seven."""
@@ -130,15 +135,26 @@ class Customers:
         latest = int(self._now - 3 * DAY)
         updated = random.randint(created, latest) if versions else created
         return {
-            "domain": "QBO",
-            "sparse": False,
-            "Id": str(sketch.number),
-            "SyncToken": str(versions),
-            "MetaData": {"CreateTime": pacific(created), "LastUpdatedTime": pacific(updated)},
+            **identity(str(sketch.number), versions, created, updated),
             "FullyQualifiedName": sketch.full_name,
             "PrintOnCheckName": sketch.name.removesuffix(DELETED_SUFFIX),
             "Active": sketch.active,
+            "CurrencyRef": sketch.currency.reference,
         }
+
+
+def _currency(number: int, parent: Sketch | None, random: Random) -> Currency:
+    """A job is billed in its parent's currency."""
+    if number <= PLAIN:
+        return DOLLAR
+    return parent.currency if parent else currencies.drawn(random)
+
+
+def _abroad(sketch: Sketch, currency: Currency, random: Random) -> Sketch:
+    """The customer as it is: one who pays in another currency lives where that is used."""
+    if currency is DOLLAR:
+        return sketch
+    return replace(sketch, currency=currency, city=random.choice(currency.cities), taxable=False)
 
 
 def _shown(person: tuple[str, str | None, str] | None, random: Random) -> str:
@@ -214,8 +230,8 @@ def _placed(sketch: Sketch, random: Random) -> Data:
     if chance > 0.7:
         return {"BillAddr": {"Id": id}, "ShipAddr": {"Id": id}}
     bill = {"Id": id, **address(sketch)}
-    if random.random() < 0.04:
-        bill["Country"] = "USA"
+    if random.random() < 0.04 or sketch.currency is not DOLLAR:
+        bill["Country"] = sketch.currency.country
     return {"BillAddr": bill, "ShipAddr": bill} if random.random() < 0.8 else {"BillAddr": bill}
 
 
@@ -226,4 +242,12 @@ def _rarely(random: Random) -> Data:
         data["SalesTermRef"] = {"value": term, "name": TERMS[term][0]}
     if random.random() < 0.08:
         data["Notes"] = random.choice(words.NOTES)
+    if random.random() < 0.2:
+        type = random.choice(list(CUSTOMER_TYPES))
+        data["CustomerTypeRef"] = {"value": type, "name": CUSTOMER_TYPES[type]}
+    if random.random() < 0.1:
+        method = random.choice(list(PAYMENT_METHODS))
+        data["PaymentMethodRef"] = {"value": method, "name": PAYMENT_METHODS[method]}
+    if random.random() < 0.03:
+        data["DefaultTaxCodeRef"] = {"value": TAX_CODE}
     return data

@@ -3,14 +3,25 @@
 from datetime import UTC, datetime, time
 from random import Random
 
-from simulator.clock import DAY, PACIFIC, pacific
+from simulator.clock import DAY, PACIFIC
 from simulator.company import Company
+from simulator.credit_memos import CreditMemos
 from simulator.customers import Customers
+from simulator.estimates import Estimates
 from simulator.invoices import Invoices
 from simulator.items import Items
-from simulator.plausible import ASSET, DOLLAR, EXPENSE, INCOME, TERMS
-from simulator.rows import Data
+from simulator.lists import company_info, load_lists
+from simulator.market import Market, Receivable
+from simulator.payments import Payments
+from simulator.people import Employees, Vendors
+from simulator.purchases import Purchases
+from simulator.receipts import put_receipts
 from simulator.settings import Settings
+
+_DELETED = (
+    *("Item", "Customer", "Invoice", "Estimate", "SalesReceipt", "CreditMemo", "RefundReceipt"),
+    *("Payment", "PurchaseOrder", "Bill"),
+)
 
 
 def generated(settings: Settings) -> Company:
@@ -18,20 +29,46 @@ def generated(settings: Settings) -> Company:
     company = Company()
     day = settings.as_of or datetime.now(UTC).date()
     now = datetime.combine(day, time.min, PACIFIC).timestamp()
-    items = Items(settings.seed, settings.items, now)
-    customers = Customers(settings.seed, now)
-    invoices = Invoices(settings.seed, settings.invoices if settings.customers else 0, now)
-    company.load("Item", items.rows)
-    company.load("Invoice", invoices.rows(customers, settings.customers, items.sold))
-    owed = (invoices.owed, invoices.owed_with_jobs)
-    numbers = range(1, settings.customers + 1)
-    company.load("Customer", (customers.row(number, *owed) for number in numbers))
-    company.load("Account", _accounts(now))
-    company.load("Term", _terms(now))
     company.load("CompanyInfo", [company_info(now)])
-    for entity in ("Item", "Customer", "Invoice"):
+    load_lists(company, now)
+    items = Items(settings.seed, settings.items, now)
+    company.load("Item", items.rows)
+    company.load("Employee", Employees(settings.seed, settings.employees, now).rows())
+    customers = Customers(settings.seed, now)
+    market = Market(settings.seed, now, customers, settings.customers, items.sold)
+    _load_sales(company, market, settings)
+    _load_purchases(company, market, settings)
+    for entity in _DELETED:
         _delete_some(company, entity, settings.seed, now)
     return company
+
+
+def _load_sales(company: Company, market: Market, settings: Settings) -> None:
+    """The customers, and what they were offered, sold, given back and have paid."""
+    receivable = Receivable(market.customers)
+    if market.size:
+        count = settings.invoices
+        estimates = Estimates(company, market, settings.estimates, count)
+        memos = CreditMemos(company, market, receivable, settings.credit_memos, count)
+        payments = Payments(market)
+        invoices = Invoices(market, count, estimates, memos, payments)
+        company.load("Invoice", invoices.rows(receivable))
+        estimates.put_the_rest()
+        memos.put_the_rest()
+        company.load("Payment", payments.rows(receivable))
+        put_receipts(company, market, settings.sales_receipts, settings.refund_receipts)
+    owed = (receivable.alone, receivable.with_jobs)
+    numbers = range(1, settings.customers + 1)
+    company.load("Customer", (market.customers.row(number, *owed) for number in numbers))
+
+
+def _load_purchases(company: Company, market: Market, settings: Settings) -> None:
+    """The vendors, and what was ordered from them, billed and paid."""
+    vendors = Vendors(settings.seed, settings.vendors, market.now)
+    purchases = Purchases(company, market, vendors)
+    if vendors.count:
+        purchases.put(settings.purchase_orders, settings.bills)
+    company.load("Vendor", vendors.rows(purchases.owed))
 
 
 def _delete_some(company: Company, entity: str, seed: int, now: float) -> None:
@@ -41,80 +78,3 @@ def _delete_some(company: Company, entity: str, seed: int, now: float) -> None:
     gone = count // 100 or int(count >= 20)
     for number in range(count + 1, count + 1 + gone):
         table.deleted[str(number)] = int(now - random.uniform(3, 25) * DAY)
-
-
-def _listed(id: str, now: float, fields: Data) -> Data:
-    made = pacific(now - 1900 * DAY)
-    times = {"CreateTime": made, "LastUpdatedTime": made}
-    return {
-        **fields,
-        "domain": "QBO",
-        "sparse": False,
-        "Id": id,
-        "SyncToken": "0",
-        "MetaData": times,
-    }
-
-
-def _accounts(now: float) -> list[Data]:
-    """The ledger accounts that items refer to."""
-    kinds = [
-        (INCOME["Service"], "Revenue", "Income", "ServiceFeeIncome"),
-        (INCOME["goods"], "Revenue", "Income", "SalesOfProductIncome"),
-        (EXPENSE, "Expense", "Cost of Goods Sold", "SuppliesMaterialsCogs"),
-        (ASSET, "Asset", "Other Current Asset", "Inventory"),
-    ]
-    return [_account(reference, now, *kind) for reference, *kind in kinds]
-
-
-def _account(
-    reference: dict[str, str], now: float, classification: str, type: str, subtype: str
-) -> Data:
-    fields = {
-        "Name": reference["name"],
-        "SubAccount": False,
-        "FullyQualifiedName": reference["name"],
-        "Active": True,
-        "Classification": classification,
-        "AccountType": type,
-        "AccountSubType": subtype,
-        "CurrentBalance": 0,
-        "CurrentBalanceWithSubAccounts": 0,
-        "CurrencyRef": DOLLAR,
-    }
-    return _listed(reference["value"], now, fields)
-
-
-def _terms(now: float) -> list[Data]:
-    return [
-        _listed(id, now, {"Name": name, "Active": True, "Type": "STANDARD", "DueDays": days})
-        for id, (name, days) in TERMS.items()
-    ]
-
-
-def company_info(now: float) -> Data:
-    """What a company says about itself."""
-    where = {
-        "Id": "1",
-        "Line1": "2500 Garden Way",
-        "City": "Mountain View",
-        "Country": "USA",
-        "CountrySubDivisionCode": "CA",
-        "PostalCode": "94043",
-    }
-    fields = {
-        "CompanyName": "Sample Landscaping & Garden",
-        "LegalName": "Sample Landscaping & Garden",
-        "CompanyAddr": where,
-        "CustomerCommunicationAddr": where,
-        "LegalAddr": where,
-        "PrimaryPhone": {"FreeFormNumber": "(650) 555-0100"},
-        "CompanyStartDate": pacific(now - 1900 * DAY)[:10],
-        "FiscalYearStartMonth": "January",
-        "Country": "US",
-        "Email": {"Address": "office@example.com"},
-        "WebAddr": {},
-        "SupportedLanguages": "en",
-        "NameValue": [{"Name": "NeoEnabled", "Value": "true"}],
-    }
-    return _listed("1", now, fields)

@@ -4,9 +4,9 @@ from decimal import Decimal
 from random import Random
 
 from simulator import words
+from simulator.basics import ASSET, EXPENSE, identity, item_basics, plain
 from simulator.clock import DAY, pacific
 from simulator.company import DELETED_SUFFIX
-from simulator.plausible import ASSET, EXPENSE, item_basics, plain
 from simulator.rows import Data
 
 PLAIN = 8
@@ -128,9 +128,5 @@ class Items:
             "Name": data["Name"] + mark,
             "FullyQualifiedName": data["FullyQualifiedName"] + mark,
             "Active": active,
-            "domain": "QBO",
-            "sparse": False,
-            "Id": str(number),
-            "SyncToken": str(versions),
-            "MetaData": {"CreateTime": pacific(created), "LastUpdatedTime": pacific(updated)},
+            **identity(str(number), versions, created, updated),
         }

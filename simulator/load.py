@@ -9,7 +9,7 @@ import msgspec
 
 from simulator.company import Company
 from simulator.entities import entity
-from simulator.generate import company_info
+from simulator.lists import company_info
 from simulator.rows import Data, decode
 
 _ALIASES = {"preference": "Preferences"}

@@ -1,58 +1,43 @@
-"""The fields every row of an entity has, and the small pieces rows are made of."""
+"""Fills in what a record needs besides the fields that are given."""
 
-import re
-import unicodedata
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+from simulator.basics import (
+    PAYABLE,
+    customer_basics,
+    invoice_basics,
+    item_basics,
+    sale_basics,
+    vendor_basics,
+)
 from simulator.clock import pacific
 from simulator.company import Company
+from simulator.currencies import DOLLAR
+from simulator.lists import SUPPLIES
 from simulator.rows import Data
 
-DOLLAR = {"value": "USD", "name": "United States Dollar"}
-INCOME = {
-    "Service": {"value": "45", "name": "Landscaping Services"},
-    "goods": {"value": "79", "name": "Sales of Product Income"},
-}
-EXPENSE = {"value": "80", "name": "Cost of Goods Sold"}
-ASSET = {"value": "81", "name": "Inventory Asset"}
-TERMS = {
-    "1": ("Due on receipt", 0),
-    "2": ("Net 15", 15),
-    "3": ("Net 30", 30),
-    "4": ("Net 60", 60),
-}
-_CENT = Decimal("0.01")
-
-
-def money(amount: Decimal) -> Decimal | int:
-    """An amount with two decimals; nothing is written `0`."""
-    return amount.quantize(_CENT, ROUND_HALF_UP) if amount else 0
-
-
-def plain(number: Decimal) -> Decimal | int:
-    """A price or quantity without zeros at its end: `75`, `6.5`."""
-    return int(number) if number == number.to_integral_value() else number.normalize()
-
-
-def slug(text: str) -> str:
-    """ASCII letters and digits only, for addresses on the web."""
-    apart = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
-    return re.sub("[^a-z0-9]", "", apart)
-
-
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "đ": "d", "æ": "ae"})
+_SALES = frozenset({"Invoice", "Estimate", "SalesReceipt", "CreditMemo", "RefundReceipt"})
+_PURCHASES = frozenset({"Bill", "PurchaseOrder"})
+_TREES = frozenset({"Customer", "Vendor", "Employee", "Item", "Class", "Department"})
+_USUAL_TOTAL = 100
 
 
 def filled_in(company: Company, entity: str, fields: Data) -> Data:
     """What is needed to make a plausible record of the fields given; None leaves a field out."""
     id = company.table(entity).next_id()
-    data = {**_always(entity, id, fields), **_below(company, entity, fields), **fields}
-    if entity == "Invoice":
-        data = {**_sold_once(company, data), **data}
-    if entity in ("Customer", "Vendor", "Employee", "Item") and "FullyQualifiedName" not in fields:
+    always = _ALWAYS.get(entity, lambda id, fields: {})
+    data = {**always(id, fields), **_below(company, entity, fields), **fields}
+    if entity in _SALES:
+        data = {**_sold_once(company, entity, data), **data}
+    if entity in _PURCHASES:
+        data = {**_bought_once(company, data), **data}
+    if entity == "Payment":
+        data = {**_dated(company), **_reference(company, "Customer", "CustomerRef"), **data}
+    if entity in _TREES and "FullyQualifiedName" not in fields:
         data["FullyQualifiedName"] = _full_name(company, entity, data)
-    if entity == "Customer":
+    if entity in ("Customer", "Vendor"):
         data.setdefault("PrintOnCheckName", data.get("DisplayName"))
     return {name: value for name, value in data.items() if value is not None}
 
@@ -66,22 +51,36 @@ def _below(company: Company, entity: str, fields: Data) -> Data:
     return {**kind.get(entity, {}), "Level": parent.data.get("Level", 0) + 1}
 
 
-def _sold_once(company: Company, data: Data) -> Data:
-    """A day, a customer and one line for an invoice that names none."""
-    customer = next(iter(company.table("Customer").rows.values()), None)
-    item = next(iter(company.table("Item").rows.values()), None)
-    line = {"Id": "1", "LineNum": 1, "Amount": data["TotalAmt"]}
-    detail = {"UnitPrice": data["TotalAmt"], "Qty": 1, "TaxCodeRef": {"value": "NON"}}
-    if item:
-        detail["ItemRef"] = {"value": item.id, "name": item.name}
-    line |= {"DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
-    subtotal = {"Amount": data["TotalAmt"], "DetailType": "SubTotalLineDetail"}
-    today = pacific(company.clock.now())[:10]
-    sold: Data = {"TxnDate": today, "DueDate": today, "TxnTaxDetail": {"TotalTax": 0}}
-    sold["Line"] = [line, {**subtotal, "SubTotalLineDetail": {}}]
-    if customer:
-        sold["CustomerRef"] = {"value": customer.id, "name": customer.name}
-    return sold
+def _sold_once(company: Company, entity: str, data: Data) -> Data:
+    """A day, a customer and one line for a sale that names none."""
+    total, day = data["TotalAmt"], _dated(company)["TxnDate"]
+    line = {"Id": "1", "LineNum": 1, "Amount": total, "DetailType": "SalesItemLineDetail"}
+    detail = {"UnitPrice": total, "Qty": 1, "TaxCodeRef": {"value": "NON"}}
+    line["SalesItemLineDetail"] = {**detail, **_reference(company, "Item", "ItemRef")}
+    subtotal = {"Amount": total, "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}}
+    sold: Data = {"TxnDate": day, "TxnTaxDetail": {"TotalTax": 0}, "Line": [line, subtotal]}
+    if entity == "Invoice":
+        sold["DueDate"] = day
+    return sold | _reference(company, "Customer", "CustomerRef")
+
+
+def _bought_once(company: Company, data: Data) -> Data:
+    """A day, a vendor and one line for a purchase that names none."""
+    day, kind = _dated(company)["TxnDate"], "AccountBasedExpenseLineDetail"
+    line = {"Id": "1", "LineNum": 1, "Amount": data["TotalAmt"], "DetailType": kind}
+    line[kind] = {"AccountRef": SUPPLIES, "TaxCodeRef": {"value": "NON"}}
+    bought = {"TxnDate": day, "DueDate": day, "Line": [line]}
+    return bought | _reference(company, "Vendor", "VendorRef")
+
+
+def _dated(company: Company) -> Data:
+    return {"TxnDate": pacific(company.clock.now())[:10]}
+
+
+def _reference(company: Company, entity: str, field: str) -> Data:
+    """A reference to the first row there is."""
+    first = next(iter(company.table(entity).rows.values()), None)
+    return {field: {"value": first.id, "name": first.name}} if first else {}
 
 
 def _full_name(company: Company, entity: str, data: Data) -> Any:
@@ -90,63 +89,71 @@ def _full_name(company: Company, entity: str, data: Data) -> Any:
     return f"{parent.name}:{own}" if parent else own
 
 
-def _always(entity: str, id: str, fields: Data) -> Data:
-    if entity == "Customer":
-        return customer_basics(f"Customer {id}")
-    if entity == "Item":
-        return item_basics(f"Item {id}", fields.get("Type", "Service"))
-    if entity == "Invoice":
-        total = fields.get("TotalAmt", 100)
-        return {
-            **invoice_basics(),
-            "DocNumber": str(1000 + int(id)),
-            "TotalAmt": total,
-            "Balance": total,
-        }
-    if entity in ("Vendor", "Employee"):
-        return {"DisplayName": f"{entity} {id}", "Active": True}
-    return {}
+def _sale(id: str, fields: Data) -> Data:
+    total = fields.get("TotalAmt", _USUAL_TOTAL)
+    return {**sale_basics(), "DocNumber": str(1000 + int(id)), "TotalAmt": total}
 
 
-def customer_basics(name: str) -> Data:
-    """What every customer has."""
+def _invoice(id: str, fields: Data) -> Data:
+    sale = _sale(id, fields)
+    return {**sale, **invoice_basics(), "Balance": sale["TotalAmt"]}
+
+
+def _estimate(id: str, fields: Data) -> Data:
+    return {**_sale(id, fields), "TxnStatus": "Pending", "LinkedTxn": []}
+
+
+def _credit_memo(id: str, fields: Data) -> Data:
+    sale = _sale(id, fields)
+    left = fields.get("Balance", sale["TotalAmt"])
+    return {**sale, "Balance": left, "RemainingCredit": left}
+
+
+def _payment(id: str, fields: Data) -> Data:
+    total = fields.get("TotalAmt", _USUAL_TOTAL)
+    applied = sum(Decimal(str(line.get("Amount", 0))) for line in fields.get("Line") or [])
     return {
-        "Taxable": False,
-        "Job": False,
-        "BillWithParent": False,
-        "Balance": 0,
-        "BalanceWithJobs": 0,
-        "CurrencyRef": DOLLAR,
-        "PreferredDeliveryMethod": "Print",
-        "DisplayName": name,
-        "Active": True,
+        "TotalAmt": total,
+        "UnappliedAmt": Decimal(str(total)) - applied if applied else total,
+        "CurrencyRef": DOLLAR.reference,
+        "ProcessPayment": False,
+        "Line": [],
     }
 
 
-def item_basics(name: str, kind: str) -> Data:
-    """What every item of a kind has; a category and a bundle have no price."""
-    basics: Data = {"Name": name, "Active": True, "FullyQualifiedName": name, "Type": kind}
-    if kind == "Category":
-        return basics
-    if kind == "Group":
-        return {**basics, "Taxable": False, "PrintGroupedItems": False}
-    basics |= {"Taxable": kind != "Service", "UnitPrice": 0, "PurchaseCost": 0}
-    basics["IncomeAccountRef"] = INCOME.get(kind, INCOME["goods"])
-    basics["TrackQtyOnHand"] = kind == "Inventory"
-    return basics
-
-
-def invoice_basics() -> Data:
-    """What every invoice has besides its content."""
+def _purchase(id: str, fields: Data) -> Data:
+    total = fields.get("TotalAmt", _USUAL_TOTAL)
     return {
-        "AllowIPNPayment": False,
-        "AllowOnlinePayment": False,
-        "AllowOnlineCreditCardPayment": False,
-        "AllowOnlineACHPayment": False,
-        "CustomField": [],
-        "CurrencyRef": DOLLAR,
+        "DocNumber": str(5000 + int(id)),
+        "TotalAmt": total,
+        "APAccountRef": PAYABLE,
+        "CurrencyRef": DOLLAR.reference,
         "LinkedTxn": [],
-        "ApplyTaxAfterDiscount": False,
-        "PrintStatus": "NeedToPrint",
-        "EmailStatus": "NotSet",
     }
+
+
+def _named(kind: str) -> Callable[[str, Data], Data]:
+    return lambda id, fields: {"Name": f"{kind} {id}", "Active": True}
+
+
+_ALWAYS: dict[str, Callable[[str, Data], Data]] = {
+    "Customer": lambda id, fields: customer_basics(f"Customer {id}"),
+    "Item": lambda id, fields: item_basics(f"Item {id}", fields.get("Type", "Service")),
+    "Vendor": lambda id, fields: vendor_basics(f"Vendor {id}"),
+    "Employee": lambda id, fields: {"DisplayName": f"Employee {id}", "Active": True},
+    "Invoice": _invoice,
+    "Estimate": _estimate,
+    "SalesReceipt": lambda id, fields: {**_sale(id, fields), "Balance": 0},
+    "CreditMemo": _credit_memo,
+    "RefundReceipt": _sale,
+    "Payment": _payment,
+    "Bill": lambda id, fields: {
+        **_purchase(id, fields),
+        "Balance": fields.get("TotalAmt", _USUAL_TOTAL),
+    },
+    "PurchaseOrder": lambda id, fields: {**_purchase(id, fields), "POStatus": "Open"},
+    **{
+        kind: _named(kind)
+        for kind in ("Term", "PaymentMethod", "Class", "Department", "TaxCode", "CustomerType")
+    },
+}

@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+COUNTS = (
+    *("customers", "items", "invoices", "estimates", "sales_receipts", "credit_memos"),
+    *("refund_receipts", "vendors", "employees", "purchase_orders", "bills"),
+)
+"""The settings that say how many rows there are; payments follow from the invoices."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -12,6 +18,14 @@ class Settings:
     customers: int = 200
     items: int = 60
     invoices: int = 150
+    estimates: int = 30
+    sales_receipts: int = 20
+    credit_memos: int = 10
+    refund_receipts: int = 5
+    vendors: int = 20
+    employees: int = 6
+    purchase_orders: int = 10
+    bills: int = 30
     seed: int = 1
     as_of: date | None = None
     load: Path | str | None = None

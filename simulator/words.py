@@ -124,6 +124,12 @@ PROJECTS = _phrases(
     Refit | Pool | Retaining Wall | Solar Panels | Tree Removal
     """
 )
+SUPPLIES = _phrases(
+    """
+    Brick & Block | Equipment Rental | Fasteners | Hauling | Lumber | Paving Supply | Pipe &
+    Fittings | Quarry | Seed Company | Sod Farm | Tool Wholesale | Turf Supply | Utilities
+    """
+)
 CATEGORIES = _phrases(
     """
     Fountains | Garden Tools | Irrigation | Lighting | Masonry | Outdoor Furniture | Pest

@@ -13,6 +13,15 @@ from simulator.generate import generated
 from simulator.settings import Settings
 
 AS_OF = date(2026, 7, 1)
+COUNTED = {
+    **{"Customer": 600, "Item": 120, "Invoice": 300, "Estimate": 30, "SalesReceipt": 20},
+    **{"CreditMemo": 10, "RefundReceipt": 5, "Vendor": 20, "Employee": 6, "PurchaseOrder": 10},
+    **{"Bill": 30},
+}
+LISTS = {
+    *("Account", "Term", "PaymentMethod", "Class", "Department", "CustomerType"),
+    *("TaxCode", "TaxRate", "TaxAgency", "CompanyCurrency"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +34,7 @@ def test_the_same_seed_makes_the_same_company() -> None:
 
     one, other = generated(settings), generated(settings)
 
-    for entity in ("Customer", "Item", "Invoice"):
+    for entity in one.tables:
         assert one.rows(entity) == other.rows(entity)
         assert one.table(entity).deleted == other.table(entity).deleted
 
@@ -40,15 +49,23 @@ def test_another_seed_makes_another_company() -> None:
 
 
 def test_there_are_as_many_rows_as_asked_for(company: Company) -> None:
-    counts = [len(company.rows(entity)) for entity in ("Customer", "Item", "Invoice")]
+    counts = {entity: len(company.rows(entity)) for entity in COUNTED}
 
-    assert counts == [600, 120, 300]
+    assert counts == COUNTED
 
 
 def test_a_company_may_be_empty() -> None:
-    empty = generated(Settings(customers=0, items=0, invoices=0))
+    empty = generated(Settings(customers=0, items=0, invoices=0, vendors=0, employees=0))
 
-    assert empty.rows("Customer") == empty.rows("Item") == empty.rows("Invoice") == []
+    filled = {name for name, table in empty.tables.items() if table.rows}
+    assert filled == LISTS | {"CompanyInfo"}
+
+
+@pytest.mark.parametrize("items", [0, 1])
+def test_a_company_may_have_one_customer_and_next_to_nothing_to_sell(items: int) -> None:
+    small = generated(Settings(customers=1, items=items, invoices=3))
+
+    assert [len(small.rows(entity)) for entity in ("Invoice", "Estimate")] == [3, 30]
 
 
 @pytest.mark.parametrize(
@@ -165,10 +182,16 @@ def test_an_invoice_refers_to_rows_that_exist(company: Company) -> None:
                 assert items[item["value"]] == item["name"]
 
 
-def test_a_customer_owes_what_the_invoices_say(company: Company) -> None:
+def test_a_customer_owes_what_the_open_documents_say(company: Company) -> None:
     open_amounts: dict[str, Decimal] = defaultdict(Decimal)
-    for invoice in company.rows("Invoice"):
-        open_amounts[invoice["CustomerRef"]["value"]] += invoice["Balance"]
+    for entity, field, sign in (
+        ("Invoice", "Balance", 1),
+        ("CreditMemo", "RemainingCredit", -1),
+        ("Payment", "UnappliedAmt", -1),
+    ):
+        assert any(row[field] for row in company.rows(entity))
+        for row in company.rows(entity):
+            open_amounts[row["CustomerRef"]["value"]] += sign * row[field]
     rows = company.rows("Customer")
     children: dict[str, list[str]] = defaultdict(list)
     for row in rows:
