@@ -6,6 +6,7 @@ from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
+from simulator.cdc import CHOICES
 from simulator.oauth import REUSES, ROTATIONS
 from simulator.server import Simulator
 from simulator.settings import COUNTS, Settings
@@ -56,6 +57,10 @@ def command_line() -> argparse.ArgumentParser:
     server.add_argument(
         "--quota", type=int, metavar="N", help="metered calls until all are refused"
     )
+    changes = parser.add_argument_group("change data capture, where nobody knows")
+    for name, choices in CHOICES.items():
+        flag = f"--{name.replace('_', '-')}"
+        changes.add_argument(flag, choices=choices, default=usual[name])
     login = parser.add_argument_group("the login")
     for name in ("realm", "client_id", "client_secret", "refresh_token"):
         login.add_argument(f"--{name.replace('_', '-')}", default=usual[name])

@@ -1,4 +1,4 @@
-"""The accounting API under /v3/company/{realm}: query, cdc, companyinfo and read."""
+"""The accounting API under /v3/company/{realm}: query, cdc, batch, companyinfo and read."""
 
 import asyncio
 
@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator import as_xml, cdc, faults, selection
+from simulator import as_xml, batch, faults, selection
 from simulator.answering import JSON, answered, faulty
+from simulator.cdc import Cdc
 from simulator.clock import envelope_time
 from simulator.entities import entity
 from simulator.errors import Refused, not_found, unsupported
@@ -20,6 +21,7 @@ class Api:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._cdc = Cdc(world.settings)
 
     def routes(self) -> list[Route]:
         """One route: QuickBooks too tells operations apart only after it knows who asks."""
@@ -30,7 +32,7 @@ class Api:
         """Count the call against the limits while it is in flight."""
         world = self._world
         kind, statement = await _described(request)
-        let_in = world.throttle.enter()
+        let_in = world.throttle.enter(kind)
         try:
             serve = self._serve if let_in and not self._over_quota() else self._refuse_as_too_many
             if world.settings.latency_ms:
@@ -41,7 +43,8 @@ class Api:
 
     def _over_quota(self) -> bool:
         quota = self._world.settings.quota
-        return quota is not None and self._world.ledger.metered >= quota
+        ledger, now = self._world.ledger, self._world.clock.now()
+        return quota is not None and ledger.metered_this_month(now) >= quota
 
     async def _refuse_as_too_many(self, request: Request, statement: str) -> Response:
         return faulty(faults.throttled(self._world.settings.throttle_form, self._world.clock.now()))
@@ -53,7 +56,8 @@ class Api:
             return faulty(faults.fault(denied, "lower", now))
         wants_json = "json" in request.headers.get("accept", "")
         try:
-            body = self._answer(request, statement)
+            sent = await request.body() if request.method == "POST" else b""
+            body = self._answer(request, statement, sent)
         except Refused as refused:
             return faulty(faults.fault(refused, "upper" if wants_json else "xml", now))
         if wants_json:
@@ -73,15 +77,17 @@ class Api:
             return Refused("3100", message, "", 403)
         return None
 
-    def _answer(self, request: Request, statement: str) -> bytes:
+    def _answer(self, request: Request, statement: str, sent: bytes) -> bytes:
         operation, _, rest = request.path_params["operation"].partition("/")
         company, parameters = self._world.company, request.query_params
         if operation == "query" and not rest and request.method in ("GET", "POST"):
             return selection.answer(company, statement, getattr(request.state, "trick", ""))
+        if operation == "batch" and not rest and request.method == "POST":
+            return batch.answer(company, sent)
         if request.method != "GET":
             raise unsupported(request.url.path)
         if operation == "cdc" and not rest:
-            return cdc.answer(
+            return self._cdc.answer(
                 company, parameters.get("entities", ""), parameters.get("changedSince", "")
             )
         if operation == "companyinfo":
@@ -110,6 +116,8 @@ async def _described(request: Request) -> tuple[str, str]:
         if request.method == "POST":
             return "query", (await request.body()).decode("utf-8", "replace")
         return "query", request.query_params.get("query", "")
+    if operation == "batch" and request.method == "POST":
+        return "batch", batch.queries(await request.body())
     if operation in ("cdc", "companyinfo"):
         wanted = {
             name: value for name, value in request.query_params.items() if name != "minorversion"

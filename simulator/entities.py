@@ -135,6 +135,7 @@ _NAME_LISTS = frozenset(
 _ALWAYS_SHOWN = {"CustomerType", "TaxAgency", "CompanyInfo", "Preferences", "CompanyCurrency"}
 _NEVER_COUNTED = {"Customer", "Vendor", "Item", "Account", "Employee"}
 _NOT_IN_CDC = {"JournalCode", "TaxAgency", "TimeActivity", "TaxCode", "TaxRate"}
+_THOUGHT_NOT_IN_CDC = {"CustomerType", "CompanyInfo", "Preferences"}
 
 
 def _property(text: str) -> Property:
@@ -150,7 +151,7 @@ def _entity(name: str, properties: str) -> Entity:
         name_list=name in _NAME_LISTS,
         hides_inactive=name in _NAME_LISTS and name not in _ALWAYS_SHOWN,
         counts_its_pages=name not in _NEVER_COUNTED,
-        in_cdc=name not in _NOT_IN_CDC,
+        in_cdc=name not in _NOT_IN_CDC | _THOUGHT_NOT_IN_CDC,
     )
 
 

@@ -177,11 +177,15 @@ def _type(refused: Refused) -> str:
 
 
 def _upper(refused: Refused, now: float) -> bytes:
+    return json.dumps({"Fault": inside(refused), "time": envelope_time(now)}).encode()
+
+
+def inside(refused: Refused) -> dict[str, Any]:
+    """A `Fault` without its envelope."""
     error = {"Message": refused.message, "Detail": refused.detail, "code": refused.code}
     if refused.element is not None:
         error["element"] = refused.element
-    body = {"Fault": {"Error": [error], "type": _type(refused)}, "time": envelope_time(now)}
-    return json.dumps(body).encode()
+    return {"Error": [error], "type": _type(refused)}
 
 
 def _lower(refused: Refused, now: float) -> bytes:

@@ -2,17 +2,18 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-METERED = frozenset({"query", "cdc", "companyinfo", "read"})
+METERED = frozenset({"query", "cdc", "companyinfo", "read", "batch"})
 """Kinds of calls Intuit bills as reads; only those that succeed count."""
 
 MOST_IN_FLIGHT = 10
 MOST_A_SECOND = 10
 MOST_A_MINUTE = 500
+MOST_BATCHES_A_MINUTE = 40
 _SECOND = 0.95
 """A little less, so that a caller who keeps exactly to the limit does not pay for jitter."""
 
@@ -45,6 +46,7 @@ class Ledger:
     def __init__(self) -> None:
         self._calls: list[Call] = []
         self._lock = threading.Lock()
+        self._months: Counter[tuple[int, int]] = Counter()
         self.metered = 0
 
     def add(self, call: Call) -> None:
@@ -52,6 +54,11 @@ class Ledger:
         with self._lock:
             self._calls.append(call)
             self.metered += call.metered
+            self._months[_month(call.at)] += call.metered
+
+    def metered_this_month(self, now: float) -> int:
+        """How many calls since the month began, in UTC, Intuit would bill."""
+        return self._months[_month(now)]
 
     def calls(self) -> list[Call]:
         """All calls since the last reset, in the order they ended."""
@@ -62,7 +69,13 @@ class Ledger:
         """Forget all calls."""
         with self._lock:
             self._calls.clear()
+            self._months.clear()
             self.metered = 0
+
+
+def _month(seconds: float) -> tuple[int, int]:
+    moment = time.gmtime(seconds)
+    return moment.tm_year, moment.tm_mon
 
 
 class Throttle:
@@ -73,6 +86,7 @@ class Throttle:
         self._now = now
         self._asked: deque[float] = deque()
         self._let_in: deque[float] = deque()
+        self._batches: deque[float] = deque()
         self._in_flight = 0
         self.reset()
 
@@ -89,7 +103,7 @@ class Throttle:
             "per_minute": self.most_a_minute,
         }
 
-    def enter(self) -> bool:
+    def enter(self, kind: str = "query") -> bool:
         """Whether the request that arrives now may go on; call `leave` in either case."""
         now = self._now()
         self._in_flight += 1
@@ -101,8 +115,11 @@ class Throttle:
             self._in_flight > MOST_IN_FLIGHT
             or _within(self._let_in, now, _SECOND) >= MOST_A_SECOND
             or _within(self._let_in, now, 60) >= MOST_A_MINUTE
+            or (kind == "batch" and _within(self._batches, now, 60) >= MOST_BATCHES_A_MINUTE)
         ):
             return False
+        if kind == "batch":
+            self._batches.append(now)
         self._let_in.append(now)
         return True
 

@@ -26,19 +26,25 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 def answer(company: Company, text: str, trick: str = "") -> bytes:
     """The JSON body of a query's answer; raises `Refused`. A trick is one of `TRICKS`."""
+    with company.lock:
+        inside, _ = group(company, text, trick)
+        time = envelope_time(company.clock.now())
+    return b'{"QueryResponse":{%s},"time":"%s"}' % (inside, time.encode())
+
+
+def group(company: Company, text: str, trick: str = "") -> tuple[bytes, int]:
+    """The inside of a query's answer, and how many rows it has; raises `Refused`."""
     statement = parse(text)
     about = _known(statement)
     with company.lock:
         rows = _selected(company, statement, about)
-        time = envelope_time(company.clock.now())
     if statement.count:
-        return b'{"QueryResponse":{"totalCount":%d},"time":"%s"}' % (len(rows), time.encode())
+        return b'"totalCount":%d' % len(rows), 0
     start, size = TRICKS[trick](statement.start, statement.size)
     page = rows[start - 1 : start - 1 + size]
     if not page:
-        return b'{"QueryResponse":{},"time":"%s"}' % time.encode()
-    group = rows_group(about, _projected(page, statement, about), statement.start)
-    return b'{"QueryResponse":{%s},"time":"%s"}' % (group, time.encode())
+        return b"", 0
+    return rows_group(about, _projected(page, statement, about), statement.start), len(page)
 
 
 TRICKS: dict[str, Callable[[int, int], tuple[int, int]]] = {

@@ -34,6 +34,7 @@ class Simulator:
     def __init__(self, company: Company | None = None, **settings: Any) -> None:
         self.settings = Settings(**settings)
         self._world = World(self.settings, company or company_for(self.settings))
+        self._api = Api(self._world)
         self._control = Control(self._world)
         if self.settings.webhook:
             self.webhook(self.settings.webhook, self.settings.verifier_token)
@@ -99,7 +100,7 @@ class Simulator:
         self.url = f"http://{self.settings.host}:{self._socket.getsockname()[1]}"
 
     def _serve(self) -> None:
-        routes = [*Api(self._world).routes(), *Login(self._world).routes(), *self._control.routes()]
+        routes = [*self._api.routes(), *Login(self._world).routes(), *self._control.routes()]
         config = uvicorn.Config(
             Starlette(routes=routes),
             lifespan="off",

@@ -44,3 +44,7 @@ class Settings:
     throttle: bool = True
     throttle_form: str = "upper"
     quota: int | None = None
+    cdc_cap: str = "shared"
+    cdc_order: str = "reversed"
+    cdc_stubs: str = "times"
+    cdc_old: str = "cut"

@@ -310,7 +310,9 @@ def test_changes_are_told_for_30_days(own: Caller) -> None:
     assert own.changes("Invoice", in_hours(-1)) == {}
 
 
-@pytest.mark.parametrize("entity", ["TaxCode", "TaxRate", "TaxAgency", "TimeActivity", "Nothing"])
+@pytest.mark.parametrize(
+    "entity", ["TaxCode", "TaxRate", "TaxAgency", "TimeActivity", "CustomerType", "Nothing"]
+)
 def test_some_entities_have_no_changes_to_ask_for(own: Caller, entity: str) -> None:
     response = own.get("cdc", entities=f"Customer,{entity}", changedSince=in_hours(-1))
 

@@ -190,6 +190,10 @@ def test_a_monthly_quota_ends_all_reading() -> None:
     with Simulator(customers=1, items=0, invoices=0, quota=3) as quickbooks:
         assert statuses(Caller(quickbooks), 5) == [200, 200, 200, 429, 429]
 
+        quickbooks.advance(31 * 86_400)
+
+        assert statuses(Caller(quickbooks), 4) == [200, 200, 200, 429]
+
 
 # The ledger
 
