@@ -9,7 +9,7 @@ Postgres.
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,19 @@ import psycopg
 from psycopg import Connection
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from quickbooks_crm import activity, breakers, catalog, companies, database, mapping, runs, stage
+from quickbooks_crm import activity, catalog, companies, database, mapping, runs, stage
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.check import check, missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import (
-    BreakerTripped,
-    DatabaseFailed,
     MandatoryFieldsMissing,
-    QuickBooksCrmError,
     SettingsError,
     StageIncomplete,
     SyncFailed,
 )
 from quickbooks_crm.extract import extract as read_quickbooks
+from quickbooks_crm.failures import noted
 from quickbooks_crm.load import Load
 from quickbooks_crm.load import load as load_staged
 from quickbooks_crm.mapping import Mapping
@@ -102,7 +100,7 @@ def check_settings(company: str, run_id: str, request: Request) -> list[str]:
     with database.connect() as connection:
         database.require_current(connection)
         runs.start(connection, run, request.trigger, request.started_by)
-        with _failures(connection, run, "check_settings"):
+        with noted(connection, run, "check_settings"):
             known = mapping.load(INCLUDE / "mappings")
             settings = companies.load_one(INCLUDE / "companies", company)
             modules = _settings(connection, known, settings, request.modules)
@@ -129,7 +127,7 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
     `work` to load."""
     run = _run(company, run_id)
     quickbooks = QuickBooksHook(companies.load_one(INCLUDE / "companies", company).quickbooks)
-    with database.connect() as connection, _failures(connection, run, "extract"):
+    with database.connect() as connection, noted(connection, run, "extract"):
         known = runs.asked(connection, run)
         entities = sorted({entity for m in known.values() for entity in m.entities})
         attempt = runs.attempt(connection, run, "extract")
@@ -150,7 +148,7 @@ def transform(company: str, run_id: str, module: str) -> dict[str, int]:
     """Stage a module's rows, checked: how many are `staged` in all, `excluded` and `not_added`."""
     run = _run(company, run_id)
     task = f"{module}.transform"
-    with database.connect() as connection, _failures(connection, run, task):
+    with database.connect() as connection, noted(connection, run, task):
         known = runs.asked_for(connection, run, module)
         table = catalog.read(connection, known.table)
         attempt = runs.attempt(connection, run, task)
@@ -166,7 +164,7 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     are staged again."""
     run = _run(company, run_id)
     task = f"{module}.load"
-    with database.connect() as connection, _failures(connection, run, task):
+    with database.connect() as connection, noted(connection, run, task):
         if stage.sealed(connection, run, runs.asked_for(connection, run, module)) is None:
             transform(company, run_id, module)
         counts = _load(connection, run, runs.mappings(connection, run), module)
@@ -352,44 +350,3 @@ def _referred(
 
 def _target(connection: Connection[Any], known: Mapping, company: Company) -> Target:
     return Target(known, _table(connection, known), company.crm_company, tuple(columns(known)))
-
-
-@contextmanager
-def _failures(connection: Connection[Any], run: Run, task: str) -> Iterator[None]:
-    """Note on the run why a task failed; take the note off when a later try succeeds."""
-    try:
-        yield
-    except QuickBooksCrmError as error:
-        _note(run, task, error)
-        raise
-    except psycopg.Error as error:
-        failure = _database_failed(error)
-        _note(run, task, failure)
-        raise failure from None  # the database's own words may hold customer data
-    runs.recovered(connection, run, task)
-
-
-def _note(run: Run, task: str, error: QuickBooksCrmError) -> None:
-    """On a connection of its own, since the task's may be what failed."""
-    try:
-        with database.connect() as connection:
-            runs.failed(connection, run, task, error)
-            if isinstance(error, BreakerTripped):
-                breakers.note(connection, run, error.danger)
-    except (psycopg.Error, DatabaseFailed):
-        log.warning("%s failed, and that could not be noted in the CRM database", task)
-
-
-def _database_failed(error: psycopg.Error) -> DatabaseFailed:
-    diag = error.diag
-    named = {
-        "table": diag.table_name,
-        "column": diag.column_name,
-        "constraint": diag.constraint_name,
-    }
-    where = "".join(f", {what} {name}" for what, name in named.items() if name)
-    return DatabaseFailed(
-        f"The CRM database failed: {type(error).__name__} "
-        f"({error.sqlstate or 'no code'}{where}). Nothing of this "
-        "task was kept. If it happens again, look up the code in the database's log."
-    )

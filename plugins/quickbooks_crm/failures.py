@@ -1,0 +1,57 @@
+"""Why a task failed, noted on its run: whoever looks at the run must find it there."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from quickbooks_crm import breakers, database, runs
+from quickbooks_crm.errors import BreakerTripped, DatabaseFailed, QuickBooksCrmError
+from quickbooks_crm.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def noted(connection: Connection[Any], run: Run, task: str) -> Iterator[None]:
+    """Note on the run why a task failed; take the note off when a later try succeeds. What the
+    database itself raises becomes a `DatabaseFailed`."""
+    try:
+        yield
+    except QuickBooksCrmError as error:
+        _note(run, task, error)
+        raise
+    except psycopg.Error as error:
+        failure = _database_failed(error)
+        _note(run, task, failure)
+        raise failure from None  # the database's own words may hold customer data
+    runs.recovered(connection, run, task)
+
+
+def _note(run: Run, task: str, error: QuickBooksCrmError) -> None:
+    """On a connection of its own, since the task's may be what failed."""
+    try:
+        with database.connect() as connection:
+            runs.failed(connection, run, task, error)
+            if isinstance(error, BreakerTripped):
+                breakers.note(connection, run, error.danger)
+    except (psycopg.Error, DatabaseFailed):
+        log.warning("%s failed, and that could not be noted in the CRM database", task)
+
+
+def _database_failed(error: psycopg.Error) -> DatabaseFailed:
+    diag = error.diag
+    named = {
+        "table": diag.table_name,
+        "column": diag.column_name,
+        "constraint": diag.constraint_name,
+    }
+    where = "".join(f", {what} {name}" for what, name in named.items() if name)
+    return DatabaseFailed(
+        f"The CRM database failed: {type(error).__name__} "
+        f"({error.sqlstate or 'no code'}{where}). Nothing of this "
+        "task was kept. If it happens again, look up the code in the database's log."
+    )
