@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
+from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping.document import Document, decode, read
 from quickbooks_crm.mapping.problems import Problem, quoted, report, suggestion
@@ -20,6 +21,7 @@ from quickbooks_crm.mapping.shape import (
     problems_of,
     refuse,
     text,
+    whole,
 )
 from quickbooks_crm.mapping.together import files, misnamed
 from quickbooks_crm.mapping.words import COMPANY, Vocabulary
@@ -29,6 +31,7 @@ _PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _DAYS = "sun mon tue wed thu fri sat"
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _CRON = ((0, 59, ""), (0, 23, ""), (1, 31, ""), (1, 12, _MONTHS), (0, 7, _DAYS))
+_MANY = 1_000_000_000
 _CRON_PART = re.compile(r"(\*|\w+(-\w+)?)(/[1-9]\d{0,2})?", re.ASCII)
 
 
@@ -38,7 +41,7 @@ class Company:
 
     `name` is the file's, `title` what people call it. `quickbooks` is the Airflow connection to it,
     `schedule` a cron expression in UTC or None when it runs by hand only, `crm_company` what stands
-    in the company column of its CRM records.
+    in the company column of its CRM records, `breakers` when it is too much at once.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Company:
     schedule: str | None
     modules: tuple[str, ...] | None
     crm_company: str
+    breakers: Thresholds = Thresholds()
 
     def takes(self, module: str) -> bool:
         """Whether the module is brought in for this company."""
@@ -128,6 +132,23 @@ def _within(written: str, low: int, high: int, spelled: str) -> bool:
     return written.isdigit() and low <= int(written[:9]) <= high
 
 
+class _ThresholdShape(Strict):
+    words: ClassVar[Vocabulary] = COMPANY
+    percent: Annotated[int, BeforeValidator(whole(1, 100))] | None = None
+    at_least: Annotated[int, BeforeValidator(whole(1, _MANY))] | None = None
+
+
+class _DeleteShape(_ThresholdShape):
+    always_above: Annotated[int, BeforeValidator(whole(1, _MANY))] | None = None
+
+
+class _BreakersShape(Strict):
+    words: ClassVar[Vocabulary] = COMPANY
+    mass_delete: _DeleteShape = _DeleteShape()
+    mass_change: _ThresholdShape = _ThresholdShape()
+    too_many_rejects: _ThresholdShape = _ThresholdShape()
+
+
 class _CompanyShape(Strict):
     words: ClassVar[Vocabulary] = COMPANY
     name: Sentence
@@ -135,6 +156,7 @@ class _CompanyShape(Strict):
     schedule: Annotated[str, BeforeValidator(_schedule)] | None = None
     modules: Annotated[list[Module], BeforeValidator(listed)] | None = None
     crm_company: Sentence | None = None
+    breakers: _BreakersShape = _BreakersShape()
 
 
 _Read = tuple[Company | None, Document, list[Problem]]
@@ -172,7 +194,22 @@ def _company(name: str, document: Document) -> Company:
         schedule=shape.schedule,
         modules=None if shape.modules is None else tuple(shape.modules),
         crm_company=shape.crm_company or name,
+        breakers=_thresholds(shape.breakers),
     )
+
+
+def _thresholds(shape: _BreakersShape) -> Thresholds:
+    usual = Thresholds()
+    return Thresholds(
+        mass_delete=_threshold(usual.mass_delete, shape.mass_delete),
+        mass_change=_threshold(usual.mass_change, shape.mass_change),
+        too_many_rejects=_threshold(usual.too_many_rejects, shape.too_many_rejects),
+    )
+
+
+def _threshold(usual: Threshold, written: _ThresholdShape) -> Threshold:
+    """The usual threshold, with what is written of it."""
+    return replace(usual, **written.model_dump(exclude_none=True))
 
 
 def _shared(found: dict[str, _Read]) -> Iterator[tuple[str, Problem]]:

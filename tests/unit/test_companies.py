@@ -6,6 +6,7 @@ from textwrap import dedent
 import pytest
 
 from quickbooks_crm import companies
+from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 
@@ -148,3 +149,47 @@ def test_the_company_that_ships_is_valid() -> None:
     found = companies.load(PROJECT / "include" / "companies", ["products", "accounts", "contacts"])
 
     assert found["sample"].quickbooks == "quickbooks_sample"
+
+
+def test_a_company_may_have_breakers_of_its_own(tmp_path: Path) -> None:
+    company(tmp_path, breakers="{mass_delete: {percent: 20, always_above: 2000}}")
+
+    assert companies.load_one(tmp_path, "acme").breakers == Thresholds(
+        mass_delete=Threshold(percent=20, at_least=20, always_above=2000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "{mass_delete: {percent: 0}}",
+            "breakers.mass_delete.percent cannot be: '0'. Write a whole number from 1 to 100.",
+        ),
+        (
+            "{mass_delete: {at_least: many}}",
+            "breakers.mass_delete.at_least cannot be: 'many'. "
+            "Write a whole number from 1 to 1,000,000,000.",
+        ),
+        (
+            "{mass_change: {always_above: 5}}",
+            "breakers.mass_change.always_above is not a key here: 'always_above'. "
+            "Write one of: percent, at_least.",
+        ),
+        (
+            "{mass_deletes: {percent: 5}}",
+            "breakers.mass_deletes is not a key here: 'mass_deletes'. "
+            "Did you mean 'mass_delete'?",
+        ),
+        (
+            "off",
+            "breakers must be a group of words. "
+            "Write, for example, breakers: {mass_delete: {percent: 10}}.",
+        ),
+        ("{mass_change: }", "breakers.mass_change has no value. Write one, or remove it."),
+    ],
+)
+def test_a_mistake_in_a_breaker_is_told_with_its_remedy(
+    tmp_path: Path, written: str, said: str
+) -> None:
+    assert problems(company(tmp_path, breakers=written)) == [f"line 3: {said}"]

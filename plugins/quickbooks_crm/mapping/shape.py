@@ -103,6 +103,18 @@ def _number(written: Any) -> str:
     return word
 
 
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    """A check that the word is a whole number within these bounds."""
+
+    def check(written: Any) -> int:
+        word = text(written)
+        if not (word.isascii() and word.isdigit() and low <= int(word[:19]) <= high):
+            refuse(f"cannot be: {quoted(word)}. Write a whole number from {low} to {high:,}.")
+        return int(word)
+
+    return check
+
+
 def one_of(*options: str) -> Callable[[Any], str]:
     """A check that the word is one of the options, with the nearest of them when it is not."""
 

@@ -157,6 +157,13 @@ COMPANY = Vocabulary(
     Word("schedule", "schedule: '7 * * * *'"),
     Word("modules", "modules: [products, accounts, contacts]"),
     Word("crm_company", "crm_company: sample"),
+    Word("breakers", "breakers: {mass_delete: {percent: 10}}"),
+    Word("breakers.mass_delete", "mass_delete: {percent: 5, at_least: 20, always_above: 500}"),
+    Word("breakers.mass_change", "mass_change: {percent: 50, at_least: 100}"),
+    Word("breakers.too_many_rejects", "too_many_rejects: {percent: 10, at_least: 50}"),
+    Word("breakers.*.percent", "percent: 10"),
+    Word("breakers.*.at_least", "at_least: 20"),
+    Word("breakers.mass_delete.always_above", "always_above: 500"),
     Word(
         "mappings",
         "mappings: {accounts: accounts_of_sample.yaml}",
