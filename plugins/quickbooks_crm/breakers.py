@@ -6,7 +6,7 @@ raises `BreakerTripped`; whoever catches that calls `note`. When it is none, it 
 """
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -104,9 +104,8 @@ def pass_or_stop(connection: Connection[Any], realm: str, run_id: str, danger: D
     """Go on when a person has released this very danger, and use the release up; else raise
     `BreakerTripped`. Be inside the transaction that writes: a release is used when that commits."""
     where = {"realm": realm, "run_id": run_id}
-    very = {"code": danger.code, "subject": danger.subject, "count": danger.count}
     sql = statements("breakers")
-    if connection.execute(sql["use"], where | very).rowcount == 0:
+    if connection.execute(sql["use"], where | _values(danger)).rowcount == 0:
         known = connection.execute(sql["company_of"], where).fetchone()
         raise BreakerTripped(danger, remedy(known[0] if known else "NAME", danger))
 
@@ -117,27 +116,21 @@ def remedy(company: str, danger: Danger | Breaker) -> str:
     return (
         "Nothing of it was written. If it is right, release it: python -m quickbooks_crm release "
         f'--company {company} --breaker {breaker} --because "..."'
-        ", and start a run. If it is not, put it right in QuickBooks; the next run looks again."
+        ", and start a run. If it is not, put right what caused it; the next run looks again."
     )
 
 
 def note(connection: Connection[Any], run: Run, danger: Danger) -> None:
     """Record, in a transaction of its own, that a danger has stopped a run; a danger that stops
     runs again stays one breaker."""
-    values = {
-        "realm": run.realm,
-        "company": run.company,
-        "run_id": run.run_id,
-        "code": danger.code,
-        "subject": danger.subject,
-        "count": danger.count,
-        "of": danger.of,
-        "message": danger.message,
-        "details": Jsonb(danger.details),
-    }
+    values = asdict(run) | _values(danger)
     with connection.transaction():
         for statement in ("outgrow", "trip"):
             connection.execute(statements("breakers")[statement], values)
+
+
+def _values(danger: Danger) -> dict[str, Any]:
+    return asdict(danger) | {"details": Jsonb(danger.details)}
 
 
 def clear(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -50,7 +50,7 @@ class Company:
     schedule: str | None
     modules: tuple[str, ...] | None
     crm_company: str
-    breakers: Thresholds = Thresholds()
+    breakers: Thresholds = field(default_factory=Thresholds)
 
     def takes(self, module: str) -> bool:
         """Whether the module is brought in for this company."""

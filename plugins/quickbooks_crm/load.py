@@ -9,9 +9,11 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe
+from quickbooks_crm import dedupe, runs
+from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
+from quickbooks_crm.judge import judge
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 
@@ -39,7 +41,7 @@ class Load:
     """One load: of which run, onto which target, from which position up to which generation.
 
     `sharing` are the modules that load the same table, this one included; `referred` the targets
-    that its records refer to.
+    that its records refer to; `breakers` say when it is too much at once.
     """
 
     run: Run
@@ -48,6 +50,7 @@ class Load:
     generation: int
     sharing: tuple[str, ...]
     referred: tuple[Target, ...]
+    breakers: Thresholds
 
     @property
     def where(self) -> dict[str, Any]:
@@ -57,6 +60,7 @@ class Load:
             "realm": self.run.realm,
             "run_id": self.run.run_id,
             "module": mapping.module,
+            "entities": list(mapping.entities),
             "table": self.target.table.name,
             "sharing": list(self.sharing),
             "hash": mapping.hash,
@@ -74,7 +78,8 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
 
     Be inside a transaction: everything commits or nothing. `referring` are the targets, this one
     included, whose records may point to records of this module. Doing it again changes nothing: a
-    load that was committed is known by its activity.
+    load that was committed is known by its activity. Raises `BreakerTripped` when what it would
+    change looks like an accident.
     """
     previous = connection.execute(statements("outcomes")["previous"], work.where).fetchone()
     if previous is None or previous[0] < work.generation:
@@ -82,7 +87,10 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         _prepare(connection, [work.target, *referring])
         dedupe.receive(connection, work.target, work.referred, work.where)
         _bring_up_to_date(connection, work)
+        warnings = judge(connection, work.breakers, work.where)
         _account(connection, work, referring)
+        for key, sentence in warnings.items():
+            runs.warn(connection, work.run, key, sentence)
     return _counts(connection, work)
 
 
@@ -103,6 +111,7 @@ def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
         _find_or_add(connection, work)
     dedupe.count_again(connection)
     dedupe.name_collisions(connection)
+    connection.execute(statements("load")["flags"])
 
 
 def _find_or_add(connection: Connection[Any], work: Load) -> None:
@@ -206,7 +215,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
             "loaded."
         )
     blocks = statements("load")
-    for name in ("flags", "links", "release", "hold", "unpark", "park"):
+    for name in ("links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
     connection.execute(statements("outcomes")["outcomes"], work.where)
     for target in referring:

@@ -186,13 +186,20 @@ def record_activity(company: str, run_id: str) -> None:
 
 
 def sync(company: str, run_id: str, request: Request, everything: bool = False) -> None:
-    """A whole run, one stage after the other. Raises what stopped it."""
+    """A whole run, one stage after the other. Raises what stopped it; a breaker of one module stops
+    no other."""
     with ExitStack() as at_the_end:
         at_the_end.callback(_finish, company, run_id)
         check_settings(company, run_id, request)
+        tripped: BreakerTripped | None = None
         for module in extract(company, run_id, everything)["work"]:
             transform(company, run_id, module)
-            load(company, run_id, module)
+            try:
+                load(company, run_id, module)
+            except BreakerTripped as trip:
+                tripped = tripped or trip
+        if tripped:
+            raise tripped
 
 
 def _finish(company: str, run_id: str) -> tuple[list[str], str]:
@@ -323,7 +330,7 @@ def _load(
             )
         position = runs.position(connection, run.realm, module)
         sharing = tuple(m.module for m in known.values() if m.table == target.mapping.table)
-        work = Load(run, target, position, generation, sharing, referred)
+        work = Load(run, target, position, generation, sharing, referred, company.breakers)
         return load_staged(connection, work, referring)
 
 

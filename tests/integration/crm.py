@@ -13,6 +13,7 @@ import msgspec
 from psycopg import Connection, sql
 
 from quickbooks_crm import catalog, runs, stage
+from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.check import check
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.load import Load, load
@@ -22,6 +23,7 @@ from quickbooks_crm.stage import Window
 from quickbooks_crm.transform import columns, transform
 
 REALM = "9341452000000001"
+NEVER = Thresholds(*[Threshold(percent=100, at_least=1)] * 3)
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -113,6 +115,7 @@ def sync(
     run_id: str | None = None,
     realm: str = REALM,
     company: str = "sample",
+    breakers: Thresholds = NEVER,
 ) -> list[End]:
     """Bring records into the mirror, and every module up to date; how each record ended, in load
     order."""
@@ -121,7 +124,7 @@ def sync(
     mirror(connection, run, *records)
     for module in load_order(known):
         stage_rows(connection, run, known[module])
-        load_rows(connection, run, known, module)
+        load_rows(connection, run, known, module, breakers)
     return [end for module in load_order(known) for end in ends(connection, run, module)]
 
 
@@ -163,7 +166,11 @@ def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:
 
 
 def load_rows(
-    connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping], module: str
+    connection: Connection[Any],
+    run: Run,
+    known: ReadOnly[str, Mapping],
+    module: str,
+    breakers: Thresholds = NEVER,
 ) -> dict[str, int]:
     """What a module's load task does; the counts."""
     targets = {name: _target(connection, run, known[name]) for name in known}
@@ -173,7 +180,7 @@ def load_rows(
         generation = stage.sealed(connection, run, known[module]) or 0
         sharing = tuple(n for n in known if known[n].table == known[module].table)
         referred = tuple(t for n, t in targets.items() if _refers(known[module], n))
-        work = Load(run, targets[module], position, generation, sharing, referred)
+        work = Load(run, targets[module], position, generation, sharing, referred, breakers)
         return load(connection, work, referring)
 
 

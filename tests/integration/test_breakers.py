@@ -62,7 +62,7 @@ def test_a_danger_stops_and_says_what_a_person_can_do(connection: Connection[Any
     assert str(stopped.value) == (
         "100 of 1,000 customers vanished. Nothing of it was written. If it is right, release it: "
         "python -m quickbooks_crm release --company sample --breaker mass_delete:Customer "
-        '--because "...", and start a run. If it is not, put it right in QuickBooks; the next run '
+        '--because "...", and start a run. If it is not, put right what caused it; the next run '
         "looks again."
     )
 
@@ -82,11 +82,11 @@ def test_what_stopped_a_run_survives_the_way_to_another_process() -> None:
 
 
 def test_a_danger_that_stops_every_run_is_one_breaker(connection: Connection[Any]) -> None:
-    for count in (100, 101, 130):
-        assert not passes(connection, replace(DANGER, count=count))
+    for run, count in ((RUN, 100), (LATER, 101), (LATER, 130)):
+        assert not passes(connection, replace(DANGER, count=count), run)
 
     (breaker,) = breakers.open_ones(connection, "sample")
-    assert (breaker.trips, breaker.count, breaker.of) == (3, 130, 1_000)
+    assert (breaker.trips, breaker.count, breaker.of) == (2, 130, 1_000)
     assert (breaker.run_id, breaker.details) == ("run-2", {"ids": ["1", "2"]})
 
 
@@ -171,6 +171,18 @@ def test_a_release_does_not_cover_another_company(connection: Connection[Any]) -
     released(connection)
 
     assert not passes(connection, run=Run("other", "9341452000000002", "run-1"))
+
+
+def test_a_release_of_another_company_of_quickbooks_covers_only_the_one_that_was_shown(
+    connection: Connection[Any],
+) -> None:
+    other = Danger("wrong_company", "", 1, 1, "It is another company.", {"found": "Amy's"})
+    passes(connection, other)
+    released(connection, "wrong_company")
+
+    assert not passes(connection, replace(other, details={"found": "Bob's"}))
+    released(connection, "wrong_company")
+    assert passes(connection, replace(other, details={"found": "Bob's"}))
 
 
 def test_a_danger_that_outgrew_its_release_must_be_released_anew(

@@ -178,8 +178,7 @@ def test_a_company_may_have_breakers_of_its_own(tmp_path: Path) -> None:
         ),
         (
             "{mass_deletes: {percent: 5}}",
-            "breakers.mass_deletes is not a key here: 'mass_deletes'. "
-            "Did you mean 'mass_delete'?",
+            "breakers.mass_deletes is not a key here: 'mass_deletes'. Did you mean 'mass_delete'?",
         ),
         (
             "off",

@@ -24,7 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "breakers": {"errors", "runs", "sql"},
     "stage": {"catalog", "mapping", "runs", "sql", "transform"},
     "dedupe": {"catalog", "mapping", "sql"},
-    "load": {"dedupe", "errors", "runs", "sql"},
+    "judge": {"breakers", "sql"},
+    "load": {"breakers", "dedupe", "errors", "judge", "runs", "sql"},
     "database": {"errors", "sql"},
     "sql": set(),
 }

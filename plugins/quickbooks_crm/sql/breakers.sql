@@ -1,7 +1,8 @@
 -- What looks like an accident, who released it, and what became of it.
 
 -- use --
--- Use up a person's release of this very danger; it covers up to a tenth more than was released.
+-- Use up a person's release of this very danger; it covers up to a tenth more than was released, and no company but
+-- the one that was shown to the person.
 UPDATE sync.breaker
    SET ended = 'used', ended_at = now(), ended_in = %(run_id)s
  WHERE realm = %(realm)s
@@ -9,7 +10,8 @@ UPDATE sync.breaker
    AND subject = %(subject)s
    AND ended IS NULL
    AND released_at IS NOT NULL
-   AND %(count)s::bigint * 10 <= count * 11;
+   AND %(count)s::bigint * 10 <= count * 11
+   AND (code <> 'wrong_company' OR details = %(details)s);
 
 -- company_of --
 -- Whose run this is.
@@ -27,7 +29,7 @@ UPDATE sync.breaker
    AND subject = %(subject)s
    AND ended IS NULL
    AND released_at IS NOT NULL
-   AND %(count)s::bigint * 10 > count * 11;
+   AND (%(count)s::bigint * 10 > count * 11 OR (code = 'wrong_company' AND details <> %(details)s));
 
 -- trip --
 -- One open breaker for each danger; when it trips again, it says what it would be now.
@@ -35,7 +37,8 @@ INSERT INTO sync.breaker AS open (realm, company, code, subject, count, total, m
 VALUES (%(realm)s, %(company)s, %(code)s, %(subject)s, %(count)s, %(of)s, %(message)s, %(details)s, %(run_id)s)
 ON CONFLICT (realm, code, subject) WHERE ended IS NULL DO UPDATE
    SET company = excluded.company, count = excluded.count, total = excluded.total, message = excluded.message,
-       details = excluded.details, run_id = excluded.run_id, trips = open.trips + 1, last_tripped_at = now()
+       details = excluded.details, run_id = excluded.run_id, last_tripped_at = now(),
+       trips = open.trips + CASE WHEN open.run_id = excluded.run_id THEN 0 ELSE 1 END
  WHERE open.released_at IS NULL;
 
 -- clear --

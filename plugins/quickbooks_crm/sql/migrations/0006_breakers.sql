@@ -31,6 +31,7 @@ COMMENT ON TABLE sync.breaker IS 'What was not written because it looked like an
 COMMENT ON COLUMN sync.breaker.subject IS 'The entity, module or company that it is about.';
 COMMENT ON COLUMN sync.breaker.count IS 'How many of the total would have been hit; a release covers up to a tenth more.';
 COMMENT ON COLUMN sync.breaker.details IS 'What a person needs to judge it; may hold customer data.';
+COMMENT ON COLUMN sync.breaker.trips IS 'How many runs it has stopped; the tries of one run count once.';
 COMMENT ON COLUMN sync.breaker.run_id IS 'The run that it stopped last.';
 COMMENT ON COLUMN sync.breaker.because IS 'Why the person released it, in their own words.';
 COMMENT ON COLUMN sync.breaker.ended IS 'used: a run went on with the release. passed: a later run found the danger gone. outgrown: it had become greater than what was released. NULL: it still stops runs, or its release waits for one.';

@@ -1,0 +1,108 @@
+"""Judges what a load is about to commit: too many deletes, changes or refusals at once look like an
+accident."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from quickbooks_crm.breakers import Danger, Thresholds, clear, pass_or_stop
+from quickbooks_crm.sql import statements
+
+CODES = ("too_many_rejects", "mass_delete", "mass_change")
+
+
+def judge(
+    connection: Connection[Any], thresholds: Thresholds, where: dict[str, Any]
+) -> dict[str, str]:
+    """Stop a load that looks like an accident with `BreakerTripped`, unless a person has released
+    it; what it should warn of, by key.
+
+    Works on the temporary table `incoming` of the load's transaction, once all of its rows have
+    ended; `where` are the load's parameters.
+    """
+    warnings, gone = {}, set(CODES)
+    for danger in _dangers(connection, thresholds, where):
+        if danger.code == "mass_change" and not _is(connection, "mapping_changed", where):
+            warnings[f"{danger.subject}.{danger.code}"] = _warning(danger)
+        else:
+            pass_or_stop(connection, where["realm"], where["run_id"], danger)
+            gone.remove(danger.code)
+    clear(connection, where["realm"], where["run_id"], sorted(gone), where["module"])
+    return warnings
+
+
+def _dangers(
+    connection: Connection[Any], thresholds: Thresholds, where: dict[str, Any]
+) -> Iterator[Danger]:
+    hits = _row(connection, "hits", where)
+    lost, changed = hits["deleted"] + hits["deactivated"], hits["changed"]
+    if thresholds.too_many_rejects.passed(hits["refused"], hits["read"]):
+        yield _too_many_rejects(connection, hits, where)
+    if not (thresholds.mass_delete.passed(lost, 0) or thresholds.mass_change.passed(changed, 0)):
+        return  # most loads need not count all links, which takes longer than they do
+    links = _row(connection, "links", where)
+    if thresholds.mass_delete.passed(lost, links["live"]):
+        covered = _is(connection, "covered", where | {"count": lost})
+        yield from () if covered else [_mass_delete(connection, hits | links, where)]
+    if thresholds.mass_change.passed(changed, links["linked"]):
+        yield _mass_change(connection, hits | links, where)
+
+
+def _too_many_rejects(
+    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any]
+) -> Danger:
+    details = _row(connection, "refused_details", where)["details"]
+    reasons = ", ".join(
+        f"{count:,} {reason.replace('_', ' ')}" for reason, count in details["reasons"].items()
+    )
+    message = (
+        f"{hits['refused']:,} of the {hits['read']:,} records of {where['module']} that this load "
+        f"reads would not be added ({reasons})."
+    )
+    return Danger(
+        "too_many_rejects", where["module"], hits["refused"], hits["read"], message, details
+    )
+
+
+def _mass_delete(
+    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any]
+) -> Danger:
+    count = hits["deleted"] + hits["deactivated"]
+    message = (
+        f"{count:,} of the {hits['live']:,} records that {where['module']} keeps in the CRM would "
+        f"become deleted ({hits['deleted']:,}) or inactive ({hits['deactivated']:,})."
+    )
+    details = _row(connection, "gone_details", where)["details"]
+    return Danger("mass_delete", where["module"], count, hits["live"], message, details)
+
+
+def _mass_change(
+    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any]
+) -> Danger:
+    message = (
+        f"{hits['changed']:,} of the {hits['linked']:,} records that {where['module']} keeps in "
+        "the CRM would be changed, and its mapping is not the one that it loaded last."
+    )
+    details = _row(connection, "changed_details", where)["details"]
+    return Danger("mass_change", where["module"], hits["changed"], hits["linked"], message, details)
+
+
+def _warning(danger: Danger) -> str:
+    columns = ", ".join(sorted(danger.details["columns"] or {}))
+    return (
+        f"{danger.count:,} of the {danger.of:,} records that {danger.subject} keeps in the CRM "
+        f"were changed at once ({columns}). If nobody has changed so many in QuickBooks, look at "
+        "them."
+    )
+
+
+def _is(connection: Connection[Any], statement: str, where: dict[str, Any]) -> bool:
+    return bool(_row(connection, statement, where)["so"])
+
+
+def _row(connection: Connection[Any], statement: str, where: dict[str, Any]) -> dict[str, Any]:
+    """The one row of a statement that always gives one."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statements("judge")[statement], where).fetchone() or {}

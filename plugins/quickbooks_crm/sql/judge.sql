@@ -1,0 +1,84 @@
+-- Judging what a load is about to commit, from the rows of its transaction.
+
+-- hits --
+-- What may be an accident, counted. A record that was held back before and still is, is no news.
+SELECT count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deleted') AS deleted,
+       count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deactivated') AS deactivated,
+       count(*) FILTER (WHERE outcome = 'updated' AND linked AND coalesce(flag, '') NOT IN ('deleted', 'deactivated'))
+           AS changed,
+       count(*) FILTER (WHERE outcome = 'not_added') AS refused,
+       count(*) AS read
+  FROM incoming AS i
+ WHERE NOT (i.outcome = 'not_added'
+            AND EXISTS (SELECT FROM sync.held
+                         WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id)
+                           AND held.outcome = 'not_added' OFFSET 0));
+
+-- links --
+-- How many CRM records of the module QuickBooks has filled, and how many of these it has not deleted since.
+SELECT count(*) AS linked, count(*) FILTER (WHERE state <> 'deleted') AS live
+  FROM sync.link
+ WHERE realm = %(realm)s
+   AND module = %(module)s;
+
+-- mapping_changed --
+SELECT EXISTS (SELECT FROM sync.module_position
+                WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s) AS so;
+
+-- covered --
+-- Whether a person has let these deletes pass before, when they came into the mirror.
+SELECT coalesce(sum(used.count), 0) * 11 >= %(count)s::bigint * 10 AS so
+  FROM sync.breaker AS used
+ WHERE used.realm = %(realm)s
+   AND used.ended = 'used'
+   AND used.code IN ('mass_delete', 'empty_source')
+   AND used.subject = ANY (%(entities)s)
+   AND EXISTS (SELECT FROM sync.generation AS written
+                WHERE written.realm = used.realm
+                  AND written.run_id = used.ended_in
+                  AND written.generation > %(position)s
+                  AND written.generation <= %(generation)s);
+
+-- gone_details --
+-- The first records that would become deleted or inactive.
+SELECT jsonb_build_object('records', coalesce(jsonb_agg(
+           jsonb_build_object('entity', entity, 'id', id, 'crm', record_key, 'becomes', flag) ORDER BY n), '[]')) AS details
+  FROM (SELECT n, entity, id, record_key, flag
+          FROM incoming
+         WHERE outcome = 'updated' AND flag IN ('deleted', 'deactivated')
+         ORDER BY n
+         LIMIT 20) AS first;
+
+-- changed_details --
+-- Which columns would change in how many records, and the first of these.
+SELECT jsonb_build_object('columns', (
+           SELECT jsonb_object_agg(key, count)
+             FROM (SELECT new.key, count(*) AS count
+                     FROM incoming AS i
+                    CROSS JOIN LATERAL jsonb_each(i.after) AS new
+                    WHERE i.outcome = 'updated' AND i.linked AND coalesce(i.flag, '') NOT IN ('deleted', 'deactivated')
+                      AND i.before -> new.key IS DISTINCT FROM new.value
+                    GROUP BY new.key) AS changed),
+       'records', coalesce(jsonb_agg(
+           jsonb_build_object('entity', entity, 'id', id, 'crm', record_key) ORDER BY n), '[]')) AS details
+  FROM (SELECT n, entity, id, record_key
+          FROM incoming
+         WHERE outcome = 'updated' AND linked AND coalesce(flag, '') NOT IN ('deleted', 'deactivated')
+         ORDER BY n
+         LIMIT 20) AS first;
+
+-- refused_details --
+-- How many for which reason, and the first with what was said of them.
+SELECT jsonb_build_object('reasons', (
+           SELECT jsonb_object_agg(reason, count)
+             FROM (SELECT reason, count(*) AS count
+                     FROM incoming
+                    WHERE outcome = 'not_added'
+                    GROUP BY reason) AS counted),
+       'records', coalesce(jsonb_agg(
+           jsonb_build_object('entity', entity, 'id', id, 'reason', reason, 'message', message) ORDER BY n), '[]')) AS details
+  FROM (SELECT n, entity, id, reason, message
+          FROM incoming
+         WHERE outcome = 'not_added'
+         ORDER BY n
+         LIMIT 20) AS first;
