@@ -24,6 +24,7 @@ from quickbooks_crm.check import check, missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import (
+    BreakerTripped,
     MandatoryFieldsMissing,
     SettingsError,
     StageIncomplete,
