@@ -30,8 +30,7 @@ class Clock:
         self._stopped = self.now()
 
     def start(self) -> None:
-        """Go on from where it stands."""
-        self._ahead = self.now() - time.time()
+        """Go with the wall clock again, as far ahead of it as told."""
         self._stopped = None
 
 

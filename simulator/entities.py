@@ -49,8 +49,10 @@ _SALE = (
     "Line:complex- PrivateNote:text- CustomField:complex- LinkedTxn:complex- "
     "TxnTaxDetail:complex- BillAddr:complex- ShipAddr:complex- BillEmail:complex- "
     "EmailStatus:text- PrintStatus:text- CustomerMemo:complex- ExchangeRate:number- "
-    "ApplyTaxAfterDiscount:bool- TxnStatus:text-"
+    "ApplyTaxAfterDiscount:bool- TxnStatus:text- HomeTotalAmt:number- HomeBalance:number- "
+    "FreeFormAddress:bool- DeliveryInfo:complex-"
 )
+_PAID = "PaymentMethodRef:ref- PaymentRefNum:text- DepositToAccountRef:ref-"
 
 _PROPERTIES = {
     "Customer": (
@@ -64,7 +66,8 @@ _PROPERTIES = {
     "Vendor": (f"{_PERSON} PrimaryEmailAddr:email- AcctNum:text- Vendor1099:bool- TermRef:ref-"),
     "Employee": (
         "DisplayName:text* GivenName:text FamilyName:text PrintOnCheckName:text* Active:bool* "
-        "PrimaryPhone:complex- PrimaryAddr:complex- SSN:text- BirthDate:date-"
+        "MiddleName:text- PrimaryPhone:complex- PrimaryAddr:complex- SSN:text- BirthDate:date- "
+        "PrimaryEmailAddr:email- HiredDate:date- BillableTime:bool-"
     ),
     "Item": (
         "Name:text* Type:text* Active:bool Taxable:bool FullyQualifiedName:text SubItem:bool "
@@ -83,27 +86,34 @@ _PROPERTIES = {
     "Invoice": (
         f"{_SALE} "
         "DueDate:date* Balance:number* TotalAmt:number* SalesTermRef:ref ProjectRef:ref "
-        "ShipDate:date- DeliveryInfo:complex- AllowIPNPayment:bool- AllowOnlinePayment:bool- "
+        "ShipDate:date- AllowIPNPayment:bool- AllowOnlinePayment:bool- "
         "AllowOnlineCreditCardPayment:bool- AllowOnlineACHPayment:bool-"
     ),
-    "Estimate": (f"{_SALE} DueDate:date* ProjectRef:ref TotalAmt:number- ExpirationDate:date-"),
-    "SalesReceipt": (f"{_SALE} TotalAmt:number Balance:number* PaymentMethodRef:ref-"),
+    "Estimate": (
+        f"{_SALE} DueDate:date* ProjectRef:ref TotalAmt:number- ExpirationDate:date- "
+        "AcceptedBy:text- AcceptedDate:date-"
+    ),
+    "SalesReceipt": (f"{_SALE} {_PAID} TotalAmt:number Balance:number*"),
     "CreditMemo": (f"{_SALE} TotalAmt:number Balance:number* RemainingCredit:number-"),
-    "RefundReceipt": (f"{_SALE} TotalAmt:number PaymentMethodRef:ref-"),
+    "RefundReceipt": (f"{_SALE} {_PAID} TotalAmt:number"),
     "Payment": (
         "TxnDate:date* TotalAmt:number CustomerRef:ref PaymentMethodRef:ref PaymentRefNum:text "
         "UnappliedAmt:number- Line:complex- CurrencyRef:ref- DepositToAccountRef:ref- "
-        "ProcessPayment:bool-"
+        "ProcessPayment:bool- ExchangeRate:number- PrivateNote:text-"
     ),
     "PurchaseOrder": (
-        "DocNumber:text TxnDate:date DueDate:date POStatus:text- VendorRef:ref- Line:complex-"
+        "DocNumber:text TxnDate:date DueDate:date POStatus:text- VendorRef:ref- Line:complex- "
+        "APAccountRef:ref- CurrencyRef:ref- ExchangeRate:number- TotalAmt:number- "
+        "CustomField:complex- LinkedTxn:complex- PrivateNote:text-"
     ),
     "Bill": (
         "DocNumber:text TxnDate:date DueDate:date VendorRef:ref APAccountRef:ref TotalAmt:number "
-        "Balance:number Line:complex- CurrencyRef:ref- LinkedTxn:complex- SalesTermRef:ref-"
+        "Balance:number Line:complex- CurrencyRef:ref- LinkedTxn:complex- SalesTermRef:ref- "
+        "ExchangeRate:number- HomeBalance:number- DepartmentRef:ref- PrivateNote:text-"
     ),
     "BillPayment": (
-        "DocNumber:text TxnDate:date VendorRef:ref TotalAmt:number PayType:text- Line:complex-"
+        "DocNumber:text TxnDate:date VendorRef:ref TotalAmt:number PayType:text- Line:complex- "
+        "CheckPayment:complex- CurrencyRef:ref- ExchangeRate:number-"
     ),
     "Purchase": ("DocNumber:text TxnDate:date TotalAmt:number Line:complex-"),
     "JournalEntry": ("DocNumber:text TxnDate:date Line:complex-"),
@@ -111,17 +121,28 @@ _PROPERTIES = {
     "Deposit": ("TxnDate:date TotalAmt:number"),
     "Transfer": ("TxnDate:date"),
     "VendorCredit": ("DocNumber:text TxnDate:date TotalAmt:number"),
-    "Term": (f"{_LIST} DueDays:number-"),
-    "PaymentMethod": _LIST,
-    "Class": (f"{_LIST} SubClass:bool-"),
-    "Department": (f"{_LIST} SubDepartment:bool-"),
-    "TaxCode": _LIST,
-    "TaxRate": _LIST,
-    "TaxAgency": ("DisplayName:text*"),
+    "Term": (f"{_LIST} DueDays:number- Type:text-"),
+    "PaymentMethod": (f"{_LIST} Type:text-"),
+    "Class": (f"{_LIST} SubClass:bool- ParentRef:ref-"),
+    "Department": (f"{_LIST} SubDepartment:bool- ParentRef:ref-"),
+    "TaxCode": (
+        f"{_LIST} Description:text- Taxable:bool- TaxGroup:bool- SalesTaxRateList:complex- "
+        "PurchaseTaxRateList:complex-"
+    ),
+    "TaxRate": (
+        f"{_LIST} Description:text- RateValue:number- AgencyRef:ref- SpecialTaxType:text- "
+        "DisplayType:text-"
+    ),
+    "TaxAgency": ("DisplayName:text* TaxTrackedOnSales:bool- TaxTrackedOnPurchases:bool-"),
     "CustomerType": ("Name:text* Active:bool-"),
     "Budget": ("Name:text* Active:bool*"),
-    "CompanyCurrency": ("Name:text* Active:bool*"),
-    "CompanyInfo": ("CompanyName:text-"),
+    "CompanyCurrency": ("Name:text* Active:bool* Code:text-"),
+    "CompanyInfo": (
+        "CompanyName:text- LegalName:text- CompanyStartDate:date- FiscalYearStartMonth:text- "
+        "Country:text- SupportedLanguages:text- CompanyAddr:complex- LegalAddr:complex- "
+        "CustomerCommunicationAddr:complex- PrimaryPhone:complex- Email:complex- "
+        "WebAddr:complex- NameValue:complex-"
+    ),
     "Preferences": "",
 }
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from simulator import Company, Simulator
+from simulator.entities import ENTITIES
 from tests.integration.simulator_caller import Caller
 
 EVERYONE = "SELECT * FROM Customer WHERE Active IN (true,false)"
@@ -36,6 +37,14 @@ def detail(response: Any) -> tuple[int, str, str]:
 
 def in_hours(hours: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def test_every_field_of_the_sample_is_known_to_the_query_language(sample: Caller) -> None:
+    """A projection may name whatever a row has."""
+    for name, about in ENTITIES.items():
+        known = {each.name.partition(".")[0] for each in about.properties.values()}
+        fields = {field for row in sample.quickbooks.rows(name) for field in row}
+        assert (name, fields - known) == (name, set())
 
 
 # Pages
