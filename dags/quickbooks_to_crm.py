@@ -28,6 +28,7 @@ A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
             errors.QuickBooksRefused,
             errors.QuickBooksLoginExpired,
             errors.BreakerTripped,
+            errors.BudgetSpent,
             errors.RunSuperseded,
             errors.SyncFailed,
         )

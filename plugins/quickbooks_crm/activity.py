@@ -13,6 +13,8 @@ from psycopg import Connection, Cursor
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
+from quickbooks_crm import calls
+from quickbooks_crm.calls import Use
 from quickbooks_crm.sql import statements
 
 OUTCOMES = ("added", "updated", "unchanged", "duplicate", "not_added", "excluded")
@@ -91,13 +93,19 @@ class Run:
     modules: tuple[str, ...]
     work: tuple[str, ...] | None
     fetched: dict[str, int]
-    api_calls: int
     kind: str
     warnings: tuple[str, ...]
     blocked: dict[str, str]
     problems: tuple[Problem, ...]
     counts: tuple[Module, ...]
+    calls: dict[str, int]
+    month: Use | None
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def api_calls(self) -> int:
+        """How often the run called QuickBooks; `calls` says for what."""
+        return sum(self.calls.values())
 
     @property
     def duration(self) -> timedelta | None:
@@ -240,10 +248,15 @@ def _with_counts(connection: Connection[Any], found: list[dict[str, Any]]) -> li
     counted: dict[tuple[str, str], list[Module]] = {}
     for row in _cursor(connection).execute(statements("activity")["counts"], keys):
         counted.setdefault((row.pop("realm"), row.pop("run_id")), []).append(Module(**row))
-    return [_run(row, counted.get((row["realm"], row["run_id"]), [])) for row in found]
+    asked = list(zip(keys["realms"], keys["run_ids"], strict=True))
+    made, months = calls.by_purpose(connection, asked), calls.uses(connection, asked)
+    return [
+        _run(row, counted.get(key, []), calls=made.get(key, {}), month=months.get(key))
+        for key, row in zip(asked, found, strict=True)
+    ]
 
 
-def _run(row: dict[str, Any], counts: list[Module]) -> Run:
+def _run(row: dict[str, Any], counts: list[Module], **called: Any) -> Run:
     modules, work, errors = row.pop("modules"), row.pop("work"), row.pop("errors")
     warnings = row.pop("warnings")
     order = {name: place for place, name in enumerate(modules)}
@@ -256,6 +269,7 @@ def _run(row: dict[str, Any], counts: list[Module]) -> Run:
             Problem(task, error["code"], error["message"]) for task, error in sorted(errors.items())
         ),
         counts=tuple(sorted(counts, key=lambda module: order.get(module.module, len(order)))),
+        **called,
     )
 
 
@@ -271,7 +285,7 @@ def summary(run: Run) -> str:
 
 
 def _summary(run: Run) -> Iterator[str]:
-    yield f"{run.company} {run.run_id}: {run.state}, {_took(run)}, {calls(run.api_calls)}"
+    yield f"{run.company} {run.run_id}: {run.state}, {_took(run)}, {called(run)}"
     fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
     if run.quiet and not fetched:
         yield "Nothing changed in QuickBooks."
@@ -289,6 +303,8 @@ def _summary(run: Run) -> Iterator[str]:
     for problem in run.problems:
         yield f"{problem.task} stopped: {problem.message}"
     yield from (f"Warning: {warning}" for warning in run.warnings)
+    if run.month:
+        yield run.month.sentence
 
 
 def _table(run: Run) -> Iterator[str]:
@@ -345,6 +361,8 @@ def as_json(run: Run) -> dict[str, Any]:
     return plain | {
         "asked": asked,
         "modules": counts,
+        "api_calls": run.api_calls,
+        "month": plain["month"] | {"month": run.month.month.isoformat()} if run.month else None,
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "seconds": run.duration.total_seconds() if run.duration else None,
@@ -357,9 +375,12 @@ def words(outcome: str) -> str:
     return outcome.replace("_", " ")
 
 
-def calls(count: int) -> str:
-    """A number of calls to QuickBooks, in words."""
-    return f"{count:,} API call{'' if count == 1 else 's'}"
+def called(run: Run) -> str:
+    """How often a run called QuickBooks and for what, in words."""
+    purposes = sorted(run.calls.items(), key=lambda call: (-call[1], call[0]))
+    known = ", ".join(f"{purpose} {count:,}" for purpose, count in purposes if purpose)
+    total = f"{run.api_calls:,} API call{'' if run.api_calls == 1 else 's'}"
+    return f"{total} ({known})" if known else total
 
 
 def _took(run: Run) -> str:

@@ -9,7 +9,7 @@ Postgres.
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import psycopg
 from psycopg import Connection
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from quickbooks_crm import activity, catalog, companies, database, mapping, runs, stage
+from quickbooks_crm import activity, calls, catalog, companies, database, mapping, runs, stage
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.check import check, missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
@@ -124,25 +124,26 @@ def check_files(names: list[str]) -> None:
 
 
 def extract(company: str, run_id: str, everything: bool = False) -> dict[str, Any]:
-    """Bring the mirror up to date: what was `fetched` by entity, `api_calls`, and the modules with
-    `work` to load."""
+    """Bring the mirror up to date: what was `fetched` by entity, and the modules with `work` to
+    load."""
     run = _run(company, run_id)
-    quickbooks = QuickBooksHook(companies.load_one(INCLUDE / "companies", company).quickbooks)
-    with database.connect() as connection, noted(connection, run, "extract"):
+    settings = companies.load_one(INCLUDE / "companies", company)
+    with (
+        closing(QuickBooksHook(settings.quickbooks, run_id)) as quickbooks,
+        database.connect() as connection,
+        noted(connection, run, "extract"),
+    ):
         known = runs.asked(connection, run)
         entities = sorted({entity for m in known.values() for entity in m.entities})
         attempt = runs.attempt(connection, run, "extract")
-        try:
-            fetched = read_quickbooks(connection, quickbooks, attempt, entities, everything)
-        finally:
-            runs.count_calls(connection, run, quickbooks.get_conn().calls)
+        fetched = read_quickbooks(connection, quickbooks, attempt, entities, everything)
         work = runs.extracted(connection, run, known, fetched)
     log.info(
         "extract: %d records fetched, work for %s",
         sum(fetched.values()),
         ", ".join(work) or "no module",
     )
-    return {"fetched": fetched, "api_calls": quickbooks.get_conn().calls, "work": work}
+    return {"fetched": fetched, "work": work}
 
 
 def transform(company: str, run_id: str, module: str) -> dict[str, int]:
@@ -206,6 +207,7 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
 def _finish(company: str, run_id: str) -> tuple[list[str], str]:
     run = _run(company, run_id)
     with database.connect() as connection:
+        calls.warn_when_nearly_used(connection, run)
         missing = runs.finish(connection, run)
         found = activity.run(connection, run.realm, run.run_id)
     if found is None:

@@ -65,6 +65,13 @@ def _own_fields() -> dict[str, Any]:
             "encrypted in the CRM database.",
             "schema": {"type": ["string", "null"], "format": "password"},
         },
+        "monthly_calls": {
+            "label": "Calls a month",
+            "description": "How many calls that Intuit bills the app may make in a calendar month "
+            "(UTC); 500,000 when empty. All companies with the same client id share them: write "
+            "the same number in each. When they are used up, runs stop until the next month.",
+            "schema": {"type": ["string", "null"], "pattern": "^[0-9]*$"},
+        },
         "api_url": {
             "label": "API address",
             "description": "Only for the simulator, for example http://127.0.0.1:8765.",

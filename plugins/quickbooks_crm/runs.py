@@ -231,13 +231,6 @@ def block(connection: Connection[Any], run: Run, reasons: dict[str, str]) -> Non
             connection.execute(sql["block"], values)
 
 
-def count_calls(connection: Connection[Any], run: Run, calls: int) -> None:
-    """Add to the number of QuickBooks calls of the run: they cost money, whether the run succeeds
-    or not."""
-    with connection.transaction():
-        connection.execute(statements("runs")["calls"], {**asdict(run), "calls": calls})
-
-
 def finish(connection: Connection[Any], run: Run) -> list[str]:
     """End the run and give its lease back; what did not load: modules, or else tasks that failed.
     Empty means success."""

@@ -10,7 +10,7 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from quickbooks_crm.quickbooks.client import QuickBooksClient
-from quickbooks_crm.quickbooks.limiter import Limiter
+from quickbooks_crm.quickbooks.limiter import Limits, Outcome, Turn
 from quickbooks_crm.quickbooks.login import log_in
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
@@ -68,12 +68,34 @@ class Login:
         return self.token
 
 
+@dataclass
+class NoLimits:
+    """A turn at once for whoever asks, without a database; what the requests were for, and what
+    they cost."""
+
+    purposes: list[str] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+
+    @contextmanager
+    def turn(self, purpose: str) -> Iterator[Turn]:
+        self.purposes.append(purpose)
+        self.turns.append(Turn())
+        yield self.turns[-1]
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [turn.outcome for turn in self.turns]
+
+
 def client_of(
-    quickbooks: Simulator, pause: Callable[[float], None] = lambda _: None, **changed: Any
+    quickbooks: Simulator,
+    pause: Callable[[float], None] = lambda _: None,
+    limits: Limits | None = None,
+    **changed: Any,
 ) -> QuickBooksClient:
-    """A client that does not sleep between its tries."""
+    """A client that does not sleep between its tries, nor before them unless its limits do."""
     known = settings(quickbooks, **changed)
-    return QuickBooksClient(known, Login(known), Limiter(), pause)
+    return QuickBooksClient(known, Login(known), limits or NoLimits(), pause)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 REALM = "9341452000000001"
+CLIENT = "ABcdEF12client"
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
 
@@ -25,6 +26,14 @@ def started(connection: Connection[Any], run_id: str, **given: Any) -> None:
         **given,
     }
     _insert(connection, "sync.run", run)
+
+
+def called(connection: Connection[Any], run_id: str, **purposes: int) -> None:
+    """How often a run called QuickBooks, by purpose, for each of them once billed."""
+    for purpose, calls in purposes.items():
+        call = {"client_id": CLIENT, "month": NOON.date().replace(day=1), "realm": REALM}
+        call |= {"run_id": run_id, "purpose": purpose, "calls": calls, "metered": 1}
+        _insert(connection, "sync.call", call)
 
 
 def counted(connection: Connection[Any], run_id: str, module: str, **given: Any) -> None:

@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from quickbooks_crm import activity
 from quickbooks_crm.sql import statements
-from tests.integration.runs import NOON, REALM, counted, ended, started
+from tests.integration.runs import NOON, REALM, called, counted, ended, started
 
 PACKAGE = Path(activity.__file__).parent
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "activity.md"
@@ -105,15 +105,15 @@ def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection
         state="failed",
         finished_at=NOON + timedelta(seconds=75),
         fetched={"Item": 1200, "Customer": 3},
-        api_calls=7,
         errors={"accounts.load": {"code": "run_superseded", "message": "A newer run is at work."}},
     )
+    called(connection, "run-1", Customer=4, Item=2, count=1)
     counted(connection, "run-1", "products", added=1190, excluded=10, mode="merge")
     for id in range(10):
         _excluded(connection, str(id))
 
     assert activity.summary(_run(connection)) == (
-        "sample run-1: failed, 1 min 15 s, 7 API calls\n"
+        "sample run-1: failed, 1 min 15 s, 7 API calls (Customer 4, Item 2, count 1)\n"
         "Fetched from QuickBooks: Customer 3, Item 1,200\n"
         "module     read  added  updated  unchanged  duplicate  not added  excluded\n"
         "products  1,200  1,190        0          0          0          0        10\n"
@@ -126,11 +126,12 @@ def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection
 
 
 def test_the_summary_of_a_quiet_run_is_two_lines(connection: Connection[Any]) -> None:
-    asked = {"api_calls": 1, "fetched": {"Item": 0}}
-    started(connection, "run-1", work=[], finished_at=NOON + timedelta(seconds=3), **asked)
+    ended = {"finished_at": NOON + timedelta(seconds=3), "fetched": {"Item": 0}}
+    started(connection, "run-1", work=[], **ended)
+    called(connection, "run-1", changes=1)
 
     assert activity.summary(_run(connection)) == (
-        "sample run-1: success, 3 s, 1 API call\nNothing changed in QuickBooks."
+        "sample run-1: success, 3 s, 1 API call (changes 1)\nNothing changed in QuickBooks."
     )
 
 

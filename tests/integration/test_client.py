@@ -5,7 +5,6 @@ import logging
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,11 +18,11 @@ from quickbooks_crm.errors import (
 )
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
-from quickbooks_crm.quickbooks.limiter import Limiter
+from quickbooks_crm.quickbooks.limiter import Outcome
 from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.quickbooks.transport import BoundedSession
 from simulator import Simulator
-from tests.integration.connected import client_of, company
+from tests.integration.connected import NoLimits, client_of, company
 from tests.integration.raw_server import answering, http
 
 CUSTOMERS = "SELECT * FROM Customer ORDERBY Id STARTPOSITION 1 MAXRESULTS 1000"
@@ -82,13 +81,13 @@ def test_changes_tell_of_edits_and_deletes() -> None:
     assert ("Invoice", invoice, True) in told
 
 
-def test_calls_are_counted_failed_ones_too(quickbooks: Simulator) -> None:
-    client = client_of(quickbooks)
+def test_every_try_takes_a_turn_and_only_the_answer_is_billed(quickbooks: Simulator) -> None:
+    limits = NoLimits()
     quickbooks.fail("query", 503, times=2)
 
-    client.query(CUSTOMERS)
+    client_of(quickbooks, limits=limits).query(CUSTOMERS)
 
-    assert client.calls == 3
+    assert limits.outcomes == [Outcome.FREE, Outcome.FREE, Outcome.BILLED]
     assert kinds(quickbooks) == [("query", 503), ("query", 503), ("query", 200)]
 
 
@@ -99,7 +98,7 @@ def test_what_passes_is_tried_again(quickbooks: Simulator, status: int, form: st
     quickbooks.fail("query", status, form=form)
 
     assert len(client.query(CUSTOMERS)) > 0
-    assert client.calls == 2
+    assert len(kinds(quickbooks)) == 2
 
 
 @pytest.mark.parametrize("form", ["html", "text", "empty", "cut", "lost"])
@@ -111,7 +110,7 @@ def test_an_unusable_answer_with_status_200_is_tried_again(
     quickbooks.fail("query", 200, form=form)
 
     assert len(client.query(CUSTOMERS)) > 0
-    assert client.calls == 2
+    assert len(kinds(quickbooks)) == 2
 
 
 @pytest.mark.parametrize("form", ["upper", "lower", "xml"])
@@ -150,7 +149,7 @@ def test_a_wrong_query_is_refused_once(quickbooks: Simulator) -> None:
     with pytest.raises(QuickBooksRefused, match=r"code 4001, .*Custmoer"):
         client.query("SELECT * FROM Custmoer")
 
-    assert client.calls == 1
+    assert kinds(quickbooks) == [("query", 400)]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -231,21 +230,6 @@ def test_only_reading_our_own_company_is_ever_sent(
     assert quickbooks.calls == []
 
 
-def test_ten_threads_use_one_client_within_the_limits() -> None:
-    with company(customers=100, latency_ms=30) as quickbooks:
-        client = client_of(quickbooks)
-        client.company_info()
-
-        with ThreadPoolExecutor(20) as pool:
-            pages = list(pool.map(lambda _: client.query(CUSTOMERS), range(25)))
-
-        assert {len(page) for page in pages} == {len(pages[0])}
-        assert client.calls == 26
-        assert quickbooks.maxima["in_flight"] <= 10
-        assert quickbooks.maxima["per_second"] <= 10
-        assert {call.status for call in quickbooks.calls} == {200}
-
-
 class Login:
     """A token for servers that do not look at it."""
 
@@ -256,9 +240,9 @@ class Login:
         return "another"
 
 
-def to(url: str) -> QuickBooksClient:
+def to(url: str, limits: NoLimits | None = None) -> QuickBooksClient:
     known = Settings("simulator", "9341", "id", "hush", "", url, f"{url}/discovery")
-    return QuickBooksClient(known, Login(), Limiter(), lambda _: None)
+    return QuickBooksClient(known, Login(), limits or NoLimits(), lambda _: None)
 
 
 WHOLE = b'{"QueryResponse":{"Customer":[{"Id":"1"}]},"time":"2026-11-22T03:00:00-08:00"}'
@@ -332,12 +316,12 @@ def test_no_proxy_and_no_password_file_gets_between(
 
 
 def test_nobody_there_is_unavailable_and_costs_no_call() -> None:
-    client = to("http://127.0.0.1:9")
+    limits = NoLimits()
 
     with pytest.raises(QuickBooksUnavailable, match=r"could not be reached .*ConnectionError"):
-        client.query(CUSTOMERS)
+        to("http://127.0.0.1:9", limits).query(CUSTOMERS)
 
-    assert client.calls == 0
+    assert set(limits.outcomes) == {Outcome.UNSENT}
 
 
 class Hasty(BoundedSession):

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from tests.integration.runs import NOON, REALM, counted, ended, started
+from tests.integration.runs import NOON, REALM, called, counted, ended, started
 
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -181,7 +181,8 @@ def test_a_run_shows_its_counts_reasons_and_problems(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:
     error = {"code": "quickbooks_unavailable", "message": "QuickBooks does not answer."}
-    started(connection, "run-1", state="failed", errors={"extract": error}, api_calls=7)
+    started(connection, "run-1", state="failed", errors={"extract": error})
+    called(connection, "run-1", Customer=7)
     counted(connection, "run-1", "products", updated=2, not_added=1, deactivated=1)
     ended(connection, "run-1", "products", "8", "not_added", reason="missing_required")
     connection.commit()
@@ -209,7 +210,8 @@ def test_a_run_links_to_its_airflow_run_by_a_relative_address(
 
 
 def test_a_quiet_run_says_so(viewer: httpx.Client, connection: Connection[Any]) -> None:
-    started(connection, "run-1", work=[], api_calls=1, finished_at=NOON + timedelta(seconds=4))
+    started(connection, "run-1", work=[], finished_at=NOON + timedelta(seconds=4))
+    called(connection, "run-1", changes=1)
     connection.commit()
 
     assert "Nothing changed in QuickBooks" in _text(viewer.get("/quickbooks-crm/"))

@@ -92,6 +92,6 @@ _templates.filters.update(
 _templates.globals.update(
     OUTCOMES=activity.OUTCOMES,
     TABS=("not_added", "duplicate", "excluded", "updated", "added", "unchanged"),
-    calls=activity.calls,
+    called=activity.called,
     notes=activity.notes,
 )

@@ -1,6 +1,6 @@
 """One company's QuickBooks: a request comes back as an answer, or as an error that says why."""
 
-import threading
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ import requests
 from quickbooks import QuickBooks
 
 from quickbooks_crm.errors import QuickBooksLoginExpired, QuickBooksRefused
-from quickbooks_crm.quickbooks.limiter import Limiter, limiter
+from quickbooks_crm.quickbooks.limiter import Limits, Outcome
 from quickbooks_crm.quickbooks.patience import patient
 from quickbooks_crm.quickbooks.problems import problem_of, tid_of, unanswered
 from quickbooks_crm.quickbooks.records import (
@@ -27,7 +27,7 @@ from quickbooks_crm.quickbooks.records import (
     page_of,
 )
 from quickbooks_crm.quickbooks.settings import Settings
-from quickbooks_crm.quickbooks.transport import BoundedSession
+from quickbooks_crm.quickbooks.transport import BoundedSession, never_sent
 
 MINOR_VERSION = 75
 
@@ -36,6 +36,7 @@ _ALLOWED = {
     ("GET", "cdc"): "CDCResponse",
     ("GET", "companyinfo"): "CompanyInfo",
 }
+_ASKED = re.compile(rb"(?i)^SELECT (COUNT\(\*\))?.*? FROM ([A-Za-z]{1,40})\b")
 
 
 class Tokens(Protocol):
@@ -59,6 +60,16 @@ class Request:
     content_type: str
     body: bytes | None
 
+    @property
+    def purpose(self) -> str:
+        """What the call is for, in the ledger: an entity's name, count, changes or companyinfo."""
+        if self.kind != "query":
+            return "changes" if self.kind == "cdc" else self.kind
+        asked = _ASKED.search(self.body or b"")
+        if asked is None:
+            return self.kind
+        return "count" if asked[1] else asked[2].decode()
+
 
 class QuickBooksClient(QuickBooks):
     """Answers in QuickBooks' own bytes. Up to ten threads may use one client at a time.
@@ -76,22 +87,15 @@ class QuickBooksClient(QuickBooks):
         self,
         settings: Settings,
         tokens: Tokens,
-        limits: Limiter | None = None,
+        limits: Limits,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.api_url_v3 = f"{settings.api_url}/v3"
         self._settings = settings
         self._tokens = tokens
-        self._limits = limits or limiter(settings.api_url, settings.realm)
+        self._limits = limits
         self._pause = pause
         self._idle: list[BoundedSession] = []
-        self._calls = 0
-        self._counting = threading.Lock()
-
-    @property
-    def calls(self) -> int:
-        """How many requests of this client have reached QuickBooks' API, answered well or not."""
-        return self._calls
 
     def query(self, statement: str) -> Page:
         """The records that a `SELECT` finds: one page."""
@@ -167,8 +171,9 @@ class QuickBooksClient(QuickBooks):
             "Content-Type": request.content_type,
             "User-Agent": "quickbooks-crm",
         }
-        try:
-            with self._limits.turn(), self._own_session() as session:
+        cause: requests.RequestException
+        with self._limits.turn(request.purpose) as turn, self._own_session() as session:
+            try:
                 response = session.request(
                     request.method,
                     request.url,
@@ -176,13 +181,14 @@ class QuickBooksClient(QuickBooks):
                     data=request.body,
                     headers=headers,
                 )
-        except requests.RequestException as error:
-            cause = error
-        else:
-            self._count()
-            return response
-        if isinstance(cause, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError):
-            self._count()
+            except requests.RequestException as error:
+                cause = error
+                if never_sent(error):
+                    turn.outcome = Outcome.UNSENT
+            else:
+                if response.status_code != 200:
+                    turn.outcome = Outcome.FREE
+                return response
         # Outside the handler: a traceback through it would keep the request with its token.
         raise unanswered(request.kind, type(cause).__name__)
 
@@ -195,7 +201,3 @@ class QuickBooksClient(QuickBooks):
             session = BoundedSession()
         yield session
         self._idle.append(session)
-
-    def _count(self) -> None:
-        with self._counting:
-            self._calls += 1

@@ -16,22 +16,25 @@ from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.identity import Identity, identity_of
+from quickbooks_crm.quickbooks.limiter import SharedLimits
 from quickbooks_crm.quickbooks.records import Changes, Page
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
 
 
 class QuickBooksHook(BaseHook):
-    """QuickBooks Online as one Airflow connection describes it."""
+    """QuickBooks Online as one Airflow connection describes it; calls are on the account of
+    `run_id`, empty for what is done by hand."""
 
     conn_name_attr = "quickbooks_conn_id"
     default_conn_name = "quickbooks_default"
     conn_type = "quickbooks"
     hook_name = "QuickBooks Online"
 
-    def __init__(self, quickbooks_conn_id: str = default_conn_name) -> None:
+    def __init__(self, quickbooks_conn_id: str = default_conn_name, run_id: str = "") -> None:
         super().__init__()
         self.quickbooks_conn_id = quickbooks_conn_id
+        self.run_id = run_id
 
     def everything(self, entity: str) -> Iterator[Page]:
         """Every record of an entity, inactive ones too, in pages of any order."""
@@ -52,6 +55,10 @@ class QuickBooksHook(BaseHook):
     def get_conn(self) -> QuickBooksClient:
         """The client. Nothing is sent before something is asked of it."""
         return self._client
+
+    def close(self) -> None:
+        """Let go of the database; a later call connects again."""
+        self._limits.close()
 
     def connection_settings(self) -> Settings:
         """What the connection says. Raises `SettingsError` when it is not there or not complete."""
@@ -89,7 +96,11 @@ class QuickBooksHook(BaseHook):
         settings = self.connection_settings()
         for secret in (settings.client_secret, settings.first_refresh_token):
             mask_secret(secret)
-        return QuickBooksClient(settings, self._tokens)
+        return QuickBooksClient(settings, self._tokens, self._limits)
+
+    @cached_property
+    def _limits(self) -> SharedLimits:
+        return SharedLimits(database.connect, self.connection_settings(), self.run_id)
 
     @cached_property
     def _tokens(self) -> TokenStore:

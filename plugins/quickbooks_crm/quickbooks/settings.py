@@ -1,5 +1,6 @@
 """What a QuickBooks connection says, checked before anything is sent anywhere."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ DISCOVERY_URLS = {
 }
 SIMULATOR = "simulator"
 ENVIRONMENTS = (*API_URLS, SIMULATOR)
+MONTHLY_CALLS = 500_000
+"""What Intuit bills nothing for, and after which it blocks an app that pays nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,12 @@ class Settings:
     first_refresh_token: str = field(repr=False)
     api_url: str
     discovery_url: str
+    monthly_calls: int = MONTHLY_CALLS
+
+    @property
+    def budget(self) -> int | None:
+        """How many calls a month may be billed to the app; of a sandbox Intuit bills none."""
+        return None if self.environment == "sandbox" else self.monthly_calls
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,11 @@ def settings_of(connection: Connection) -> Settings:
 
     Raises `SettingsError` that names everything that is wrong with it at once.
     """
-    problems = [*_identity_problems(connection), *_address_problems(connection)]
+    problems = [
+        *_identity_problems(connection),
+        *_address_problems(connection),
+        *_budget_problems(connection),
+    ]
     if problems:
         listed = "".join(f"\n  {problem}" for problem in problems)
         raise SettingsError(
@@ -67,6 +80,7 @@ def settings_of(connection: Connection) -> Settings:
         first_refresh_token=connection.text("refresh_token"),
         api_url=(API_URLS.get(environment) or connection.text("api_url")).rstrip("/"),
         discovery_url=DISCOVERY_URLS.get(environment) or connection.text("discovery_url"),
+        monthly_calls=int(connection.text("monthly_calls") or MONTHLY_CALLS),
     )
 
 
@@ -102,6 +116,16 @@ def _address_problems(connection: Connection) -> list[str]:
         f"{key} must be the simulator's address, as in http://127.0.0.1:8765."
         for key, url in given.items()
         if not _is_address(url)
+    ]
+
+
+def _budget_problems(connection: Connection) -> list[str]:
+    typed = connection.text("monthly_calls")
+    if not typed or re.fullmatch("[1-9][0-9]{0,11}", typed):
+        return []
+    return [
+        f"Calls a month cannot be '{typed[:40]}': write a whole number of 1 or more in digits "
+        f"only, or leave it empty for {MONTHLY_CALLS:,}."
     ]
 
 

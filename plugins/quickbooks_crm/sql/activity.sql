@@ -30,7 +30,7 @@ SELECT latest.*
   FROM unnest(%(companies)s::text[]) AS asked (company)
  CROSS JOIN LATERAL (
        SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
-              modules, work, fetched, api_calls, errors, kind, warnings, blocked
+              modules, work, fetched, errors, kind, warnings, blocked
          FROM sync.run
         WHERE run.company = asked.company
         ORDER BY run.started_at DESC, run.realm DESC, run.run_id DESC
@@ -45,7 +45,7 @@ SELECT older.*
  CROSS JOIN unnest(%(companies)s::text[]) AS asked (company)
  CROSS JOIN LATERAL (
        SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
-              modules, work, fetched, api_calls, errors, kind, warnings, blocked
+              modules, work, fetched, errors, kind, warnings, blocked
          FROM sync.run
         WHERE run.company = asked.company
           AND run.started_at <= boundary.started_at
@@ -60,7 +60,7 @@ SELECT older.*
 
 -- run --
 SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
-       modules, work, fetched, api_calls, errors, kind, warnings, blocked
+       modules, work, fetched, errors, kind, warnings, blocked
   FROM sync.run
  WHERE realm = %(realm)s
    AND run_id = %(run_id)s;

@@ -79,9 +79,6 @@ UPDATE sync.generation SET sealed_at = now() WHERE generation = %(generation)s;
 -- extracted --
 UPDATE sync.run SET fetched = %(fetched)s, work = %(work)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
--- calls --
-UPDATE sync.run SET api_calls = api_calls + %(calls)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
-
 -- work --
 -- The modules with something to load: changed records, records held back whose mapping changed, references that can be closed.
 SELECT EXISTS (SELECT FROM sync.generation AS written

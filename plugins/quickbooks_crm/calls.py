@@ -1,0 +1,73 @@
+"""The ledger of calls to QuickBooks, read: what a run called for, and how far a month's budget
+is used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import runs
+from quickbooks_crm.runs import Run
+from quickbooks_crm.sql import statements
+
+NEARLY = 80
+"""Per cent of the budget from which a run warns."""
+
+Key = tuple[str, str]
+"""The realm and id of a run."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """How many of its billed calls an app has used in a month (UTC)."""
+
+    client_id: str
+    month: date
+    used: int
+    budget: int
+
+    @property
+    def sentence(self) -> str:
+        """The use in words."""
+        return (
+            f"{self.used:,} of the {self.budget:,} QuickBooks calls of {self.month:%B %Y} (UTC) "
+            f"are used, by all companies with the client id that ends in {self.client_id[-4:]}."
+        )
+
+
+def by_purpose(connection: Connection[Any], keys: Sequence[Key]) -> dict[Key, dict[str, int]]:
+    """How often each run called QuickBooks, by purpose; an empty purpose is not known any more."""
+    found: dict[Key, dict[str, int]] = {}
+    for realm, run_id, purpose, count in _asked(connection, "by_purpose", keys):
+        found.setdefault((realm, run_id), {})[purpose] = count
+    return found
+
+
+def uses(connection: Connection[Any], keys: Sequence[Key]) -> dict[Key, Use]:
+    """How far the budget of each run's month is used by now."""
+    return {
+        (realm, run_id): Use(*use) for realm, run_id, *use in _asked(connection, "budgets", keys)
+    }
+
+
+def use(connection: Connection[Any], realm: str) -> Use | None:
+    """How far this month's budget of a company's app is used; nothing before its first call."""
+    row = connection.execute(statements("calls")["budget"], {"realm": realm}).fetchone()
+    return Use(*row) if row else None
+
+
+def warn_when_nearly_used(connection: Connection[Any], run: Run) -> None:
+    """Tell on the run when little is left of the month's budget."""
+    found = use(connection, run.realm)
+    if found and 100 * found.used >= NEARLY * found.budget:
+        left = "When none are left, runs stop until the next month."
+        runs.warn(connection, run, "budget", f"{found.sentence} {left}")
+
+
+def _asked(
+    connection: Connection[Any], statement: str, keys: Sequence[Key]
+) -> list[tuple[Any, ...]]:
+    asked = {"realms": [realm for realm, _ in keys], "run_ids": [run_id for _, run_id in keys]}
+    return connection.execute(statements("calls")[statement], asked).fetchall()
