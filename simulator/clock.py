@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -34,6 +35,7 @@ class Clock:
         self._stopped = None
 
 
+@lru_cache(64)  # one document tells the same moment several times
 def pacific(seconds: float) -> str:
     """The time as in MetaData: Pacific, with the offset of that day, whole seconds."""
     return datetime.fromtimestamp(int(seconds), PACIFIC).isoformat()
