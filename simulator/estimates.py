@@ -53,6 +53,8 @@ class Estimates:
             data = sale(number, customer, self._market.sold, day, random)
             data["TxnStatus"] = random.choice(("Pending", "Pending", "Accepted", "Rejected"))
             data["LinkedTxn"] = []
+            if random.random() < 0.15:
+                data["Line"].append(_remark(data["Line"]))
             if random.random() < 0.5:
                 until = date.fromisoformat(day) + timedelta(days=30)
                 data["ExpirationDate"] = until.isoformat()
@@ -61,3 +63,15 @@ class Estimates:
     def _put(self, data: Data, identity: Data) -> None:
         home = at_home(data, HomeTotalAmt="TotalAmt")
         self._company.load("Estimate", [{"FreeFormAddress": True, **data, **home, **identity}])
+
+
+def _remark(lines: list[Data]) -> Data:
+    """A line that sells nothing."""
+    place = len(lines)
+    return {
+        "Id": str(place),
+        "LineNum": place,
+        "Description": "Valid for thirty days. Weather permitting.",
+        "DetailType": "DescriptionOnly",
+        "DescriptionLineDetail": {},
+    }

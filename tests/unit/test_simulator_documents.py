@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator import Company
+from simulator import Company, words
 from simulator.generate import generated
 from simulator.settings import Settings
 
@@ -46,7 +46,7 @@ def test_what_is_sold_adds_up(company: Company, entity: str) -> None:
         by_type: dict[str, Decimal] = defaultdict(Decimal)
         taxed = Decimal(0)
         for line in row["Line"]:
-            by_type[line["DetailType"]] += Decimal(line["Amount"])
+            by_type[line["DetailType"]] += Decimal(line.get("Amount", 0))
             if line["DetailType"] == "SalesItemLineDetail":
                 detail = line["SalesItemLineDetail"]
                 assert line["Amount"] == Decimal(detail["UnitPrice"]) * detail["Qty"]
@@ -56,6 +56,18 @@ def test_what_is_sold_adds_up(company: Company, entity: str) -> None:
         assert abs(tax - taxed * 8 / 100) <= Decimal("0.005")
         less = by_type["DiscountLineDetail"]
         assert row["TotalAmt"] == by_type["SalesItemLineDetail"] - less + tax
+
+
+def test_some_lines_say_something_only(company: Company) -> None:
+    found = [
+        line
+        for row in company.rows("Estimate")
+        for line in row["Line"]
+        if line["DetailType"] == "DescriptionOnly"
+    ]
+
+    assert found
+    assert all(line["Description"] and "Amount" not in line for line in found)
 
 
 @pytest.mark.parametrize("entity", BOUGHT)
@@ -234,9 +246,25 @@ def test_a_document_is_in_the_currency_of_whom_it_is_for(
     for row in company.rows(entity):
         assert row["CurrencyRef"] == parties[row[f"{party}Ref"]["value"]]["CurrencyRef"]
         assert ("ExchangeRate" in row) == (row["CurrencyRef"]["value"] != "USD")
+        assert ("HomeTotalAmt" in row) == (entity in SOLD and "ExchangeRate" in row)
         for home, own in (("HomeTotalAmt", "TotalAmt"), ("HomeBalance", "Balance")):
             if home in row:
                 assert abs(row[home] - row[own] * row["ExchangeRate"]) <= Decimal("0.005")
+
+
+def test_a_price_in_another_currency_is_that_of_the_list_at_the_rate_of_the_day(
+    company: Company,
+) -> None:
+    items = by_id(company, "Item")
+    foreign = [row for row in company.rows("Invoice") if "ExchangeRate" in row]
+
+    assert foreign
+    for invoice in foreign:
+        for line in invoice["Line"]:
+            detail = line.get("SalesItemLineDetail", {})
+            price = items[detail["ItemRef"]["value"]]["UnitPrice"] if detail else 0
+            if price:
+                assert abs(price / invoice["ExchangeRate"] - detail["UnitPrice"]) < Decimal("0.01")
 
 
 def test_a_few_customers_pay_in_another_currency(company: Company) -> None:
@@ -259,6 +287,9 @@ def test_no_customer_vendor_and_employee_share_a_name(company: Company) -> None:
     ]
 
     assert len(set(names)) == len(names)
+    assert not set(words.SUPPLIES) & set(words.TRADES)
+    for vendor in company.rows("Vendor"):
+        assert any(supply in vendor["DisplayName"] for supply in words.SUPPLIES)
 
 
 def test_some_lists_have_ids_that_no_float_holds(company: Company) -> None:
