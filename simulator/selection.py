@@ -104,12 +104,12 @@ def _no_property(about: Entity, name: str) -> Exception:
 
 
 def _selected(company: Company, statement: Statement, about: Entity) -> list[Row]:
-    key = (statement.conditions, statement.order, statement.descending)
+    key = (statement.conditions, statement.order, statement.descending, statement.count)
 
     def select(rows: Iterable[Row]) -> list[Row]:
         for test in _tests(statement.conditions, about):
             rows = filter(test, rows)
-        return _sorted(rows, statement, about)
+        return list(rows) if statement.count else _sorted(rows, statement, about)
 
     return company.table(about.name).selected(key, select)
 

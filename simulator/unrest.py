@@ -114,7 +114,9 @@ def _chosen(
 ) -> str | None:
     """An id, or None where no row is so."""
     rows = company.table(entity).rows
-    ids = [id for id, row in rows.items() if active in (None, row.active)]
+    ids = (
+        [id for id, row in rows.items() if row.active == active] if active is not None else [*rows]
+    )
     return random.choice(ids) if ids else None
 
 
