@@ -109,6 +109,20 @@ def test_a_page_does_not_show_what_is_done_after_it(app: Caller) -> None:
     assert after["Notes"] == "after"
 
 
+def test_a_delete_between_two_pages_hides_a_row_from_who_reads_on_by_position(app: Caller) -> None:
+    """What makes a full read hard: nothing is held still between two pages."""
+    page = "SELECT * FROM Invoice ORDERBY Id STARTPOSITION {} MAXRESULTS 5"
+    whole = app.ids(page.format(1)) + app.ids(page.format(6))
+    app.quickbooks.between_pages(lambda: app.quickbooks.delete("Invoice", whole[0]))
+
+    first = app.ids(page.format(1))
+    app.quickbooks.calm()
+    second = app.ids(page.format(6))
+
+    assert (first, second) == (whole[:5], whole[6:])
+    assert not app.quickbooks.truth("Invoice")[whole[5]].deleted
+
+
 def test_the_failure_of_an_act_is_the_tests(app: Caller) -> None:
     with (
         pytest.raises(KeyError, match="999"),
