@@ -13,7 +13,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
-from quickbooks_crm import calls
+from quickbooks_crm import breakers, calls
 from quickbooks_crm.calls import Use
 from quickbooks_crm.sql import statements
 
@@ -80,7 +80,8 @@ class Reason:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a company; `work` is None until extract has found what there is to do."""
+    """One run of a company; `work` is None until extract has found what there is to do. `breakers`
+    are sentences about those of the company that still wait for a person or a run."""
 
     realm: str
     run_id: str
@@ -101,6 +102,7 @@ class Run:
     calls: dict[str, int]
     month: Use | None
     reasons: tuple[Reason, ...] = ()
+    breakers: tuple[str, ...] = ()
 
     @property
     def api_calls(self) -> int:
@@ -202,7 +204,7 @@ def runs(
 
 
 def run(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
-    """One run with its counts and reasons, or None when there is no such run."""
+    """One run with its counts, reasons and open breakers, or None when there is no such run."""
     found = counted(connection, realm, run_id)
     return explained(connection, found) if found else None
 
@@ -215,14 +217,24 @@ def counted(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
 
 
 def explained(connection: Connection[Any], run: Run) -> Run:
-    """The same run with its reasons, counted from the records that are not in the CRM."""
+    """The same run with its reasons, counted from the records that are not in the CRM, and the
+    breakers that are open."""
     names = [module.module for module in run.counts]
     key = {"realm": run.realm, "run_id": run.run_id, "modules": names}
     given = _cursor(connection).execute(statements("activity")["reasons"], key)
     reasons = sorted(
         (Reason(**row) for row in given), key=lambda reason: names.index(reason.module)
     )
-    return replace(run, reasons=tuple(reasons))
+    return replace(run, reasons=tuple(reasons), breakers=tuple(_open(connection, run)))
+
+
+def _open(connection: Connection[Any], run: Run) -> Iterator[str]:
+    """Those that were open when the run ended and still are, without what its problems say."""
+    for breaker in breakers.open_ones(connection, run.company):
+        told = any(breaker.message in problem.message for problem in run.problems)
+        later = run.finished_at is not None and breaker.tripped_at > run.finished_at
+        if breaker.state == "released" or not (told or later):
+            yield breaker.sentence
 
 
 def rows(
@@ -303,6 +315,7 @@ def _summary(run: Run) -> Iterator[str]:
     for problem in run.problems:
         yield f"{problem.task} stopped: {problem.message}"
     yield from (f"Warning: {warning}" for warning in run.warnings)
+    yield from (f"Open breaker: {breaker}" for breaker in run.breakers)
     if run.month:
         yield run.month.sentence
 
@@ -341,7 +354,7 @@ def notes(module: Module) -> list[str]:
 def listing(rows: Iterable[Row]) -> str:
     """Rows as plain text for a person's terminal. It holds customer data: never log it."""
     return "\n".join(
-        _printable(f"{row.entity} {row.id}  {words(row.outcome)}  {row.message or ''}").rstrip()
+        printable(f"{row.entity} {row.id}  {words(row.outcome)}  {row.message or ''}").rstrip()
         for row in rows
     )
 
@@ -350,7 +363,8 @@ def _sentence(reason: str) -> str:
     return REASONS.get(reason, reason.replace("_", " "))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without what could make a terminal do something."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 

@@ -7,7 +7,7 @@ raises `BreakerTripped`; whoever catches that calls `note`. When it is none, it 
 
 import shlex
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
@@ -93,6 +93,17 @@ class Breaker:
     def state(self) -> str:
         """open, released, or how it ended: used, passed or outgrown."""
         return self.ended or ("released" if self.released_at else "open")
+
+    @property
+    def sentence(self) -> str:
+        """What a person who looks at the company should know of it while it has not ended; no
+        customer data."""
+        if self.state == "released":
+            who = f"was released by {self.released_by}: the next run goes on with it"
+            return f"{self.name} {who}. {self.message}"
+        since = f"{self.tripped_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        what = f"{self.message} {remedy(self.company, self)}"
+        return f"{self.name} has stopped runs since {since}: {what}"
 
 
 def name(code: str, subject: str) -> str:

@@ -14,6 +14,9 @@ from fastapi import FastAPI
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from quickbooks_crm import breakers
+from quickbooks_crm.breakers import Danger
+from quickbooks_crm.runs import Run
 from tests.integration.runs import NOON, REALM, called, counted, ended, started
 
 # Airflow's own way of reading .airflowignore.
@@ -102,6 +105,22 @@ def test_who_may_look_sees_the_runs(viewer: httpx.Client, connection: Connection
 
     assert "products 1,203 read, 1,200 added, 3 excluded" in shown
     assert "contacts did not load" in shown
+
+
+def test_a_run_shows_the_breakers_that_are_open(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    started(connection, "run-1")
+    connection.commit()
+    danger = Danger("mass_delete", "products", 30, 40, "30 of 40 <b>vanished</b>.", {"name": "X"})
+    breakers.note(connection, Run("sample", REALM, "run-0"), danger)
+    connection.commit()
+
+    page = viewer.get(RUN)
+
+    assert "Open breakers" in page.text
+    assert "30 of 40 &lt;b&gt;vanished&lt;/b&gt;." in page.text
+    assert "--company sample --breaker mass_delete:products" in _text(page)
 
 
 def test_a_token_in_the_header_is_as_good_as_the_cookie(

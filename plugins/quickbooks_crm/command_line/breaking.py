@@ -1,0 +1,113 @@
+"""Commands that show what stopped a company's runs, and let it pass."""
+
+import argparse
+import getpass
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from quickbooks_crm import activity, breakers, database
+from quickbooks_crm.breakers import Breaker
+from quickbooks_crm.command_line.command import Command, positive
+from quickbooks_crm.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+
+def _release(asked: argparse.Namespace) -> None:
+    if len(asked.company) != 1:
+        raise SettingsError("Say whose breaker it is: --company NAME, once.")
+    if not asked.because.strip():
+        raise SettingsError('Say why: --because "...". It is kept with your name.')
+    [company], who = asked.company, getpass.getuser()
+    with database.connect() as connection:
+        passed = breakers.release(connection, company, asked.breaker, who, asked.because)
+    log.info("%s released %s of company %s", who, passed.name, company)
+    if asked.json:
+        print(json.dumps({"company": company, "released": passed.name, "by": who}))
+    else:
+        print(f"Released {passed.name} of {company}: {passed.message}")
+        print("The next run goes on with it, once: python -m quickbooks_crm sync", end=" ")
+        print(f"--company {company}")
+
+
+def _breakers(asked: argparse.Namespace) -> None:
+    with database.connect() as connection:
+        for company in asked.company or activity.companies(connection):
+            found = breakers.open_ones(connection, company)
+            found += breakers.past_ones(connection, company, asked.limit)
+            for breaker in found:
+                print(json.dumps(_plain(breaker)) if asked.json else "\n".join(_told(breaker)))
+            if not found and not asked.json:
+                print(f"{company}: no breaker has ever stopped a run.")
+
+
+def _plain(breaker: Breaker) -> dict[str, Any]:
+    plain = {"name": breaker.name, "state": breaker.state} | asdict(breaker)
+    return {
+        what: value.isoformat() if isinstance(value, datetime) else value
+        for what, value in plain.items()
+    }
+
+
+def _told(breaker: Breaker) -> Iterator[str]:
+    """A breaker for a person's terminal. It may hold customer data: never log it."""
+    runs = "1 run" if breaker.trips == 1 else f"{breaker.trips:,} runs"
+    yield f"{breaker.company} {breaker.name}: {breaker.state}"
+    yield f"  {breaker.message}"
+    yield f"  stopped {runs}, first {_when(breaker.tripped_at)}, last {breaker.run_id}"
+    if breaker.released_at:
+        said = activity.printable(breaker.because or "")
+        yield f"  released {_when(breaker.released_at)} by {breaker.released_by}: {said}"
+    if breaker.ended_at:
+        yield f"  {breaker.state} {_when(breaker.ended_at)} in {breaker.ended_in}"
+    for what, value in breaker.details.items():
+        for detail in value if isinstance(value, list) else [value]:
+            yield activity.printable(f"  {what}: {_words(detail)}")
+    if breaker.state == "open":
+        yield f"  {breakers.remedy(breaker.company, breaker)}"
+
+
+def _words(detail: Any) -> str:
+    if isinstance(detail, dict):
+        return ", ".join(f"{what} {value}" for what, value in detail.items())
+    return str(detail)
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+COMMANDS = {
+    "breakers": Command(
+        _breakers,
+        "show what looked like an accident and stopped runs, open and past (customer data)",
+        {
+            "--limit": {
+                "type": positive,
+                "default": 5,
+                "metavar": "N",
+                "help": "how many past ones of each company; default: 5",
+            }
+        },
+    ),
+    "release": Command(
+        _release,
+        "let the next run of one company pass a breaker, once",
+        {
+            "--breaker": {
+                "required": True,
+                "metavar": "NAME",
+                "help": "as `breakers` calls it, such as mass_delete:Customer",
+            },
+            "--because": {
+                "required": True,
+                "metavar": "WHY",
+                "help": "why it is no accident; kept with your name and the time",
+            },
+        },
+    ),
+}

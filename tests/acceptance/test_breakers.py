@@ -1,0 +1,204 @@
+"""An accident in QuickBooks does not become one in the CRM; a person can say that it is none."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from quickbooks_crm.__main__ import main
+from quickbooks_crm.errors import BreakerTripped
+from tests.acceptance.kept_in_step import Kept, counts, kept_in_step
+
+HIT = 30
+REST = ("sync.link", "sync.held", "sync.parked", "sync.module_position", "sync.outcome")
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch, customers=80) as company:
+        company.sync()
+        yield company
+
+
+@pytest.fixture
+def accident(kept: Kept) -> Kept:
+    """Somebody has made a third of the customers inactive, and an item dearer; a sync met it."""
+    active = [row["Id"] for row in kept.quickbooks.rows("Customer") if row["Active"]]
+    for customer in active[:HIT]:
+        kept.quickbooks.inactivate("Customer", customer)
+    kept.quickbooks.change("Item", dear(kept), UnitPrice="4711.00")
+    with pytest.raises(BreakerTripped):
+        kept.sync("accident")
+    return kept
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Runs a command in this process; its exit code and what it printed."""
+
+    def run(*words: str) -> tuple[int, str]:
+        code = main(words)
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    return run
+
+
+def dear(kept: Kept) -> str:
+    rows = kept.quickbooks.rows("Item")
+    return str(next(row["Id"] for row in rows if row["Active"] and row["Type"] != "Category"))
+
+
+def release(*breakers: str) -> None:
+    for breaker in breakers:
+        words = ["--company", "sample", "--breaker", breaker, "--because", "a branch was closed"]
+        assert main(["release", *words]) == 0
+
+
+def inactive(kept: Kept) -> int:
+    [row] = kept.ask("SELECT count(*) AS count FROM crm.accounts WHERE NOT active")
+    return int(row["count"])
+
+
+def books(kept: Kept, module: str) -> dict[str, Any]:
+    """What the sync knows of a module's records, and its login."""
+    known = {
+        table: kept.ask(
+            f"SELECT * FROM {table} AS kept WHERE module = %s ORDER BY kept::text",  # noqa: S608
+            module,
+        )
+        for table in REST
+    }
+    return known | {"token": kept.ask("SELECT refresh_token, state FROM sync.token")}
+
+
+def test_an_accident_stops_its_modules_and_no_other(accident: Kept) -> None:
+    run = accident.run("accident")
+
+    assert counts(run) == {"products": {"updated": 1}}
+    assert [(problem.task, problem.code) for problem in run.problems] == [
+        ("accounts.load", "breaker"),
+        ("contacts.load", "breaker"),
+    ]
+    assert run.state == "failed"
+    assert f"{HIT} of the " in run.problems[0].message
+
+
+def test_what_an_accident_would_have_changed_is_untouched(kept: Kept) -> None:
+    before, known = kept.image(), books(kept, "accounts")
+
+    active = [row["Id"] for row in kept.quickbooks.rows("Customer") if row["Active"]]
+    for customer in active[:HIT]:
+        kept.quickbooks.inactivate("Customer", customer)
+    with pytest.raises(BreakerTripped):
+        kept.sync()
+
+    assert kept.image() == before
+    assert books(kept, "accounts") == known
+
+
+def test_the_next_run_stops_again_and_costs_one_call(accident: Kept) -> None:
+    accident.quickbooks.reset_calls()
+
+    with pytest.raises(BreakerTripped):
+        accident.sync("again")
+
+    assert [call.kind for call in accident.quickbooks.calls] == ["cdc"]
+    assert counts(accident.run("again")) == {}
+
+
+def test_what_a_person_releases_is_loaded_by_the_next_run(accident: Kept) -> None:
+    before = inactive(accident)
+
+    release("mass_delete:accounts", "mass_delete:contacts")
+    run = accident.sync("released")
+
+    assert run.state == "success"
+    assert inactive(accident) == before + HIT
+    assert run.breakers == ()
+    [used] = accident.ask(
+        "SELECT released_by IS NOT NULL AS by, because, ended, ended_in FROM sync.breaker"
+        " WHERE subject = 'accounts'"
+    )
+    assert used == {
+        "by": True,
+        "because": "a branch was closed",
+        "ended": "used",
+        "ended_in": "released",
+    }
+
+
+def test_a_module_that_was_not_released_still_stops(accident: Kept) -> None:
+    release("mass_delete:accounts")
+
+    with pytest.raises(BreakerTripped):
+        accident.sync("half")
+
+    run = accident.run("half")
+    assert [module.module for module in run.counts] == ["accounts"]
+    assert [problem.task for problem in run.problems] == ["contacts.load"]
+
+
+def test_an_accident_that_is_undone_in_quickbooks_needs_no_release(accident: Kept) -> None:
+    for row in accident.quickbooks.rows("Customer"):
+        if not row["Active"]:
+            accident.quickbooks.change("Customer", row["Id"], Active=True)
+
+    assert accident.sync("undone").state == "success"
+    assert {row["ended"] for row in accident.ask("SELECT ended FROM sync.breaker")} == {"passed"}
+
+
+def test_the_activity_shows_what_still_waits(accident: Kept) -> None:
+    """Also in a run of other modules, which went well."""
+    accident.ask("UPDATE sync.run SET errors = '{}', finished_at = now() + interval '1 minute'")
+
+    first, second = sorted(accident.run("accident").breakers)
+
+    assert first.startswith("mass_delete:accounts has stopped runs since ")
+    assert "--company sample --breaker mass_delete:contacts" in second
+
+
+def test_the_command_shows_what_stopped_and_what_became_of_it(
+    accident: Kept, command: Callable[..., tuple[int, str]]
+) -> None:
+    code, printed = command("breakers")
+    assert code == 0
+    assert "sample mass_delete:accounts: open\n" in printed
+    assert printed.count("becomes deactivated") == 2 * 20
+
+    release("mass_delete:accounts")
+    _, printed = command("breakers", "--company", "sample", "--json")
+    told = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    assert {one["name"]: one["state"] for one in told} == {
+        "mass_delete:contacts": "open",
+        "mass_delete:accounts": "released",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--company", "sample", "--breaker", "mass_delete:products"], "Those that do: none."),
+        (["--breaker", "mass_delete:accounts"], "--company NAME, once"),
+        (["--company", "a", "--company", "b", "--breaker", "x"], "--company NAME, once"),
+    ],
+)
+def test_what_cannot_be_released_is_said_so(
+    kept: Kept, command: Callable[..., tuple[int, str]], words: list[str], said: str
+) -> None:
+    code, printed = command("release", *words, "--because", "why not")
+
+    assert code == 2
+    assert said in printed
+
+
+def test_a_release_needs_a_reason(accident: Kept, command: Callable[..., tuple[int, str]]) -> None:
+    words = ("--company", "sample", "--breaker", "mass_delete:accounts")
+
+    code, printed = command("release", *words, "--because", " ")
+
+    assert (code, printed) == (2, 'Say why: --because "...". It is kept with your name.\n')
+    assert {row["released_at"] for row in accident.ask("SELECT released_at FROM sync.breaker")} == {
+        None
+    }
