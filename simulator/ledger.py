@@ -82,7 +82,7 @@ class Throttle:
     """Intuit's limits per company: in flight, a second, a minute; and the most seen of each."""
 
     def __init__(self, limits: bool, now: Callable[[], float] = time.monotonic) -> None:
-        self._limits = limits
+        self.limits = limits
         self._now = now
         self._asked: deque[float] = deque()
         self._let_in: deque[float] = deque()
@@ -93,6 +93,15 @@ class Throttle:
     def reset(self) -> None:
         """Forget the maxima."""
         self.most_in_flight = self.most_a_second = self.most_a_minute = 0
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether more was asked than Intuit allows, if it is to be kept to at all."""
+        return self.limits and (
+            self.most_in_flight > MOST_IN_FLIGHT
+            or self.most_a_second > MOST_A_SECOND
+            or self.most_a_minute > MOST_A_MINUTE
+        )
 
     @property
     def maxima(self) -> dict[str, int]:
@@ -111,7 +120,7 @@ class Throttle:
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
         self.most_a_second = max(self.most_a_second, _within(self._asked, now, _SECOND))
         self.most_a_minute = max(self.most_a_minute, _within(self._asked, now, 60))
-        if self._limits and (
+        if self.limits and (
             self._in_flight > MOST_IN_FLIGHT
             or _within(self._let_in, now, _SECOND) >= MOST_A_SECOND
             or _within(self._let_in, now, 60) >= MOST_A_MINUTE

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,7 +16,7 @@ from simulator.company import Company, Truth
 from simulator.control import Control
 from simulator.faults import Answer, Script
 from simulator.generate import generated
-from simulator.ledger import Call
+from simulator.ledger import Call, Throttle
 from simulator.load import loaded
 from simulator.login import Login
 from simulator.rows import Data
@@ -31,9 +31,13 @@ class Simulator:
     What can be set is in `Settings`; a `company` is served as it is, else one is loaded or made.
     """
 
+    throttles: ClassVar[list[Throttle]] = []
+    """Of every simulator made in this process: whether a limit was `exceeded`, and its `maxima`."""
+
     def __init__(self, company: Company | None = None, **settings: Any) -> None:
         self.settings = Settings(**settings)
         self._world = World(self.settings, company or company_for(self.settings))
+        self.throttles.append(self._world.throttle)
         self._api = Api(self._world)
         self._control = Control(self._world)
         if self.settings.webhook:

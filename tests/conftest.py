@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from demo import postgres
+from simulator import Simulator
 from tests.real_airflow import Demo
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,7 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Airflow reads its settings when it is first imported, so they are made before any test is."""
     config.addinivalue_line("markers", "last: leaves nothing of the demo for the tests after it")
+    config.addinivalue_line("markers", "exceeds_limits(why): asks a simulator more than it allows")
     home = tempfile.mkdtemp(prefix="quickbooks-crm-tests-")
     settings = {
         "AIRFLOW_HOME": home,
@@ -45,6 +47,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that leave nothing of the demo for others come after all others."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+@pytest.fixture(autouse=True)
+def limits_are_kept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No simulator with limits was asked more than Intuit allows, not even once."""
+    before = [throttle for throttle in Simulator.throttles if throttle.exceeded]
+    yield
+    if request.node.get_closest_marker("exceeds_limits") is None:
+        new = [t.maxima for t in Simulator.throttles if t.exceeded and t not in before]
+        assert new == [], "QuickBooks was asked more at once than Intuit allows"
 
 
 @pytest.fixture(scope="session")

@@ -166,6 +166,7 @@ def test_a_form_that_is_none_is_refused(app: Caller) -> None:
 # Limits
 
 
+@pytest.mark.exceeds_limits("it shows what happens then")
 def test_the_eleventh_call_within_a_second_is_too_many() -> None:
     with Simulator(customers=1, items=0, invoices=0) as quickbooks:
         answers = [Caller(quickbooks)] * 12
@@ -175,6 +176,7 @@ def test_the_eleventh_call_within_a_second_is_too_many() -> None:
         assert quickbooks.maxima["per_second"] == 12
 
 
+@pytest.mark.exceeds_limits("it shows what happens then")
 def test_the_eleventh_call_at_once_is_too_many() -> None:
     settings = {"customers": 1, "items": 0, "invoices": 0, "latency_ms": 300}
     with Simulator(**settings) as quickbooks:

@@ -59,6 +59,7 @@ def test_an_xml_fault_is_read() -> None:
         b"stream timeout",
         b"<html><body><h1>503</h1></body></html>",
         b"\x1f\x8b\x00",
+        b'{"Fault":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
 def test_all_else_is_no_fault(body: bytes) -> None:

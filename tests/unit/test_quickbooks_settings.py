@@ -80,6 +80,32 @@ def test_the_simulator_needs_addresses(url: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("environment", "typed_in", "budget"),
+    [
+        ("production", None, 500_000),
+        ("production", "", 500_000),
+        ("production", " 1000000 ", 1_000_000),
+        ("production", 20, 20),
+        ("sandbox", "20", None),
+    ],
+)
+def test_a_month_has_a_budget_of_calls_where_intuit_bills_them(
+    environment: str, typed_in: Any, budget: int | None
+) -> None:
+    assert settings_of(typed(environment=environment, monthly_calls=typed_in)).budget == budget
+
+
+@pytest.mark.parametrize("typed_in", ["0", "-1", "500,000", "many", "1.5", "1e6", "\u0661"])
+def test_a_budget_that_is_no_number_is_said(typed_in: str) -> None:
+    lines = problems_of(typed(monthly_calls=typed_in))
+
+    assert lines[1:-1] == [
+        f"  Calls a month cannot be '{typed_in}': write a whole number of 1 or more in digits "
+        "only, or leave it empty for 500,000."
+    ]
+
+
 def test_no_first_refresh_token_is_fine() -> None:
     """A connected company does not need it any more."""
     assert settings_of(typed(refresh_token=None)).first_refresh_token == ""

@@ -79,6 +79,8 @@ class QuickBooksClient(QuickBooks):
     has no permission that only reads.
     """
 
+    session_type = BoundedSession
+
     def __new__(cls, settings: Settings, *_: Any, **__: Any) -> "QuickBooksClient":
         """The library reads its own settings here."""
         return super().__new__(cls, company_id=settings.realm, minorversion=MINOR_VERSION)
@@ -198,6 +200,6 @@ class QuickBooksClient(QuickBooks):
         try:
             session = self._idle.pop()
         except IndexError:
-            session = BoundedSession()
+            session = self.session_type()
         yield session
         self._idle.append(session)

@@ -84,7 +84,7 @@ def _is_system_failure(fault: Fault | None) -> bool:
 def _json_fault(body: bytes) -> Fault | None:
     try:
         answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     fault = _lowered(_lowered(answer).get("fault"))
     errors = fault.get("error")

@@ -115,7 +115,7 @@ def envelope_of(body: bytes) -> Envelope | None:
     try:
         body.decode()
         return _envelope.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
