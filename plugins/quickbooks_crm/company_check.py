@@ -12,7 +12,6 @@ from psycopg.rows import class_row
 
 from quickbooks_crm import breakers
 from quickbooks_crm.breakers import Danger
-from quickbooks_crm.errors import BreakerTripped
 from quickbooks_crm.quickbooks.identity import Identity
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
@@ -38,12 +37,8 @@ def require_same_company(connection: Connection[Any], run: Run, quickbooks: Sour
     """Raise `BreakerTripped` unless QuickBooks shows the company that ours is bound to, or a person
     has released the other one. The first company to be seen, or released, is bound."""
     found = quickbooks.company()
-    try:
-        with connection.transaction():
-            _bind_or_stop(connection, run, found)
-    except BreakerTripped as tripped:
-        breakers.note(connection, run, tripped.danger)
-        raise
+    with connection.transaction():
+        _bind_or_stop(connection, run, found)
 
 
 def _bind_or_stop(connection: Connection[Any], run: Run, found: Identity) -> None:

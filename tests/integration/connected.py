@@ -1,19 +1,24 @@
 """A simulated company, and what this project needs to talk to it."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from quickbooks_crm.errors import QuickBooksLoginExpired, SettingsError
 from quickbooks_crm.quickbooks.client import QuickBooksClient
+from quickbooks_crm.quickbooks.identity import Identity, identity_of
 from quickbooks_crm.quickbooks.limiter import Limits, Outcome, Turn
 from quickbooks_crm.quickbooks.login import log_in
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
+from quickbooks_crm.quickbooks.vault import Vault
 from simulator import Simulator
 
 FIRST = "simulator-refresh-token"
@@ -102,20 +107,57 @@ def client_of(
 class Key:
     """A Fernet key, as Airflow has one."""
 
-    fernet: Fernet = field(default_factory=lambda: Fernet(Fernet.generate_key()))
+    fernet: Fernet | MultiFernet = field(default_factory=lambda: Fernet(Fernet.generate_key()))
 
     def lock(self, token: str) -> str:
         return self.fernet.encrypt(token.encode()).decode()
 
     def unlock(self, stored: str) -> str:
-        return self.fernet.decrypt(stored.encode()).decode()
+        try:
+            return self.fernet.decrypt(stored.encode()).decode()
+        except InvalidToken:
+            raise SettingsError("locked with another key") from None
+
+
+@dataclass(frozen=True)
+class Given:
+    """An access token as it is."""
+
+    token: str = field(repr=False)
+
+    def access_token(self) -> str:
+        return self.token
+
+    def renewed(self, rejected: str) -> str:
+        raise QuickBooksLoginExpired("not renewed here")
+
+
+@dataclass(frozen=True)
+class Door:
+    """Asks which company an access token opens."""
+
+    settings: Settings
+
+    def __call__(self, access_token: str) -> Identity:
+        client = QuickBooksClient(self.settings, Given(access_token), NoLimits(), lambda _: None)
+        return identity_of(self.settings, client.company_info())
+
+
+def vault_in(database_url: str, key: Key) -> Vault:
+    """A database, a key, and a directory of this database's own for tokens on their way there."""
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    directory = Path(os.environ["AIRFLOW_HOME"], "tokens", name)
+    return Vault(lambda: psycopg.connect(database_url, autocommit=True), key, directory)
+
+
+def store_for(database_url: str, known: Settings, key: Key) -> TokenStore:
+    """The tokens of the company that these settings lead to, as one process sees them."""
+    return TokenStore(vault_in(database_url, key), known, Door(known))
 
 
 def store_of(database_url: str, quickbooks: Simulator, key: Key, **changed: Any) -> TokenStore:
     """The company's tokens in this database, as one process sees them."""
-    return TokenStore(
-        lambda: psycopg.connect(database_url, autocommit=True), key, settings(quickbooks, **changed)
-    )
+    return store_for(database_url, settings(quickbooks, **changed), key)
 
 
 @contextmanager

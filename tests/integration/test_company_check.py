@@ -50,7 +50,11 @@ def check(connection: Connection[Any], **changed: Any) -> None:
     """What a run does whose connection leads to a company that differs so."""
     seen = replace(OURS, **changed)
     run = replace(RUN, realm=seen.realm)
-    company_check.require_same_company(connection, run, Seen(seen))
+    try:
+        company_check.require_same_company(connection, run, Seen(seen))
+    except BreakerTripped as tripped:
+        breakers.note(connection, run, tripped.danger)
+        raise
 
 
 def release(connection: Connection[Any]) -> None:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm.errors import (
     QuickBooksLoginExpired,
@@ -19,10 +20,11 @@ from quickbooks_crm.errors import (
     QuickBooksUnavailable,
     SettingsError,
 )
+from quickbooks_crm.quickbooks.identity import Identity
 from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.quickbooks.tokens import TokenStore
 from simulator import Simulator
-from tests.integration.connected import FIRST, Key, company, settings, store_of
+from tests.integration.connected import FIRST, Key, company, settings, store_for, store_of, vault_in
 from tests.integration.raw_server import answering, http
 
 KEY = Key()
@@ -93,9 +95,7 @@ def test_another_process_uses_the_same_token(database_url: str, quickbooks: Simu
 
 def ask(database_url: str, known: Settings, key: Key) -> str:
     """What one process of many does."""
-    return TokenStore(
-        lambda: psycopg.connect(database_url, autocommit=True), key, known
-    ).access_token()
+    return store_for(database_url, known, key).access_token()
 
 
 def test_many_processes_at_once_log_in_once(
@@ -191,7 +191,7 @@ def test_a_new_first_token_connects_the_company_again(
 
 def refused(refresh_token: str, client_id: str = "simulator-client") -> str:
     """How a row remembers a first token that Intuit refused to this app."""
-    return hashlib.sha256(f"{client_id} {refresh_token}".encode()).hexdigest()
+    return hashlib.sha256(f"simulator {client_id} {refresh_token}".encode()).hexdigest()
 
 
 def expire(connection: Connection[Any]) -> None:
@@ -207,9 +207,9 @@ def test_a_refused_first_token_leaves_the_stored_login_exactly_as_it_was(
 
     for _ in range(2):
         with pytest.raises(QuickBooksLoginExpired, match=r"refused the first .*stored.* was kept"):
-            store_of(database_url, quickbooks, KEY, refresh_token="typo").prove_first_token()
+            store_of(database_url, quickbooks, KEY, refresh_token="typo").prove_connection()
 
-    assert row(connection) == before | {"refused_seed_hashes": [refused("typo")]}
+    assert row(connection) == before | {"refused_seeds": {refused("typo"): "unknown"}}
     assert logins(quickbooks) == [200, 400]
 
 
@@ -266,11 +266,11 @@ def test_a_refused_first_token_beside_an_ended_login_says_to_connect_again(
     before = row(connection)
     store = store_of(database_url, quickbooks, KEY, refresh_token="typo")
 
-    for asked in (store.access_token, store.prove_first_token):
+    for asked in (store.access_token, store.prove_connection):
         with pytest.raises(QuickBooksLoginExpired, match=r"refused the first .*connects it again"):
             asked()
 
-    assert row(connection) == before | {"refused_seed_hashes": [refused("typo")]}
+    assert row(connection) == before | {"refused_seeds": {refused("typo"): "unknown"}}
     assert logins(quickbooks) == [200, 400]
 
 
@@ -293,10 +293,11 @@ def test_a_first_token_refused_to_one_app_is_tried_for_another(
 ) -> None:
     """Sandbox keys with a production company's token: the token is right, and the keys change."""
     store_of(database_url, quickbooks, KEY).access_token()
-    change(connection, "refused_seed_hashes = %(r)s", r=[refused("second", "another-app")])
+    told = Jsonb({refused("second", "another-app"): "unknown"})
+    change(connection, "refused_seeds = %(told)s", told=told)
     quickbooks.connect("second")
 
-    store_of(database_url, quickbooks, KEY, refresh_token="second").prove_first_token()
+    store_of(database_url, quickbooks, KEY, refresh_token="second").prove_connection()
 
     assert KEY.unlock(row(connection)["refresh_token"]) == quickbooks.refresh_token
 
@@ -308,13 +309,13 @@ def test_an_accepted_first_token_replaces_the_stored_login_before_that_has_ended
     quickbooks.connect("second")
     store = store_of(database_url, quickbooks, KEY, refresh_token="second")
 
-    store.prove_first_token()
+    store.prove_connection()
 
     assert store.access_token() != first
     stored = row(connection)
     assert KEY.unlock(stored["previous_refresh_token"]) == "second"
     assert stored["seed_hash"] == hashlib.sha256(b"second").hexdigest()
-    assert stored["refused_seed_hashes"] == []
+    assert stored["refused_seeds"] == {}
     assert logins(quickbooks) == [200, 200]
 
 
@@ -329,7 +330,7 @@ def test_a_first_token_that_had_its_turn_is_not_tried_again(
 
     for changed in ({}, other, {}):
         store = store_of(database_url, quickbooks, KEY, **changed)
-        store.prove_first_token()
+        store.prove_connection()
         assert store.access_token() == newest
 
     assert logins(quickbooks) == [200, 200]
@@ -375,10 +376,10 @@ def test_a_first_token_that_nobody_has_judged_is_tried_again(
 
     with pytest.raises(error):
         changed = {"refresh_token": "second", "password": password}
-        store_of(database_url, quickbooks, KEY, **changed).prove_first_token()
+        store_of(database_url, quickbooks, KEY, **changed).prove_connection()
 
     assert row(connection) == before
-    store_of(database_url, quickbooks, KEY, refresh_token="second").prove_first_token()
+    store_of(database_url, quickbooks, KEY, refresh_token="second").prove_connection()
 
 
 def test_a_database_that_cannot_write_costs_no_first_token(
@@ -389,7 +390,7 @@ def test_a_database_that_cannot_write_costs_no_first_token(
     read_only = f"{database_url}?options=-c%20default_transaction_read_only%3Don"
 
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        store_of(read_only, quickbooks, KEY, refresh_token="second").prove_first_token()
+        store_of(read_only, quickbooks, KEY, refresh_token="second").prove_connection()
 
     assert logins(quickbooks) == [200]
 
@@ -482,9 +483,7 @@ def test_a_refresh_token_that_is_not_repeated_stays(
     database_url: str, connection: Connection[Any]
 ) -> None:
     with intuit({"access_token": "new", "expires_in": 3600, "token_type": "bearer"}) as known:
-        store = TokenStore(lambda: psycopg.connect(database_url, autocommit=True), KEY, known)
-
-        assert store.access_token() == "new"
+        assert trusting(database_url, known).access_token() == "new"
 
     assert KEY.unlock(row(connection)["refresh_token"]) == FIRST
 
@@ -494,9 +493,7 @@ def test_an_odd_lifetime_does_not_cost_the_new_refresh_token(
 ) -> None:
     answer = {"access_token": "new", "refresh_token": "next", "expires_in": "soon"}
     with intuit(answer | {"x_refresh_token_expires_in": None}) as known:
-        TokenStore(
-            lambda: psycopg.connect(database_url, autocommit=True), KEY, known
-        ).access_token()
+        trusting(database_url, known).access_token()
 
     stored = row(connection)
     assert KEY.unlock(stored["refresh_token"]) == "next"
@@ -507,9 +504,7 @@ def test_an_answer_without_an_access_token_changes_nothing(
     database_url: str, connection: Connection[Any]
 ) -> None:
     with intuit({"token_type": "bearer"}) as known, pytest.raises(QuickBooksUnavailable):
-        TokenStore(
-            lambda: psycopg.connect(database_url, autocommit=True), KEY, known
-        ).access_token()
+        trusting(database_url, known).access_token()
 
     assert row(connection) == {}
 
@@ -528,6 +523,13 @@ def test_no_token_gets_into_a_log_or_an_error(
     texts = caplog.text + str(caught.value) + repr(store.__dict__)
     assert [secret for secret in secrets if secret in texts] == []
     assert "invalid_grant" in caplog.text
+
+
+def trusting(database_url: str, known: Settings) -> TokenStore:
+    """Tokens of a company that every access token opens."""
+    return TokenStore(
+        vault_in(database_url, KEY), known, lambda _: Identity(known.realm, "simulator", "", None)
+    )
 
 
 class intuit:

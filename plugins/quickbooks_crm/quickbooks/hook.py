@@ -1,18 +1,22 @@
 """Airflow's way in: a connection of type QuickBooks becomes a client, and the Test button works."""
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 import psycopg
 from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import BaseHook
+from airflow.sdk.configuration import conf
 from airflow.sdk.crypto import get_fernet
 from airflow.sdk.log import mask_secret
 from cryptography.fernet import InvalidToken
 
 from quickbooks_crm import database
-from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.errors import QuickBooksCrmError, QuickBooksLoginExpired, SettingsError
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.identity import Identity, identity_of
@@ -20,6 +24,7 @@ from quickbooks_crm.quickbooks.limiter import SharedLimits
 from quickbooks_crm.quickbooks.records import Changes, Page
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
+from quickbooks_crm.quickbooks.vault import Vault
 
 
 class QuickBooksHook(BaseHook):
@@ -49,8 +54,15 @@ class QuickBooksHook(BaseHook):
         return reading.named(self.get_conn(), entity, ids)
 
     def company(self) -> Identity:
-        """The company that the connection leads to, as QuickBooks tells it."""
-        return identity_of(self.connection_settings(), self.get_conn().company_info())
+        """The company that the connection leads to, as QuickBooks tells it: one call, unless it was
+        asked just now to connect the company."""
+        client = self.get_conn()
+        self._tokens.access_token()
+        return self._tokens.proven or identity_of(self.connection_settings(), client.company_info())
+
+    def disconnect(self) -> None:
+        """End our login to the company, at Intuit too, and forget its tokens."""
+        self._tokens.disconnect()
 
     def get_conn(self) -> QuickBooksClient:
         """The client. Nothing is sent before something is asked of it."""
@@ -76,10 +88,8 @@ class QuickBooksHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Log in and read the company's name, for Airflow's Test button."""
         try:
-            client = self.get_conn()
-            self._tokens.prove_first_token()
-            company = client.company_info()
-            settings = self.connection_settings()
+            self._tokens.prove_connection()
+            company = self.company()
         except QuickBooksCrmError as error:
             return False, str(error)
         except psycopg.Error as error:
@@ -88,8 +98,8 @@ class QuickBooksHook(BaseHook):
                 "QuickBooks tokens are kept in the CRM database (connection crm), which failed: "
                 f"{type(error).__name__}.",
             )
-        name = company.get("CompanyName", "a company without a name")
-        return True, f"Connected to {name} ({settings.environment}, company id {settings.realm})."
+        name = company.name or "a company without a name"
+        return True, f"Connected to {name} ({company.environment}, company id {company.realm})."
 
     @cached_property
     def _client(self) -> QuickBooksClient:
@@ -104,7 +114,35 @@ class QuickBooksHook(BaseHook):
 
     @cached_property
     def _tokens(self) -> TokenStore:
-        return TokenStore(database.connect, AirflowCipher(), self.connection_settings())
+        settings = self.connection_settings()
+        vault = Vault(database.connect, AirflowCipher(), _token_directory())
+        return TokenStore(vault, settings, self._company_opened_by)
+
+    def _company_opened_by(self, access_token: str) -> Identity:
+        settings = self.connection_settings()
+        client = QuickBooksClient(settings, _Given(access_token), self._limits)
+        return identity_of(settings, client.company_info())
+
+
+@dataclass(frozen=True)
+class _Given:
+    """An access token on trial, which nobody renews."""
+
+    token: str = field(repr=False)
+
+    def access_token(self) -> str:
+        return self.token
+
+    def renewed(self, rejected: str) -> str:
+        raise QuickBooksLoginExpired("QuickBooks does not accept a token that Intuit just gave.")
+
+
+def _token_directory() -> Path:
+    """Where tokens are kept that the database does not have yet. Intuit's answer is lost with the
+    directory, so it should be one that survives the process and its container."""
+    home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
+    default = f"{home}/quickbooks_crm_tokens"
+    return Path(conf.get("quickbooks_crm", "token_directory", fallback=default)).expanduser()
 
 
 class AirflowCipher:

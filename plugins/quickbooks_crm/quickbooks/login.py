@@ -75,20 +75,39 @@ def log_in(settings: Settings, refresh_token: str) -> Grant:
     raise failure
 
 
+def revoke(settings: Settings, refresh_token: str) -> None:
+    """End the login that a refresh token belongs to, if Intuit still knows it. Raises as `log_in`
+    does."""
+    try:
+        _client(settings).revoke(token=refresh_token)
+        return
+    except AuthClientError as error:
+        if error.status_code == 400:
+            return
+        failure = _refusal(settings, error)
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        failure = _unavailable(f"no usable answer, {type(error).__name__}")
+    raise failure
+
+
 def _client(settings: Settings) -> _AuthClient:
     client = _AuthClient(  # type: ignore[call-arg]
         settings.client_id, settings.client_secret, "", settings.discovery_url
     )
-    endpoint = urlsplit(client.token_endpoint)
-    trusted = endpoint.scheme == "https" and f".{endpoint.hostname}".endswith(".intuit.com")
+    trusted = all(map(_is_intuits, (client.token_endpoint, client.revoke_endpoint)))
     if not trusted and settings.environment != SIMULATOR:
         raise QuickBooksRefused(
-            "Intuit's discovery document names a token endpoint that is not Intuit's. Nothing was "
-            "sent to it."
+            "Intuit's discovery document names an endpoint for tokens that is not Intuit's. "
+            "Nothing was sent to it."
         )
     _discovered[settings.discovery_url] = client.discovery
     client.headers["x-include-refresh-token-hard-expires-in"] = "true"
     return client
+
+
+def _is_intuits(address: str) -> bool:
+    endpoint = urlsplit(address)
+    return endpoint.scheme == "https" and f".{endpoint.hostname}".endswith(".intuit.com")
 
 
 def _grant(client: _AuthClient) -> Grant:

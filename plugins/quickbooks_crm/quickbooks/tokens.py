@@ -2,32 +2,27 @@
 
 Intuit's refresh tokens change about daily, and the one before may be dead at once. So a refresh
 happens under the row's lock, is announced there before Intuit is asked, and its result is
-committed before it is used.
-
-A connection brings a first refresh token, the seed. One that the row does not know is proven:
-Intuit is asked, and only a seed it accepts replaces what is stored. Each seed gets one turn:
-
-- refused: noted, not tried again, and the stored login stays as it was and in use;
-- accepted: the row begins with it anew, and the seed before it becomes a former one;
-- former: never tried again, since its refresh token has rotated long ago and using it could end the
-  login. So of two connections to one company, the seed accepted last serves both.
+committed before it is used; until it is committed, a file keeps it.
 """
 
-import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from psycopg import Connection, errors
 from psycopg.rows import dict_row
 
 from quickbooks_crm.errors import QuickBooksLoginExpired, QuickBooksUnavailable, SettingsError
-from quickbooks_crm.quickbooks.login import Grant, InvalidGrant, log_in
+from quickbooks_crm.quickbooks.exchange import Exchange
+from quickbooks_crm.quickbooks.first_token import OTHER_COMPANY, FirstToken
+from quickbooks_crm.quickbooks.identity import Identity
+from quickbooks_crm.quickbooks.login import InvalidGrant, revoke
 from quickbooks_crm.quickbooks.settings import Settings
+from quickbooks_crm.quickbooks.vault import Vault, keys_hash
 from quickbooks_crm.sql import statements
 
 log = logging.getLogger(__name__)
@@ -36,16 +31,6 @@ _CONNECT_AGAIN = (
     "is asked of it until someone connects it again: sign in to Intuit, get a new refresh token, "
     "and put it into the company's connection (Admin > Connections). Nothing is lost meanwhile."
 )
-
-
-class Cipher(Protocol):
-    """Turns a token into what may be stored, and back."""
-
-    def lock(self, token: str) -> str:
-        """The stored form."""
-
-    def unlock(self, stored: str) -> str:
-        """The token. Raises `SettingsError` when it was locked with another key."""
 
 
 @dataclass(frozen=True)
@@ -63,27 +48,32 @@ class _Held:
 class TokenStore:
     """The tokens of one company.
 
-    Its connection brings the first refresh token; from then on they live here.
+    Its connection brings the first refresh token; from then on they live in the vault. `identify`
+    tells which company an access token opens.
     """
 
     def __init__(
-        self,
-        connect: Callable[[], AbstractContextManager[Connection[Any]]],
-        cipher: Cipher,
-        settings: Settings,
+        self, vault: Vault, settings: Settings, identify: Callable[[str], Identity]
     ) -> None:
-        self._connect = connect
-        self._cipher = cipher
+        self._vault = vault
         self._settings = settings
+        self._first = FirstToken(vault, settings, identify)
+        self._exchange = Exchange(vault, settings, "login")
         self._held: _Held | None = None
         self._warned = False
         self._one_at_a_time = threading.Lock()
+
+    @property
+    def proven(self) -> Identity | None:
+        """The company behind the login, when it was connected just now: nobody need ask again."""
+        return self._first.proven
 
     def access_token(self) -> str:
         """A token good for some minutes.
 
         Raises `QuickBooksLoginExpired` when a person must connect the company again,
-        `QuickBooksUnavailable`, `QuickBooksRefused` when the app's keys are wrong, `SettingsError`.
+        `QuickBooksUnavailable`, `QuickBooksRefused` when the app's keys are wrong, `SettingsError`
+        when they are another app's, or something else here has to be put right.
         """
         with self._one_at_a_time:
             if not (self._held and self._held.fresh):
@@ -97,40 +87,55 @@ class TokenStore:
                 self._held = self._from_row(rejected)
             return self._held.token
 
-    def prove_first_token(self) -> None:
-        """Have the connection's own first token judged, as a person who presses Test wants it.
+    def prove_connection(self) -> None:
+        """Have the connection's own keys and first token judged, as a person who presses Test wants
+        it, though the stored login may be good without them.
 
-        Raises `QuickBooksLoginExpired` when Intuit refuses it, even if the stored login is good;
-        otherwise as `access_token` does.
+        Raises `QuickBooksLoginExpired` when its first token is refused; otherwise as `access_token`
+        does.
         """
         with self._one_at_a_time, self._patient_connection() as connection:
             self._held = None
-            if self._first_token_is_refused(connection):
-                with connection.transaction():
-                    state = self._locked_row(connection)["state"]
-                raise self._refused(kept=state == "connected")
+            why = self._first.refused(connection, by_hand=True)
+            with connection.transaction():
+                row = self._locked_row(connection)
+                if why is None and row["state"] == "connected":
+                    self._prove_keys(connection, row)
+            self._exchange.clear()
+            if why:
+                raise self._refused(why, kept=row["state"] == "connected")
+
+    def disconnect(self) -> None:
+        """End the login, at Intuit too, and forget its tokens. Raises as `access_token` does; then
+        nothing has changed."""
+        with self._one_at_a_time, self._patient_connection() as connection:
+            with connection.transaction():
+                row = self._locked_row(connection)
+                self._require_own_app(row)
+                if token := next(self._worth_trying(row), None):
+                    revoke(self._settings, token)
+                self._execute(connection, "disconnect", seed_hash=self._first.hash)
+            self._held = None
+            self._exchange.clear()
 
     def _from_row(self, rejected: str | None) -> _Held:
         with self._patient_connection() as connection:
-            refused = self._first_token_is_refused(connection)
+            why = self._first.refused(connection, by_hand=False)
             with connection.transaction():
                 held = self._under_lock(connection, rejected)
-        # The transaction above has committed: only now may a token be used, or its loss be told.
-        if held is None:
-            raise self._refused(kept=False) if refused else self._ended()
-        if refused and not self._warned:
-            log.warning(
-                "Intuit refused the first refresh token in the connection of QuickBooks company "
-                "%s; the run goes on with the stored login",
-                self._settings.realm,
-            )
+            # It has committed: only now may a token be used, or its loss be told.
+            self._exchange.clear()
+            if held is None:
+                raise self._refused(why, kept=False) if why else self._ended(connection)
+        if why and not self._warned:
+            log.warning("%s The run goes on with the stored login.", self._told(why))
             self._warned = True
         return held
 
     @contextmanager
     def _patient_connection(self) -> Iterator[Connection[Any]]:
         try:
-            with self._connect() as connection:
+            with self._vault.connect() as connection:
                 yield connection
         except errors.LockNotAvailable:
             raise QuickBooksUnavailable(
@@ -138,47 +143,13 @@ class TokenStore:
                 "minutes. Try again later."
             ) from None
 
-    def _first_token_is_refused(self, connection: Connection[Any]) -> bool:
-        """Whether Intuit refuses the connection's first token; one never seen is tried now.
-
-        In a transaction of its own: what Intuit said is kept, whatever the stored login does next.
-        """
-        seed = _Seed.of(self._settings)
-        if seed is None:
-            return False
-        with connection.transaction():
-            self._execute(connection, "patience")
-            self._execute(connection, "begin")
-            row = self._row(connection) or {}
-            if seed.hash in (row["seed_hash"], *row["former_seed_hashes"]):
-                return False
-            if seed.refusal in row["refused_seed_hashes"]:
-                return True
-            return not self._connected_anew(connection, seed)
-
-    def _connected_anew(self, connection: Connection[Any], seed: "_Seed") -> bool:
-        """Let a first token replace what is stored, if Intuit accepts it; else it is only noted.
-
-        The note is written before Intuit is asked, so that a database that cannot write does not
-        cost the token.
-        """
-        self._execute(connection, "refuse", refusal=seed.refusal)
-        try:
-            grant = _log_in_patiently(self._settings, seed.token)
-        except InvalidGrant:
-            return False
-        self._execute(connection, "reseed", seed_hash=seed.hash, refusal=seed.refusal)
-        self._save(connection, grant, seed.token)
-        log.info("QuickBooks company %s was connected anew", self._settings.realm)
-        return True
-
     def _under_lock(self, connection: Connection[Any], rejected: str | None) -> _Held | None:
         """The row's access token, or a new one; nothing when a person has to connect again."""
         row = self._locked_row(connection)
-        if row["state"] == "reconnect_needed":
+        if row["state"] != "connected":
             return None
         if row["access_token"] and row["seconds_left"] and row["seconds_left"] > 0:
-            token = self._cipher.unlock(row["access_token"])
+            token = self._vault.cipher.unlock(row["access_token"])
             if token != rejected:
                 return _Held(token, time.monotonic() + row["seconds_left"])
         return self._logged_in(connection, row)
@@ -194,62 +165,83 @@ class TokenStore:
             )
         return row
 
+    def _prove_keys(self, connection: Connection[Any], row: dict[str, Any]) -> None:
+        """Log in when Intuit has not accepted these keys yet."""
+        self._require_own_app(row)
+        if row["keys_hash"] != keys_hash(self._settings):
+            self._logged_in(connection, row)
+
     def _logged_in(self, connection: Connection[Any], row: dict[str, Any]) -> _Held | None:
-        """Log in with the newest refresh token; with the one before when nothing is left to lose.
+        """Log in with the newest refresh token; with older ones when nothing is left to lose.
 
         The row was read under its lock, so no other process can have written a newer one.
         """
-        known = [
-            self._cipher.unlock(stored)
-            for stored in (row["refresh_token"], row["previous_refresh_token"])
-            if stored
-        ]
+        self._require_own_app(row)
         self._execute(connection, "attempt")
-        for refresh_token in known:
+        for refresh_token in self._worth_trying(row):
             try:
-                grant = _log_in_patiently(self._settings, refresh_token)
+                grant = self._exchange.log_in(refresh_token)
             except InvalidGrant:
                 continue
-            self._save(connection, grant, refresh_token)
+            stored = self._vault.stored(grant, refresh_token, self._settings)
+            self._execute(connection, "save", **stored)
             return _Held(grant.access_token, time.monotonic() + max(grant.expires_in - 600, 60))
         self._execute(connection, "reconnect_needed")
         log.error("QuickBooks company %s has to be connected again", self._settings.realm)
         return None
 
-    def _save(self, connection: Connection[Any], grant: Grant, used: str) -> None:
-        rotated = grant.refresh_token not in (None, used)
-        self._execute(
-            connection,
-            "save",
-            refresh_token=self._cipher.lock(grant.refresh_token or used),
-            previous_refresh_token=self._cipher.lock(used) if rotated else None,
-            access_token=self._cipher.lock(grant.access_token),
-            expires_in=grant.expires_in,
-            refresh_expires_in=grant.refresh_expires_in,
-            hard_expires_in=grant.hard_expires_in,
-        )
-        if grant.refresh_token is None:
-            log.warning("Intuit answered without a refresh token; the present one is kept")
+    def _worth_trying(self, row: dict[str, Any]) -> Iterator[str]:
+        return self._exchange.worth_trying(row["refresh_token"], row["previous_refresh_token"])
 
-    def _ended(self) -> QuickBooksLoginExpired:
-        return QuickBooksLoginExpired(
-            f"QuickBooks has ended our login to company {self._settings.realm}, and nothing "
-            f"{_CONNECT_AGAIN}"
-        )
+    def _require_own_app(self, row: dict[str, Any]) -> None:
+        """Intuit would say of another app's keys only that the token is not known, as it says of a
+        login that has ended."""
+        ours, theirs = self._settings.client_id, row["client_id"]
+        if theirs not in (None, ours):
+            raise SettingsError(
+                f"The connection of company {self._settings.realm} brings the keys of another app "
+                f"(client id ends in {ours[-4:]}) than those its stored login was made with "
+                f"({theirs[-4:]}). Intuit was not asked, and the stored login was kept. Put the "
+                "former client id and secret back; or, to change over to the new app, put a first "
+                "refresh token into the connection that Intuit gave to the new app (Admin > "
+                "Connections)."
+            )
 
-    def _refused(self, kept: bool) -> QuickBooksLoginExpired:
-        refused = (
-            "Intuit refused the first refresh token in the connection of company "
-            f"{self._settings.realm}"
-        )
-        if not kept:
+    def _ended(self, connection: Connection[Any]) -> QuickBooksLoginExpired:
+        row = self._row(connection) or {}
+        realm = self._settings.realm
+        if row.get("state") == "disconnected":
             return QuickBooksLoginExpired(
-                f"{refused}, no stored login works, and nothing {_CONNECT_AGAIN}"
+                f"Company {realm} was disconnected, and nothing {_CONNECT_AGAIN}"
             )
         return QuickBooksLoginExpired(
-            f"{refused}. The stored login was kept, and runs go on with it. To connect the company "
-            "anew, get a new refresh token from Intuit and put it into the connection (Admin > "
-            "Connections); to stay with the stored login, leave that field empty."
+            f"QuickBooks has ended our login to company {realm}, and nothing {_CONNECT_AGAIN}"
+        )
+
+    def _refused(self, why: str, kept: bool) -> QuickBooksLoginExpired:
+        if not kept:
+            return QuickBooksLoginExpired(
+                f"{self._told(why)} No stored login works, and nothing {_CONNECT_AGAIN}"
+            )
+        return QuickBooksLoginExpired(
+            f"{self._told(why)} The stored login was kept, and runs go on with it. To connect the "
+            "company anew, get a new refresh token from Intuit and put it into the connection "
+            "(Admin > Connections); to stay with the stored login, leave that field empty."
+        )
+
+    def _told(self, why: str) -> str:
+        token = f"the first refresh token in the connection of company {self._settings.realm}"
+        if why == OTHER_COMPANY:
+            return (
+                f"QuickBooks does not open this company with {token}: it belongs to another "
+                "company, or to one of another environment. Check that company id, environment and "
+                "keys of the connection belong together, and that the right company was chosen "
+                "when Intuit gave the token."
+            )
+        return (
+            f"Intuit refused {token}: it is not, or no longer, a token of the app whose client id "
+            f"ends in {self._settings.client_id[-4:]}. It may be mistyped, used up since it was "
+            "given, or another app's."
         )
 
     def _row(self, connection: Connection[Any]) -> dict[str, Any] | None:
@@ -260,36 +252,3 @@ class TokenStore:
 
     def _execute(self, connection: Connection[Any], name: str, **values: Any) -> None:
         connection.execute(statements("token")[name], {"realm": self._settings.realm, **values})
-
-
-@dataclass(frozen=True)
-class _Seed:
-    """A connection's first refresh token, and how a row remembers it.
-
-    A refusal is of token and app together: a good token that comes with the keys of another app is
-    refused, and has to be tried again when the keys are corrected.
-    """
-
-    token: str = field(repr=False)
-    hash: str
-    refusal: str
-
-    @classmethod
-    def of(cls, settings: Settings) -> "_Seed | None":
-        """Nothing when the connection brings none."""
-        token = settings.first_refresh_token
-        if not token:
-            return None
-        return cls(token, _hash(token), _hash(f"{settings.client_id} {token}"))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _log_in_patiently(settings: Settings, refresh_token: str) -> Grant:
-    """Ask once more with the same token when nobody knows whether Intuit took the first request."""
-    try:
-        return log_in(settings, refresh_token)
-    except QuickBooksUnavailable:
-        return log_in(settings, refresh_token)
