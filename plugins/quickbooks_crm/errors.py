@@ -53,6 +53,11 @@ class QuickBooksUnavailable(QuickBooksError):
     code = "quickbooks_unavailable"
 
 
+class ChangesTooFast(QuickBooksUnavailable):
+    """So much was added or deleted while an entity was read that its pages do not meet: reading it
+    anew helps."""
+
+
 class QuickBooksRefused(QuickBooksError):
     """QuickBooks refused the request (other 4xx): trying again does not help."""
 

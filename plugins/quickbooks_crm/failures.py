@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from quickbooks_crm import breakers, database, runs
 from quickbooks_crm.errors import BreakerTripped, DatabaseFailed, QuickBooksCrmError
+from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.runs import Run
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,31 @@ def noted(connection: Connection[Any], run: Run, task: str) -> Iterator[None]:
         _note(run, task, failure)
         raise failure from None  # the database's own words may hold customer data
     runs.recovered(connection, run, task)
+
+
+def block(
+    connection: Connection[Any],
+    run: Run,
+    known: dict[str, Mapping],
+    failed: dict[str, QuickBooksCrmError],
+) -> dict[str, str]:
+    """Note the modules that cannot be loaded since an entity of theirs could not be read: each with
+    a sentence that says why."""
+    for error in failed.values():
+        if isinstance(error, BreakerTripped):
+            breakers.note(connection, run, error.danger)
+    reasons = {}
+    for module, mapping in known.items():
+        missing = [entity for entity in mapping.entities if entity in failed]
+        if missing:
+            reasons[module] = " ".join(_sentence(entity, failed[entity]) for entity in missing)
+    runs.block(connection, run, reasons)
+    return reasons
+
+
+def _sentence(entity: str, error: QuickBooksCrmError) -> str:
+    told = "" if isinstance(error, BreakerTripped) else f"{entity} could not be read: "
+    return f"{told}{error}"
 
 
 def _note(run: Run, task: str, error: QuickBooksCrmError) -> None:

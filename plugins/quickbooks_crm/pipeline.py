@@ -9,7 +9,7 @@ Postgres.
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,17 @@ import psycopg
 from psycopg import Connection
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from quickbooks_crm import activity, calls, catalog, companies, database, mapping, runs, stage
+from quickbooks_crm import (
+    activity,
+    calls,
+    catalog,
+    companies,
+    company_check,
+    database,
+    mapping,
+    runs,
+    stage,
+)
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.check import check, missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
@@ -30,8 +40,9 @@ from quickbooks_crm.errors import (
     StageIncomplete,
     SyncFailed,
 )
+from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
-from quickbooks_crm.failures import noted
+from quickbooks_crm.failures import block, noted
 from quickbooks_crm.load import Load
 from quickbooks_crm.load import load as load_staged
 from quickbooks_crm.mapping import Mapping
@@ -136,14 +147,29 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
         known = runs.asked(connection, run)
         entities = sorted({entity for m in known.values() for entity in m.entities})
         attempt = runs.attempt(connection, run, "extract")
-        fetched = read_quickbooks(connection, quickbooks, attempt, entities, everything)
-        work = runs.extracted(connection, run, known, fetched)
+        ask = due(connection, run.realm, entities, everything)
+        if ask.everything or company_check.is_due(connection, run):
+            company_check.require_same_company(connection, run, quickbooks)
+        with _connections(connection, 2 if ask.everything else 1) as writing:
+            extracted = read_quickbooks(writing, quickbooks, attempt, ask, settings.breakers)
+        blocked = block(connection, run, known, extracted.failed)
+        loadable = {module: m for module, m in known.items() if module not in blocked}
+        work = runs.extracted(connection, run, loadable, extracted.fetched)
+    fetched = extracted.fetched
     log.info(
         "extract: %d records fetched, work for %s",
         sum(fetched.values()),
         ", ".join(work) or "no module",
     )
     return {"fetched": fetched, "work": work}
+
+
+@contextmanager
+def _connections(first: Connection[Any], number: int) -> Iterator[list[Connection[Any]]]:
+    """A connection and others beside it."""
+    with ExitStack() as opened:
+        others = (opened.enter_context(database.connect()) for _ in range(number - 1))
+        yield [first, *others]
 
 
 def transform(company: str, run_id: str, module: str) -> dict[str, int]:
@@ -202,6 +228,10 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
                 tripped = tripped or trip
         if tripped:
             raise tripped
+        at_the_end.pop_all()
+    missing, _ = _finish(company, run_id)
+    if missing:
+        raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
 
 
 def _finish(company: str, run_id: str) -> tuple[list[str], str]:

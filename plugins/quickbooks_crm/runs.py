@@ -49,16 +49,22 @@ class Attempt:
 
     def require(self, connection: Connection[Any]) -> None:
         """Be the first statement of a writing transaction: raises `RunSuperseded` when this try may
-        not write."""
+        not write. Several connections of one try may write at the same time."""
         sql = statements("runs")
         connection.execute(sql["end_when_silent"], {"silence": SILENCE})
         holder = connection.execute(sql["lease_holder"], asdict(self)).fetchone()
-        if holder != (self.run_id,) or connection.execute(sql["renew"], asdict(self)).rowcount != 1:
+        newest = connection.execute(sql["newest_try"], asdict(self)).fetchone()
+        if holder != (self.run_id,) or newest != (self.run_id, self.epoch):
             raise RunSuperseded(
                 f"A newer run or a newer try has taken over {self.task} of run {self.run_id}; "
                 "this try stops here "
                 "and has changed nothing since. Look at the newer one."
             )
+
+    def renew(self, connection: Connection[Any]) -> None:
+        """Show a sign of life, where the last one is some time ago. Not inside a transaction: it
+        would wait for the others that write."""
+        connection.execute(statements("runs")["renew"], asdict(self))
 
 
 def start(connection: Connection[Any], run: Run, trigger: str, started_by: str | None) -> None:

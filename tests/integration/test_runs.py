@@ -20,7 +20,7 @@ from quickbooks_crm.errors import (
     StageIncomplete,
     SyncFailed,
 )
-from quickbooks_crm.extract import Mirror
+from quickbooks_crm.mirror import Mirror
 from quickbooks_crm.runs import Run
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
 from tests.faults.watched import before_each_statement
@@ -115,8 +115,7 @@ def test_a_run_whose_tasks_still_write_is_not_silent(connection: Connection[Any]
     fell_silent(connection)
     extract = runs.attempt(connection, FIRST, "extract")
     fell_silent(connection)
-    with connection.transaction():
-        extract.require(connection)
+    extract.renew(connection)
 
     with pytest.raises(CompanyBusy):
         begun(connection, SECOND)
@@ -145,6 +144,18 @@ def test_two_modules_of_one_run_do_not_wait_for_each_other(
         accounts = runs.attempt(second_connection, FIRST, "accounts.load")
         with second_connection.transaction():
             accounts.require(second_connection)
+
+
+def test_two_connections_of_one_try_do_not_wait_for_each_other(
+    connection: Connection[Any], second_connection: Connection[Any]
+) -> None:
+    begun(connection, FIRST)
+    extract = runs.attempt(connection, FIRST, "extract")
+    second_connection.execute("SET lock_timeout = '1s'")
+
+    with connection.transaction(), second_connection.transaction():
+        extract.require(connection)
+        extract.require(second_connection)
 
 
 def test_finishing_a_run_does_not_take_the_lease_from_another(
@@ -389,7 +400,7 @@ def test_a_repeated_run_that_stops_is_failed_although_it_went_well_before(
         with pytest.raises(SettingsError):
             pipeline.check_settings("sample", "run-1", BY_HAND)
     elif stopped_at == "extract":
-        kept.quickbooks.fail("cdc", 400)
+        kept.quickbooks.fail("cdc", 400, times=9)
         with pytest.raises(QuickBooksRefused):
             pipeline.extract("sample", "run-1")
     else:
@@ -466,7 +477,7 @@ def test_a_repeated_run_whose_first_tasks_were_killed_is_failed(
 
 def test_a_failure_is_taken_off_the_run_when_a_later_try_goes_well(kept: Kept) -> None:
     pipeline.check_settings("sample", "run-1", BY_HAND)
-    kept.quickbooks.fail("query", 400)
+    kept.quickbooks.fail("query", 400, times=2)
     with pytest.raises(Exception, match="400"):
         pipeline.extract("sample", "run-1")
     failed = [(p.task, p.code) for p in kept.run("run-1").problems]
@@ -481,13 +492,14 @@ def test_a_failure_is_taken_off_the_run_when_a_later_try_goes_well(kept: Kept) -
 
 def test_calls_to_quickbooks_are_counted_also_when_the_try_fails(kept: Kept) -> None:
     pipeline.check_settings("sample", "run-1", BY_HAND)
-    kept.quickbooks.fail("query", 400, matching="FROM Item")
+    kept.quickbooks.fail("query", 400, times=2)
     with pytest.raises(Exception, match="400"):
         pipeline.extract("sample", "run-1")
 
     pipeline.extract("sample", "run-1")
 
-    api = [call for call in kept.quickbooks.calls if call.kind in ("query", "cdc")]
+    kinds = ("query", "cdc", "companyinfo")
+    api = [call for call in kept.quickbooks.calls if call.kind in kinds]
     assert kept.run("run-1").api_calls == len(api)
 
 

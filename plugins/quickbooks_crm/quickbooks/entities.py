@@ -7,11 +7,13 @@ from quickbooks_crm.errors import SettingsError
 
 @dataclass(frozen=True)
 class Entity:
-    """How an entity behaves: whether queries leave its inactive rows out, whether CDC knows it."""
+    """How an entity behaves: whether queries leave its inactive rows out, whether CDC knows it,
+    and whether there is only ever one row, which needs no paging."""
 
     name: str
     hides_inactive: bool = False
     cdc: bool = True
+    only_one: bool = False
 
     @property
     def condition(self) -> str:
@@ -40,7 +42,7 @@ ENTITIES = {
         Entity("Department", hides_inactive=True),
         Entity("TaxCode", hides_inactive=True, cdc=False),
         Entity("CustomerType", cdc=False),
-        Entity("CompanyInfo", cdc=False),
+        Entity("CompanyInfo", cdc=False, only_one=True),
         Entity("PurchaseOrder"),
         Entity("Bill"),
     )

@@ -21,7 +21,7 @@ from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.identity import Identity, identity_of
 from quickbooks_crm.quickbooks.limiter import SharedLimits
-from quickbooks_crm.quickbooks.records import Changes, Page
+from quickbooks_crm.quickbooks.records import Changes, Page, Span
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
 from quickbooks_crm.quickbooks.vault import Vault
@@ -41,9 +41,17 @@ class QuickBooksHook(BaseHook):
         self.quickbooks_conn_id = quickbooks_conn_id
         self.run_id = run_id
 
-    def everything(self, entity: str) -> Iterator[Page]:
-        """Every record of an entity, inactive ones too, in pages of any order."""
-        return reading.everything(self.get_conn(), entity)
+    def everything(self, entity: str, done: Sequence[Span] = ()) -> Iterator[Page]:
+        """Every record of an entity, inactive ones too, in pages of any order, but those done."""
+        return reading.everything(self.get_conn(), entity, done=done)
+
+    def updated(self, entity: str, since: datetime) -> Iterator[Page]:
+        """The records that were added or changed since then, however many; no deletes."""
+        return reading.updated(self.get_conn(), entity, since)
+
+    def count(self, entity: str, created_until: datetime) -> int:
+        """How many records there are of those created until then, inactive ones too."""
+        return reading.count(self.get_conn(), entity, created_until)
 
     def changes(self, entities: Sequence[str], since: datetime) -> Changes:
         """What changed in these entities since then, at most 29 days ago; deletes too."""

@@ -1,15 +1,15 @@
 """The two questions: everything of an entity, and what changed since. Paging stays in here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from quickbooks_crm.errors import QuickBooksUnavailable
+from quickbooks_crm.errors import ChangesTooFast, QuickBooksUnavailable
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.entities import Entity, known
-from quickbooks_crm.quickbooks.records import Changes, Page
+from quickbooks_crm.quickbooks.records import Changes, Page, Span
 
 PAGE_SIZE = 1000
 CDC_LIMIT = 1000
@@ -17,22 +17,49 @@ CDC_WINDOW = timedelta(days=29)  # Intuit promises 30
 CONNECTIONS = 10
 NAMED = 200  # ids asked for at once
 AHEAD = 2 * CONNECTIONS  # pages fetched but not taken yet: these bound the memory, not the company
-TAIL = 50  # ids remembered of each page's end: so many deletes there may be before it is unknown
-TRIES = 3  # pages read back over one gap
+BORDER = 50  # ids remembered of each page's ends: so many deletes there may be before it is unknown
+READS = 30  # pages read again over one gap
 
 
-def everything(client: QuickBooksClient, entity: str, size: int = PAGE_SIZE) -> Iterator[Page]:
+def everything(
+    client: QuickBooksClient, entity: str, size: int = PAGE_SIZE, done: Sequence[Span] = ()
+) -> Iterator[Page]:
     """Every record of an entity, inactive ones too, in pages of any order; one may come twice.
+    Pages `done` are those that an earlier read brought: they are not read again.
 
     A delete meanwhile moves all later records down by one. So each page begins with what should be
-    the last record of the page before, and where it does not, what lies between is read again.
+    the last record of the page before, and where two pages have no record in common, what lies
+    between is read again. Raises `ChangesTooFast` when that does not help.
     """
-    walk = _Walk(client, known(entity), size)
-    spans: list[_Span] = []
-    for span, page in walk.through():
-        spans.append(span)
+    about = known(entity)
+    if about.only_one:
+        return iter([_only(entity, client.query(" ".join(("SELECT * FROM", entity))))])
+    return _joined(_Walk(client, about, size), done)
+
+
+def updated(
+    client: QuickBooksClient, entity: str, since: datetime, size: int = PAGE_SIZE
+) -> Iterator[Page]:
+    """The records that were added or changed since then, in pages as those of `everything`.
+
+    Without an upper bound: what is changed meanwhile stays among them.
+    """
+    where = f"MetaData.LastUpdatedTime >= {_moment(since)}"
+    return _joined(_Walk(client, known(entity), size, where), ())
+
+
+def count(client: QuickBooksClient, entity: str, created_until: datetime) -> int:
+    """How many records there are of those created until then, inactive ones too."""
+    where = f"MetaData.CreateTime <= {_moment(created_until)}"
+    return client.count(entity, _all_of(where, known(entity).condition))
+
+
+def _joined(walk: "_Walk", done: Sequence[Span]) -> Iterator[Page]:
+    spans: list[Span] = []
+    for page in walk.through(done):
+        spans.append(page.span)
         yield page
-    for earlier, later in _gaps(spans):
+    for earlier, later in _gaps([*done, *spans]):
         yield from walk.between(earlier, later)
 
 
@@ -40,7 +67,7 @@ def named(client: QuickBooksClient, entity: str, ids: Sequence[str]) -> Iterator
     """The records with these ids, inactive ones too, as far as QuickBooks has them."""
     for start in range(0, len(ids), NAMED):
         values = ", ".join(map(_literal, ids[start : start + NAMED]))
-        where = " AND ".join(filter(None, (f"Id IN ({values})", known(entity).condition)))
+        where = _all_of(f"Id IN ({values})", known(entity).condition)
         statement = " ".join(("SELECT * FROM", entity, "WHERE", where, f"MAXRESULTS {NAMED}"))
         yield _only(entity, client.query(statement))
 
@@ -92,81 +119,91 @@ def _literal(value: str) -> str:
     return f"'{escaped}'"
 
 
-@dataclass(frozen=True)
-class _Span:
-    """What is remembered of a page: the positions it had and the ids at its borders."""
-
-    start: int
-    end: int
-    full: bool
-    first: str | None
-    tail: frozenset[str]
+def _moment(time: datetime) -> str:
+    """A moment in QuickBooks' query language, rounded down to the second."""
+    return _literal(time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-_Read = tuple[_Span, Page]
+def _all_of(*conditions: str) -> str:
+    return " AND ".join(filter(None, conditions))
 
 
-def _gaps(spans: Sequence[_Span]) -> list[tuple[_Span, _Span]]:
-    """The neighbours that do not meet: records may have slipped away between them."""
+def _gaps(spans: Iterable[Span]) -> list[tuple[Span, Span]]:
+    """The neighbours that have no record in common: others may have slipped away between them."""
     spans = sorted(spans, key=lambda span: span.start)
-    filled = [span for span in spans if span.first is not None]
+    filled = [span for span in spans if span.head]
     behind = [span for span in spans if filled and span.start > filled[-1].start]
     neighbours = pairwise([*filled, *behind[:1]])
-    return [(earlier, later) for earlier, later in neighbours if later.first not in earlier.tail]
+    return [(earlier, later) for earlier, later in neighbours if not earlier.tail & later.head]
 
 
 class _Walk:
-    """One entity by Id: the only order that holds still while people work in QuickBooks.
+    """The records of an entity that meet a condition by Id: the only order that holds still while
+    people work in QuickBooks. A page is what there was at one moment; two with a record in common
+    have all that lies between their ends."""
 
-    New records come last, so a record's position never grows; it shrinks by the deletes before it.
-    """
-
-    def __init__(self, client: QuickBooksClient, entity: Entity, size: int) -> None:
+    def __init__(
+        self, client: QuickBooksClient, entity: Entity, size: int, where: str = ""
+    ) -> None:
         self._client = client
         self._entity = entity.name
-        self._where = entity.condition
+        self._where = _all_of(where, entity.condition)
+        self._grows = bool(where)
         self._size = size
 
-    def through(self) -> Iterator[_Read]:
-        """All pages, and behind the last that was counted on the rest, when that one was full."""
+    def through(self, done: Sequence[Span]) -> Iterator[Page]:
+        """All pages but those done, and behind the last that was counted on the rest, when that one
+        was full."""
         total = self._count()
-        starts = range(1, max(total, 2), self._size - 1)
-        last: _Span | None = None
-        for read in _concurrently(self.stretch, starts, total):
-            last = max(last or read[0], read[0], key=lambda span: span.start)
-            yield read
-        while last and last.full:
-            read = self._read(last.end, self._size)
-            last = read[0]
-            yield read
+        skipped = {span.start for span in done}
+        starts = [
+            start for start in range(1, max(total, 2), self._size - 1) if start not in skipped
+        ]
+        last = max(done, key=_start_of, default=None)
+        for page in _concurrently(self.stretch, starts, total):
+            last = max(last or page.span, page.span, key=_start_of)
+            yield page
+        while last and self._more_behind(last):
+            page = self._read(last.end, self._size)
+            if page.span.end <= last.end and self._is_end(page.span, total):
+                return
+            last = page.span
+            yield page
 
-    def stretch(self, start: int, total: int) -> list[_Read]:
+    def _more_behind(self, last: Span) -> bool:
+        """Whether records may lie behind a page. Where a change adds records amid the others, only
+        a count can tell."""
+        return last.full or (self._grows and bool(last.head) and self._count() > last.end)
+
+    def stretch(self, start: int, total: int) -> list[Page]:
         """The pages from `start` to the next stretch: several when QuickBooks sends short ones."""
-        reads: list[_Read] = []
+        pages: list[Page] = []
         end = start + self._size
-        while not reads or start < min(end - 1, total):
-            span, page = self._read(start, end - start)
-            reads.append((span, page))
-            if span.end <= start:
-                self._believe_end(span.end, total)
+        while not pages or start < min(end - 1, total):
+            page = self._read(start, end - start)
+            pages.append(page)
+            span = page.span
+            if span.end <= start and self._is_end(span, total):
                 break
             start = span.end
-        return reads
+        return pages
 
-    def between(self, earlier: _Span, later: _Span) -> Iterator[Page]:
-        """The pages between two that do not meet, read backwards: what a delete moves down
-        meanwhile has been read."""
-        end = later.start
-        for _ in range(TRIES):
-            start = max(1, end - self._size + 1)
-            spans, pages = zip(*self.stretch(start, end), strict=True)
-            yield from pages
-            if _gaps(spans):
+    def between(self, earlier: Span, later: Span) -> Iterator[Page]:
+        """The pages between two that do not meet: back until one meets the earlier, then forth
+        until one meets the later."""
+        start = max(1, later.start - self._size + 1)
+        for _ in range(READS):
+            page = self._read(start, self._size)
+            span = page.span
+            yield page
+            ids = {record.id for record in page.records}
+            if start > 1 and not ids & earlier.tail:
+                start = max(1, start - self._size + 1)
                 continue
-            if start == 1 or _ids(pages) & earlier.tail:
+            if ids & later.head or (span.end <= start and self._is_end(span, later.start)):
                 return
-            end = start
-        raise QuickBooksUnavailable(
+            earlier, start = span, span.end
+        raise ChangesTooFast(
             f"QuickBooks' records of {self._entity} change faster than they can be read. "
             "Try again later."
         )
@@ -174,36 +211,39 @@ class _Walk:
     def _count(self) -> int:
         return self._client.count(self._entity, self._where)
 
-    def _read(self, start: int, limit: int) -> _Read:
+    def _read(self, start: int, limit: int) -> Page:
         where = f"WHERE {self._where}" if self._where else ""
         paging = f"ORDERBY Id STARTPOSITION {start} MAXRESULTS {limit}"
         page = self._client.query(
             " ".join(filter(None, ("SELECT * FROM", self._entity, where, paging)))
         )
         ids = [record.id for record in _only(self._entity, page).records]
-        end = start + len(ids) - 1
-        first = ids[0] if ids else None
-        return _Span(start, end, len(ids) >= limit, first, frozenset(ids[-TAIL:])), page
+        head, tail = frozenset(ids[:BORDER]), frozenset(ids[-BORDER:])
+        return replace(page, span=Span(start, start + len(ids) - 1, len(ids) >= limit, head, tail))
 
-    def _believe_end(self, end: int, total: int) -> None:
-        """A page with nothing new where records were counted is checked by counting again."""
-        if end < total and self._count() > end:
+    def _is_end(self, span: Span, total: int) -> bool:
+        """Whether nothing lies behind a page that brought nothing new. Where that is less than was
+        counted, or records may have come amid the others, counting again must say so."""
+        if span.end >= total and not self._grows:
+            return True
+        if self._count() > span.end:
             raise QuickBooksUnavailable(
-                f"QuickBooks sent nothing of {self._entity} from position {end + 1} on although "
-                "it counts more records."
+                f"QuickBooks sent nothing of {self._entity} from position {span.end + 1} on "
+                "although it counts more records."
             )
+        return True
 
 
-def _ids(pages: Sequence[Page]) -> set[str]:
-    return {record.id for page in pages for record in page.records}
+def _start_of(span: Span) -> int:
+    return span.start
 
 
 def _concurrently(
-    stretch: Callable[[int, int], list[_Read]], starts: range, total: int
-) -> Iterator[_Read]:
+    stretch: Callable[[int, int], list[Page]], starts: Iterable[int], total: int
+) -> Iterator[Page]:
     """The pages of all stretches as they arrive, a bounded number ahead of whoever takes them."""
     remaining = iter(starts)
-    pending: set[Future[list[_Read]]] = set()
+    pending: set[Future[list[Page]]] = set()
     with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="quickbooks") as pool:
         try:
             while True:

@@ -29,11 +29,24 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Where a page lies in its entity: its positions, and the ids at its borders."""
+
+    start: int = 1
+    end: int = 0
+    full: bool = False
+    head: frozenset[str] = frozenset()
+    tail: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Page:
-    """The records of one answer, and QuickBooks' clock when it was given."""
+    """The records of one answer, and QuickBooks' clock when it was given; of an entity read page by
+    page also where it lies."""
 
     records: list[Record]
     time: datetime
+    span: Span = Span()
 
     def __len__(self) -> int:
         return len(self.records)

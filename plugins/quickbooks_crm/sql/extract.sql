@@ -1,3 +1,13 @@
+-- digests --
+-- What the mirror knows of these records; no digest means: look closer.
+SELECT id, CASE WHEN deleted THEN NULL ELSE digest END
+  FROM quickbooks.record
+ WHERE realm = %(realm)s AND entity = %(entity)s AND id = ANY (%(ids)s);
+
+-- copy_new --
+-- Straight into the mirror: fails when another connection brings the same record.
+COPY quickbooks.record (realm, generation, entity, id, sync_token, updated_at, deleted, digest, payload) FROM STDIN;
+
 -- page_table --
 CREATE TEMP TABLE page (
     entity     text,
@@ -5,18 +15,19 @@ CREATE TEMP TABLE page (
     sync_token bigint,
     updated_at timestamptz,
     deleted    boolean,
+    digest     bigint,
     payload    jsonb
 ) ON COMMIT DROP;
 
 -- copy_page --
-COPY page (entity, id, sync_token, updated_at, deleted, payload) FROM STDIN;
+COPY page (entity, id, sync_token, updated_at, deleted, digest, payload) FROM STDIN;
 
 -- merge_page --
 -- Newest version wins, whatever the order of arrival: SyncToken first, then time, then what was read last.
 -- A delete keeps the last known payload.
-INSERT INTO quickbooks.record AS known (realm, entity, id, sync_token, updated_at, deleted, generation, payload)
+INSERT INTO quickbooks.record AS known (realm, entity, id, sync_token, updated_at, deleted, generation, digest, payload)
 SELECT DISTINCT ON (entity, id)
-       %(realm)s, entity, id, sync_token, updated_at, deleted, %(generation)s, payload
+       %(realm)s, entity, id, sync_token, updated_at, deleted, %(generation)s, digest, payload
   FROM page
  ORDER BY entity, id, deleted DESC, sync_token DESC, updated_at DESC NULLS LAST
 ON CONFLICT (realm, entity, id) DO UPDATE
@@ -24,6 +35,7 @@ ON CONFLICT (realm, entity, id) DO UPDATE
        updated_at = coalesce(excluded.updated_at, known.updated_at),
        deleted    = excluded.deleted,
        generation = excluded.generation,
+       digest     = CASE WHEN excluded.deleted THEN known.digest ELSE excluded.digest END,
        payload    = CASE WHEN excluded.deleted THEN known.payload ELSE excluded.payload END
  WHERE CASE
        WHEN excluded.deleted
@@ -38,9 +50,10 @@ ON CONFLICT (realm, entity, id) DO UPDATE
 -- What the mirror holds of an entity and QuickBooks has not told to be deleted.
 SELECT id FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted;
 
--- deleted_ids --
-SELECT id FROM quickbooks.record
- WHERE realm = %(realm)s AND entity = %(entity)s AND id = ANY (%(ids)s) AND deleted;
+-- held --
+SELECT id, CASE WHEN deleted THEN 'deleted' ELSE 'alive' END
+  FROM quickbooks.record
+ WHERE realm = %(realm)s AND entity = %(entity)s AND id = ANY (%(ids)s);
 
 -- vanished --
 -- Records that QuickBooks no longer has, though it never told of the delete.
@@ -48,8 +61,38 @@ UPDATE quickbooks.record
    SET deleted = true, generation = %(generation)s
  WHERE realm = %(realm)s AND entity = %(entity)s AND id = ANY (%(ids)s) AND NOT deleted;
 
+-- alive --
+SELECT count(*) FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted;
+
+-- alive_created_until --
+SELECT count(*)
+  FROM quickbooks.record
+ WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted
+   AND sync.moment(payload #>> '{MetaData,CreateTime}') <= date_trunc('second', %(created_until)s);
+
+-- remember_page --
+INSERT INTO sync.page_read (realm, entity, start, "end", head, tail, ids, time)
+VALUES (%(realm)s, %(entity)s, %(start)s, %(end)s, %(head)s, %(tail)s, %(ids)s, %(time)s)
+ON CONFLICT (realm, entity, start) DO UPDATE
+   SET "end" = excluded."end", head = excluded.head, tail = excluded.tail, ids = excluded.ids,
+       time = excluded.time, read_at = now();
+
+-- pages_read --
+SELECT entity, start, "end", head, tail, ids, time
+  FROM sync.page_read
+ WHERE realm = %(realm)s AND entity = %(entity)s
+ ORDER BY start;
+
+-- forget_old_pages --
+DELETE FROM sync.page_read
+ WHERE realm = %(realm)s AND entity = %(entity)s AND read_at < now() - interval '1 day';
+
+-- forget_pages --
+DELETE FROM sync.page_read WHERE realm = %(realm)s AND entity = %(entity)s;
+
 -- positions --
-SELECT entity, changed_since, now() - changed_since AS age
+-- Where each entity stands, how old that is, and how long ago the entity was last read wholly.
+SELECT entity, changed_since, now() - changed_since AS age, now() - full_read_at AS unread
   FROM sync.entity_position
  WHERE realm = %(realm)s AND entity = ANY (%(entities)s);
 

@@ -62,9 +62,14 @@ SELECT set_config('idle_in_transaction_session_timeout', %(silence)s, true);
 -- Shared with the run's other tasks; nobody can take the lease away before this transaction ends.
 SELECT run_id FROM sync.lease WHERE realm = %(realm)s FOR SHARE;
 
+-- newest_try --
+-- Shared with the try's other connections; a newer try waits until this transaction ends.
+SELECT run_id, epoch FROM sync.attempt WHERE realm = %(realm)s AND task = %(task)s FOR SHARE;
+
 -- renew --
 UPDATE sync.attempt SET renewed_at = clock_timestamp()
- WHERE realm = %(realm)s AND task = %(task)s AND run_id = %(run_id)s AND epoch = %(epoch)s;
+ WHERE realm = %(realm)s AND task = %(task)s AND run_id = %(run_id)s AND epoch = %(epoch)s
+   AND renewed_at < clock_timestamp() - interval '15 seconds';
 
 -- new_generation --
 -- What there is to load is unknown again, until this generation is sealed.

@@ -1,0 +1,52 @@
+"""One entity that keeps failing stops no other."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from quickbooks_crm.errors import (
+    BreakerTripped,
+    QuickBooksCrmError,
+    QuickBooksRefused,
+    QuickBooksUnavailable,
+)
+
+log = logging.getLogger(__name__)
+
+OF_ONE_ENTITY = (QuickBooksUnavailable, QuickBooksRefused, BreakerTripped)
+"""What may befall one entity alone. A lost login, a spent budget or a failing database befalls
+all."""
+
+OUTAGE = 3
+"""So many entities unavailable one after the other, and none read: that is QuickBooks itself."""
+
+
+class Apart:
+    """Keeps what befell each entity, so that the others go on."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self.failed: dict[str, QuickBooksCrmError] = {}
+
+    @contextmanager
+    def of(self, entity: str) -> Iterator[None]:
+        """Read one entity in here. Its failure ends here, unless QuickBooks itself seems to be
+        down."""
+        try:
+            yield
+        except OF_ONE_ENTITY as error:
+            self.failed[entity] = error
+            log.error("%s could not be read: %s", entity, error)
+            if self._is_outage():
+                raise
+        else:
+            self.read.add(entity)
+
+    def require_any(self) -> None:
+        """Raise the first failure when nothing could be read."""
+        if self.failed and not self.read:
+            raise next(iter(self.failed.values()))
+
+    def _is_outage(self) -> bool:
+        unavailable = [e for e in self.failed.values() if isinstance(e, QuickBooksUnavailable)]
+        return not self.read and len(unavailable) >= OUTAGE

@@ -1,0 +1,266 @@
+"""The mirror of QuickBooks: newest version only, untouched, one generation at a time."""
+
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import args_row
+
+from quickbooks_crm import breakers
+from quickbooks_crm.breakers import Danger
+from quickbooks_crm.quickbooks.records import Record, Span
+from quickbooks_crm.runs import Attempt
+from quickbooks_crm.sql import statements
+
+log = logging.getLogger(__name__)
+
+UNSTORABLE = (
+    psycopg.DataError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
+"""What Postgres says of a record that it cannot hold, such as a number with 200,000 digits."""
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+Row = tuple[str, str, int, datetime | None, bool, int, str]
+
+
+@dataclass(frozen=True)
+class PageRead:
+    """What is remembered of a page of a full read: where it lies, eight bytes for each of its ids,
+    and QuickBooks' clock."""
+
+    entity: str
+    span: Span
+    ids: bytes
+    time: datetime
+
+    @classmethod
+    def of(cls, entity: str, start: int, end: int, *rest: Any) -> "PageRead":
+        """As the database keeps it."""
+        head, tail, ids, time = rest
+        span = Span(start, end, True, frozenset(head), frozenset(tail))
+        return cls(entity, span, ids, time)
+
+
+class Mirror:
+    """Writes one generation of the mirror, some records of one entity in each transaction."""
+
+    def __init__(self, connection: Connection[Any], attempt: Attempt) -> None:
+        self._connection = connection
+        self._attempt = attempt
+        self.fetched: Counter[str] = Counter()
+        with self._transaction():
+            row = connection.execute(statements("runs")["new_generation"], self._where).fetchone()
+        self.generation: int = row[0] if row else 0
+
+    def beside(self, connection: Connection[Any]) -> "Mirror":
+        """The same generation through another connection, so that two can write at a time."""
+        twin = copy(self)
+        twin._connection = connection
+        return twin
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Merge records of one entity. One that Postgres cannot hold is set aside, and stops no
+        other."""
+        self._write(records)
+        self.fetched.update(record.entity for record in records)
+
+    def write_page(self, page: PageRead | None, records: Sequence[Record]) -> None:
+        """Merge records of a full read, and remember in the same transaction that their page, if
+        one is given, is done."""
+        self._write(records, page)
+
+    def _write(self, records: Sequence[Record], page: PageRead | None = None) -> None:
+        try:
+            self._merge(records, page)
+        except UNSTORABLE:
+            half = len(records) // 2
+            if half:
+                self._write(records[:half])
+                self._write(records[half:], page)
+            else:
+                self._set_aside(records[0], page)
+
+    def _merge(self, records: Sequence[Record], page: PageRead | None) -> None:
+        rows = [_row(record) for record in records]
+        try:
+            with self._transaction():
+                self._write_rows(rows, page)
+        except psycopg.errors.UniqueViolation:  # another connection was first with one of them
+            with self._transaction():
+                self._merge_rows(rows)
+                self._remember(page)
+
+    def _write_rows(self, rows: list[Row], page: PageRead | None) -> None:
+        new, others = self._parted(rows)
+        if new:
+            self._copy("copy_new", ((*self._stamp, *row) for row in new))
+        self._merge_rows(others)
+        self._remember(page)
+
+    def _remember(self, page: PageRead | None) -> None:
+        if page:
+            values = asdict(page.span) | {"entity": page.entity, "ids": page.ids, "time": page.time}
+            values |= {"head": list(page.span.head), "tail": list(page.span.tail)}
+            self._connection.execute(statements("extract")["remember_page"], self._where | values)
+
+    def _parted(self, rows: list[Row]) -> tuple[list[Row], list[Row]]:
+        """Rows the mirror has never seen, and those it may hold otherwise; what it holds byte for
+        byte is left out."""
+        if not rows:
+            return [], []
+        where = self._where | {"entity": rows[0][0], "ids": [row[1] for row in rows]}
+        found = self._connection.execute(statements("extract")["digests"], where).fetchall()
+        known = dict(found)
+        if len({row[1] for row in rows}) < len(rows):
+            return [], rows
+        new = [row for row in rows if row[1] not in known]
+        return new, [row for row in rows if known.get(row[1], row[5]) != row[5]]
+
+    def _merge_rows(self, rows: Sequence[Row]) -> None:
+        if rows:
+            sql = statements("extract")
+            self._connection.execute(sql["page_table"])
+            self._copy("copy_page", rows)
+            self._connection.execute(sql["merge_page"], self._where)
+
+    def _copy(self, statement: str, rows: Iterator[tuple[Any, ...]] | Sequence[Row]) -> None:
+        with self._connection.cursor().copy(statements("extract")[statement]) as target:
+            for row in rows:
+                target.write_row(row)
+
+    def _set_aside(self, record: Record, page: PageRead | None) -> None:
+        """Keep of the record only that it exists: its module will say that its fields are blank."""
+        id = record.id.replace("\0", "\ufffd")[:100]
+        log.error("%s %s cannot be stored: only its Id is kept", record.entity, id)
+        self._merge([replace(record, id=id, raw=json.dumps({"Id": id}).encode())], page)
+
+    def ids(self, entity: str) -> Iterator[str]:
+        """The ids that the mirror holds of an entity, deleted ones left out."""
+        with self._connection.transaction(), self._connection.cursor("known_ids") as cursor:
+            cursor.itersize = 10_000
+            cursor.execute(statements("extract")["known_ids"], self._where | {"entity": entity})
+            yield from (row[0] for row in cursor)
+
+    def alive(self, entity: str, created_until: datetime | None = None) -> int:
+        """How many records of an entity the mirror holds, deleted ones left out; of those that were
+        created until then, when a time is given."""
+        where = self._where | {"entity": entity, "created_until": created_until}
+        name = "alive_created_until" if created_until else "alive"
+        row = self._connection.execute(statements("extract")[name], where).fetchone()
+        return row[0] if row else 0
+
+    def held(self, entity: str, ids: Sequence[str]) -> dict[str, str]:
+        """Of these ids those the mirror has, each `alive` or `deleted`."""
+        where = self._where | {"entity": entity, "ids": list(ids)}
+        return dict(self._connection.execute(statements("extract")["held"], where).fetchall())
+
+    def write_deleted(self, stubs: Sequence[Record], danger: Danger | None) -> None:
+        """Write what QuickBooks told to be deleted. Raises `BreakerTripped` when that is a danger
+        that nobody has released."""
+        with self._transaction():
+            self._pass_or_stop(danger)
+            self._merge_rows([_row(stub) for stub in stubs])
+        self.fetched.update(stub.entity for stub in stubs)
+
+    def delete(self, entity: str, ids: Sequence[str], danger: Danger | None = None) -> None:
+        """Mark records as deleted that QuickBooks no longer has. Raises `BreakerTripped` when that
+        is a danger that nobody has released."""
+        with self._transaction():
+            self._pass_or_stop(danger)
+            where = self._where | {"entity": entity, "ids": list(ids)}
+            self._connection.execute(statements("extract")["vanished"], where)
+
+    def require_release(self, danger: Danger | None) -> None:
+        """Raise `BreakerTripped` when nobody has released a danger; a release is not used up."""
+        with self._transaction():
+            self._pass_or_stop(danger)
+            raise psycopg.Rollback
+
+    def pages_read(self, entity: str) -> list[PageRead]:
+        """The pages that an earlier try of a full read has brought; older ones than a day are
+        forgotten."""
+        where = self._where | {"entity": entity}
+        with self._transaction(), self._connection.cursor(row_factory=args_row(PageRead.of)) as own:
+            own.execute(statements("extract")["forget_old_pages"], where)
+            return own.execute(statements("extract")["pages_read"], where).fetchall()
+
+    def forget_pages(self, entity: str) -> None:
+        """Let the next try read every page."""
+        with self._transaction():
+            self._forget_pages(entity)
+
+    def _forget_pages(self, entity: str) -> None:
+        where = self._where | {"entity": entity}
+        self._connection.execute(statements("extract")["forget_pages"], where)
+
+    def advance(self, positions: dict[str, datetime], whole: bool = False) -> None:
+        """Move the entities' positions: what QuickBooks had until then is in the mirror. `whole`:
+        it was read wholly."""
+        with self._transaction():
+            for entity, time in sorted(positions.items()):
+                values = {"entity": entity, "changed_since": time, "whole": whole}
+                self._connection.execute(statements("extract")["advance"], self._where | values)
+                if whole:
+                    self._forget_pages(entity)
+
+    def seal(self) -> None:
+        """Declare the generation whole."""
+        with self._transaction():
+            self._connection.execute(statements("runs")["seal_generation"], self._where)
+
+    def _pass_or_stop(self, danger: Danger | None) -> None:
+        if danger:
+            tried = self._attempt
+            breakers.pass_or_stop(self._connection, tried.realm, tried.run_id, danger)
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        generation = getattr(self, "generation", None)
+        return {
+            "realm": self._attempt.realm,
+            "run_id": self._attempt.run_id,
+            "generation": generation,
+        }
+
+    @property
+    def _stamp(self) -> tuple[str, int]:
+        return self._attempt.realm, self.generation
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._attempt.renew(self._connection)
+        with self._connection.transaction():
+            self._attempt.require(self._connection)
+            yield
+
+
+def _row(record: Record) -> Row:
+    """A record as it is copied; its digest tells next time that nothing has changed."""
+    digest = blake2b(record.raw, digest_size=8).digest()
+    return (
+        record.entity,
+        record.id,
+        record.sync_token,
+        record.updated_at,
+        record.deleted,
+        int.from_bytes(digest, "big", signed=True),
+        _storable(record.raw).decode(),
+    )
+
+
+def _storable(raw: bytes) -> bytes:
+    """The record as it was sent, less what Postgres cannot store: NUL becomes U+FFFD."""
+    return _NUL.sub(rb"\1\\ufffd", raw) if b"\\u0000" in raw else raw

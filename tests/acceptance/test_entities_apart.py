@@ -1,0 +1,49 @@
+"""An entity that cannot be read stops only the modules that read it, and the run says so."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from quickbooks_crm import activity, pipeline
+from quickbooks_crm.errors import SyncFailed
+from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch) as company:
+        yield company
+
+
+def live(kept: Kept, entity: str) -> int:
+    return len(kept.quickbooks.rows(entity))
+
+
+def test_a_page_that_fails_for_ever_stops_only_its_own_modules(kept: Kept) -> None:
+    kept.quickbooks.fail("query", 400, matching="FROM Customer", times=1000)
+
+    with pytest.raises(SyncFailed, match="accounts, contacts"):
+        kept.sync("run-1")
+
+    run = kept.run("run-1")
+    told = activity.summary(run)
+    assert (run.state, list(counts(run))) == ("failed", ["products"])
+    assert counts(run)["products"]["added"] == live(kept, "Item")
+    assert sorted(run.blocked) == ["accounts", "contacts"]
+    assert "Customer could not be read: QuickBooks refused a query" in told
+    assert "status 400" in told
+
+    kept.quickbooks.clear_faults()
+    kept.quickbooks.reset_calls()
+    assert kept.sync("run-2").state == "success"
+    asked = {c.statement for c in kept.quickbooks.calls if c.kind == "query"}
+    assert all("FROM Customer" in statement for statement in asked)
+
+
+def test_a_repeated_extract_that_goes_well_unblocks_the_modules(kept: Kept) -> None:
+    kept.quickbooks.fail("query", 400, matching="FROM Item")
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+
+    assert pipeline.extract("sample", "run-1")["work"] == ["accounts", "contacts"]
+    assert pipeline.extract("sample", "run-1")["work"] == ["products", "accounts", "contacts"]
+    assert kept.run("run-1").blocked == {}
