@@ -323,6 +323,60 @@ def test_what_is_there_from_start_to_end_is_read_whatever_happens_meanwhile(
     assert set(read) >= {id for id in company.ids if id <= rows}
 
 
+@given(lives(), st.integers(2, 14))
+def test_what_an_earlier_read_has_done_may_be_left_out_whatever_happened_since(
+    life: tuple[int, int, list[tuple[list[int], int]], st.DataObject], longest: int
+) -> None:
+    """Some pages of a first read are kept, records come and go, and a second read goes on."""
+    rows, size, happening, data = life
+    company = Company(rows, lambda _, page: page[:longest])
+    with in_turn():
+        first = list(reading.everything(company.client, "Customer", size))
+    kept = [page for page in first if page.span.full and data.draw(st.booleans())]
+
+    def meanwhile(query: int, ids: list[int]) -> None:
+        deletes, additions = happening[query - 1] if query <= len(happening) else ([], 0)
+        for place in deletes:
+            del ids[place : place + 1]
+        ids.extend(range(1000 * query, 1000 * query + additions))
+
+    company.queries, company.meanwhile = 0, meanwhile
+    with in_turn(lambda starts: data.draw(st.permutations(starts))):
+        try:
+            done = [page.span for page in kept]
+            second = list(reading.everything(company.client, "Customer", size, done))
+        except QuickBooksUnavailable:
+            return  # such a read begins anew
+
+    read = {int(record.id) for page in (*kept, *second) for record in page.records}
+    assert read >= {id for id in company.ids if id <= rows}
+
+
+@given(lives(), st.integers(2, 14))
+def test_what_changed_is_read_although_more_changes_amid_it_meanwhile(
+    life: tuple[int, int, list[tuple[list[int], int]], st.DataObject], longest: int
+) -> None:
+    """What changes meanwhile comes amid the others and moves those behind it up."""
+    rows, size, happening, data = life
+
+    def meanwhile(query: int, ids: list[int]) -> None:
+        deletes, additions = happening[query - 1] if query <= len(happening) else ([], 0)
+        for place in deletes:
+            del ids[place : place + 1]
+        for new in range(1000 * query, 1000 * query + 4 * additions):
+            ids.insert(new % 7 * len(ids) // 7, new)
+
+    company = Company(rows, lambda _, page: page[:longest], meanwhile=meanwhile)
+    with in_turn(lambda starts: data.draw(st.permutations(starts))):
+        try:
+            pages = list(reading.updated(company.client, "Customer", NOW, size))
+        except QuickBooksUnavailable:
+            return  # all is read instead
+
+    read = {int(record.id) for page in pages for record in page.records}
+    assert read >= {id for id in company.ids if id <= rows}
+
+
 def test_an_empty_entity_still_says_quickbooks_time() -> None:
     (page,) = reading.everything(Company(0).client, "Customer")
 

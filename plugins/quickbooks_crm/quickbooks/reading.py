@@ -165,10 +165,10 @@ class _Walk:
             yield page
         while last and self._more_behind(last):
             page = self._read(last.end, self._size)
+            yield page
             if page.span.end <= last.end and self._is_end(page.span, total):
                 return
             last = page.span
-            yield page
 
     def _more_behind(self, last: Span) -> bool:
         """Whether records may lie behind a page. Where a change adds records amid the others, only

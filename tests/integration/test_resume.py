@@ -1,0 +1,210 @@
+"""A full read that was stopped goes on where it was, whatever stopped it."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import runs
+from quickbooks_crm.breakers import Thresholds
+from quickbooks_crm.errors import QuickBooksRefused
+from quickbooks_crm.extract import due
+from quickbooks_crm.extract import extract as read_quickbooks
+from quickbooks_crm.quickbooks import reading
+from quickbooks_crm.runs import Attempt, Run
+from simulator import Simulator
+from tests.integration.connected import client_of, company
+from tests.integration.extracting import REALM, Books, extract, truth, versions
+
+RUN = Run("sample", REALM, "run-1")
+ROWS = 60
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection[Any]]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def attempt(connection: Connection[Any]) -> Attempt:
+    runs.start(connection, RUN, "manual", None)
+    runs.take_lease(connection, RUN)
+    return runs.attempt(connection, RUN, "extract")
+
+
+@pytest.fixture
+def quickbooks() -> Iterator[Simulator]:
+    with company(customers=30, items=5, invoices=ROWS, throttle=False) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def books(quickbooks: Simulator) -> Books:
+    """Seven pages of invoices: from 1, 10, 19, 28, 37, 46 and 55 on."""
+    return Books(client_of(quickbooks))
+
+
+def stopped(connection: Connection[Any], books: Books, attempt: Attempt, position: int) -> None:
+    """A full read of which the page at this position cannot be had."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "CONNECTIONS", 1)  # pages come in order
+        patch.setattr(reading, "AHEAD", 1)
+        with pytest.raises(QuickBooksRefused):
+            extract(connection, books, attempt, ["Invoice"], everything=True)
+
+
+def fail_at(quickbooks: Simulator, position: int) -> None:
+    quickbooks.fail("query", 400, matching=f"STARTPOSITION {position} ")
+
+
+def starts(quickbooks: Simulator) -> list[int]:
+    """The positions of the pages that were asked for, less what a gap made necessary."""
+    asked = [c.statement.partition("STARTPOSITION ")[2] for c in quickbooks.calls]
+    return sorted({int(rest.split()[0]) for rest in asked if rest})
+
+
+def test_the_next_try_reads_only_the_pages_that_are_missing(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+) -> None:
+    fail_at(quickbooks, 46)
+    stopped(connection, books, attempt, 46)
+    quickbooks.reset_calls()
+
+    extracted = extract(connection, books, attempt, ["Invoice"], everything=True)
+
+    assert starts(quickbooks) == [46, 55]
+    assert extracted.fetched == {"Invoice": ROWS}
+    assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+
+
+def test_a_full_read_that_has_ended_leaves_nothing_to_go_on_with(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+) -> None:
+    extract(connection, books, attempt, ["Invoice"], everything=True)
+    quickbooks.reset_calls()
+
+    extract(connection, books, attempt, ["Invoice"], everything=True)
+
+    assert starts(quickbooks) == [1, 10, 19, 28, 37, 46, 55]
+
+
+def test_pages_that_are_older_than_a_day_are_read_again(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+) -> None:
+    fail_at(quickbooks, 46)
+    stopped(connection, books, attempt, 46)
+    connection.execute(
+        "UPDATE sync.page_read SET read_at = now() - interval '25 hours' WHERE start < 20"
+    )
+    quickbooks.reset_calls()
+
+    extract(connection, books, attempt, ["Invoice"], everything=True)
+
+    assert starts(quickbooks) == [1, 10, 19, 46, 55]
+
+
+@pytest.mark.parametrize("deleted", [["3"], ["20", "21"], ["37"], ["50"], ["60"], ["1", "60"]])
+def test_deletes_between_two_tries_are_found_and_hide_no_other_record(
+    connection: Connection[Any],
+    attempt: Attempt,
+    quickbooks: Simulator,
+    books: Books,
+    deleted: list[str],
+) -> None:
+    """They move the records that are still to be read onto pages that are not read again."""
+    fail_at(quickbooks, 37)
+    stopped(connection, books, attempt, 37)
+    ids = [row["Id"] for row in quickbooks.rows("Invoice")]
+    for place in deleted:
+        quickbooks.delete("Invoice", ids[int(place) - 1])
+
+    extract(connection, books, attempt, ["Invoice"], everything=False)
+    assert set(versions(connection, "Invoice")) >= set(truth(quickbooks, "Invoice"))
+
+    extract(connection, books, attempt, ["Invoice"], everything=False)
+    assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+
+
+def test_so_many_deletes_that_the_pages_no_longer_meet_begin_the_read_anew(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+) -> None:
+    fail_at(quickbooks, 55)
+    stopped(connection, books, attempt, 55)
+    for row in quickbooks.rows("Invoice")[:50]:
+        quickbooks.delete("Invoice", row["Id"])
+
+    for _ in range(3):
+        ask = due(connection, REALM, ["Invoice"], False)
+        lenient = Thresholds(mass_delete=Thresholds().mass_change)
+        read_quickbooks([connection], books, attempt, ask, lenient)
+
+    assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+
+
+class Killed(BaseException):
+    """What no code of ours may catch."""
+
+
+class Deadly:
+    """Connections on which nothing more is sent from a certain statement on."""
+
+    def __init__(self, url: str, last: int) -> None:
+        self.url, self.sent = url, itertools.count(1)
+        self.last = last
+
+    def connect(self) -> Connection[Any]:
+        deadly = self
+
+        class Cursor(psycopg.Cursor[Any]):
+            def execute(self, *values: Any, **how: Any) -> Any:
+                deadly.live()
+                return super().execute(*values, **how)
+
+            def copy(self, *values: Any, **how: Any) -> Any:
+                deadly.live()
+                return super().copy(*values, **how)
+
+        return psycopg.connect(self.url, autocommit=True, cursor_factory=Cursor)
+
+    def live(self) -> None:
+        if next(self.sent) > self.last:
+            raise Killed
+
+
+def something_happens(quickbooks: Simulator, turn: int) -> None:
+    ids = [row["Id"] for row in quickbooks.rows("Invoice")]
+    quickbooks.delete("Invoice", ids[turn * 7 % len(ids)])
+    quickbooks.change("Invoice", ids[(turn * 7 + 3) % len(ids)], PrivateNote=f"turn {turn}")
+    quickbooks.add("Invoice", CustomerRef={"value": "1"})
+
+
+def test_a_full_read_killed_at_any_statement_goes_on_and_loses_nothing(
+    connection: Connection[Any],
+    attempt: Attempt,
+    quickbooks: Simulator,
+    books: Books,
+    database_url: str,
+) -> None:
+    for last in itertools.count(3, 4):
+        deadly = Deadly(database_url, last)
+        ask = due(connection, REALM, ["Invoice"], True)
+        with deadly.connect() as first, deadly.connect() as second, suppress(Killed):
+            read_quickbooks([first, second], books, attempt, ask, Thresholds())
+            break
+        done = connection.execute("SELECT count(*) FROM sync.page_read").fetchone()
+        something_happens(quickbooks, last)
+        quickbooks.reset_calls()
+
+        extract(connection, books, attempt, ["Invoice"], everything=True)
+        again = [c for c in quickbooks.calls if "STARTPOSITION" in c.statement]
+        assert done is not None
+        assert len(again) <= 10 - done[0], f"killed after statement {last}"
+
+        extract(connection, books, attempt, ["Invoice"], everything=False)
+        assert versions(connection, "Invoice") == truth(quickbooks, "Invoice"), last
+    assert last > 60
