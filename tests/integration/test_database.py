@@ -56,6 +56,21 @@ def tables(connection: Connection[Any]) -> list[str]:
     return [row[0] for row in rows]
 
 
+def test_calls_counted_before_there_was_a_ledger_are_kept(connection: Connection[Any]) -> None:
+    for name in ("0001_mirror_and_sync", "0002_what_a_run_tells"):
+        connection.execute(database._migrations()[name].encode())
+    connection.execute(
+        "INSERT INTO sync.run (realm, run_id, company, trigger, started_at, api_calls) VALUES"
+        " ('1', 'old', 'sample', 'manual', '2026-03-31 23:30-01', 7),"
+        " ('1', 'quiet', 'sample', 'manual', now(), 0)"
+    )
+
+    connection.execute(database._migrations()["0003_calls"].encode())
+
+    found = connection.execute("SELECT run_id, month::text, purpose, calls, metered FROM sync.call")
+    assert found.fetchall() == [("old", "2026-04-01", "", 7, 0)]
+
+
 def test_a_new_database_gets_every_migration(connection: Connection[Any]) -> None:
     applied = database.migrate(connection)
 
