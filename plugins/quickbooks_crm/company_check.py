@@ -5,6 +5,7 @@ leads to. From then on another one stops the run before any row moves, until a p
 """
 
 from dataclasses import asdict
+from datetime import UTC
 from typing import Any, Protocol
 
 from psycopg import Connection
@@ -78,7 +79,10 @@ def _told(company: Identity) -> str:
 
 
 def _plain(company: Identity) -> dict[str, str]:
-    return {what: str(value) for what, value in asdict(company).items() if value}
+    """As text that is the same for the same company: a release is for what was shown."""
+    made = company.created_at.astimezone(UTC).isoformat() if company.created_at else ""
+    plain = asdict(company) | {"created_at": made}
+    return {what: value for what, value in plain.items() if value}
 
 
 def _nobody_need_release(connection: Connection[Any], run: Run) -> None:

@@ -49,6 +49,7 @@ from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Window
+from quickbooks_crm.status import warn_when_login_ends
 from quickbooks_crm.transform import columns
 from quickbooks_crm.transform import transform as shape
 
@@ -237,12 +238,21 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
 def _finish(company: str, run_id: str) -> tuple[list[str], str]:
     run = _run(company, run_id)
     with database.connect() as connection:
-        calls.warn_when_nearly_used(connection, run)
+        _warn(connection, run)
         missing = runs.finish(connection, run)
         found = activity.run(connection, run.realm, run.run_id)
     if found is None:
         return ["check_settings"], f"Run {run_id} has not started."
     return missing, activity.summary(found)
+
+
+def _warn(connection: Connection[Any], run: Run) -> None:
+    """Tell on the run what will need a person, though it stops nothing yet."""
+    calls.warn_when_nearly_used(connection, run)
+    warn_when_login_ends(connection, run)
+    company = companies.load_one(INCLUDE / "companies", run.company)
+    if refused := QuickBooksHook(company.quickbooks).refused_first_token(connection):
+        runs.warn(connection, run, "first_token", refused)
 
 
 def _run(company: str, run_id: str) -> Run:

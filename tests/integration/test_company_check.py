@@ -100,6 +100,15 @@ def test_a_release_lets_one_change_pass_and_not_the_next(bound: Connection[Any])
         check(bound, name="Third Ltd")
 
 
+def test_a_release_is_for_the_company_that_was_shown(bound: Connection[Any]) -> None:
+    with pytest.raises(BreakerTripped):
+        check(bound, name="Another Ltd")
+    release(bound)
+
+    with pytest.raises(BreakerTripped):
+        check(bound, name="Third Ltd")
+
+
 def test_names_are_only_in_the_breakers_details(bound: Connection[Any]) -> None:
     with pytest.raises(BreakerTripped) as stopped:
         check(bound, name="Another Ltd")

@@ -55,6 +55,32 @@ class _Seed:
         return cls(token, hash_of(token), hash_of(proof), hash_of(refusal)) if token else None
 
 
+def told(settings: Settings, why: str) -> str:
+    """Why the connection's first token was refused, for whoever put it there."""
+    token = f"the first refresh token in the connection of company {settings.realm}"
+    if why == OTHER_COMPANY:
+        return (
+            f"QuickBooks does not open this company with {token}: it belongs to another "
+            "company, or to one of another environment. Check that company id, environment and "
+            "keys of the connection belong together, and that the right company was chosen "
+            "when Intuit gave the token."
+        )
+    return (
+        f"Intuit refused {token}: it is not, or no longer, a token of the app whose client id "
+        f"ends in {settings.client_id[-4:]}. It may be mistyped, used up since it was "
+        "given, or another app's."
+    )
+
+
+def remembered(connection: Connection[Any], settings: Settings) -> str | None:
+    """Why the connection's first token was refused, when it was; nobody is asked now."""
+    if seed := _Seed.of(settings):
+        where = {"realm": settings.realm, "refusal": seed.refusal}
+        row = connection.execute(statements("token")["refused"], where).fetchone()
+        return told(settings, row[0]) if row and row[0] else None
+    return None
+
+
 class FirstToken:
     """What a connection's first token is worth. `identify` tells the company that an access token
     opens; `proven` is that company, once the first token was accepted here."""

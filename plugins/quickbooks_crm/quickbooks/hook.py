@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from airflow.exceptions import AirflowNotFoundException
@@ -19,6 +20,7 @@ from quickbooks_crm import database
 from quickbooks_crm.errors import QuickBooksCrmError, QuickBooksLoginExpired, SettingsError
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
+from quickbooks_crm.quickbooks.first_token import remembered
 from quickbooks_crm.quickbooks.identity import Identity, identity_of
 from quickbooks_crm.quickbooks.limiter import SharedLimits
 from quickbooks_crm.quickbooks.records import Changes, Page, Span
@@ -67,6 +69,10 @@ class QuickBooksHook(BaseHook):
         client = self.get_conn()
         self._tokens.access_token()
         return self._tokens.proven or identity_of(self.connection_settings(), client.company_info())
+
+    def refused_first_token(self, connection: psycopg.Connection[Any]) -> str | None:
+        """What is wrong with the connection's first token, if it was refused; nobody is asked."""
+        return remembered(connection, self.connection_settings())
 
     def disconnect(self) -> None:
         """End our login to the company, at Intuit too, and forget its tokens."""

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from quickbooks_crm.errors import QuickBooksLoginExpired, QuickBooksUnavailable, SettingsError
 from quickbooks_crm.quickbooks.exchange import Exchange
-from quickbooks_crm.quickbooks.first_token import OTHER_COMPANY, FirstToken
+from quickbooks_crm.quickbooks.first_token import FirstToken, told
 from quickbooks_crm.quickbooks.identity import Identity
 from quickbooks_crm.quickbooks.login import InvalidGrant, revoke
 from quickbooks_crm.quickbooks.settings import Settings
@@ -128,7 +128,7 @@ class TokenStore:
             if held is None:
                 raise self._refused(why, kept=False) if why else self._ended(connection)
         if why and not self._warned:
-            log.warning("%s The run goes on with the stored login.", self._told(why))
+            log.warning("%s The run goes on with the stored login.", told(self._settings, why))
             self._warned = True
         return held
 
@@ -221,27 +221,13 @@ class TokenStore:
     def _refused(self, why: str, kept: bool) -> QuickBooksLoginExpired:
         if not kept:
             return QuickBooksLoginExpired(
-                f"{self._told(why)} No stored login works, and nothing {_CONNECT_AGAIN}"
+                f"{told(self._settings, why)} No stored login works, and nothing {_CONNECT_AGAIN}"
             )
         return QuickBooksLoginExpired(
-            f"{self._told(why)} The stored login was kept, and runs go on with it. To connect the "
-            "company anew, get a new refresh token from Intuit and put it into the connection "
-            "(Admin > Connections); to stay with the stored login, leave that field empty."
-        )
-
-    def _told(self, why: str) -> str:
-        token = f"the first refresh token in the connection of company {self._settings.realm}"
-        if why == OTHER_COMPANY:
-            return (
-                f"QuickBooks does not open this company with {token}: it belongs to another "
-                "company, or to one of another environment. Check that company id, environment and "
-                "keys of the connection belong together, and that the right company was chosen "
-                "when Intuit gave the token."
-            )
-        return (
-            f"Intuit refused {token}: it is not, or no longer, a token of the app whose client id "
-            f"ends in {self._settings.client_id[-4:]}. It may be mistyped, used up since it was "
-            "given, or another app's."
+            f"{told(self._settings, why)} The stored login was kept, and runs go on with it. To "
+            "connect the company anew, get a new refresh token from Intuit and put it into the "
+            "connection (Admin > Connections); to stay with the stored login, leave that field "
+            "empty."
         )
 
     def _row(self, connection: Connection[Any]) -> dict[str, Any] | None:

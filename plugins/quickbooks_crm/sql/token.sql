@@ -37,6 +37,10 @@ UPDATE sync.token
    SET refused_seeds = refused_seeds || jsonb_build_object(%(refusal)s::text, %(why)s::text)
  WHERE realm = %(realm)s;
 
+-- refused --
+-- Why a first token was refused.
+SELECT refused_seeds ->> %(refusal)s FROM sync.token WHERE realm = %(realm)s;
+
 -- acquit --
 UPDATE sync.token SET refused_seeds = refused_seeds - %(refusal)s::text WHERE realm = %(realm)s;
 

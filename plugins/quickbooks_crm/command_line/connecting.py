@@ -1,0 +1,70 @@
+"""Commands about a company's login: how it stands, and its end."""
+
+import argparse
+import json
+import logging
+from contextlib import closing
+from dataclasses import asdict
+
+from quickbooks_crm import companies, database, pipeline
+from quickbooks_crm.command_line.command import Command
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.quickbooks.hook import QuickBooksHook
+from quickbooks_crm.status import Status, status, told
+
+log = logging.getLogger(__name__)
+
+
+def _status(asked: argparse.Namespace) -> None:
+    for name in asked.company:
+        companies.load_one(pipeline.INCLUDE / "companies", name)
+    for name in asked.company or companies.names(pipeline.INCLUDE / "companies"):
+        found = _found(name)
+        print(json.dumps(_plain(found), default=str) if asked.json else "\n".join(told(found)))
+
+
+def _found(name: str) -> Status:
+    realm = problem = None
+    try:
+        realm = _hook(name).connection_settings().realm
+    except SettingsError as error:
+        problem = str(error)
+    with database.connect() as connection:
+        return status(connection, name, realm, problem)
+
+
+def _plain(found: Status) -> dict[str, object]:
+    warning = found.login.warning if found.login else None
+    plain = asdict(found) | {"warning": warning}
+    for breaker in plain["breakers"]:
+        del breaker["details"]  # customer data
+    return plain
+
+
+def _disconnect(asked: argparse.Namespace) -> None:
+    if len(asked.company) != 1:
+        raise SettingsError("Say which company: --company NAME, once.")
+    [name] = asked.company
+    with closing(_hook(name)) as quickbooks:
+        quickbooks.disconnect()
+    log.info("company %s was disconnected", name)
+    said = (
+        f"Disconnected {name}: Intuit has ended the login, and its tokens are forgotten. What was "
+        "read stays. To connect it again, put a new refresh token into its connection."
+    )
+    print(json.dumps({"disconnected": name}) if asked.json else said)
+
+
+def _hook(name: str) -> QuickBooksHook:
+    return QuickBooksHook(companies.load_one(pipeline.INCLUDE / "companies", name).quickbooks)
+
+
+COMMANDS = {
+    "status": Command(
+        _status, "show how each company stands: login, freshness, budget, open breakers"
+    ),
+    "disconnect": Command(
+        _disconnect,
+        "end the login to one company, at Intuit too, and forget its tokens; what was read stays",
+    ),
+}

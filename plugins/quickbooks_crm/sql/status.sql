@@ -1,0 +1,20 @@
+-- login --
+-- How long a company's login lasts: 100 days without a use, and five years in any case.
+SELECT state, connected_at, unused_until, hard_until,
+       least(unused_until, hard_until) AS good_until,
+       least(unused_until, hard_until) < now() + interval '14 days' AS ends_soon
+  FROM sync.token,
+       LATERAL (SELECT refresh_expires_at AS unused_until,
+                       coalesce(hard_expires_at, connected_at + interval '5 years') AS hard_until) AS ends
+ WHERE realm = %(realm)s
+   AND seed_hash IS NOT NULL;
+
+-- bound --
+SELECT realm, environment, name, created_at FROM sync.company WHERE company = %(company)s;
+
+-- last_sync --
+SELECT max(finished_at) FROM sync.run WHERE realm = %(realm)s AND kind = 'sync' AND state = 'success';
+
+-- complete --
+-- Everything that QuickBooks had until then is in the mirror.
+SELECT entity, changed_since FROM sync.entity_position WHERE realm = %(realm)s ORDER BY entity;

@@ -1,0 +1,145 @@
+"""How a company stands now: its login, how fresh its records are, and what waits for a person."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from quickbooks_crm import breakers, calls, runs
+from quickbooks_crm.breakers import Breaker
+from quickbooks_crm.calls import Use
+from quickbooks_crm.quickbooks.identity import Identity
+from quickbooks_crm.runs import Run
+from quickbooks_crm.sql import statements
+
+_RECONNECT = (
+    "Connect the company again before: get a new refresh token from Intuit and put it into the "
+    "company's connection (Admin > Connections)."
+)
+_STATES = {
+    "connected": "connected",
+    "reconnect_needed": "has ended: connect the company again",
+    "disconnected": "was disconnected here",
+}
+
+
+@dataclass(frozen=True)
+class Login:
+    """A company's login. It ends when it is not used until `unused_until`, and at `hard_until`
+    whatever happens; `good_until` is the sooner one."""
+
+    state: str
+    connected_at: datetime | None
+    unused_until: datetime | None
+    hard_until: datetime | None
+    good_until: datetime | None
+    ends_soon: bool | None
+
+    @property
+    def words(self) -> str:
+        """The state for a person."""
+        return _STATES[self.state]
+
+    @property
+    def warning(self) -> str | None:
+        """What to do about a login that ends within 14 days."""
+        if self.state != "connected" or not self.ends_soon or not self.good_until:
+            return None
+        ends = f"The login to QuickBooks ends on {self.good_until.astimezone(UTC):%Y-%m-%d}"
+        if self.good_until == self.hard_until:
+            return f"{ends}: Intuit lets none last longer than five years. {_RECONNECT}"
+        return (
+            f"{ends} unless it is used until then: Intuit ends one that is not used for 100 days. "
+            "Any sync uses it."
+        )
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a company stands. `complete` says of each entity until when all that QuickBooks had is in
+    the mirror; `problem` why its connection cannot be used."""
+
+    company: str
+    bound: Identity | None
+    login: Login | None
+    last_sync: datetime | None
+    complete: dict[str, datetime]
+    month: Use | None
+    breakers: tuple[Breaker, ...]
+    problem: str | None
+
+
+def status(
+    connection: Connection[Any], company: str, realm: str | None, problem: str | None = None
+) -> Status:
+    """How a company stands, as far as the database knows; `realm` is what its connection says,
+    None when that has a `problem`."""
+    bound = _bound(connection, company)
+    where = {"realm": realm or (bound.realm if bound else "")}
+    last = connection.execute(statements("status")["last_sync"], where).fetchone()
+    return Status(
+        company=company,
+        bound=bound,
+        login=_login_of(connection, where["realm"]),
+        last_sync=last[0] if last else None,
+        complete=dict(connection.execute(statements("status")["complete"], where).fetchall()),
+        month=calls.use(connection, where["realm"]),
+        breakers=tuple(breakers.open_ones(connection, company)),
+        problem=problem,
+    )
+
+
+def warn_when_login_ends(connection: Connection[Any], run: Run) -> None:
+    """Tell on the run when its company has to be connected again soon."""
+    login = _login_of(connection, run.realm)
+    if login and login.warning:
+        runs.warn(connection, run, "login_ends", login.warning)
+
+
+def told(found: Status) -> Iterator[str]:
+    """The lines that tell a person of it."""
+    yield f"{found.company}: {_company(found.bound)}"
+    if found.problem:
+        yield f"  {found.problem}"
+    login = found.login
+    yield f"  login: {_login(login)}"
+    if login and login.warning:
+        yield f"  {login.warning}"
+    yield f"  last sync that went well: {_when(found.last_sync)}"
+    for entity, until in found.complete.items():
+        yield f"  {entity}: complete up to {_when(until)}"
+    if found.month:
+        yield f"  {found.month.sentence}"
+    for breaker in found.breakers:
+        yield f"  breaker {breaker.name}, {breaker.state}: {breaker.message}"
+
+
+def _company(bound: Identity | None) -> str:
+    if bound is None:
+        return "no run has seen its company in QuickBooks yet"
+    return f"{bound.name or 'no name'} ({bound.environment}, company id {bound.realm})"
+
+
+def _login(login: Login | None) -> str:
+    if login is None:
+        return "never connected"
+    if login.state != "connected":
+        return login.words
+    return f"since {_when(login.connected_at)}, good until {_when(login.good_until)}"
+
+
+def _when(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else "never"
+
+
+def _bound(connection: Connection[Any], company: str) -> Identity | None:
+    with connection.cursor(row_factory=class_row(Identity)) as cursor:
+        return cursor.execute(statements("status")["bound"], {"company": company}).fetchone()
+
+
+def _login_of(connection: Connection[Any], realm: str) -> Login | None:
+    with connection.cursor(row_factory=class_row(Login)) as cursor:
+        return cursor.execute(statements("status")["login"], {"realm": realm}).fetchone()

@@ -1,0 +1,140 @@
+"""What people learn of a company's login before it is too late, and how they end it."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from quickbooks_crm.__main__ import main
+from quickbooks_crm.errors import QuickBooksLoginExpired
+from tests.acceptance.kept_in_step import Kept, kept_in_step
+from tests.integration.connected import typed_as_json
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch, customers=2, items=1) as company:
+        yield company
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What a command prints that ends well."""
+
+    def run(*words: str) -> str:
+        assert main(words) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_before_anything_the_status_says_that_nobody_has_connected(
+    kept: Kept, said: Callable[..., str]
+) -> None:
+    assert said("status").splitlines() == [
+        "sample: no run has seen its company in QuickBooks yet",
+        "  login: never connected",
+        "  last sync that went well: never",
+    ]
+
+
+def test_the_status_tells_login_freshness_and_the_use_of_the_budget(
+    kept: Kept, said: Callable[..., str]
+) -> None:
+    kept.sync()
+
+    lines = said("status").splitlines()
+
+    starts = (
+        "  login: since 20",
+        "  last sync that went well: 20",
+        "  Customer: complete up to 20",
+    )
+    assert [start for start in starts if not any(line.startswith(start) for line in lines)] == []
+    assert any("QuickBooks calls of" in line for line in lines)
+
+
+def test_the_status_as_json_is_one_object_for_each_company(
+    kept: Kept, said: Callable[..., str]
+) -> None:
+    kept.sync()
+
+    [found] = map(json.loads, said("status", "--json").splitlines())
+
+    assert found["company"] == "sample"
+    assert found["login"]["state"] == "connected"
+    assert set(found["complete"]) >= {"Customer", "Item"}
+    assert (found["warning"], found["problem"], found["breakers"]) == (None, None, [])
+
+
+def test_a_connection_that_is_not_complete_does_not_hide_the_rest(
+    kept: Kept, said: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.sync()
+    changed = typed_as_json(kept.quickbooks, environment="")
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", changed)
+
+    assert "The connection quickbooks_sample is not complete" in said("status")
+
+
+@pytest.mark.parametrize(
+    ("ends", "warns"),
+    [
+        ("hard_expires_at = now() + interval '13 days'", "none last longer than five years"),
+        ("hard_expires_at = NULL, connected_at = now() - interval '5 years' + interval '13 days'",
+         "none last longer than five years"),
+        ("refresh_expires_at = now() + interval '13 days'", "not used for 100 days"),
+        ("hard_expires_at = now() + interval '15 days'", None),
+        ("refresh_expires_at = now() + interval '15 days'", None),
+    ],
+)  # fmt: skip
+def test_a_login_that_ends_within_two_weeks_is_warned_of(
+    kept: Kept, said: Callable[..., str], ends: str, warns: str | None
+) -> None:
+    kept.sync()
+    kept.ask(f"UPDATE sync.token SET {ends}")  # noqa: S608
+
+    run = kept.sync()
+
+    warned = [told for told in run.warnings if told.startswith("The login to QuickBooks ends on")]
+    assert [warns in told for told in warned] == ([True] if warns else [])
+    assert (warns or "good until") in said("status")
+
+
+def test_a_run_says_that_it_went_on_although_the_first_token_is_refused(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.sync()
+    changed = typed_as_json(kept.quickbooks, refresh_token="mistyped")
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", changed)
+
+    run = kept.sync()
+
+    assert run.state == "success"
+    assert any(told.startswith("Intuit refused the first refresh token") for told in run.warnings)
+
+
+def test_a_disconnected_company_keeps_its_records_and_is_not_called_any_more(
+    kept: Kept, said: Callable[..., str]
+) -> None:
+    kept.sync()
+    before: Any = kept.image()
+    records = kept.ask("SELECT count(*) FROM quickbooks.record")
+
+    assert said("disconnect", "--company", "sample").startswith("Disconnected sample: ")
+
+    assert kept.quickbooks.refresh_token is None
+    kept.quickbooks.reset_calls()
+    with pytest.raises(QuickBooksLoginExpired, match="was disconnected"):
+        kept.sync()
+    assert kept.quickbooks.calls == []
+    assert (kept.image(), kept.ask("SELECT count(*) FROM quickbooks.record")) == (before, records)
+    assert "login: was disconnected here" in said("status")
+
+
+def test_disconnecting_takes_exactly_one_company(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["disconnect"]) == 2
+    assert "--company NAME, once" in capsys.readouterr().err
