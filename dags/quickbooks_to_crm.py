@@ -6,6 +6,8 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
     Asset,
+    AssetOrTimeSchedule,
+    CronTriggerTimetable,
     ExceptionRetryPolicy,
     Param,
     RetryAction,
@@ -19,6 +21,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from quickbooks_crm import errors, pipeline
+from quickbooks_crm.webhooks import hint
 
 A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
     [
@@ -45,6 +48,7 @@ EVERY_TASK: dict[str, Any] = {
 
 
 STEPS = ("transform", "turn", "load")
+TRIGGERS = {"asset_triggered": "webhook"}
 TURN = "Order without dependence: the load before has ended, however it ended. Starts no process."
 
 
@@ -69,6 +73,15 @@ def form(modules: list[str]) -> dict[str, Param]:
     }
 
 
+def schedule(company: str, cron: str | None) -> AssetOrTimeSchedule | None:
+    """When the cron expression says, and earlier when QuickBooks tells of changes; or by hand."""
+    if cron is None:
+        return None
+    return AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[hint.told(company)]
+    )
+
+
 def build(name: str, plan: pipeline.Plan) -> None:
     """The DAG of one company."""
     modules = list(plan.tables)
@@ -77,7 +90,7 @@ def build(name: str, plan: pipeline.Plan) -> None:
         dag_id=f"quickbooks_to_crm_{name}",
         dag_display_name=f"QuickBooks to CRM: {plan.title}",
         description="Brings the CRM up to date with what changed in QuickBooks.",
-        schedule=plan.schedule,
+        schedule=schedule(name, plan.schedule),
         start_date=datetime(2026, 1, 1),
         catchup=False,
         max_active_runs=1,
@@ -91,7 +104,7 @@ def build(name: str, plan: pipeline.Plan) -> None:
         def check_settings() -> list[str]:
             context = get_current_context()
             run, asked = context["dag_run"], context["params"]["modules"]
-            trigger = str(run.run_type.value)
+            trigger = TRIGGERS.get(str(run.run_type.value), str(run.run_type.value))
             request = pipeline.Request(trigger, run.triggering_user_name, tuple(asked))
             return pipeline.check_settings(name, run.run_id, request)
 

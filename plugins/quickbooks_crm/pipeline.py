@@ -52,6 +52,7 @@ from quickbooks_crm.stage import Window
 from quickbooks_crm.status import warn_when_login_ends
 from quickbooks_crm.transform import columns
 from quickbooks_crm.transform import transform as shape
+from quickbooks_crm.webhooks import inbox
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,8 @@ def check_settings(company: str, run_id: str, request: Request) -> list[str]:
             runs.require_same_tables(connection, run, known.values())
             runs.take_lease(connection, run)
             runs.settle(connection, run, known.values(), modules)
+        if said := inbox.warning(connection):
+            runs.warn(connection, run, "webhooks", said)
     return modules
 
 

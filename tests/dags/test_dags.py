@@ -101,7 +101,7 @@ def test_what_a_dag_is_can_be_seen_and_found(dag: Any) -> None:
 
 def test_one_run_at_a_time_and_none_for_the_past(dag: Any) -> None:
     assert (dag.max_active_runs, dag.catchup) == (1, False)
-    assert dag.schedule == "7 * * * *"
+    assert dag.schedule.timetable.expression == "7 * * * *"
 
 
 def test_the_form_asks_which_modules_and_whether_to_read_everything(dag: Any) -> None:

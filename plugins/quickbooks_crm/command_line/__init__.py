@@ -8,13 +8,17 @@ from typing import Any
 
 from psycopg.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 
-from quickbooks_crm.command_line import breaking, connecting, setting_up, syncing
+from quickbooks_crm.command_line import breaking, connecting, receiving, setting_up, syncing
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.errors import QuickBooksCrmError, SchemaOutdated, SettingsError
 
 NOT_MIGRATED = "The CRM database is not ready. Run: python -m quickbooks_crm migrate"
 COMMANDS: dict[str, Command] = (
-    setting_up.COMMANDS | connecting.COMMANDS | syncing.COMMANDS | breaking.COMMANDS
+    setting_up.COMMANDS
+    | connecting.COMMANDS
+    | syncing.COMMANDS
+    | breaking.COMMANDS
+    | receiving.COMMANDS
 )
 
 _FOR_ALL: dict[str, dict[str, Any]] = {
