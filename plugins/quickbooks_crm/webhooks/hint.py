@@ -69,8 +69,8 @@ class WebhookHint(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[dict[str, Waiting]]:
-        """The companies that wait, again and again while there are any. It never ends and never
-        fails: Airflow would not begin it again."""
+        """The companies that wait, again and again while there are any. It outlives a
+        database that is away for a while."""
         keeper = Keeper()
         try:
             while True:
