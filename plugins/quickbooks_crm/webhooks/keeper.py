@@ -66,6 +66,8 @@ class _Lane:
         self._not_before = 0.0
 
     def do(self, work: Callable[[Connection[Any]], T]) -> T:
+        if time.monotonic() < self._not_before:
+            raise DatabaseFailed("The CRM database did not answer a moment ago")
         try:
             return work(self._connection())
         except (psycopg.OperationalError, DatabaseFailed):
@@ -75,8 +77,6 @@ class _Lane:
 
     def _connection(self) -> Connection[Any]:
         if self._opened is None:
-            if time.monotonic() < self._not_before:
-                raise DatabaseFailed("The CRM database did not answer a moment ago")
             self._opened = self._closing.enter_context(self._connect())
             brief = statements("webhooks")["only_briefly"]
             self._opened.execute(brief, {"milliseconds": str(int(WITHIN * 1000))})

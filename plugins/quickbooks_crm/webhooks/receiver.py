@@ -23,12 +23,6 @@ from quickbooks_crm.webhooks.signature import Signing
 log = logging.getLogger(__name__)
 
 PATH = "/webhooks"
-READABLE = 8 * 2**20
-"""A longer body is kept as a mark only: each company then reads what changed."""
-LARGEST = 64 * 2**20
-"""A longer body is refused. Intuit names no limit; servers commonly take 2 MB."""
-HELD = 64 * 2**20
-"""What all bodies that are being read may take together: nobody has signed them yet."""
 TIDIED_EVERY = 10.0
 
 
@@ -38,6 +32,20 @@ class _TooLarge(Exception):
 
 class _NoRoom(Exception):
     pass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many bytes a body may have. Intuit names no limit; servers commonly take 2 MB.
+
+    One longer than `readable` is kept as a mark only: each company then reads what changed. One
+    longer than `largest` is refused. `held` is for all bodies that are being read together, which
+    nobody has proven yet.
+    """
+
+    readable: int = 8 * 2**20
+    largest: int = 64 * 2**20
+    held: int = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Receiver:
 
     tokens: Sequence[str] = field(repr=False)
     keeper: Keeper
+    limits: Limits = Limits()
     _counts: Counter[str] = field(default_factory=Counter)
     _held: int = 0
 
@@ -74,7 +83,7 @@ class Receiver:
         try:
             body = await self._read(request)
         except _TooLarge:
-            log.error("A webhook of more than %d bytes was refused.", LARGEST)
+            log.error("A webhook of more than %d bytes was refused.", self.limits.largest)
             return self._answer(413, inbox.TOO_LARGE)
         except _NoRoom:
             return self._answer(503, inbox.TURNED_AWAY)
@@ -86,20 +95,20 @@ class Receiver:
         return await self._keep(body)
 
     async def _read(self, request: Request) -> _Body:
-        if _claimed_size(request) > LARGEST:
+        if _claimed_size(request) > self.limits.largest:
             raise _TooLarge
         signing, kept = Signing(self.tokens), bytearray()
         try:
             async for chunk in request.stream():
                 signing.update(chunk)
-                if signing.size > LARGEST:
+                if signing.size > self.limits.largest:
                     raise _TooLarge
-                if signing.size <= READABLE:
+                if signing.size <= self.limits.readable:
                     self._held += len(chunk)
                     kept += chunk
-                if self._held > HELD:
+                if self._held > self.limits.held:
                     raise _NoRoom
-            return _Body(signing, bytes(kept) if signing.size <= READABLE else None)
+            return _Body(signing, bytes(kept) if signing.size <= self.limits.readable else None)
         finally:
             self._held -= len(kept)
 
@@ -109,7 +118,7 @@ class Receiver:
         except NOT_NOW as error:
             log.error("A webhook could not be kept: %s. Intuit will try again.", _said(error))
             return self._answer(503, inbox.TURNED_AWAY)
-        self._counts.update(ends)
+        self._counts.update({end: number for end, number in ends.items() if number})
         return self._answer(200, inbox.ACCEPTED)
 
     async def _stored(self, body: _Body) -> dict[str, int]:

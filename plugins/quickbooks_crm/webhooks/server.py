@@ -14,8 +14,6 @@ from quickbooks_crm.webhooks.inbox import CONNECTION_ID
 from quickbooks_crm.webhooks.keeper import Keeper
 from quickbooks_crm.webhooks.receiver import Receiver
 
-DEADLINE = 10.0
-"""Seconds for a whole delivery, from the first byte of its head to the last of the answer."""
 AT_ONCE = 500
 """Connections beyond these are answered 503."""
 
@@ -25,8 +23,12 @@ def serve(host: str, port: int) -> None:
 
     Raises `SettingsError` when Airflow knows no verifier token.
     """
-    receiver = Receiver(verifier_tokens(), Keeper())
-    uvicorn.run(
+    uvicorn.Server(settings(Receiver(verifier_tokens(), Keeper()), host, port)).run()
+
+
+def settings(receiver: Receiver, host: str, port: int) -> uvicorn.Config:
+    """How the receiver is served."""
+    return uvicorn.Config(
         receiver.app,
         host=host,
         port=port,
@@ -61,11 +63,14 @@ def verifier_tokens() -> list[str]:
 class InTime(H11Protocol):
     """HTTP whose every connection ends within the deadline: it is made for one delivery."""
 
+    deadline = 10.0
+    """Seconds for all of it, from the first byte of its head to the last of the answer."""
+
     def connection_made(self, transport: Any) -> None:
         """Begin to count."""
         super().connection_made(transport)
         loop = asyncio.get_running_loop()
-        self._end = loop.call_later(DEADLINE, transport.abort)
+        self._end = loop.call_later(self.deadline, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It ended by itself."""
