@@ -70,7 +70,7 @@ lock: setup ## Pin again what requirements*.txt ask for (UPGRADE=1 takes the new
 	@UPGRADE=$(UPGRADE) scripts/lock.sh
 
 bench: setup ## Measure the simulator (every benchmark says in its first lines how to repeat it)
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; PYTHONPATH=. $(BIN)/python "$$benchmark" || exit 1; done
 
 clean: down ## Remove .venv and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,6 +6,7 @@ python -c 'import json, os; print(json.dumps({"admin": os.environ["AIRFLOW_ADMIN
     > "$AIRFLOW_HOME/passwords.json"
 airflow db migrate
 python -m quickbooks_crm migrate
+python -m quickbooks_crm allow-webhooks --role webhooks
 if [ "${INSTALL_CRM:-no}" = yes ]; then
     python -m quickbooks_crm install-crm
 fi

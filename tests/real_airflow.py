@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import requests
 
-from demo import postgres, settings
+from demo import airflow, postgres, settings
 from demo.home import PROJECT, Home
 
 COMPANY = {"CUSTOMERS": "120", "ITEMS": "30", "INVOICES": "5", "SEED": "3"}
@@ -56,6 +56,16 @@ class Demo:
 
     def quickbooks(self, path: str) -> Any:
         return requests.get(f"{self.settings.quickbooks}/control/{path}", timeout=10).json()
+
+    def act(self, name: str, body: dict[str, Any]) -> None:
+        """Have the simulator do something."""
+        url = f"{self.settings.quickbooks}/control/{name}"
+        requests.post(url, json=body, timeout=10).raise_for_status()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """In which its Airflow runs, and the project's own commands may."""
+        return airflow.environment(self.home, self.settings)
 
     def activity(self) -> dict[str, dict[str, int]]:
         """What the last run did: counts by module."""

@@ -493,6 +493,11 @@ def test_the_receivers_role_may_keep_what_it_is_told_and_nothing_else(
         }
 
 
+def test_a_role_that_is_not_there_is_named(database: Connection[Any]) -> None:
+    with pytest.raises(SettingsError, match="no database role nobody_here"):
+        inbox.allow(database, "nobody_here")
+
+
 @contextmanager
 def _role(url: str) -> Iterator[tuple[str, str]]:
     """A role that may log in and nothing else, and the address by which it does."""

@@ -165,10 +165,25 @@ def test_a_service_that_stays_has_a_health_check(name: str) -> None:
     assert ("healthcheck" in SERVICES[name]) == (SERVICES[name]["restart"] != "no")
 
 
-def test_only_airflows_pages_can_be_reached_and_only_from_this_host_by_default() -> None:
+def test_only_pages_and_webhooks_can_be_reached_and_only_from_this_host_by_default() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert published == {"api-server": ["${AIRFLOW_ADDRESS:-127.0.0.1}:${AIRFLOW_PORT:-8080}:8080"]}
+    assert published == {
+        "api-server": ["${AIRFLOW_ADDRESS:-127.0.0.1}:${AIRFLOW_PORT:-8080}:8080"],
+        "webhooks": ["${WEBHOOKS_ADDRESS:-127.0.0.1}:${WEBHOOKS_PORT:-8090}:8090"],
+    }
+
+
+def test_what_faces_the_internet_has_no_key_and_no_file_of_airflows() -> None:
+    receiver = SERVICES["webhooks"]
+
+    assert receiver["profiles"] == ["webhooks"]
+    assert "volumes" not in receiver
+    assert set(receiver["environment"]) == {
+        "AIRFLOW_CONN_CRM",
+        "AIRFLOW_CONN_QUICKBOOKS_WEBHOOKS",
+    }
+    assert receiver["environment"]["AIRFLOW_CONN_CRM"].startswith("postgresql://webhooks:")
 
 
 def test_the_image_is_built_from_the_lock_and_ends_as_an_ordinary_user() -> None:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection, sql
+from psycopg.errors import UndefinedObject
 
+from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.sql import statements
 from quickbooks_crm.webhooks.notification import Event
 
@@ -83,8 +85,14 @@ def warning(connection: Connection[Any]) -> str | None:
 
 def allow(connection: Connection[Any], role: str) -> None:
     """Let a database role keep what a receiver is told, and nothing else: it reads no record, no
-    token and no CRM table."""
-    with connection.transaction():
-        for right in ("let_see_schema", "let_keep", "let_know_companies"):
-            statement = statements("webhooks")[right].format(role=sql.Identifier(role))
-            connection.execute(statement)
+    token and no CRM table. Raises `SettingsError` when there is no such role."""
+    try:
+        with connection.transaction():
+            for right in ("let_see_schema", "let_keep", "let_know_companies"):
+                statement = statements("webhooks")[right].format(role=sql.Identifier(role))
+                connection.execute(statement)
+    except UndefinedObject:
+        raise SettingsError(
+            f"There is no database role {role}. Its administrator makes one with: "
+            f"CREATE ROLE {role} LOGIN PASSWORD '...'; and lets it enter the CRM's database."
+        ) from None

@@ -83,14 +83,12 @@ class Receiver:
         try:
             body = await self._read(request)
         except _TooLarge:
-            log.error("A webhook of more than %d bytes was refused.", self.limits.largest)
             return self._answer(413, inbox.TOO_LARGE)
         except _NoRoom:
             return self._answer(503, inbox.TURNED_AWAY)
         except ClientDisconnect:
             return self._answer(400, inbox.TURNED_AWAY)
         if not body.signing.fits(claimed):
-            log.warning("A webhook was refused: its signature fits no verifier token.")
             return self._answer(401, inbox.REFUSED)
         return await self._keep(body)
 
@@ -116,7 +114,7 @@ class Receiver:
         try:
             ends = await self._stored(body)
         except NOT_NOW as error:
-            log.error("A webhook could not be kept: %s. Intuit will try again.", _said(error))
+            log.error("A webhook could not be kept, and Intuit will try again: %s", _said(error))
             return self._answer(503, inbox.TURNED_AWAY)
         self._counts.update({end: number for end, number in ends.items() if number})
         return self._answer(200, inbox.ACCEPTED)
@@ -158,14 +156,17 @@ class Receiver:
             await asyncio.sleep(TIDIED_EVERY)
 
     async def _tidy(self) -> None:
-        """Write down what was counted, forget what is old; or try again the next time."""
+        """Write down what was counted, forget what is old; or try again the next time. What
+        strangers send is logged here only: a line for each would be theirs to fill a disk with."""
         counted = self._counts.copy()
         try:
             await self.keeper.do(lambda connection: inbox.count(connection, counted))
             self._counts -= counted
+            if counted:
+                log.info("webhooks: %s", ", ".join(f"{n} {end}" for end, n in counted.items()))
             await self.keeper.do(inbox.forget)
         except NOT_NOW as error:
-            log.warning("The counts of webhooks wait: %s.", _said(error))
+            log.warning("The counts of webhooks are kept for later: %s", _said(error))
 
 
 def _claimed_size(request: Request) -> int:
