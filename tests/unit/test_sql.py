@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": {"breakers", "sql"},
     "load": {"breakers", "dedupe", "errors", "judge", "runs", "sql"},
     "database": {"errors", "sql"},
+    "webhooks": {"database", "errors", "sql", "webhooks"},
     "sql": set(),
 }
 """What a module of ours may know of the others; the shell, which opens connections, is free."""

@@ -93,6 +93,6 @@ def allow(connection: Connection[Any], role: str) -> None:
                 connection.execute(statement)
     except UndefinedObject:
         raise SettingsError(
-            f"There is no database role {role}. Its administrator makes one with: "
-            f"CREATE ROLE {role} LOGIN PASSWORD '...'; and lets it enter the CRM's database."
+            f"There is no database role {role}. Have Postgres' administrator make it, CREATE ROLE "
+            f"{role} LOGIN PASSWORD '...', and let it connect to the CRM's database."
         ) from None
