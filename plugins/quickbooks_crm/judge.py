@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from quickbooks_crm.breakers import Danger, Thresholds, clear, pass_or_stop
 from quickbooks_crm.sql import statements
 
-CODES = ("too_many_rejects", "mass_delete", "mass_change")
+CODES = ["too_many_rejects", "mass_delete", "mass_change"]
 
 
 def judge(
@@ -22,14 +22,13 @@ def judge(
     Works on the temporary table `incoming` of the load's transaction, once all of its rows have
     ended; `where` are the load's parameters.
     """
-    warnings, gone = {}, set(CODES)
+    warnings = {}
     for danger in _dangers(connection, thresholds, where):
         if danger.code == "mass_change" and not _is(connection, "mapping_changed", where):
             warnings[f"{danger.subject}.{danger.code}"] = _warning(danger)
         else:
             pass_or_stop(connection, where["realm"], where["run_id"], danger)
-            gone.remove(danger.code)
-    clear(connection, where["realm"], where["run_id"], sorted(gone), where["module"])
+    clear(connection, where["realm"], where["run_id"], CODES, where["module"])
     return warnings
 
 

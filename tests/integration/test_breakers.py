@@ -199,13 +199,16 @@ def test_a_danger_that_outgrew_its_release_must_be_released_anew(
     ]
 
 
-def test_a_trip_that_was_noted_late_does_not_undo_the_release(connection: Connection[Any]) -> None:
+@pytest.mark.parametrize(("count", "goes_on"), [(110, True), (111, False)])
+def test_a_trip_that_was_noted_late_neither_undoes_nor_widens_the_release(
+    connection: Connection[Any], count: int, goes_on: bool
+) -> None:
     passes(connection)
     released(connection)
 
-    breakers.note(connection, LATER, DANGER)
+    breakers.note(connection, LATER, replace(DANGER, count=110))
 
-    assert passes(connection)
+    assert passes(connection, replace(DANGER, count=count)) is goes_on
 
 
 def test_a_danger_that_is_gone_takes_its_breaker_and_its_release_along(

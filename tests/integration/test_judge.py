@@ -143,17 +143,21 @@ def test_a_released_mass_delete_is_loaded_once(connection: Connection[Any]) -> N
     assert tripped(connection, *(gone(record) for record in items(6, 10))).danger.count == 5
 
 
+def let_into_the_mirror(connection: Connection[Any], entity: str, count: int) -> None:
+    """A person has released so many deletes of an entity, and the run `released` has used it."""
+    danger = breakers.Danger("mass_delete", entity, count, 40, f"{count} vanished.")
+    breakers.note(connection, Run("sample", REALM, "released"), danger)
+    released(connection, f"mass_delete:{entity}")
+    with connection.transaction():
+        breakers.pass_or_stop(connection, REALM, "released", danger)
+
+
 def test_deletes_that_were_released_for_the_entity_need_no_release_for_each_module(
     connection: Connection[Any],
 ) -> None:
     """What a person let into the mirror is what the loads of the same run then bring in."""
     sync(connection, products(), *items(1, 40))
-    run = Run("sample", REALM, "released")
-    danger = breakers.Danger("mass_delete", "Item", 10, 40, "10 items vanished.")
-    breakers.note(connection, run, danger)
-    released(connection, "mass_delete:Item")
-    with connection.transaction():
-        breakers.pass_or_stop(connection, REALM, "released", danger)
+    let_into_the_mirror(connection, "Item", 10)
 
     lost = [gone(record) for record in items(1, 11)]
     sync(connection, products(), *lost, run_id="released", breakers=SMALL)
@@ -163,16 +167,19 @@ def test_deletes_that_were_released_for_the_entity_need_no_release_for_each_modu
     assert tripped(connection, *later).danger.code == "mass_delete"
 
 
-def test_more_deletes_than_were_released_for_the_entity_stop(connection: Connection[Any]) -> None:
+@pytest.mark.parametrize(
+    ("entity", "last", "run_id"),
+    [("Item", 12, "released"), ("Customer", 11, "released"), ("Item", 11, "another")],
+)
+def test_deletes_beyond_what_was_released_for_the_entity_stop(
+    connection: Connection[Any], entity: str, last: int, run_id: str
+) -> None:
     sync(connection, products(), *items(1, 40))
-    danger = breakers.Danger("mass_delete", "Item", 10, 40, "10 items vanished.")
-    breakers.note(connection, Run("sample", REALM, "released"), danger)
-    released(connection, "mass_delete:Item")
-    with connection.transaction():
-        breakers.pass_or_stop(connection, REALM, "released", danger)
+    let_into_the_mirror(connection, entity, 10)
 
-    lost = [gone(record) for record in items(1, 12)]
-    assert tripped(connection, *lost, run_id="released").danger.count == 12
+    lost = [gone(record) for record in items(1, last)]
+
+    assert tripped(connection, *lost, run_id=run_id).danger.count == last
 
 
 # Refusals
@@ -259,9 +266,11 @@ def test_a_first_load_onto_what_the_crm_has_is_no_mass_change(connection: Connec
     sync(connection, products(), *items(1, 10))
     connection.execute("TRUNCATE sync.link, sync.module_position")
 
-    ended = sync(connection, products(), *items(1, 10, UnitPrice=5), breakers=SMALL)
+    dearer = items(1, 10, UnitPrice=5)
+    ended = sync(connection, products(), *dearer, run_id="again", breakers=SMALL)
 
     assert {end.outcome for end in ended} == {"updated"}
+    assert one(connection, "SELECT warnings FROM sync.run WHERE run_id = 'again'") == {}
 
 
 # Afterwards
