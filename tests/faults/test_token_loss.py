@@ -104,6 +104,7 @@ def test_a_login_killed_at_any_point_is_lost_only_while_nobody_but_intuit_knows_
     assert point > 40
 
 
+@pytest.mark.parametrize("quickbooks", ["kill_family"], indirect=True)
 def test_a_first_login_killed_at_any_point_is_lost_only_in_the_same_moment(
     database_url: str, quickbooks: Simulator
 ) -> None:

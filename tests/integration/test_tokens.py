@@ -1,4 +1,14 @@
-"""One login for all processes, and no refresh token is ever lost by us."""
+"""One login for all processes, and no refresh token is ever lost by us.
+
+What Intuit's token endpoint may do to us, and where it is tested:
+
+- an answer lost after Intuit has processed the request: `test_an_answer_that_got_lost_…`
+- an answer without a refresh token: `test_a_refresh_token_that_is_not_repeated_stays`
+- several processes at once: `test_many_processes_at_once_…`
+- a killed worker, a full disk, a lost key: tests/faults/test_token_loss.py
+- another company's token, another app's keys: test_first_token.py
+- a login near its end: tests/acceptance/test_status.py
+"""
 
 import hashlib
 import json
@@ -436,6 +446,20 @@ def test_an_answer_that_got_lost_is_asked_for_again(database_url: str) -> None:
 
         assert store_of(database_url, quickbooks, KEY).access_token()
         assert logins(quickbooks) == [200, 200]
+
+
+def test_an_answer_that_got_lost_with_a_new_token_in_it_is_told_at_the_first_attempt(
+    database_url: str, connection: Connection[Any], quickbooks: Simulator
+) -> None:
+    """Nobody but Intuit knows the token now: this is what no software can prevent."""
+    store_of(database_url, quickbooks, KEY).access_token()
+    expire(connection)
+    quickbooks.fail("token", 200, form="lost")
+
+    with pytest.raises(QuickBooksLoginExpired, match="until someone connects it again"):
+        store_of(database_url, quickbooks, KEY).access_token()
+
+    assert row(connection)["state"] == "reconnect_needed"
 
 
 def test_intuit_being_down_gives_no_token_up(
