@@ -1,4 +1,4 @@
-"""Another company behind the connection: nothing is written until a person says that it is right."""
+"""Another company behind the connection: nothing is written until a person says it is right."""
 
 from collections.abc import Iterator
 from typing import Any
