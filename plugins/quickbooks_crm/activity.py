@@ -229,9 +229,10 @@ def explained(connection: Connection[Any], run: Run) -> Run:
 
 
 def _open(connection: Connection[Any], run: Run) -> Iterator[str]:
-    """Those that were open when the run ended and still are, without what its problems say."""
+    """Those that were open when the run ended and still are, without what it says of itself."""
+    said = [*(problem.message for problem in run.problems), *run.blocked.values()]
     for breaker in breakers.open_ones(connection, run.company):
-        told = any(breaker.message in problem.message for problem in run.problems)
+        told = any(breaker.message in sentence for sentence in said)
         later = run.finished_at is not None and breaker.tripped_at > run.finished_at
         if breaker.state == "released" or not (told or later):
             yield breaker.sentence

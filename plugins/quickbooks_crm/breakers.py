@@ -127,7 +127,8 @@ def remedy(company: str, danger: Danger | Breaker) -> str:
     return (
         "Nothing of it was written. If it is right, release it: python -m quickbooks_crm release "
         f'--company {company} --breaker {breaker} --because "..."'
-        ", and start a run. If it is not, put right what caused it; the next run looks again."
+        ", and start such a run again. If it is not, put right what caused it; the next run looks "
+        "again."
     )
 
 

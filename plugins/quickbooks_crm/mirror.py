@@ -215,6 +215,14 @@ class Mirror:
                 self._connection.execute(statements("extract")["advance"], self._where | values)
                 if whole:
                     self._forget_pages(entity)
+                    self._nobody_need_release(entity)
+
+    def _nobody_need_release(self, entity: str) -> None:
+        """End what stopped an earlier full read: this one was whole, and met no danger or used its
+        release."""
+        tried = self._attempt
+        codes = ["empty_source", "mass_delete"]
+        breakers.clear(self._connection, tried.realm, tried.run_id, codes, entity)
 
     def seal(self) -> None:
         """Declare the generation whole."""

@@ -62,8 +62,8 @@ def test_a_danger_stops_and_says_what_a_person_can_do(connection: Connection[Any
     assert str(stopped.value) == (
         "100 of 1,000 customers vanished. Nothing of it was written. If it is right, release it: "
         "python -m quickbooks_crm release --company sample --breaker mass_delete:Customer "
-        '--because "...", and start a run. If it is not, put right what caused it; the next run '
-        "looks again."
+        '--because "...", and start such a run again. If it is not, put right what caused '
+        "it; the next run looks again."
     )
 
 

@@ -768,6 +768,24 @@ def test_records_missing_from_a_full_read_are_not_written_as_deleted_before_a_re
     assert len(versions(connection)) == 70
 
 
+def test_only_a_full_read_without_danger_ends_what_stopped_an_earlier_one(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator
+) -> None:
+    books, nothing = Books(client_of(quickbooks)), Told([Page([], NOON)])
+    extract(connection, books, attempt, ["Customer"], everything=True)
+    with pytest.raises(BreakerTripped) as tripped:
+        extract(connection, nothing, attempt, ["Customer"], everything=True)
+    breakers.note(connection, RUN, tripped.value.danger)
+
+    extract(connection, books, attempt, ["Customer"], everything=False)
+    assert [stopped.name for stopped in breakers.open_ones(connection, "sample")] == [
+        "empty_source:Customer"
+    ]
+
+    extract(connection, books, attempt, ["Customer"], everything=True)
+    assert breakers.open_ones(connection, "sample") == []
+
+
 # Companies that change while they are read
 
 
