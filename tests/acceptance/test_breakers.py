@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quickbooks_crm.__main__ import main
-from quickbooks_crm.errors import BreakerTripped
+from quickbooks_crm.errors import BreakerTripped, SyncFailed
 from tests.acceptance.kept_in_step import Kept, counts, kept_in_step
 
 HIT = 30
@@ -147,6 +147,26 @@ def test_an_accident_that_is_undone_in_quickbooks_needs_no_release(accident: Kep
 
     assert accident.sync("undone").state == "success"
     assert {row["ended"] for row in accident.ask("SELECT ended FROM sync.breaker")} == {"passed"}
+
+
+def test_deletes_are_released_once_for_the_mirror_and_all_that_it_feeds(kept: Kept) -> None:
+    active = [row["Id"] for row in kept.quickbooks.rows("Customer") if row["Active"]]
+    for customer in active[:HIT]:
+        kept.quickbooks.delete("Customer", customer)
+    kept.quickbooks.change("Item", dear(kept), UnitPrice="4711.00")
+    with pytest.raises(SyncFailed):
+        kept.sync("stopped")
+
+    stopped = kept.run("stopped")
+    assert counts(stopped) == {"products": {"updated": 1}}
+    assert {*stopped.blocked} == {"accounts", "contacts"}
+    assert "--breaker mass_delete:Customer" in stopped.blocked["accounts"]
+    assert stopped.breakers == ()  # the modules say it
+
+    release("mass_delete:Customer")
+    assert kept.sync("released").state == "success"
+    [deleted] = kept.ask("SELECT count(*) AS count FROM crm.accounts WHERE deleted")
+    assert deleted["count"] == HIT
 
 
 def test_the_activity_shows_what_still_waits(accident: Kept) -> None:
