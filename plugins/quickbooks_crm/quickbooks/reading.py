@@ -18,7 +18,7 @@ CONNECTIONS = 10
 NAMED = 200  # ids asked for at once
 AHEAD = 2 * CONNECTIONS  # pages fetched but not taken yet: these bound the memory, not the company
 BORDER = 50  # ids remembered of each page's ends: so many deletes there may be before it is unknown
-READS = 30  # pages read again over one gap
+READS = 10  # pages read again over one gap, or at the end while others come in
 
 
 def everything(
@@ -163,12 +163,16 @@ class _Walk:
         for page in _concurrently(self.stretch, starts, total):
             last = max(last or page.span, page.span, key=_start_of)
             yield page
+        short_ones = 0
         while last and self._more_behind(last):
             page = self._read(last.end, self._size)
             yield page
             if page.span.end <= last.end and self._is_end(page.span, total):
                 return
             last = page.span
+            short_ones += not last.full
+            if short_ones > READS:
+                raise self._too_fast()
 
     def _more_behind(self, last: Span) -> bool:
         """Whether records may lie behind a page. Where a change adds records amid the others, only
@@ -200,13 +204,19 @@ class _Walk:
             if start > 1 and not ids & earlier.tail:
                 start = max(1, start - self._size + 1)
                 continue
-            if ids & later.head or (span.end <= start and self._is_end(span, later.start)):
+            if ids & later.head or self._nothing_behind(span):
                 return
             earlier, start = span, span.end
-        raise ChangesTooFast(
+        raise self._too_fast()
+
+    def _too_fast(self) -> ChangesTooFast:
+        return ChangesTooFast(
             f"QuickBooks' records of {self._entity} change faster than they can be read. "
             "Try again later."
         )
+
+    def _nothing_behind(self, span: Span) -> bool:
+        return not span.full and self._count() <= span.end
 
     def _count(self) -> int:
         return self._client.count(self._entity, self._where)
