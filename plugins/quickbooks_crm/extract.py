@@ -30,6 +30,9 @@ REST = timedelta(hours=20)
 """How long an entity rests of which QuickBooks tells no changes, so that it is read once a day even
 by a daily run that begins a little early."""
 
+TOLD = 10
+"""How many ids a warning names."""
+
 
 @dataclass(frozen=True)
 class Due:
@@ -42,11 +45,12 @@ class Due:
 
 @dataclass(frozen=True)
 class Extracted:
-    """How many records QuickBooks sent, by entity, and what befell the entities that could not be
-    read."""
+    """How many records QuickBooks sent, by entity, what befell the entities that could not be read,
+    and sentences about records that are not stored as they are, by key."""
 
     fetched: dict[str, int]
     failed: dict[str, QuickBooksCrmError]
+    warnings: dict[str, str]
 
 
 def due(connection: Connection[Any], realm: str, entities: Sequence[str], everything: bool) -> Due:
@@ -87,4 +91,25 @@ def extract(
             read_everything(reader, entity)
     apart.require_any()
     mirror.seal()
-    return Extracted(dict(mirror.fetched), apart.failed)
+    return Extracted(dict(mirror.fetched), apart.failed, _warnings(mirror))
+
+
+def _warnings(mirror: Mirror) -> dict[str, str]:
+    aside = {
+        f"set_aside.{entity}": f"{_told(entity, ids)} cannot be stored: perhaps a number has too "
+        "many digits. The CRM keeps what it had before, or gets the Id alone. Put it right in "
+        "QuickBooks."
+        for entity, ids in sorted(mirror.set_aside.items())
+    }
+    changed = {
+        f"without_nul.{entity}": f"{_told(entity, ids)} cannot be stored letter for letter: a NUL "
+        "character became \ufffd."
+        for entity, ids in sorted(mirror.without_nul.items())
+    }
+    return aside | changed
+
+
+def _told(entity: str, ids: set[str]) -> str:
+    some = ", ".join(sorted(ids)[:TOLD])
+    rest = f" and {len(ids) - TOLD} more" if len(ids) > TOLD else ""
+    return f"{entity} {some}{rest}"

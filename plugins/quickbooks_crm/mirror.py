@@ -61,6 +61,8 @@ class Mirror:
         self._connection = connection
         self._attempt = attempt
         self.fetched: Counter[str] = Counter()
+        self.set_aside: dict[str, set[str]] = {}
+        self.without_nul: dict[str, set[str]] = {}
         with self._transaction():
             row = connection.execute(statements("runs")["new_generation"], self._where).fetchone()
         self.generation: int = row[0] if row else 0
@@ -94,7 +96,7 @@ class Mirror:
                 self._set_aside(records[0], page)
 
     def _merge(self, records: Sequence[Record], page: PageRead | None) -> None:
-        rows = [_row(record) for record in records]
+        rows = [self._row(record) for record in records]
         try:
             with self._transaction():
                 self._write_rows(rows, page)
@@ -142,10 +144,30 @@ class Mirror:
                 target.write_row(row)
 
     def _set_aside(self, record: Record, page: PageRead | None) -> None:
-        """Keep of the record only that it exists: its module will say that its fields are blank."""
-        id = record.id.replace("\0", "\ufffd")[:100]
-        log.error("%s %s cannot be stored: only its Id is kept", record.entity, id)
-        self._merge([replace(record, id=id, raw=json.dumps({"Id": id}).encode())], page)
+        """Keep the values that the mirror has of the record, if it has any, else only its Id."""
+        id = _shown(record.id)
+        log.error("%s %s cannot be stored as it is", record.entity, id)
+        self.set_aside.setdefault(record.entity, set()).add(id)
+        where = self._where | {"entity": record.entity, "id": id}
+        known = self._connection.execute(statements("extract")["last_stored"], where).fetchone()
+        stored = known[0] if known else json.dumps({"Id": id})
+        self._merge([replace(record, id=id, raw=stored.encode())], page)
+
+    def _row(self, record: Record) -> Row:
+        """A record as it is copied, less what Postgres cannot store: NUL becomes U+FFFD. Its digest
+        tells next time that nothing has changed."""
+        stored = _NUL.sub(rb"\1\\ufffd", record.raw) if b"\\u0000" in record.raw else record.raw
+        if stored != record.raw:
+            self.without_nul.setdefault(record.entity, set()).add(_shown(record.id))
+        return (
+            record.entity,
+            record.id,
+            record.sync_token,
+            record.updated_at,
+            record.deleted,
+            _digest(record.raw),
+            stored.decode(),
+        )
 
     def ids(self, entity: str) -> Iterator[str]:
         """The ids that the mirror holds of an entity, deleted ones left out."""
@@ -172,7 +194,7 @@ class Mirror:
         that nobody has released."""
         with self._transaction():
             self._pass_or_stop(danger)
-            self._merge_rows([_row(stub) for stub in stubs])
+            self._merge_rows([self._row(stub) for stub in stubs])
         self.fetched.update(stub.entity for stub in stubs)
 
     def delete(self, entity: str, ids: Sequence[str], danger: Danger | None = None) -> None:
@@ -255,20 +277,10 @@ class Mirror:
             yield
 
 
-def _row(record: Record) -> Row:
-    """A record as it is copied; its digest tells next time that nothing has changed."""
-    digest = blake2b(record.raw, digest_size=8).digest()
-    return (
-        record.entity,
-        record.id,
-        record.sync_token,
-        record.updated_at,
-        record.deleted,
-        int.from_bytes(digest, "big", signed=True),
-        _storable(record.raw).decode(),
-    )
+def _shown(id: str) -> str:
+    """An id, or as much of an odd one as Postgres can store."""
+    return id.replace("\0", "\ufffd")[:100]
 
 
-def _storable(raw: bytes) -> bytes:
-    """The record as it was sent, less what Postgres cannot store: NUL becomes U+FFFD."""
-    return _NUL.sub(rb"\1\\ufffd", raw) if b"\\u0000" in raw else raw
+def _digest(raw: bytes) -> int:
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big", signed=True)

@@ -156,6 +156,8 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
             company_check.require_same_company(connection, run, quickbooks)
         with _connections(connection, 2 if ask.everything else 1) as writing:
             extracted = read_quickbooks(writing, quickbooks, attempt, ask, settings.breakers)
+        for key, sentence in extracted.warnings.items():
+            runs.warn(connection, run, key, sentence)
         blocked = block(connection, run, known, extracted.failed)
         loadable = {module: m for module, m in known.items() if module not in blocked}
         work = runs.extracted(connection, run, loadable, extracted.fetched)

@@ -46,6 +46,9 @@ ON CONFLICT (realm, entity, id) DO UPDATE
                 AND (known.deleted OR excluded.payload IS DISTINCT FROM known.payload))
        END;
 
+-- last_stored --
+SELECT payload::text FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND id = %(id)s;
+
 -- known_ids --
 -- What the mirror holds of an entity and QuickBooks has not told to be deleted.
 SELECT id FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted;
