@@ -30,11 +30,21 @@ from quickbooks_crm.errors import (
     QuickBooksUnavailable,
     SettingsError,
 )
+from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.identity import Identity
 from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.quickbooks.tokens import TokenStore
 from simulator import Simulator
-from tests.integration.connected import FIRST, Key, company, settings, store_for, store_of, vault_in
+from tests.integration.connected import (
+    FIRST,
+    Key,
+    NoLimits,
+    company,
+    settings,
+    store_for,
+    store_of,
+    vault_in,
+)
 from tests.integration.raw_server import answering, http
 
 KEY = Key()
@@ -150,6 +160,28 @@ def test_a_rejected_token_is_renewed_once_for_all(database_url: str, quickbooks:
 
     assert other.renewed(rejected) == renewed != rejected
     assert logins(quickbooks) == [200, 200]
+
+
+def test_a_rejected_token_is_not_sent_again_when_no_other_can_be_had(
+    database_url: str, quickbooks: Simulator
+) -> None:
+    """Every later request would go out once more only to be refused."""
+    tokens = store_of(database_url, quickbooks, KEY)
+    client = QuickBooksClient(settings(quickbooks), tokens, NoLimits())
+    client.count("Customer")
+    quickbooks.expire_access_tokens()
+    quickbooks.fail("token", 503, times=4)
+    for _ in range(2):
+        with pytest.raises(QuickBooksUnavailable, match="Intuit's login cannot be used now"):
+            client.count("Customer")
+
+    quickbooks.revoke_refresh_token()
+    for _ in range(2):
+        with pytest.raises(QuickBooksLoginExpired, match="nothing is asked of it"):
+            client.count("Customer")
+
+    assert [c.status for c in quickbooks.calls if c.kind == "query"] == [200, 401]
+    assert logins(quickbooks) == [200, 503, 503, 503, 503, 400, 400]
 
 
 def test_the_previous_token_is_tried_when_the_newest_is_not_known(

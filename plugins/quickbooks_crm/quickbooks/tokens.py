@@ -38,7 +38,7 @@ class _Held:
     """An access token in memory, and until when it may be used by the monotonic clock."""
 
     token: str = field(repr=False)
-    until: float
+    until: float = 0
 
     @property
     def fresh(self) -> bool:
@@ -60,6 +60,7 @@ class TokenStore:
         self._first = FirstToken(vault, settings, identify)
         self._exchange = Exchange(vault, settings, "login")
         self._held: _Held | None = None
+        self._rejected = _Held("")
         self._warned = False
         self._one_at_a_time = threading.Lock()
 
@@ -76,16 +77,13 @@ class TokenStore:
         when they are another app's, or something else here has to be put right.
         """
         with self._one_at_a_time:
-            if not (self._held and self._held.fresh):
-                self._held = self._from_row(rejected=None)
-            return self._held.token
+            return self._accepted()
 
     def renewed(self, rejected: str) -> str:
         """Another token than this one, which QuickBooks rejects; raises as `access_token` does."""
         with self._one_at_a_time:
-            if not (self._held and self._held.fresh and self._held.token != rejected):
-                self._held = self._from_row(rejected)
-            return self._held.token
+            self._rejected = _Held(rejected)
+            return self._accepted()
 
     def prove_connection(self) -> None:
         """Have the connection's own keys and first token judged, as a person who presses Test wants
@@ -118,11 +116,18 @@ class TokenStore:
             self._held = None
             self._exchange.clear()
 
-    def _from_row(self, rejected: str | None) -> _Held:
+    def _accepted(self) -> str:
+        """A token that QuickBooks has not rejected: one that it has is not even sent again when no
+        other can be had."""
+        if not (self._held and self._held.fresh and self._held.token != self._rejected.token):
+            self._held = self._from_row()
+        return self._held.token
+
+    def _from_row(self) -> _Held:
         with self._patient_connection() as connection:
             why = self._first.refused(connection, by_hand=False)
             with connection.transaction():
-                held = self._under_lock(connection, rejected)
+                held = self._under_lock(connection)
             # It has committed: only now may a token be used, or its loss be told.
             self._exchange.clear()
             if held is None:
@@ -143,14 +148,14 @@ class TokenStore:
                 "minutes. Try again later."
             ) from None
 
-    def _under_lock(self, connection: Connection[Any], rejected: str | None) -> _Held | None:
+    def _under_lock(self, connection: Connection[Any]) -> _Held | None:
         """The row's access token, or a new one; nothing when a person has to connect again."""
         row = self._locked_row(connection)
         if row["state"] != "connected":
             return None
         if row["access_token"] and row["seconds_left"] and row["seconds_left"] > 0:
             token = self._vault.cipher.unlock(row["access_token"])
-            if token != rejected:
+            if token != self._rejected.token:
                 return _Held(token, time.monotonic() + row["seconds_left"])
         return self._logged_in(connection, row)
 
