@@ -1,5 +1,6 @@
 """An answer is taken apart without losing a byte, or it is no answer."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -165,3 +166,16 @@ def test_a_record_does_not_show_its_data() -> None:
     record = page_of(query_answer(b'{"Id":"7","DisplayName":"Ada"}')).records[0]
 
     assert "Ada" not in repr(record)
+
+
+@pytest.mark.parametrize(
+    "nested", [b"[" * 9_000 + b"]" * 9_000, b'{"a":' * 9_000 + b"1" + b"}" * 9_000]
+)
+def test_a_value_nested_thousands_deep_is_left_out_and_all_else_arrives(nested: bytes) -> None:
+    odd = b'{"Id":"2","Odd":' + nested + b',"Notes":"a ] and a \\" }","SyncToken":"7"}'
+
+    page = page_of(query_answer(b'{"Id":"1"},' + odd + b',{"Id":"3"}'))
+
+    assert [record.id for record in page.records] == ["1", "2", "3"]
+    assert page.records[1].sync_token == 7
+    assert json.loads(page.records[1].raw)["Notes"] == 'a ] and a " }'

@@ -1,5 +1,6 @@
 """QuickBooks' answers taken apart, every record kept byte for byte as it was sent."""
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from typing import Any
 import msgspec
 
 from quickbooks_crm.errors import QuickBooksUnavailable
+from quickbooks_crm.quickbooks.depth import DEEPEST, without_depths
+
+log = logging.getLogger(__name__)
 
 _LARGEST_SYNC_TOKEN = 2**63 - 1
 _NOTHING = msgspec.Raw(b"")
@@ -121,15 +125,24 @@ def envelope_of(body: bytes) -> Envelope | None:
     """The envelope of an answer; nothing for HTML, `null`, a body cut short or not UTF-8.
 
     Half a character, which a name cut by some program may end in, becomes U+FFFD: one such name
-    must not make the whole answer unreadable.
+    must not make the whole answer unreadable. Nor must a value nested thousands deep: it becomes
+    null.
     """
     if b"\\ud" in body or b"\\uD" in body:
         body = _HALF_CHARACTER.sub(_whole_character, body)
     try:
         body.decode()
-        return _envelope.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decoded(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _decoded(body: bytes) -> Envelope | None:
+    try:
+        return _envelope.decode(body)
+    except RecursionError:
+        log.error("QuickBooks sent values nested more than %d deep: they are left out", DEEPEST)
+        return _envelope.decode(without_depths(body))
 
 
 def _whole_character(match: re.Match[bytes]) -> bytes:
