@@ -8,7 +8,6 @@ from airflow.sdk import (
     Asset,
     AssetOrTimeSchedule,
     CronTriggerTimetable,
-    ExceptionRetryPolicy,
     Param,
     RetryAction,
     RetryRule,
@@ -21,9 +20,10 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from quickbooks_crm import errors, pipeline
+from quickbooks_crm.trying_again import WhenItMayHelp
 from quickbooks_crm.webhooks import hint
 
-A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
+A_PERSON_IS_NEEDED = WhenItMayHelp(
     [
         RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
         for error in (

@@ -58,6 +58,20 @@ class ChangesTooFast(QuickBooksUnavailable):
     anew helps."""
 
 
+class QuickBooksAsksToWait(QuickBooksError):
+    """QuickBooks asks not to be called for the next `seconds`, by anything: longer than a task
+    should keep its place while it waits."""
+
+    code = "quickbooks_asks_to_wait"
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message, seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class QuickBooksRefused(QuickBooksError):
     """QuickBooks refused the request (other 4xx): trying again does not help."""
 

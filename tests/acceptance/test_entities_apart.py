@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from quickbooks_crm import activity, pipeline
-from quickbooks_crm.errors import SyncFailed
+from quickbooks_crm.errors import QuickBooksAsksToWait, SyncFailed
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
 
 
@@ -47,3 +47,21 @@ def test_a_repeated_extract_that_goes_well_unblocks_the_modules(kept: Kept) -> N
     assert pipeline.extract("sample", "run-1")["work"] == ["accounts", "contacts"]
     assert pipeline.extract("sample", "run-1")["work"] == ["products", "accounts", "contacts"]
     assert kept.run("run-1").blocked == {}
+
+
+@pytest.mark.parametrize("kind", ["query", "cdc"])
+def test_when_quickbooks_asks_to_wait_no_other_entity_is_asked_for(kept: Kept, kind: str) -> None:
+    """It asks for the whole company, not for the entity that happened to be read."""
+    kept.sync("run-1")
+    kept.quickbooks.reset_calls()
+    kept.quickbooks.fail(kind, 429, headers={"Retry-After": "120"})
+
+    with pytest.raises(QuickBooksAsksToWait, match="Nothing is called for 120 seconds"):
+        kept.sync("run-2", everything=kind == "query")
+
+    asked = [(call.kind, call.status) for call in kept.quickbooks.calls]
+    assert [status for called, status in asked if called == kind] == [429]
+    assert asked[-1] == (kind, 429)
+    [problem] = kept.run("run-2").problems
+    assert (problem.task, problem.code) == ("extract", "quickbooks_asks_to_wait")
+    assert kept.sync("run-3").state == "success"

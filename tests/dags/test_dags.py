@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from tests.acceptance.kept_in_step import Kept, counts, kept_in_step
+from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
@@ -90,6 +90,22 @@ def test_only_what_may_pass_by_itself_is_tried_again(dag: Any, error: str, again
     decision = policy.evaluate(getattr(errors, error)("said"), 1, 5, None)
 
     assert (decision.action.value != "fail") is again
+
+
+@pytest.mark.parametrize(("retry_after", "seconds"), [("61", 61), ("9999", 900)])
+def test_a_task_that_quickbooks_asks_to_wait_gives_its_place_to_others_and_is_tried_then(
+    kept: Kept, dag: Any, retry_after: str, seconds: float
+) -> None:
+    from quickbooks_crm import errors, pipeline
+
+    kept.quickbooks.fail("query", 429, headers={"Retry-After": retry_after})
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    with pytest.raises(errors.QuickBooksAsksToWait) as raised:
+        pipeline.extract("sample", "run-1")
+
+    decision = dag.get_task("extract").retry_policy.evaluate(raised.value, 1, 5, None)
+
+    assert (decision.action.value, decision.retry_delay) == ("retry", timedelta(seconds=seconds))
 
 
 def test_what_a_dag_is_can_be_seen_and_found(dag: Any) -> None:

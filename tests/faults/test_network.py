@@ -53,6 +53,7 @@ from cryptography.x509.oid import NameOID
 
 import quickbooks_crm
 from quickbooks_crm.errors import (
+    QuickBooksAsksToWait,
     QuickBooksLoginExpired,
     QuickBooksRefused,
     QuickBooksUnavailable,
@@ -215,7 +216,7 @@ IN_A_MINUTE = timedelta(seconds=60)
         ("17", 17, 17),
         ("0", 1, 1),
         ("-5", 1, 1),
-        ("315360000", 900, 900),
+        ("60", 60, 60),
         (lambda: format_datetime(datetime.now(UTC) + IN_A_MINUTE, usegmt=True), 55, 60),
         ("soon", 1, 8),
         (None, 1, 8),
@@ -233,6 +234,40 @@ def test_a_throttled_request_waits_as_long_as_quickbooks_says_or_a_random_time(
 
     assert len(waits) == 1
     assert least <= waits[0] <= most
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("retry_after", "seconds"), [("61", 61), ("315360000", 900)])
+def test_whoever_is_asked_to_wait_longer_than_a_minute_gives_up_at_once_and_calls_no_more(
+    quickbooks: Simulator, status: int, retry_after: str, seconds: float
+) -> None:
+    """N16: a worker is not kept waiting, and nobody calls before."""
+    client = client_of(quickbooks, lambda _: pytest.fail("waited"))
+    quickbooks.fail("query", status, headers={"Retry-After": retry_after})
+
+    with pytest.raises(QuickBooksAsksToWait, match=f"called for {seconds} seconds") as asked:
+        client.query(CUSTOMERS)
+    with pytest.raises(QuickBooksAsksToWait) as still:
+        client.count("Item")
+
+    assert asked.value.seconds == seconds
+    assert 0 < still.value.seconds <= seconds
+    assert _statuses(quickbooks) == [status]
+
+
+def test_a_page_that_is_asked_to_wait_ends_the_reading_for_all(quickbooks: Simulator) -> None:
+    """N16: other pages are under way at the same time, and more were to come."""
+    quickbooks.fail("query", 429, after=3, headers={"Retry-After": "300"})
+    quickbooks.fail("query", 0, seconds=0.3, times=99)
+    client = client_of(quickbooks)
+
+    with pytest.raises(QuickBooksAsksToWait):
+        list(reading.everything(client, "Customer", size=2))
+    with pytest.raises(QuickBooksAsksToWait):
+        client.query(CUSTOMERS)
+
+    assert _statuses(quickbooks).count(429) == 1
+    assert len(_statuses(quickbooks)) <= 1 + reading.CONNECTIONS
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
@@ -448,5 +483,5 @@ def test_an_answer_nested_too_deep_is_an_answer_that_cannot_be_used(
 ) -> None:
     quickbooks.fail("query", 200, times=6, body=body.decode())
 
-    with pytest.raises(QuickBooksUnavailable, match="gave no usable answer"):
+    with pytest.raises(QuickBooksUnavailable, match=r"no usable answer|documented form"):
         client_of(quickbooks).query(CUSTOMERS)

@@ -5,8 +5,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from quickbooks_crm.quickbooks.patience import patient, seconds_of
+from quickbooks_crm.quickbooks.patience import patient
 from quickbooks_crm.quickbooks.problems import TryAgain
+from quickbooks_crm.quickbooks.retry_after import seconds_of
 
 
 class Failing:
@@ -44,7 +45,7 @@ def test_throttling_is_waited_out_longer() -> None:
 
 
 def test_quickbooks_is_taken_at_its_word() -> None:
-    assert waits(TryAgain("slow", throttled=True, retry_after="7")) == [7.0]
+    assert waits(TryAgain("slow", throttled=True, retry_after=7.0)) == [7.0]
 
 
 def test_it_is_given_up_after_six_tries() -> None:

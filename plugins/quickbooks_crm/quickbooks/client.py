@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 import requests
 from quickbooks import QuickBooks
 
-from quickbooks_crm.errors import QuickBooksLoginExpired, QuickBooksRefused
+from quickbooks_crm.errors import (
+    QuickBooksAsksToWait,
+    QuickBooksLoginExpired,
+    QuickBooksRefused,
+)
 from quickbooks_crm.quickbooks.limiter import Limits, Outcome
 from quickbooks_crm.quickbooks.patience import patient
-from quickbooks_crm.quickbooks.problems import problem_of, tid_of, unanswered
+from quickbooks_crm.quickbooks.problems import asked_to_wait, problem_of, tid_of, unanswered
 from quickbooks_crm.quickbooks.records import (
     Changes,
     Envelope,
@@ -98,6 +102,7 @@ class QuickBooksClient(QuickBooks):
         self._limits = limits
         self._pause = pause
         self._idle: list[BoundedSession] = []
+        self._quiet_until = 0.0
 
     def query(self, statement: str) -> Page:
         """The records that a `SELECT` finds: one page."""
@@ -164,7 +169,17 @@ class QuickBooksClient(QuickBooks):
         if envelope and envelope.answers(_ALLOWED[request.method, request.kind]):
             envelope.intuit_tid = tid_of(response)
             return envelope
-        raise problem_of(response, request.kind, self._settings, token)
+        problem = problem_of(response, request.kind, self._settings, token)
+        if isinstance(problem, QuickBooksAsksToWait):
+            self._quiet_until = time.monotonic() + problem.seconds
+        raise problem
+
+    def _require_not_quiet(self) -> None:
+        """What one thread was told holds for all, also for requests that waited for their turn."""
+        left = self._quiet_until - time.monotonic()
+        if left > 0:
+            company = f"company {self._settings.realm} ({self._settings.environment})"
+            raise asked_to_wait(f"QuickBooks has asked {company} to wait.", left)
 
     def _sent(self, request: Request, token: str) -> requests.Response:
         headers = {
@@ -175,6 +190,9 @@ class QuickBooksClient(QuickBooks):
         }
         cause: requests.RequestException
         with self._limits.turn(request.purpose) as turn, self._own_session() as session:
+            turn.outcome = Outcome.UNSENT
+            self._require_not_quiet()
+            turn.outcome = Outcome.BILLED
             try:
                 response = session.request(
                     request.method,

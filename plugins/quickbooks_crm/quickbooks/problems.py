@@ -5,6 +5,7 @@ import logging
 import requests
 
 from quickbooks_crm.errors import (
+    QuickBooksAsksToWait,
     QuickBooksError,
     QuickBooksForbidden,
     QuickBooksLoginExpired,
@@ -12,7 +13,12 @@ from quickbooks_crm.errors import (
     QuickBooksUnavailable,
 )
 from quickbooks_crm.quickbooks.faults import Verdict, explain, fault_of, verdict_on
+from quickbooks_crm.quickbooks.retry_after import seconds_of
 from quickbooks_crm.quickbooks.settings import Settings
+
+LONGEST_PAUSE = 60.0
+"""Seconds a request may wait before it is sent again. A task that has to wait longer gives its
+place to others."""
 
 _GOES_ON = "Nothing is lost: the next try goes on from here."
 
@@ -20,10 +26,10 @@ log = logging.getLogger(__name__)
 
 
 class TryAgain(QuickBooksUnavailable):
-    """A failure that passes; `retry_after` is QuickBooks' own word for when."""
+    """A failure that passes; `retry_after` is QuickBooks' own word for when, in seconds."""
 
     def __init__(
-        self, message: str, throttled: bool = False, retry_after: str | None = None
+        self, message: str, throttled: bool = False, retry_after: float | None = None
     ) -> None:
         super().__init__(message)
         self.throttled = throttled
@@ -36,6 +42,16 @@ def unanswered(kind: str, cause: str) -> TryAgain:
     return TryAgain(
         f"QuickBooks could not be reached for a {kind} ({cause}). {_GOES_ON} "
         "If it stays so, check the network and status.developer.intuit.com."
+    )
+
+
+def asked_to_wait(why: str, seconds: float) -> QuickBooksAsksToWait:
+    """Nothing may be called for so long."""
+    return QuickBooksAsksToWait(
+        f"{why} Nothing is called for {seconds:.0f} seconds. Nothing is lost: a task that Airflow "
+        "runs is tried again after that and goes on from here; what a person started, they start "
+        "again then.",
+        seconds,
     )
 
 
@@ -52,9 +68,11 @@ def problem_of(
     )
     text = explain(fault, verdict, (token, settings.client_secret))
     told = ", ".join(filter(None, (f"status {response.status_code}", text, f"intuit_tid {tid}")))
-    retry_after = response.headers.get("Retry-After")
+    retry_after = seconds_of(response.headers.get("Retry-After"))
     company = f"company {settings.realm} ({settings.environment})"
     match verdict:
+        case Verdict.THROTTLED | Verdict.DOWN if retry_after and retry_after > LONGEST_PAUSE:
+            return asked_to_wait(f"QuickBooks asks {company} to wait: {told}.", retry_after)
         case Verdict.THROTTLED:
             return TryAgain(
                 f"QuickBooks is limiting the requests to {company}: {told}. {_GOES_ON}",
