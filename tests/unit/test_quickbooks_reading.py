@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickbooks_crm.errors import QuickBooksUnavailable, SettingsError
+from quickbooks_crm.errors import ChangesTooFast, QuickBooksUnavailable, SettingsError
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.records import Changes, Page, Record
@@ -375,6 +375,21 @@ def test_what_changed_is_read_although_more_changes_amid_it_meanwhile(
 
     read = {int(record.id) for page in pages for record in page.records}
     assert read >= {id for id in company.ids if id <= rows}
+
+
+def test_the_last_of_what_changed_is_not_missed_because_deletes_offset_what_came() -> None:
+    """Four more changes move record 31 up behind the last page, four deletes move it down again. So
+    a count finds nothing missing; only a look behind the last page does."""
+
+    def meanwhile(query: int, ids: list[int]) -> None:
+        if query == 2:
+            ids[5:5] = [2000, 2001, 2002, 2003]
+        if query == 3:
+            del ids[:4]
+
+    company = Company(31, lambda _, page: page[:3], meanwhile=meanwhile)
+    with in_turn(lambda starts: [28, 10, 19, 1]), pytest.raises(ChangesTooFast):
+        list(reading.updated(company.client, "Customer", NOW, 10))
 
 
 def test_an_empty_entity_still_says_quickbooks_time() -> None:

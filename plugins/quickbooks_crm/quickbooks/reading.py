@@ -175,9 +175,10 @@ class _Walk:
                 raise self._too_fast()
 
     def _more_behind(self, last: Span) -> bool:
-        """Whether records may lie behind a page. Where a change adds records amid the others, only
-        a count can tell."""
-        return last.full or (self._grows and bool(last.head) and self._count() > last.end)
+        """Whether records may lie behind a page. Where a change adds records amid the others, even
+        a page cut short may have been followed by more: a look behind it proves or refutes that,
+        and a count would not, since deletes may offset additions."""
+        return last.full or (self._grows and bool(last.head))
 
     def stretch(self, start: int, total: int) -> list[Page]:
         """The pages from `start` to the next stretch: several when QuickBooks sends short ones."""
