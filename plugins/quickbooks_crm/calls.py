@@ -33,7 +33,7 @@ class Use:
         """The use in words."""
         return (
             f"{self.used:,} of the {self.budget:,} QuickBooks calls of {self.month:%B %Y} (UTC) "
-            f"are used, by all companies with the client id that ends in {self.client_id[-4:]}."
+            f"are used, by all companies of the app whose client id ends in {self.client_id[-4:]}."
         )
 
 

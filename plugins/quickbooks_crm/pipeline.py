@@ -163,9 +163,9 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
         work = runs.extracted(connection, run, loadable, extracted.fetched)
     fetched = extracted.fetched
     log.info(
-        "extract: %d records fetched, work for %s",
+        "extract: %d records fetched, to load: %s",
         sum(fetched.values()),
-        ", ".join(work) or "no module",
+        ", ".join(work) or "nothing",
     )
     return {"fetched": fetched, "work": work}
 

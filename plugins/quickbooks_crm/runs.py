@@ -188,10 +188,23 @@ def extracted(
 ) -> list[str]:
     """Note what extract brought, and which modules have something to load, in load order: these."""
     with connection.transaction():
-        work = [module for module, mapping in known.items() if _has_work(connection, run, mapping)]
+        work = [name for name, mapping in known.items() if has_work(connection, run.realm, mapping)]
         values = {**asdict(run), "fetched": Jsonb(fetched), "work": work}
         connection.execute(statements("runs")["extracted"], values)
     return work
+
+
+def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
+    """Whether something of a module waits to be loaded: records that changed in the mirror, or
+    references and records held back that can be tried again."""
+    values = {
+        "realm": realm,
+        "module": mapping.module,
+        "entities": list(mapping.entities),
+        "hash": mapping.hash,
+        "position": position(connection, realm, mapping.module),
+    }
+    return bool(_one(connection.execute(statements("runs")["work"], values))[0])
 
 
 def position(connection: Connection[Any], realm: str, module: str) -> int:
@@ -249,17 +262,6 @@ def finish(connection: Connection[Any], run: Run) -> list[str]:
         )
         connection.execute(sql["release_lease"], asdict(run))
     return missing
-
-
-def _has_work(connection: Connection[Any], run: Run, mapping: Mapping) -> bool:
-    values = {
-        "realm": run.realm,
-        "module": mapping.module,
-        "entities": list(mapping.entities),
-        "hash": mapping.hash,
-        "position": position(connection, run.realm, mapping.module),
-    }
-    return bool(_one(connection.execute(statements("runs")["work"], values))[0])
 
 
 def _busy(company: str, holder: str | None = None) -> CompanyBusy:

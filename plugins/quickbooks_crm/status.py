@@ -1,6 +1,6 @@
 """How a company stands now: its login, how fresh its records are, and what waits for a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from quickbooks_crm import breakers, calls, runs
 from quickbooks_crm.breakers import Breaker
 from quickbooks_crm.calls import Use
+from quickbooks_crm.mapping import Mapping as ModuleMapping
 from quickbooks_crm.quickbooks.identity import Identity
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
@@ -58,38 +59,81 @@ class Login:
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """How far a module has come in the CRM: what QuickBooks had `until` then is loaded, unless
+    something `waits`."""
+
+    waits: bool
+    until: datetime | None
+    last_load: datetime | None
+
+    @property
+    def words(self) -> str:
+        """It for a person."""
+        if self.waits:
+            return f"not all that was read is loaded yet; last loaded {_when(self.last_load)}"
+        return f"loaded up to {_when(self.until)}" if self.until else "not read yet"
+
+
+@dataclass(frozen=True)
 class Status:
-    """How a company stands. `complete` says of each entity until when all that QuickBooks had is in
-    the mirror; `problem` why its connection cannot be used."""
+    """How a company stands. `read` says of each entity until when all that QuickBooks had is in the
+    mirror, `loaded` the same of each module and the CRM; `problem` why it cannot run."""
 
     company: str
     bound: Identity | None
     login: Login | None
     last_sync: datetime | None
-    complete: dict[str, datetime]
+    read: dict[str, datetime]
+    loaded: dict[str, Loaded]
     month: Use | None
     breakers: tuple[Breaker, ...]
     problem: str | None
 
 
 def status(
-    connection: Connection[Any], company: str, realm: str | None, problem: str | None = None
+    connection: Connection[Any],
+    company: str,
+    realm: str | None,
+    modules: Sequence[ModuleMapping] = (),
+    problem: str | None = None,
 ) -> Status:
-    """How a company stands, as far as the database knows; `realm` is what its connection says,
-    None when that has a `problem`."""
+    """How a company with these modules stands, as far as the database knows; `realm` is what its
+    connection says, None when that has a `problem`."""
     bound = _bound(connection, company)
     where = {"realm": realm or (bound.realm if bound else "")}
+    read = dict(connection.execute(statements("status")["read"], where).fetchall())
     last = connection.execute(statements("status")["last_sync"], where).fetchone()
     return Status(
         company=company,
         bound=bound,
         login=_login_of(connection, where["realm"]),
         last_sync=last[0] if last else None,
-        complete=dict(connection.execute(statements("status")["complete"], where).fetchall()),
+        read=read,
+        loaded=_loaded(connection, where["realm"], modules, read),
         month=calls.use(connection, where["realm"]),
         breakers=tuple(breakers.open_ones(connection, company)),
         problem=problem,
     )
+
+
+def _loaded(
+    connection: Connection[Any],
+    realm: str,
+    modules: Sequence[ModuleMapping],
+    read: Mapping[str, datetime],
+) -> dict[str, Loaded]:
+    """A module is as fresh as the entity of its that was read longest ago."""
+    last = dict(connection.execute(statements("status")["loaded"], {"realm": realm}).fetchall())
+    found = {}
+    for each in modules:
+        whole = all(entity in read for entity in each.entities)
+        found[each.module] = Loaded(
+            waits=runs.has_work(connection, realm, each),
+            until=min(read[entity] for entity in each.entities) if whole else None,
+            last_load=last.get(each.module),
+        )
+    return found
 
 
 def warn_when_login_ends(connection: Connection[Any], run: Run) -> None:
@@ -103,14 +147,16 @@ def told(found: Status) -> Iterator[str]:
     """The lines that tell a person of it."""
     yield f"{found.company}: {_company(found.bound)}"
     if found.problem:
-        yield f"  {found.problem}"
+        yield from (f"  {line}" for line in found.problem.splitlines())
     login = found.login
     yield f"  login: {_login(login)}"
     if login and login.warning:
         yield f"  {login.warning}"
     yield f"  last sync that went well: {_when(found.last_sync)}"
-    for entity, until in found.complete.items():
-        yield f"  {entity}: complete up to {_when(until)}"
+    for entity, until in found.read.items():
+        yield f"  {entity}: read from QuickBooks up to {_when(until)}"
+    for module, loaded in found.loaded.items() if found.read else ():
+        yield f"  {module}: {loaded.words}"
     if found.month:
         yield f"  {found.month.sentence}"
     for breaker in found.breakers:

@@ -188,3 +188,18 @@ def test_a_new_database_is_made_ready_by_two_commands_that_may_be_repeated(
     assert told[1].stdout.startswith("Applied: 0001_")
     assert told[4].stdout == "The database is up to date.\n"
     assert "with companies: sample" in told[5].stdout
+
+
+@pytest.mark.parametrize("name", ["activity", "breakers"])
+def test_a_company_that_nobody_has_is_a_mistake_and_not_silence(
+    kept: Kept, command: Callable[..., Ended], name: str
+) -> None:
+    ended = command(name, "--company", "nobody")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("There is no company 'nobody'")
+
+
+def test_activity_says_that_nothing_has_run(kept: Kept, command: Callable[..., Ended]) -> None:
+    assert command("activity").stdout.startswith("Nothing has run yet.")
+    assert command("activity", "--company", "sample").stdout == "sample: nothing has run yet.\n"

@@ -1,11 +1,14 @@
 """What people learn of a company's login before it is too late, and how they end it."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quickbooks_crm import pipeline
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import QuickBooksLoginExpired
 from tests.acceptance.kept_in_step import Kept, kept_in_step
@@ -49,7 +52,8 @@ def test_the_status_tells_login_freshness_and_the_use_of_the_budget(
     starts = (
         "  login: since 20",
         "  last sync that went well: 20",
-        "  Customer: complete up to 20",
+        "  Customer: read from QuickBooks up to 20",
+        "  accounts: loaded up to 20",
     )
     assert [start for start in starts if not any(line.startswith(start) for line in lines)] == []
     assert any("QuickBooks calls of" in line for line in lines)
@@ -64,8 +68,39 @@ def test_the_status_as_json_is_one_object_for_each_company(
 
     assert found["company"] == "sample"
     assert found["login"]["state"] == "connected"
-    assert set(found["complete"]) >= {"Customer", "Item"}
+    assert set(found["read"]) >= {"Customer", "Item"}
+    assert found["loaded"]["accounts"]["waits"] is False
     assert (found["warning"], found["problem"], found["breakers"]) == (None, None, [])
+
+
+def test_what_was_read_and_not_loaded_is_never_called_loaded(
+    kept: Kept, said: Callable[..., str]
+) -> None:
+    kept.sync()
+    kept.quickbooks.change("Customer", "1", Notes="new")
+    pipeline.check_settings("sample", "stopped", pipeline.Request("test"))
+    pipeline.extract("sample", "stopped")
+
+    lines = said("status").splitlines()
+
+    waits = "not all that was read is loaded yet; last loaded 20"
+    assert any(line.startswith(f"  accounts: {waits}") for line in lines)
+    assert any(line.startswith("  products: loaded up to 20") for line in lines)
+
+
+def test_mappings_that_are_wrong_do_not_hide_the_rest(
+    kept: Kept, said: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.sync()
+    shutil.copytree(pipeline.INCLUDE / "companies", tmp_path / "companies")
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "accounts.yaml").write_text("entities: Customer\n")
+    monkeypatch.setattr(pipeline, "INCLUDE", tmp_path)
+
+    told = said("status")
+
+    assert "accounts.yaml is not a valid mapping" in told
+    assert "  Customer: read from QuickBooks up to 20" in told
 
 
 def test_a_connection_that_is_not_complete_does_not_hide_the_rest(

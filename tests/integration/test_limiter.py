@@ -312,5 +312,5 @@ def test_a_companys_use_of_the_month_is_told(time: Time, database_url: str) -> N
     assert use is not None
     assert use.sentence == (
         f"3 of the 1,000 QuickBooks calls of {datetime.now(UTC):%B %Y} (UTC) are used, by all "
-        "companies with the client id that ends in 9xyz."
+        "companies of the app whose client id ends in 9xyz."
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from quickbooks_crm import activity, breakers, database
 from quickbooks_crm.breakers import Breaker
-from quickbooks_crm.command_line.command import Command, positive
+from quickbooks_crm.command_line.command import ONE, Command, positive, told_of
 from quickbooks_crm.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def _release(asked: argparse.Namespace) -> None:
 
 def _breakers(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
-        for company in asked.company or activity.companies(connection):
+        for company in told_of(asked, activity.companies(connection)):
             found = breakers.open_ones(connection, company)
             found += breakers.past_ones(connection, company, asked.limit)
             for breaker in found:
@@ -98,6 +98,7 @@ COMMANDS = {
         _release,
         "let the next run of one company pass a breaker, once",
         {
+            "--company": ONE,
             "--breaker": {
                 "required": True,
                 "metavar": "NAME",

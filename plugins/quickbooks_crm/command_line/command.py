@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from quickbooks_crm import companies, pipeline
 from quickbooks_crm.errors import QuickBooksCrmError
 
 SEVERAL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
+ONE = SEVERAL | {"help": "which company: the name of its file in include/companies/"}
 YES: dict[str, Any] = {"action": "store_true"}
 
 
@@ -29,6 +31,15 @@ def say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
         print(json.dumps({"error": error.code, "message": str(error)}))
     else:
         print(error, file=sys.stderr)
+
+
+def told_of(asked: argparse.Namespace, ran: list[str]) -> list[str]:
+    """The companies that a command tells of: those asked for, or all that ever `ran`. Raises
+    `SettingsError` for a name that no company has."""
+    for name in asked.company:
+        if name not in ran:
+            companies.load_one(pipeline.INCLUDE / "companies", name)
+    return asked.company or ran
 
 
 def positive(text: str) -> int:

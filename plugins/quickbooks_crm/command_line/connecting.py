@@ -6,9 +6,10 @@ import logging
 from contextlib import closing
 from dataclasses import asdict
 
-from quickbooks_crm import companies, database, pipeline
-from quickbooks_crm.command_line.command import Command
+from quickbooks_crm import companies, database, mapping, pipeline
+from quickbooks_crm.command_line.command import ONE, Command
 from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.status import Status, status, told
 
@@ -24,13 +25,24 @@ def _status(asked: argparse.Namespace) -> None:
 
 
 def _found(name: str) -> Status:
-    realm = problem = None
+    realm, modules, problems = None, list[Mapping](), []
     try:
         realm = _hook(name).connection_settings().realm
     except SettingsError as error:
-        problem = str(error)
+        problems.append(str(error))
+    try:
+        modules = _modules(name)
+    except SettingsError as error:
+        problems.append(str(error))
     with database.connect() as connection:
-        return status(connection, name, realm, problem)
+        return status(connection, name, realm, modules, "\n".join(problems) or None)
+
+
+def _modules(name: str) -> list[Mapping]:
+    """The mappings of the modules that a company takes, in load order."""
+    known = mapping.load(pipeline.INCLUDE / "mappings")
+    company = companies.load_one(pipeline.INCLUDE / "companies", name)
+    return [known[module] for module in mapping.load_order(known) if company.takes(module)]
 
 
 def _plain(found: Status) -> dict[str, object]:
@@ -61,10 +73,11 @@ def _hook(name: str) -> QuickBooksHook:
 
 COMMANDS = {
     "status": Command(
-        _status, "show how each company stands: login, freshness, budget, open breakers"
+        _status, "show how each company stands: login, how fresh its records are, budget, breakers"
     ),
     "disconnect": Command(
         _disconnect,
         "end the login to one company, at Intuit too, and forget its tokens; what was read stays",
+        {"--company": ONE},
     ),
 }

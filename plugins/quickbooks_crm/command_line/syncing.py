@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import activity, companies, database, pipeline
-from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, say
+from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, say, told_of
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 
 
@@ -40,9 +40,13 @@ def new_run_id() -> str:
 
 def _activity(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
-        names = asked.company or activity.companies(connection)
-    for name in names:
+        ran = activity.companies(connection)
+    for name in told_of(asked, ran):
         show(asked, name, asked.limit)
+        if name not in ran and not asked.json:
+            print(f"{name}: nothing has run yet.")
+    if not ran and not asked.company and not asked.json:
+        print("Nothing has run yet. Start with: python -m quickbooks_crm sync")
 
 
 def show(asked: argparse.Namespace, company: str, limit: int) -> None:

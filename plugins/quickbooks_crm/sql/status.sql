@@ -15,6 +15,10 @@ SELECT realm, environment, name, created_at FROM sync.company WHERE company = %(
 -- last_sync --
 SELECT max(finished_at) FROM sync.run WHERE realm = %(realm)s AND kind = 'sync' AND state = 'success';
 
--- complete --
+-- loaded --
+-- When each module was last loaded into the CRM.
+SELECT module, loaded_at FROM sync.module_position WHERE realm = %(realm)s;
+
+-- read --
 -- Everything that QuickBooks had until then is in the mirror.
 SELECT entity, changed_since FROM sync.entity_position WHERE realm = %(realm)s ORDER BY entity;
