@@ -26,15 +26,7 @@ from quickbooks_crm.webhooks import hint
 A_PERSON_IS_NEEDED = WhenItMayHelp(
     [
         RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
-        for error in (
-            errors.SettingsError,
-            errors.QuickBooksRefused,
-            errors.QuickBooksLoginExpired,
-            errors.BreakerTripped,
-            errors.BudgetSpent,
-            errors.RunSuperseded,
-            errors.SyncFailed,
-        )
+        for error in errors.A_PERSON_IS_NEEDED
     ]
 )
 EVERY_TASK: dict[str, Any] = {

@@ -15,6 +15,8 @@ from psycopg.types.json import set_json_loads
 
 from quickbooks_crm import breakers, calls
 from quickbooks_crm.calls import Use
+from quickbooks_crm.reconcile import report
+from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.sql import statements
 
 OUTCOMES = ("added", "updated", "unchanged", "duplicate", "not_added", "excluded")
@@ -103,6 +105,7 @@ class Run:
     month: Use | None
     reasons: tuple[Reason, ...] = ()
     breakers: tuple[str, ...] = ()
+    report: Report | None = None
 
     @property
     def api_calls(self) -> int:
@@ -225,7 +228,12 @@ def explained(connection: Connection[Any], run: Run) -> Run:
     reasons = sorted(
         (Reason(**row) for row in given), key=lambda reason: names.index(reason.module)
     )
-    return replace(run, reasons=tuple(reasons), breakers=tuple(_open(connection, run)))
+    return replace(
+        run,
+        reasons=tuple(reasons),
+        breakers=tuple(_open(connection, run)),
+        report=report.read(connection, run.realm, run.run_id) if run.kind == "reconcile" else None,
+    )
 
 
 def _open(connection: Connection[Any], run: Run) -> Iterator[str]:
@@ -298,15 +306,19 @@ def summary(run: Run) -> str:
 
 
 def _summary(run: Run) -> Iterator[str]:
-    yield f"{run.company} {run.run_id}: {run.state}, {_took(run)}, {called(run)}"
+    state = run.state if run.kind == "sync" else f"{run.kind} {run.state}"
+    yield f"{run.company} {run.run_id}: {state}, {_took(run)}, {called(run)}"
     fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
-    if run.quiet and not fetched:
+    if run.kind == "reconcile":
+        yield from report.words(run.report) if run.report else ()
+        yield from (f"{module}: {why}" for module, why in sorted(run.blocked.items()))
+    elif run.quiet and not fetched:
         yield "Nothing changed in QuickBooks."
     elif run.quiet:
         yield "Nothing to do: the CRM has all of it already."
     if fetched:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
-    if not run.quiet:
+    if run.kind == "sync" and not run.quiet:
         yield from _table(run)
     yield from _notes(run)
     for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
@@ -382,6 +394,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "seconds": run.duration.total_seconds() if run.duration else None,
         "without_counts": run.without_counts(),
+        "report": report.as_json(run.report) if run.report else None,
     }
 
 

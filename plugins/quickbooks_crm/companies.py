@@ -26,6 +26,9 @@ from quickbooks_crm.mapping.shape import (
 from quickbooks_crm.mapping.together import files, misnamed
 from quickbooks_crm.mapping.words import COMPANY, Vocabulary
 
+WEEKLY = "41 2 * * 0"
+"""When a company with a schedule is reconciled if its file does not say: Sunday night."""
+
 _CONNECTION = re.compile(r"[A-Za-z0-9_.-]{1,200}", re.ASCII)
 _PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _DAYS = "sun mon tue wed thu fri sat"
@@ -41,7 +44,8 @@ class Company:
 
     `name` is the file's, `title` what people call it. `quickbooks` is the Airflow connection to it,
     `schedule` a cron expression in UTC or None when it runs by hand only, `crm_company` what stands
-    in the company column of its CRM records, `breakers` when it is too much at once.
+    in the company column of its CRM records, `breakers` when it is too much at once, `reconcile`
+    the schedule of its comparisons.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Company:
     modules: tuple[str, ...] | None
     crm_company: str
     breakers: Thresholds = field(default_factory=Thresholds)
+    reconcile: str | None = None
 
     def takes(self, module: str) -> bool:
         """Whether the module is brought in for this company."""
@@ -157,6 +162,7 @@ class _CompanyShape(Strict):
     modules: Annotated[list[Module], BeforeValidator(listed)] | None = None
     crm_company: Sentence | None = None
     breakers: _BreakersShape = _BreakersShape()
+    reconcile: Annotated[str, BeforeValidator(_schedule)] | None = None
 
 
 _Read = tuple[Company | None, Document, list[Problem]]
@@ -168,7 +174,9 @@ def _attempt(file: Path, modules: Collection[str] | None) -> _Read:
     document = Document() if problems else read(written)
     problems += [*misnamed(file), *document.problems]
     if document.readable:
-        problems += problems_of(_CompanyShape, document, nothing_allowed=[("schedule",)])
+        problems += problems_of(
+            _CompanyShape, document, nothing_allowed=[("schedule",), ("reconcile",)]
+        )
         problems += _modules(document, modules)
     return (None if problems else _company(file.stem, document)), document, problems
 
@@ -195,6 +203,7 @@ def _company(name: str, document: Document) -> Company:
         modules=None if shape.modules is None else tuple(shape.modules),
         crm_company=shape.crm_company or name,
         breakers=_thresholds(shape.breakers),
+        reconcile=_reconcile(shape),
     )
 
 
@@ -210,6 +219,12 @@ def _thresholds(shape: _BreakersShape) -> Thresholds:
 def _threshold(usual: Threshold, written: _ThresholdShape) -> Threshold:
     """The usual threshold, with what is written of it."""
     return replace(usual, **written.model_dump(exclude_none=True))
+
+
+def _reconcile(shape: _CompanyShape) -> str | None:
+    if "reconcile" in shape.model_fields_set:
+        return shape.reconcile
+    return WEEKLY if shape.schedule else None
 
 
 def _shared(found: dict[str, _Read]) -> Iterator[tuple[str, Problem]]:

@@ -148,3 +148,23 @@ class SyncFailed(RunError):
     """One or more modules of the run did not load; the message names them."""
 
     code = "sync_failed"
+
+
+class DriftFound(RunError):
+    """A reconcile found that QuickBooks, the mirror and the CRM do not agree; the run's report says
+    where."""
+
+    code = "drift"
+
+
+A_PERSON_IS_NEEDED = (
+    SettingsError,
+    QuickBooksRefused,
+    QuickBooksLoginExpired,
+    BreakerTripped,
+    BudgetSpent,
+    RunSuperseded,
+    SyncFailed,
+    DriftFound,
+)
+"""Errors after which trying again does not help."""

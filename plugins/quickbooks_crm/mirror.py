@@ -154,20 +154,10 @@ class Mirror:
         self._merge([replace(record, id=id, raw=stored.encode())], page)
 
     def _row(self, record: Record) -> Row:
-        """A record as it is copied, less what Postgres cannot store: NUL becomes U+FFFD. Its digest
-        tells next time that nothing has changed."""
-        stored = _NUL.sub(rb"\1\\ufffd", record.raw) if b"\\u0000" in record.raw else record.raw
-        if stored != record.raw:
+        """A record as it is copied; one with a NUL is told of."""
+        if b"\\u0000" in record.raw and storable(record.raw) != record.raw:
             self.without_nul.setdefault(record.entity, set()).add(_shown(record.id))
-        return (
-            record.entity,
-            record.id,
-            record.sync_token,
-            record.updated_at,
-            record.deleted,
-            _digest(record.raw),
-            stored.decode(),
-        )
+        return row_of(record)
 
     def ids(self, entity: str) -> Iterator[str]:
         """The ids that the mirror holds of an entity, deleted ones left out."""
@@ -275,6 +265,24 @@ class Mirror:
         with self._connection.transaction():
             self._attempt.require(self._connection)
             yield
+
+
+def row_of(record: Record) -> Row:
+    """A record as it is copied. Its digest tells next time that nothing has changed."""
+    return (
+        record.entity,
+        record.id,
+        record.sync_token,
+        record.updated_at,
+        record.deleted,
+        _digest(record.raw),
+        storable(record.raw).decode(),
+    )
+
+
+def storable(raw: bytes) -> bytes:
+    """A record as it was sent, less what Postgres cannot store: NUL becomes U+FFFD."""
+    return _NUL.sub(rb"\1\\ufffd", raw) if b"\\u0000" in raw else raw
 
 
 def _shown(id: str) -> str:

@@ -2,6 +2,7 @@
 functions.
 
     check_settings ▶ extract ▶ transform ▶ load, module by module ▶ record_activity
+    check_reconcile ▶ extract ▶ compare ▶ record_reconcile
 
 Each function may be called twice; the second time changes nothing. Between them data rests in
 Postgres.
@@ -10,7 +11,7 @@ Postgres.
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,18 @@ from quickbooks_crm import (
     companies,
     company_check,
     database,
+    fitting,
     mapping,
     runs,
     stage,
 )
 from quickbooks_crm.catalog import Table
-from quickbooks_crm.check import check, missing_fields, unfit_constants
+from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import (
     BreakerTripped,
-    MandatoryFieldsMissing,
+    DriftFound,
     SettingsError,
     StageIncomplete,
     SyncFailed,
@@ -47,6 +49,10 @@ from quickbooks_crm.load import Load
 from quickbooks_crm.load import load as load_staged
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
+from quickbooks_crm.reconcile import comparing
+from quickbooks_crm.reconcile import report as reconciled
+from quickbooks_crm.reconcile.comparing import Wish
+from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Window
 from quickbooks_crm.status import warn_when_login_ends
@@ -76,6 +82,7 @@ class Plan:
 
     title: str
     schedule: str | None
+    reconcile: str | None
     tables: dict[str, str | None]
 
 
@@ -98,10 +105,9 @@ def _plan(name: str, tables: dict[str, str | None]) -> Plan:
     try:
         company = companies.load_one(INCLUDE / "companies", name)
     except SettingsError:
-        return Plan(name, "@hourly", tables)
-    return Plan(
-        company.title, company.schedule, {m: t for m, t in tables.items() if company.takes(m)}
-    )
+        return Plan(name, "@hourly", companies.WEEKLY, tables)
+    taken = {m: t for m, t in tables.items() if company.takes(m)}
+    return Plan(company.title, company.schedule, company.reconcile, taken)
 
 
 def check_settings(company: str, run_id: str, request: Request) -> list[str]:
@@ -117,7 +123,7 @@ def check_settings(company: str, run_id: str, request: Request) -> list[str]:
         with noted(connection, run, "check_settings"):
             known = mapping.load(INCLUDE / "mappings")
             settings = companies.load_one(INCLUDE / "companies", company)
-            modules = _settings(connection, known, settings, request.modules)
+            modules = fitting.modules(connection, known, settings, request.modules)
             runs.require_own_realm(connection, run, companies.names(INCLUDE / "companies"))
             runs.require_same_tables(connection, run, known.values())
             runs.take_lease(connection, run)
@@ -135,7 +141,7 @@ def check_files(names: list[str]) -> None:
     with database.connect() as connection:
         database.require_current(connection)
         for name in names or sorted(found):
-            _settings(connection, known, companies.load_one(INCLUDE / "companies", name), ())
+            fitting.modules(connection, known, companies.load_one(INCLUDE / "companies", name), ())
 
 
 def extract(company: str, run_id: str, everything: bool = False) -> dict[str, Any]:
@@ -240,11 +246,69 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
 
 
+def check_reconcile(company: str, run_id: str, request: Request) -> list[str]:
+    """The same as `check_settings`, for a run that compares."""
+    modules = check_settings(company, run_id, request)
+    with database.connect() as connection:
+        comparing.begin(connection, _run(company, run_id))
+    return modules
+
+
+def compare(company: str, run_id: str, wish: Wish) -> Report:
+    """Compare QuickBooks with the mirror and the mirror with the CRM, after `extract`; what
+    differs, and where that is wished, is repaired but for what the next sync has to load."""
+    run = _run(company, run_id)
+    settings = companies.load_one(INCLUDE / "companies", company)
+    wish = replace(wish, limits=settings.breakers)
+    with (
+        closing(QuickBooksHook(settings.quickbooks, run_id)) as quickbooks,
+        database.connect() as connection,
+        noted(connection, run, "compare"),
+    ):
+        modules = [
+            (_target(connection, known, settings), runs.position(connection, run.realm, name))
+            for name, known in runs.asked(connection, run).items()
+        ]
+        company_check.require_same_company(connection, run, quickbooks)
+        return comparing.compare(connection, quickbooks, run, modules, wish)
+
+
+def record_reconcile(company: str, run_id: str) -> None:
+    """End the run, whatever happened. Raises `SyncFailed` when it could not compare everything, and
+    `DriftFound` when somebody has to see to what it found."""
+    record_activity(company, run_id)
+    run = _run(company, run_id)
+    with database.connect() as connection:
+        found = reconciled.read(connection, run.realm, run.run_id)
+    if found and not found.in_step:
+        raise DriftFound(
+            f"QuickBooks, the mirror and the CRM of {company} do not agree: the activity of run "
+            f"{run_id} says where. Repair it with: python -m quickbooks_crm reconcile "
+            f"--company {company} --repair"
+        )
+
+
+def reconcile(company: str, run_id: str, request: Request, wish: Wish) -> Report:
+    """A whole reconcile, one stage after the other. Raises what stopped it; that something differs
+    does not."""
+    with ExitStack() as at_the_end:
+        at_the_end.callback(_finish, company, run_id)
+        check_reconcile(company, run_id, request)
+        extract(company, run_id)
+        found = compare(company, run_id, wish)
+        at_the_end.pop_all()
+    missing, _ = _finish(company, run_id)
+    if missing:
+        raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
+    return found
+
+
 def _finish(company: str, run_id: str) -> tuple[list[str], str]:
     run = _run(company, run_id)
     with database.connect() as connection:
         _warn(connection, run)
         missing = runs.finish(connection, run)
+        reconciled.settle(connection, run.realm, run.run_id)
         found = activity.run(connection, run.realm, run.run_id)
     if found is None:
         return ["check_settings"], f"Run {run_id} has not started."
@@ -263,76 +327,6 @@ def _warn(connection: Connection[Any], run: Run) -> None:
 def _run(company: str, run_id: str) -> Run:
     found = companies.load_one(INCLUDE / "companies", company)
     return Run(company, QuickBooksHook(found.quickbooks).connection_settings().realm, run_id)
-
-
-def _settings(
-    connection: Connection[Any],
-    known: dict[str, Mapping],
-    company: Company,
-    asked: tuple[str, ...],
-) -> list[str]:
-    """The modules that a run will load, in load order, proven to fit the CRM's tables."""
-    unknown = sorted({*(company.modules or ()), *asked} - set(known))
-    if unknown:
-        raise SettingsError(
-            f"There is no mapping for {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
-        )
-    not_taken = sorted(m for m in asked if not company.takes(m))
-    if not_taken:
-        raise SettingsError(
-            f"Company {company.name} does not take {', '.join(not_taken)}. Add it to the modules "
-            f"in {company.name}.yaml, or ask for another."
-        )
-    taken = [
-        known[m] for m in mapping.load_order(known) if company.takes(m) and m in (asked or known)
-    ]
-    missing = [
-        f"  {m.module}: {', '.join(fields)}" for m in taken if (fields := _missing(connection, m))
-    ]
-    if missing:
-        raise MandatoryFieldsMissing(
-            "Required CRM fields have neither a source nor a default:\n"
-            + "\n".join(missing)
-            + "\nMap them, or give them a default, in include/mappings/. No row was moved."
-        )
-    problems = [problem for m in taken for problem in _misfits(connection, m, company)]
-    if problems:
-        raise SettingsError(
-            "The mappings do not fit the CRM:\n" + "\n".join(f"  {p}" for p in problems)
-        )
-    return [m.module for m in taken]
-
-
-def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
-    """The labels of required fields that the mapping leaves out; a table that is gone is a
-    misfit."""
-    try:
-        return missing_fields(known, _table(connection, known))
-    except SettingsError:
-        return []
-
-
-def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> Iterator[str]:
-    """What the mapping asks of its table that the table has not."""
-    try:
-        table = _table(connection, known)
-    except SettingsError as error:
-        yield str(error)
-        return
-    yield from catalog.misfits(table, known)
-    yield from unfit_constants(known, table)
-    if known.company in table.columns and not catalog.company_is_known(
-        connection, table, known.company, company.crm_company
-    ):
-        yield (
-            f"{known.file}: the CRM has no company '{company.crm_company}' for "
-            f"{known.table}.{known.company}. "
-            "Add it to the CRM (the reference CRM: python -m quickbooks_crm install-crm)."
-        )
-
-
-def _table(connection: Connection[Any], known: Mapping) -> Table:
-    return catalog.read(connection, known.table)
 
 
 def _stage(connection: Connection[Any], run: Run, known: Mapping, table: Table) -> dict[str, int]:
@@ -404,4 +398,6 @@ def _referred(
 
 
 def _target(connection: Connection[Any], known: Mapping, company: Company) -> Target:
-    return Target(known, _table(connection, known), company.crm_company, tuple(columns(known)))
+    return Target(
+        known, catalog.read(connection, known.table), company.crm_company, tuple(columns(known))
+    )

@@ -28,11 +28,18 @@ def problems(directory: Path, modules: list[str] | None = None) -> list[str]:
 
 
 def test_a_company_is_what_its_file_says(tmp_path: Path) -> None:
-    company(tmp_path, schedule='"7 * * * *"', modules="[products]", crm_company="A-1")
+    company(
+        tmp_path,
+        schedule='"7 * * * *"',
+        modules="[products]",
+        crm_company="A-1",
+        reconcile="'@daily'",
+    )
 
-    assert companies.load(tmp_path) == {
-        "acme": Company("acme", "Acme", "quickbooks_acme", "7 * * * *", ("products",), "A-1")
-    }
+    [found] = companies.load(tmp_path).values()
+
+    said = ("acme", "Acme", "quickbooks_acme", "7 * * * *", ("products",), "A-1")
+    assert found == Company(*said, reconcile="@daily")
 
 
 def test_what_is_not_said_has_its_usual_meaning(tmp_path: Path) -> None:
@@ -126,6 +133,24 @@ def test_what_is_no_schedule_is_refused(tmp_path: Path, schedule: str) -> None:
 
 def test_no_schedule_means_by_hand_only(tmp_path: Path) -> None:
     assert companies.load_one(company(tmp_path, schedule="null"), "acme").schedule is None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "written", "meant"),
+    [
+        ('"@daily"', "", companies.WEEKLY),
+        ('"@daily"', "null", None),
+        ('"@daily"', '"@monthly"', "@monthly"),
+        ("null", "", None),
+        ("null", '"@monthly"', "@monthly"),
+    ],
+)
+def test_a_company_with_a_schedule_is_reconciled_weekly_if_it_does_not_say(
+    tmp_path: Path, schedule: str, written: str, meant: str | None
+) -> None:
+    found = companies.load_one(company(tmp_path, schedule=schedule, reconcile=written), "acme")
+
+    assert found.reconcile == meant
 
 
 @pytest.mark.parametrize("name", ["../mappings/products", "", "acme.yaml", "acm", "/etc/passwd"])

@@ -8,7 +8,14 @@ from typing import Any
 
 from psycopg.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 
-from quickbooks_crm.command_line import breaking, connecting, receiving, setting_up, syncing
+from quickbooks_crm.command_line import (
+    breaking,
+    connecting,
+    receiving,
+    reconciling,
+    setting_up,
+    syncing,
+)
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.errors import QuickBooksCrmError, SchemaOutdated, SettingsError
 
@@ -17,6 +24,7 @@ COMMANDS: dict[str, Command] = (
     setting_up.COMMANDS
     | connecting.COMMANDS
     | syncing.COMMANDS
+    | reconciling.COMMANDS
     | breaking.COMMANDS
     | receiving.COMMANDS
 )

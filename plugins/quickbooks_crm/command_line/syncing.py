@@ -14,6 +14,7 @@ from psycopg import Connection
 from quickbooks_crm import activity, companies, database, pipeline
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, say, told_of
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.reconcile import report
 
 
 def _sync(asked: argparse.Namespace) -> int:
@@ -60,17 +61,26 @@ def show(asked: argparse.Namespace, company: str, limit: int) -> None:
                     if asked.json
                     else activity.summary(run) + "\n"
                 )
+                if run.report and not asked.json:
+                    print(*report.amounts(run.report), "", sep="\n")
                 if getattr(asked, "rows", False):
                     _show_rows(connection, run, asked.json)
 
 
 def _show_rows(connection: Connection[Any], run: activity.Run, as_json: bool) -> None:
     """The rows that are not in the CRM, each on a line of its own."""
+    _show_drift(connection, run, as_json)
     for module in run.counts:
         for outcome in ("not_added", "duplicate", "excluded"):
             for row in _every_row(connection, run, module.module, outcome):
                 plain = {"module": module.module, **asdict(row)}
                 print(json.dumps(plain, default=str) if as_json else activity.listing([row]))
+
+
+def _show_drift(connection: Connection[Any], run: activity.Run, as_json: bool) -> None:
+    """The records that a reconcile found to differ, each on a line of its own."""
+    for row in report.rows(connection, run.realm, run.run_id):
+        print(json.dumps(asdict(row)) if as_json else row.line)
 
 
 def _every_row(

@@ -155,6 +155,7 @@ COMPANY = Vocabulary(
     Word("name", "name: Sample company"),
     Word("quickbooks", "quickbooks: quickbooks_sample"),
     Word("schedule", "schedule: '7 * * * *'"),
+    Word("reconcile", "reconcile: '41 2 * * 0'"),
     Word("modules", "modules: [products, accounts, contacts]"),
     Word("crm_company", "crm_company: sample"),
     Word("breakers", "breakers: {mass_delete: {percent: 10}}"),

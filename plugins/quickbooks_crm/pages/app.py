@@ -63,7 +63,7 @@ def run(request: Request, user: User, realm: str, run_id: str) -> Response:
     """What one run did, module by module, and why records are not in the CRM."""
     with _reading() as connection:
         found = activity.explained(connection, _visible(connection, user, realm, run_id))
-    return page(request, Page("run.html"), run=found, dag=dag_id(found.company))
+    return page(request, Page("run.html"), run=found, dag=dag_id(found.company, found.kind))
 
 
 @app.get("/runs/{realm}/{run_id}/{module}", response_class=HTMLResponse)

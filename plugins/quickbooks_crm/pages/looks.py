@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from quickbooks_crm import activity
+from quickbooks_crm.reconcile import report
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,13 @@ _templates.filters.update(
     given=given,
     words=activity.words,
     took=activity.took,
+    figure=report.figure,
 )
 _templates.globals.update(
     OUTCOMES=activity.OUTCOMES,
     TABS=("not_added", "duplicate", "excluded", "updated", "added", "unchanged"),
     called=activity.called,
     notes=activity.notes,
+    numbers=report.numbers,
+    verdict=report.verdict,
 )

@@ -35,9 +35,9 @@ def readable(user: Any, companies: Iterable[str]) -> list[str]:
     return [company for dag, company in wanted.items() if dag in allowed]
 
 
-def dag_id(company: str) -> str:
-    """The DAG that brings a company's QuickBooks into the CRM."""
-    return f"quickbooks_to_crm_{company}"
+def dag_id(company: str, kind: str = "sync") -> str:
+    """The DAG that brings a company's QuickBooks into the CRM, or the one that compares them."""
+    return f"reconcile_{company}" if kind == "reconcile" else f"quickbooks_to_crm_{company}"
 
 
 class Headers:

@@ -18,11 +18,12 @@ from cryptography.fernet import InvalidToken
 
 from quickbooks_crm import database
 from quickbooks_crm.errors import QuickBooksCrmError, QuickBooksLoginExpired, SettingsError
-from quickbooks_crm.quickbooks import reading
+from quickbooks_crm.quickbooks import periods, reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.first_token import remembered
 from quickbooks_crm.quickbooks.identity import Identity, identity_of
 from quickbooks_crm.quickbooks.limiter import SharedLimits
+from quickbooks_crm.quickbooks.periods import Period
 from quickbooks_crm.quickbooks.records import Changes, Page, Span
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
@@ -62,6 +63,14 @@ class QuickBooksHook(BaseHook):
     def named(self, entity: str, ids: Sequence[str]) -> Iterator[Page]:
         """The records with these ids, as far as QuickBooks has them."""
         return reading.named(self.get_conn(), entity, ids)
+
+    def counted(self, entity: str, period: Period) -> int:
+        """How many records, inactive ones too, last changed in a period."""
+        return periods.counted(self.get_conn(), entity, period)
+
+    def changed_within(self, entity: str, period: Period) -> Page:
+        """The records that last changed in a period; a page of 1,000 may leave some out."""
+        return periods.changed_within(self.get_conn(), entity, period)
 
     def company(self) -> Identity:
         """The company that the connection leads to, as QuickBooks tells it: one call, unless it was

@@ -1,0 +1,55 @@
+"""The command that compares QuickBooks, the mirror and the CRM."""
+
+import argparse
+import getpass
+import sys
+
+from quickbooks_crm import companies, pipeline
+from quickbooks_crm.command_line.command import YES, Command, say
+from quickbooks_crm.command_line.syncing import new_run_id, show
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.reconcile.comparing import Wish
+
+
+def _reconcile(asked: argparse.Namespace) -> int:
+    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
+    return max((_one(asked, name) for name in names), default=0)
+
+
+def _one(asked: argparse.Namespace, name: str) -> int:
+    """Reconcile a company, and sync it when the repair left something to load."""
+    request = pipeline.Request("command line", getpass.getuser())
+    try:
+        report = pipeline.reconcile(
+            name, new_run_id(), request, Wish(asked.everything, asked.repair)
+        )
+        show(asked, name, limit=1)
+        if report.to_load:
+            pipeline.sync(name, new_run_id(), request)
+            show(asked, name, limit=1)
+    except SettingsError as error:
+        say(asked, error)
+        return 2
+    except QuickBooksCrmError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        show(asked, name, limit=1)
+        return 1
+    return 0 if report.in_step else 1
+
+
+COMMANDS = {
+    "reconcile": Command(
+        _reconcile,
+        "compare QuickBooks, the mirror and the CRM; exit code 1 when they do not agree",
+        {
+            "--everything": YES
+            | {
+                "help": "read and compare every record, not only where counts differ: finds fields "
+                "that QuickBooks changes without saying so; one call for every 1,000 records"
+            },
+            "--repair": YES
+            | {"help": "make the mirror right, then sync what is wrong or missing in the CRM"},
+            "--rows": YES | {"help": "also every record that differs"},
+        },
+    ),
+}

@@ -1,0 +1,81 @@
+"""Do the mappings fit the CRM's tables? Proven before any row moves, for all modules at once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import catalog, mapping
+from quickbooks_crm.check import missing_fields, unfit_constants
+from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
+from quickbooks_crm.mapping import Mapping
+
+
+def modules(
+    connection: Connection[Any],
+    known: dict[str, Mapping],
+    company: Company,
+    asked: tuple[str, ...],
+) -> list[str]:
+    """The modules that a run will load, in load order, proven to fit the CRM's tables.
+
+    Raises a `SettingsError` that names everything that does not.
+    """
+    unknown = sorted({*(company.modules or ()), *asked} - set(known))
+    if unknown:
+        raise SettingsError(
+            f"There is no mapping for {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+        )
+    not_taken = sorted(m for m in asked if not company.takes(m))
+    if not_taken:
+        raise SettingsError(
+            f"Company {company.name} does not take {', '.join(not_taken)}. Add it to the modules "
+            f"in {company.name}.yaml, or ask for another."
+        )
+    taken = [
+        known[m] for m in mapping.load_order(known) if company.takes(m) and m in (asked or known)
+    ]
+    missing = [
+        f"  {m.module}: {', '.join(fields)}" for m in taken if (fields := _missing(connection, m))
+    ]
+    if missing:
+        raise MandatoryFieldsMissing(
+            "Required CRM fields have neither a source nor a default:\n"
+            + "\n".join(missing)
+            + "\nMap them, or give them a default, in include/mappings/. No row was moved."
+        )
+    problems = [problem for m in taken for problem in _misfits(connection, m, company)]
+    if problems:
+        raise SettingsError(
+            "The mappings do not fit the CRM:\n" + "\n".join(f"  {p}" for p in problems)
+        )
+    return [m.module for m in taken]
+
+
+def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
+    """The labels of required fields that the mapping leaves out; a table that is gone is a
+    misfit."""
+    try:
+        return missing_fields(known, catalog.read(connection, known.table))
+    except SettingsError:
+        return []
+
+
+def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> Iterator[str]:
+    """What the mapping asks of its table that the table has not."""
+    try:
+        table = catalog.read(connection, known.table)
+    except SettingsError as error:
+        yield str(error)
+        return
+    yield from catalog.misfits(table, known)
+    yield from unfit_constants(known, table)
+    if known.company in table.columns and not catalog.company_is_known(
+        connection, table, known.company, company.crm_company
+    ):
+        yield (
+            f"{known.file}: the CRM has no company '{company.crm_company}' for "
+            f"{known.table}.{known.company}. "
+            "Add it to the CRM (the reference CRM: python -m quickbooks_crm install-crm)."
+        )

@@ -1,0 +1,169 @@
+"""The mirror's side of a comparison with QuickBooks: one entity's records as the mirror has them,
+and what of QuickBooks' differs from them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import breakers
+from quickbooks_crm.breakers import Thresholds
+from quickbooks_crm.everything import vanished
+from quickbooks_crm.mirror import UNSTORABLE, row_of
+from quickbooks_crm.quickbooks.periods import Period
+from quickbooks_crm.quickbooks.records import Record
+from quickbooks_crm.runs import Attempt
+from quickbooks_crm.sql import statements
+
+AMOUNTS = ("TotalAmt", "Balance", "UnitPrice")
+"""The fields whose sums are compared where every record is read."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Where a repair writes: a generation of the mirror; and when its breakers trip."""
+
+    generation: int
+    limits: Thresholds
+
+
+class MirrorSide:
+    """One entity of the mirror. Every method that writes does so in a transaction of its own."""
+
+    def __init__(
+        self, connection: Connection[Any], attempt: Attempt, entity: str, repair: Repair | None
+    ) -> None:
+        self._connection = connection
+        self._attempt = attempt
+        self._entity = entity
+        self._repair = repair
+        self._sums: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+        self._where: dict[str, Any] = {
+            "realm": attempt.realm,
+            "run_id": attempt.run_id,
+            "entity": entity,
+            "until": None,
+            "amounts": list(AMOUNTS),
+            "repaired": repair is not None,
+            "generation": repair.generation if repair else None,
+        }
+
+    def begin(self, until: datetime) -> None:
+        """Forget what an earlier try found; changes in QuickBooks from `until` on do not count."""
+        self._where["until"] = until
+        with self._transaction():
+            self._ask("forget")
+            self._ask("forget_totals")
+
+    def position(self) -> tuple[datetime, timedelta] | None:
+        """Up to when the mirror has everything, on QuickBooks' clock, and how long ago that was;
+        None when it was never read."""
+        found: tuple[datetime, timedelta] | None = self._ask("position").fetchone()
+        return found
+
+    def counted(self, period: Period) -> int:
+        """How many live records last changed in the period."""
+        row = self._ask("mirrored", since=period.since, before=period.until).fetchone()
+        return int(row[0])
+
+    def middle(self, period: Period) -> datetime | None:
+        """The time that halves the period's records; None when all changed at the same one."""
+        row = self._ask("middle", since=period.since, before=period.until).fetchone()
+        return row[0] if row else None
+
+    def unsent(self, period: Period, sent: Sequence[Record]) -> list[str]:
+        """The ids of live records of the period that are not among these."""
+        ids = [record.id for record in sent]
+        rows = self._ask("unsent", since=period.since, before=period.until, sent=ids)
+        return [id for (id,) in rows.fetchall()]
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all live records."""
+        with self._connection.transaction(), self._connection.cursor("live_ids") as cursor:
+            cursor.itersize = 10_000
+            cursor.execute(statements("reconcile")["live_ids"], self._where)
+            yield from (id for (id,) in cursor)
+
+    def compare(self, records: Sequence[Record]) -> None:
+        """Record, and repair, what differs from QuickBooks' records. One that Postgres cannot hold
+        stops no other."""
+        try:
+            self._compare(records)
+        except UNSTORABLE:
+            half = len(records) // 2
+            if half:
+                self.compare(records[:half])
+                self.compare(records[half:])
+            else:
+                self._compare([self._without_content(records[0])])
+
+    def _without_content(self, record: Record) -> Record:
+        """A record that cannot be stored, with what the mirror has instead: only its version
+        counts."""
+        where = self._where | {"id": record.id}
+        known = self._connection.execute(statements("extract")["last_stored"], where).fetchone()
+        return replace(record, raw=(known[0] if known else json.dumps({"Id": record.id})).encode())
+
+    def _compare(self, records: Sequence[Record]) -> None:
+        sql = statements("extract")
+        with self._transaction():
+            self._connection.execute(sql["page_table"])
+            with self._connection.cursor().copy(sql["copy_page"]) as copy:
+                for record in {record.id: record for record in records}.values():
+                    copy.write_row(row_of(record))
+            for field, currency, theirs, ours in self._ask("sums").fetchall():
+                self._add(field, currency, theirs, ours)
+            self._ask("differing")
+            if self._repair:
+                self._ask("set_right")
+
+    def gone(self, ids: list[str]) -> None:
+        """Record, and mark as deleted, what QuickBooks no longer has. Raises `BreakerTripped` when
+        a repair would mark suspiciously many."""
+        with self._transaction():
+            if self._repair:
+                self._pass_breaker(self._repair, len(ids))
+                self._ask("delete", ids=ids)
+            for field, currency, ours in self._ask("sums_of_gone", ids=ids).fetchall():
+                self._add(field, currency, Decimal(0), ours)
+            self._ask("gone", ids=ids)
+
+    def _pass_breaker(self, repair: Repair, count: int) -> None:
+        of = int(self._ask("live").fetchone()[0])
+        danger = vanished(self._entity, count, of, repair.limits)
+        if danger:
+            breakers.pass_or_stop(
+                self._connection, self._attempt.realm, self._attempt.run_id, danger
+            )
+
+    def start_sums(self) -> None:
+        """Sum the amounts from here on: every record is to follow, once."""
+        self._sums.clear()
+
+    def _add(self, field: str, currency: str, theirs: Decimal, ours: Decimal) -> None:
+        before = self._sums.get((field, currency), (Decimal(0), Decimal(0)))
+        self._sums[field, currency] = (before[0] + theirs, before[1] + ours)
+
+    def end(self, method: str, theirs: int, ours: int) -> None:
+        """Record how the entity was compared; sums mean something where every record was read."""
+        with self._transaction():
+            self._ask("compared", method=method, source=theirs, target=ours)
+            for (field, currency), (source, target) in sorted(self._sums.items()):
+                if method == "records":
+                    which = {"field": field, "currency": currency}
+                    self._ask("control_total", source=source, target=target, **which)
+
+    def _ask(self, statement: str, **values: Any) -> Any:
+        return self._connection.execute(statements("reconcile")[statement], self._where | values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._attempt.renew(self._connection)
+        with self._connection.transaction():
+            self._attempt.require(self._connection)
+            yield

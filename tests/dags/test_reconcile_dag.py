@@ -1,0 +1,71 @@
+"""The DAG that compares: its file, and what a run of it does with a real company."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from tests.acceptance.kept_in_step import Kept, kept_in_step
+from tests.dags.test_dags import DAGS, newest, states
+
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+
+
+@pytest.fixture
+def dag(airflow_metadata: None) -> Any:
+    return DagBag(DAGS).dags["reconcile_sample"]
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch) as company:
+        company.sync()
+        yield company
+
+
+def test_it_runs_every_week_one_at_a_time_and_asks_what_it_may_do(dag: Any) -> None:
+    assert (dag.schedule, dag.max_active_runs, dag.catchup) == ("41 2 * * 0", 1, False)
+    form = {name: dag.params.get_param(name) for name in ("everything", "repair")}
+    assert [param.value for param in form.values()] == [False, False]
+    assert all(param.schema["title"] for param in form.values())
+
+
+def test_its_tasks_follow_each_other_and_a_repair_is_loaded_when_the_run_has_ended(
+    dag: Any,
+) -> None:
+    order = ["check_settings", "extract", "compare", "record_activity", "load"]
+
+    assert [task.task_id for task in dag.topological_sort()] == order
+    assert dag.get_task("load").trigger_dag_id == "quickbooks_to_crm_sample"
+    assert all(task.doc_md and task.retries == 4 for task in dag.tasks)
+
+
+def test_it_is_not_tried_again_for_finding_something(dag: Any) -> None:
+    from quickbooks_crm import errors
+
+    policy = dag.get_task("record_activity").retry_policy
+    decision = policy.evaluate(errors.DriftFound("said"), 1, 5, None)
+
+    assert decision.action.value == "fail"
+
+
+def test_a_company_in_step_is_green_and_loads_nothing(kept: Kept, dag: Any) -> None:
+    run = dag.test()
+
+    ended = states(run)
+    assert (str(run.state), ended.pop("load")) == ("success", "skipped")
+    assert set(ended.values()) == {"success"}
+    assert (newest(kept).kind, newest(kept).trigger) == ("reconcile", "manual")
+
+
+def test_drift_turns_it_red_and_repairs_nothing_unasked(kept: Kept, dag: Any) -> None:
+    kept.ask("DELETE FROM quickbooks.record WHERE entity = 'Item'")
+
+    run = dag.test()
+
+    ended = states(run)
+    assert (str(run.state), ended["record_activity"]) == ("failed", "failed")
+    assert ended["load"] in ("skipped", "upstream_failed")
+    assert newest(kept).state == "failed"
+    assert kept.ask("SELECT 1 FROM quickbooks.record WHERE entity = 'Item'") == []
