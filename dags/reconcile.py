@@ -84,12 +84,12 @@ def build(name: str, plan: pipeline.Plan) -> None:
             context = get_current_context()
             asked = context["params"]
             wish = pipeline.Wish(asked["everything"], asked["repair"])
-            if not pipeline.compare(name, context["run_id"], wish).to_load:
-                raise DownstreamTasksSkipped(tasks=["load"])
+            pipeline.compare(name, context["run_id"], wish)
 
         @task(trigger_rule="all_done", doc_md="What was found; fails when something differs.")
         def record_activity() -> None:
-            pipeline.record_reconcile(name, get_current_context()["run_id"])
+            if not pipeline.record_reconcile(name, get_current_context()["run_id"]):
+                raise DownstreamTasksSkipped(tasks=["load"])
 
         load = TriggerDagRunOperator(
             task_id="load",

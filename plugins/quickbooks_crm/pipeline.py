@@ -273,9 +273,10 @@ def compare(company: str, run_id: str, wish: Wish) -> Report:
         return comparing.compare(connection, quickbooks, run, modules, wish)
 
 
-def record_reconcile(company: str, run_id: str) -> None:
-    """End the run, whatever happened. Raises `SyncFailed` when it could not compare everything, and
-    `DriftFound` when somebody has to see to what it found."""
+def record_reconcile(company: str, run_id: str) -> bool:
+    """End the run, whatever happened; whether a repair left something for a sync to load. Raises
+    `SyncFailed` when it could not compare everything, and `DriftFound` when somebody has to see to
+    what it found."""
     record_activity(company, run_id)
     run = _run(company, run_id)
     with database.connect() as connection:
@@ -286,6 +287,7 @@ def record_reconcile(company: str, run_id: str) -> None:
             f"{run_id} says where. Repair it with: python -m quickbooks_crm reconcile "
             f"--company {company} --repair"
         )
+    return bool(found and found.to_load)
 
 
 def reconcile(company: str, run_id: str, request: Request, wish: Wish) -> Report:

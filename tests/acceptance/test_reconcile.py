@@ -85,6 +85,28 @@ def test_a_small_entity_costs_one_call_and_is_compared_wholly(kept: Kept) -> Non
     assert [call.kind for call in kept.quickbooks.calls] == ["cdc", "companyinfo", "query", "query"]
 
 
+def test_a_large_entity_is_counted_and_only_the_part_that_differs_is_read(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with kept_in_step(database_url, monkeypatch, customers=3_500, items=2) as kept:
+        kept.sync()
+        kept.quickbooks.reset_calls()
+
+        report, run = reconcile(kept)
+
+        assert (report.in_step, run.calls) == (True, {"changes": 1, "companyinfo": 1,
+                                                      "count": 4, "Item": 1})  # fmt: skip
+
+        lost = kept.ask("SELECT id FROM quickbooks.record WHERE entity = 'Customer' LIMIT 1")
+        mirror(kept, "DELETE FROM quickbooks.record", lost[0]["id"])
+
+        report, run = reconcile(kept)
+
+        assert drift(report) == {"Customer not_in_mirror": [lost[0]["id"]]}
+        assert run.calls["Customer"] == 1
+        assert run.calls["count"] <= 7
+
+
 def test_what_is_new_in_quickbooks_is_read_first_and_is_no_drift(kept: Kept) -> None:
     kept.quickbooks.change("Customer", person(kept), Notes="new")
     kept.quickbooks.add("Customer", DisplayName="New")

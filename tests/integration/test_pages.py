@@ -214,6 +214,32 @@ def test_a_run_shows_its_counts_reasons_and_problems(
     assert "7 API calls" in shown
 
 
+def test_a_reconcile_shows_what_differs_and_its_totals(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    started(connection, "run-1", kind="reconcile", state="failed", work=[])
+    for statement in (
+        "INSERT INTO sync.compared (realm, run_id, side, subject, method, source, target)"
+        " VALUES (%s, 'run-1', 'quickbooks', 'Item', 'records', 2, 1)",
+        "INSERT INTO sync.drift (realm, run_id, side, subject, entity, id, kind)"
+        " VALUES (%s, 'run-1', 'quickbooks', 'Item', 'Item', '7', 'not_in_mirror')",
+        "INSERT INTO sync.control_total (realm, run_id, side, subject, field, currency, source,"
+        " target) VALUES (%s, 'run-1', 'quickbooks', 'Item', 'UnitPrice', '', 1234.5, 1000)",
+    ):
+        connection.execute(statement, [REALM])
+    connection.commit()
+
+    answer = viewer.get(RUN)
+
+    shown = _text(answer)
+    assert "DRIFT: 1 record differs. Nothing is repaired unasked." in shown
+    assert "Item: 2 in QuickBooks, 1 in the mirror (every record compared)" in shown
+    assert "Item 1 In QuickBooks, but not in the mirror 7 no" in shown
+    assert "Item.UnitPrice own 1,234.50 0 0 1,000 -234.50" in shown
+    assert any("dags/reconcile_sample/runs/run-1" in link for link in _links(answer))
+    assert "Reconcile" in _text(viewer.get("/quickbooks-crm/"))
+
+
 def test_a_run_links_to_its_airflow_run_by_a_relative_address(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:

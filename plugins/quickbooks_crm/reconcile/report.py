@@ -197,7 +197,8 @@ def verdict(report: Report) -> Iterator[str]:
     elif report.in_step:
         yield f"{_records(found)} differed; all are repaired, and the next sync loads them."
     elif found:
-        yield f"DRIFT: {_records(found)} differ. Nothing is repaired unasked."
+        differ = "differs" if found == 1 else "differ"
+        yield f"DRIFT: {_records(found)} {differ}. Nothing is repaired unasked."
     else:
         yield "DRIFT: control totals differ."
     if edits:
