@@ -145,7 +145,7 @@ class Mirror:
 
     def _set_aside(self, record: Record, page: PageRead | None) -> None:
         """Keep the values that the mirror has of the record, if it has any, else only its Id."""
-        id = _shown(record.id)
+        id = shown(record.id)
         log.error("%s %s cannot be stored as it is", record.entity, id)
         self.set_aside.setdefault(record.entity, set()).add(id)
         where = self._where | {"entity": record.entity, "id": id}
@@ -156,7 +156,7 @@ class Mirror:
     def _row(self, record: Record) -> Row:
         """A record as it is copied; one with a NUL is told of."""
         if b"\\u0000" in record.raw and storable(record.raw) != record.raw:
-            self.without_nul.setdefault(record.entity, set()).add(_shown(record.id))
+            self.without_nul.setdefault(record.entity, set()).add(shown(record.id))
         return row_of(record)
 
     def ids(self, entity: str) -> Iterator[str]:
@@ -285,7 +285,7 @@ def storable(raw: bytes) -> bytes:
     return _NUL.sub(rb"\1\\ufffd", raw) if b"\\u0000" in raw else raw
 
 
-def _shown(id: str) -> str:
+def shown(id: str) -> str:
     """An id, or as much of an odd one as Postgres can store."""
     return id.replace("\0", "\ufffd")[:100]
 

@@ -14,7 +14,7 @@ from psycopg import Connection
 from quickbooks_crm import breakers
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.everything import vanished
-from quickbooks_crm.mirror import UNSTORABLE, row_of
+from quickbooks_crm.mirror import UNSTORABLE, row_of, shown
 from quickbooks_crm.quickbooks.periods import Period
 from quickbooks_crm.quickbooks.records import Record
 from quickbooks_crm.runs import Attempt
@@ -105,9 +105,11 @@ class MirrorSide:
     def _without_content(self, record: Record) -> Record:
         """A record that cannot be stored, with what the mirror has instead: only its version
         counts."""
-        where = self._where | {"id": record.id}
+        id = shown(record.id)
+        where = self._where | {"id": id}
         known = self._connection.execute(statements("extract")["last_stored"], where).fetchone()
-        return replace(record, raw=(known[0] if known else json.dumps({"Id": record.id})).encode())
+        stored: str = known[0] if known else json.dumps({"Id": id})
+        return replace(record, id=id, raw=stored.encode())
 
     def _compare(self, records: Sequence[Record]) -> None:
         sql = statements("extract")
