@@ -187,7 +187,10 @@ def test_another_version_is_found_and_made_quickbooks_own(kept: Kept, versions: 
     """A change that was missed, or, after QuickBooks was restored from a backup, a version that
     went back: a sync believes the greater SyncToken."""
     id = person(kept)
-    record = "SELECT sync_token, updated_at, payload FROM quickbooks.record WHERE entity = 'Customer' AND id = %s"
+    record = (
+        "SELECT sync_token, updated_at, payload FROM quickbooks.record"
+        " WHERE entity = 'Customer' AND id = %s"
+    )
     was = kept.ask(record, id)
     kept.ask(
         "UPDATE quickbooks.record SET sync_token = sync_token + %s, updated_at = updated_at"
