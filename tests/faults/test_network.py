@@ -1,32 +1,7 @@
 """A network and a QuickBooks that fail in every way: an answer is whole, or it is asked for again,
 or a person is told; and nothing hangs.
 
-The faults have numbers. Those of this table are tested here or where it says:
-
-    N01  nobody there, no such name             here
-    N02  never an answer                        here
-    N03  a drip of single bytes                 here: in the headers; in the body
-    N04  reset before the headers               here
-    N05  reset in the middle of the body        here
-    N06  shorter than announced                 test_client, test_a_broken_answer_is_asked_for_again
-    N07  chunks without the last                the same
-    N09  JSON cut short                         the same
-    N10  gzip with a bit flipped                the same
-    N11  gzip cut short                         the same
-    N13  a maintenance page with status 200     test_client, test_an_unusable_answer_with_…
-    N14  a fault with status 200                test_client, test_a_fault_with_status_200_is_a_fault
-    N15  nothing with status 200, or 204        test_client, both of the tests above
-    N16  429 with a Retry-After                 here; its forms: test_quickbooks_patience
-    N17  429 without one                        here
-    N18  limits over all processes              test_limiter
-    N19  500, 502, 503, 504                     here
-    N21  400                                    here
-    N22  401 in the middle                      here
-    N23  401 after a new login                  here
-    N24  403                                    here
-    N25  disconnected in the middle             here
-    N27  a redirect                             test_client, test_a_redirect_is_never_followed
-    N28  TLS of somebody else                   here
+The numbers of the faults are those of test_rows.py.
 """
 
 import logging

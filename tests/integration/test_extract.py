@@ -518,7 +518,7 @@ def test_a_record_that_cannot_be_stored_is_set_aside_and_stops_no_other(
 
 @pytest.mark.parametrize(
     ("days", "calls"),
-    [(28, ["cdc"]), (30, ["query"] * 4), (400, ["query"] * 4)],  # a count, then three pages
+    [(28, ["cdc"]), *((days, ["query"] * 4) for days in (30, 31, 45, 400))],  # a count, three pages
 )
 def test_what_was_read_longer_than_29_days_ago_is_read_wholly(
     connection: Connection[Any], attempt: Attempt, days: int, calls: list[str]

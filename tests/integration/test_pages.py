@@ -77,7 +77,11 @@ def test_every_route_refuses_who_is_not_signed_in(anonymous: httpx.Client) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["docs", "redoc", "openapi.json", "nothing", "assets/%2e%2e%2fapp.py"]
+    "path",
+    [
+        *("docs", "redoc", "openapi.json", "nothing", "assets/%2e%2e%2fapp.py"),
+        "callback?code=stolen&state=forged&realmId=9341",  # a first token is put in by a person
+    ],
 )
 def test_there_is_nothing_but_the_pages(viewer: httpx.Client, path: str) -> None:
     assert viewer.get(f"/quickbooks-crm/{path}").status_code == 404
