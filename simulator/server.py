@@ -94,7 +94,8 @@ class Simulator:
 
     def bind(self) -> None:
         """Take the port, which tells the `url`; raises OSError where it is in use."""
-        self._socket = socket.socket()
+        # Of this very protocol: asyncio sends at once only on such sockets.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((self.settings.host, self.settings.port))
