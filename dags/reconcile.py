@@ -6,7 +6,6 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import (
-    ExceptionRetryPolicy,
     Param,
     RetryAction,
     RetryRule,
@@ -18,8 +17,9 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from quickbooks_crm import errors, pipeline
+from quickbooks_crm.trying_again import WhenItMayHelp
 
-A_PERSON_IS_NEEDED = ExceptionRetryPolicy(
+A_PERSON_IS_NEEDED = WhenItMayHelp(
     [
         RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
         for error in errors.A_PERSON_IS_NEEDED

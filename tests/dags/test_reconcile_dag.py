@@ -1,6 +1,7 @@
 """The DAG that compares: its file, and what a run of it does with a real company."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -48,6 +49,15 @@ def test_it_is_not_tried_again_for_finding_something(dag: Any) -> None:
     decision = policy.evaluate(errors.DriftFound("said"), 1, 5, None)
 
     assert decision.action.value == "fail"
+
+
+def test_it_is_tried_again_when_quickbooks_wants_to_be_asked_again(dag: Any) -> None:
+    from quickbooks_crm import errors
+
+    policy = dag.get_task("compare").retry_policy
+    decision = policy.evaluate(errors.QuickBooksAsksToWait("said", 120), 1, 5, None)
+
+    assert (decision.action.value, decision.retry_delay) == ("retry", timedelta(minutes=2))
 
 
 def test_a_company_in_step_is_green_and_loads_nothing(kept: Kept, dag: Any) -> None:
