@@ -71,6 +71,18 @@ def test_a_sync_that_went_well_ends_with_0_and_shows_its_counts(kept: Kept) -> N
     assert run == {"state": "success", "trigger": "command line"}
 
 
+def test_a_sync_that_quickbooks_asks_to_wait_ends_at_once_and_says_how_long(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    kept.quickbooks.fail("query", 429, headers={"Retry-After": "600"})
+
+    finished = command("sync", "--company", "sample")
+
+    assert finished.returncode == 1
+    assert "Nothing is called for 600 seconds. Nothing is lost" in finished.stderr
+    assert [c.status for c in kept.quickbooks.calls if c.kind == "query"] == [429]
+
+
 def test_with_json_every_line_is_one_run_and_logs_are_elsewhere(kept: Kept) -> None:
     first = process("sync", "--json")
     second = process("sync", "--json", "--everything", "--module", "products")

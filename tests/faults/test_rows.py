@@ -31,6 +31,7 @@ N16 longer than a minute              faults/network             asked_to_wait_l
 N16 in several threads                faults/network             a_page_that_is_asked_to_wait_ends
 N16 no other entity                   acceptance/entities_apart  asks_to_wait_no_other_entity
 N16 the worker goes to others         dags/dags                  asks_to_wait_gives_its_place
+N16 on the command line               acceptance/command_line    a_sync_that_quickbooks_asks_to_wait
 N17 429 without one                   faults/network             a_throttled_request_waits_as_long
 N18 limits over all processes         integration/limiter        two_processes_and_many_threads
 N19 500, 502, 503, 504                faults/network             a_failure_of_quickbooks_is
