@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,57 @@ def test_every_link_to_a_file_leads_to_a_file() -> None:
     ]
 
     assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
+
+
+def errors_section() -> str:
+    return read("docs/operating.md").split("## What each error means")[1]
+
+
+def strings(file: Path) -> Iterator[str]:
+    """Every text in a file of code, with a gap where a value is filled in."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(p.value if isinstance(p, ast.Constant) else "…" for p in node.values)
+
+
+def test_every_error_code_is_explained_to_who_operates_it() -> None:
+    codes = re.findall(
+        r'^    code = "(\w+)"$', read("plugins/quickbooks_crm/errors.py"), re.MULTILINE
+    )
+
+    assert [code for code in codes if f"`{code}`" not in errors_section()] == []
+
+
+def test_every_message_that_is_explained_is_one_that_is_printed() -> None:
+    printed = "\n".join(text for file in package_files() for text in strings(file))
+    cells = re.findall(r"^\|(?: `\w+` | )?\|?([^|]*\*[^|]+)\|", errors_section(), re.MULTILINE)
+    told = [message for cell in cells for message in re.findall(r"\*([^*]+)\*", cell)]
+    fragments = [part.strip(" '():") for message in told for part in message.split("…")]
+
+    assert len(told) > 50
+    assert [part for part in fragments if part not in printed] == []
+
+
+def test_every_command_is_told_of() -> None:
+    folder = PROJECT / "plugins" / "quickbooks_crm" / "command_line"
+    commands = {
+        name
+        for file in folder.glob("*.py")
+        for name in re.findall(r'^    "([a-z-]+)": Command\(', file.read_text(), re.MULTILINE)
+    }
+
+    assert len(commands) > 5
+    assert [name for name in commands if f"`{name}`" not in read("README.md")] == []
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    pages = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(page.name[:4]) for page in pages]
+
+    assert sorted(set(numbers)) == numbers
+    assert [int(p.read_text().split(".")[0].removeprefix("# ")) for p in pages] == numbers
 
 
 @pytest.mark.parametrize("stage", CORE)
