@@ -21,6 +21,7 @@ import pytest
 from demo import postgres
 from simulator import Simulator
 from tests.real_airflow import Demo
+from tests.sharing import Sharing
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROOM = 2 * 2**30  # bytes of memory that the tests' databases may need
@@ -46,9 +47,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(settings)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that leave nothing of the demo for others come after all others."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that leave nothing of the demo for others come after all others. Of several processes
+    none shall be left with a slow file when the others are done, so there these come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    """With `-n`, which tests go to which process."""
+    return Sharing(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.sharing import NEED_DEMO
+
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SERVICES = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())["services"]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -272,3 +274,10 @@ def _compose() -> list[str]:
             if asked.returncode == 0:
                 return command
     pytest.skip("docker compose is not installed")
+
+
+def test_no_two_processes_start_the_demo_to_test_it(request: pytest.FixtureRequest) -> None:
+    tests = [test for test in request.session.items if isinstance(test, pytest.Function)]
+    asking = [test.nodeid for test in tests if {"demo", "airflow"} & set(test.fixturenames)]
+
+    assert [test for test in asking if not test.startswith(NEED_DEMO)] == []
