@@ -318,7 +318,7 @@ def _summary(run: Run) -> Iterator[str]:
         yield "Nothing to do: the CRM has all of it already."
     if fetched:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
-    if run.kind == "sync" and not run.quiet:
+    if run.kind == "sync" and (run.counts or run.without_counts()) and not run.quiet:
         yield from _table(run)
     yield from _notes(run)
     for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):

@@ -215,3 +215,13 @@ def test_a_company_that_nobody_has_is_a_mistake_and_not_silence(
 def test_activity_says_that_nothing_has_run(kept: Kept, command: Callable[..., Ended]) -> None:
     assert command("activity").stdout.startswith("Nothing has run yet.")
     assert command("activity", "--company", "sample").stdout == "sample: nothing has run yet.\n"
+
+
+def test_a_run_that_was_asked_for_nothing_it_has_shows_no_empty_table(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    ended = command("sync", "--module", "invoices")
+
+    assert ended.returncode == 2
+    assert "check_settings stopped: There is no mapping for invoices." in ended.stdout
+    assert "module  read" not in ended.stdout

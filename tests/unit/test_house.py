@@ -113,6 +113,29 @@ def test_every_link_to_a_file_leads_to_a_file() -> None:
     assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
 
 
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as they are made of its headings."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    links = [
+        (page, file, heading)
+        for page in pages
+        for file, heading in re.findall(r"\]\(([^)#:\s]*)#([^)]+)\)", page.read_text())
+    ]
+
+    assert len(links) > 30
+    wrong = [
+        (page.name, file, heading)
+        for page, file, heading in links
+        if heading not in headings((page.parent / file) if file else page)
+    ]
+    assert wrong == []
+
+
 def errors_section() -> str:
     return read("docs/operating.md").split("## What each error means")[1]
 
