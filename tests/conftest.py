@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from demo import postgres
 from simulator import Simulator
@@ -30,6 +31,9 @@ _numbers = itertools.count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Airflow reads its settings when it is first imported, so they are made before any test is."""
+    # How long an example takes is the machine's affair, not a property.
+    hypothesis_settings.register_profile("unhurried", deadline=None)
+    hypothesis_settings.load_profile("unhurried")
     config.addinivalue_line("markers", "last: leaves nothing of the demo for the tests after it")
     config.addinivalue_line("markers", "exceeds_limits(why): asks a simulator more than it allows")
     home = tempfile.mkdtemp(prefix="quickbooks-crm-tests-")
