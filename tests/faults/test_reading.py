@@ -3,6 +3,7 @@ mirror ends as QuickBooks has it."""
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,22 @@ def test_a_page_that_is_sent_twice_hides_no_row_and_is_counted_once(
     extracted = extract(connection, Books(client_of(quickbooks)), attempt, ["Customer"], True)
 
     assert extracted.fetched == {"Customer": 30}
+    assert versions(connection) == truth(quickbooks)
+
+
+@pytest.mark.parametrize("answer", ["[]", '[{"QueryResponse":[]}]', '[{"QueryResponse":[{}]}]'])
+def test_changes_that_quickbooks_keeps_silent_about_are_asked_for(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, answer: str
+) -> None:
+    """It promises a group for each entity that was asked for; here groups are missing."""
+    books = Books(client_of(quickbooks))
+    extract(connection, books, attempt, ["Customer", "Item"], True)
+    quickbooks.change("Customer", "7", Notes="changed")
+    time = datetime.now(UTC).isoformat()
+    quickbooks.fail("cdc", 200, body=f'{{"CDCResponse":{answer},"time":"{time}"}}')
+
+    extract(connection, books, attempt, ["Customer", "Item"], False)
+
     assert versions(connection) == truth(quickbooks)
 
 

@@ -2,10 +2,12 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from quickbooks_crm.errors import QuickBooksUnavailable
+from quickbooks_crm.quickbooks.private import without_private
 from quickbooks_crm.quickbooks.records import (
     Envelope,
     Record,
@@ -146,7 +148,8 @@ def test_changes_are_told_apart_by_key_in_any_order() -> None:
             b'{"Customer":[{"Id":"2"},{"domain":"QBO","status":"Deleted","Id":"39"}]}]}],'
             + TIME
             + b"}"
-        )
+        ),
+        ["Customer", "Item", "Invoice"],
     )
 
     told = {
@@ -154,12 +157,54 @@ def test_changes_are_told_apart_by_key_in_any_order() -> None:
     }
     assert told == {"Item": [("1", False)], "Customer": [("2", False), ("39", True)]}
     assert changes.total == 3
+    assert changes.overflowed == frozenset()
+
+
+@pytest.mark.parametrize(
+    "part", [b"[]", b'[{"QueryResponse":[]}]', b'[{"QueryResponse":[{"Item":[{"Id":"1"}]}]}]']
+)
+def test_an_answer_with_fewer_groups_than_entities_says_nothing_of_those_it_does_not_name(
+    part: bytes,
+) -> None:
+    changes = changes_of(
+        answer(b'{"CDCResponse":' + part + b"," + TIME + b"}"), ["Customer", "Item"]
+    )
+
+    assert changes.overflowed == {"Customer", "Item"} - changes.records.keys()
 
 
 @pytest.mark.parametrize("part", [b"[{}]", b"{}", b'[{"QueryResponse":[{"Fault":{}}]}]'])
 def test_changes_of_another_form_are_not_taken_for_none(part: bytes) -> None:
     with pytest.raises(QuickBooksUnavailable):
-        changes_of(answer(b'{"CDCResponse":' + part + b"," + TIME + b"}"))
+        changes_of(answer(b'{"CDCResponse":' + part + b"," + TIME + b"}"), ["Customer"])
+
+
+@pytest.mark.parametrize(
+    ("entity", "sent", "kept"),
+    [
+        (b"Employee", b'{"Id":"1","SSN":"123-45-6789","GivenName":"Ada"}', {"GivenName": "Ada"}),
+        (b"Employee", b'{"BirthDate":"1980-01-01","Id":"1"}', {}),
+        (
+            b"Employee",
+            b'{"Id":"1","Title":"keeps \\"SSN\\" apart"}',
+            {"Title": 'keeps "SSN" apart'},
+        ),
+        (b"Vendor", b'{"Id":"1","TaxIdentifier":"XXXXX1234","Balance":639.00}', {"Balance": 639.0}),
+        (b"Customer", b'{"Id":"1","Notes":"SSN"}', {"Notes": "SSN"}),
+    ],
+)
+def test_what_no_copy_may_hold_of_people_is_taken_off(
+    entity: bytes, sent: bytes, kept: dict[str, Any]
+) -> None:
+    page = page_of(answer(b'{"QueryResponse":{"' + entity + b'":[' + sent + b"]}," + TIME + b"}"))
+
+    assert json.loads(page.records[0].raw) == {"Id": "1"} | kept
+
+
+def test_money_beside_a_private_field_stays_as_it_was_sent() -> None:
+    raw = without_private("Vendor", b'{"Id":"1","TaxIdentifier":"1234","Balance":639.00}')
+
+    assert raw == b'{"Id":"1","Balance":639.00}'
 
 
 def test_a_record_does_not_show_its_data() -> None:

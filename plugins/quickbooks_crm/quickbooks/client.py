@@ -118,7 +118,7 @@ class QuickBooksClient(QuickBooks):
     def changed(self, entities: Sequence[str], since: datetime) -> Changes:
         """What change data capture tells of these entities: up to 1000 records, and not if more."""
         moment = since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return changes_of(self.change_data_capture(",".join(entities), moment))
+        return changes_of(self.change_data_capture(",".join(entities), moment), entities)
 
     def company_info(self) -> dict[str, Any]:
         """The company's own record: its name, country, and what it has subscribed to."""

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import msgspec
 
 from quickbooks_crm.errors import QuickBooksUnavailable
 from quickbooks_crm.quickbooks.depth import DEEPEST, without_depths
+from quickbooks_crm.quickbooks.private import without_private
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Page:
 class Changes:
     """What changed by entity, up to `time` on QuickBooks' clock.
 
-    An entity in `overflowed` has more changes than QuickBooks tells: it has to be read wholly.
+    Of an entity in `overflowed` QuickBooks did not tell all changes: it has to be queried.
     """
 
     records: dict[str, list[Record]]
@@ -170,17 +171,23 @@ def count_of(envelope: Envelope) -> int:
     return 0
 
 
-def changes_of(envelope: Envelope) -> Changes:
-    """The records of a CDC answer: groups in any order, told apart by their key."""
+def changes_of(envelope: Envelope, asked: Collection[str]) -> Changes:
+    """The records of a CDC answer: groups in any order, told apart by their key.
+
+    QuickBooks answers with a group for each entity asked for, an empty one where nothing changed.
+    Of an answer with fewer, nothing is believed about the entities that it does not name.
+    """
     records: dict[str, list[Record]] = {}
     try:
-        for response in _changes.decode(envelope.CDCResponse):
-            for parts in response["QueryResponse"]:
-                for entity, rows in _entities(parts):
-                    records.setdefault(entity, []).extend(_records(entity, rows))
+        answered = _changes.decode(envelope.CDCResponse)
+        groups = [parts for response in answered for parts in response["QueryResponse"]]
+        for parts in groups:
+            for entity, rows in _entities(parts):
+                records.setdefault(entity, []).extend(_records(entity, rows))
     except (msgspec.DecodeError, KeyError) as error:
         raise _misshapen("what changed", envelope) from error
-    return Changes(records, time_of(envelope))
+    untold = frozenset(asked) - records.keys() if len(groups) < len(asked) else frozenset[str]()
+    return Changes(records, time_of(envelope), untold)
 
 
 def company_of(envelope: Envelope) -> dict[str, Any]:
@@ -214,7 +221,7 @@ def _entities(parts: dict[str, msgspec.Raw]) -> Iterator[tuple[str, list[msgspec
 
 def _records(entity: str, rows: list[msgspec.Raw]) -> Iterator[Record]:
     for row in rows:
-        raw = bytes(row)
+        raw = without_private(entity, bytes(row))
         try:
             head = _head.decode(raw)
         except msgspec.ValidationError:
