@@ -44,7 +44,7 @@ def read_everything(reader: Reader, entity: str) -> None:
     Raises `BreakerTripped` when too much would be marked.
     """
     mirror = reader.mirror
-    done = mirror.pages_read(entity)
+    done, new = mirror.pages_read(entity), mirror.is_empty(entity)
     times, seen = [page.time for page in done], [page.ids for page in done]
     pages = _Overlapping()
     try:
@@ -60,7 +60,8 @@ def read_everything(reader: Reader, entity: str) -> None:
     different = np.unique(np.frombuffer(b"".join(seen), np.int64))
     mirror.fetched[entity] += len(different)
     log.info("%s: %d records read", entity, len(different))
-    _settle_unseen(reader, entity, different)
+    if not new:
+        _settle_unseen(reader, entity, different)
     mirror.advance({entity: min(times)}, whole=True)
 
 

@@ -106,7 +106,12 @@ def _warnings(mirror: Mirror) -> dict[str, str]:
         "character became \ufffd."
         for entity, ids in sorted(mirror.without_nul.items())
     }
-    return aside | changed
+    timeless = {
+        f"timeless.{entity}": f"{_told(entity, ids)} came without a readable time of the last "
+        "change: stored as sent, and of two versions the greater SyncToken counts."
+        for entity, ids in sorted(mirror.timeless.items())
+    }
+    return aside | changed | timeless
 
 
 def _told(entity: str, ids: set[str]) -> str:

@@ -2,22 +2,22 @@
 
 import json
 import logging
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import Connection
 from psycopg.rows import args_row
 
 from quickbooks_crm import breakers
 from quickbooks_crm.breakers import Danger
+from quickbooks_crm.copying import columns, digest, escaped, line, storable
 from quickbooks_crm.quickbooks.records import Record, Span
 from quickbooks_crm.runs import Attempt
 from quickbooks_crm.sql import statements
@@ -31,9 +31,8 @@ UNSTORABLE = (
 )
 """What Postgres says of a record that it cannot hold, such as a number with 200,000 digits."""
 
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
-
-Row = tuple[str, str, int, datetime | None, bool, int, str]
+Row = tuple[Record, int]
+"""A record and its digest."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,8 @@ class Mirror:
         self.fetched: Counter[str] = Counter()
         self.set_aside: dict[str, set[str]] = {}
         self.without_nul: dict[str, set[str]] = {}
+        self.timeless: dict[str, set[str]] = {}
+        self._empty: set[str] = set()
         with self._transaction():
             row = connection.execute(statements("runs")["new_generation"], self._where).fetchone()
         self.generation: int = row[0] if row else 0
@@ -96,21 +97,48 @@ class Mirror:
                 self._set_aside(records[0], page)
 
     def _merge(self, records: Sequence[Record], page: PageRead | None) -> None:
-        rows = [self._row(record) for record in records]
+        rows = [(record, digest(record)) for record in records]
         try:
             with self._transaction():
-                self._write_rows(rows, page)
+                new, others = self._parted(rows)
+                self._copy_new(new)
+                self._merge_rows(others)
+                self._remember(page)
         except psycopg.errors.UniqueViolation:  # another connection was first with one of them
+            new, others = [], rows
             with self._transaction():
                 self._merge_rows(rows)
                 self._remember(page)
+        self._note_odd(record for record, _ in (*new, *others))
 
-    def _write_rows(self, rows: list[Row], page: PageRead | None) -> None:
-        new, others = self._parted(rows)
-        if new:
-            self._copy("copy_new", ((*self._stamp, *row) for row in new))
-        self._merge_rows(others)
-        self._remember(page)
+    def _parted(self, rows: list[Row]) -> tuple[list[Row], list[Row]]:
+        """Rows the mirror has never seen, and those it may hold otherwise; what it holds byte for
+        byte is left out."""
+        ids = [record.id for record, _ in rows]
+        if len(set(ids)) < len(ids):
+            return [], rows
+        if not rows or rows[0][0].entity in self._empty:
+            return rows, []
+        where = self._where | {"entity": rows[0][0].entity, "ids": ids}
+        known = dict(self._connection.execute(statements("extract")["digests"], where).fetchall())
+        new = [row for row in rows if row[0].id not in known]
+        return new, [row for row in rows if known.get(row[0].id, row[1]) != row[1]]
+
+    def _copy_new(self, rows: Sequence[Row]) -> None:
+        if rows:
+            stamp = (escaped(self._attempt.realm.encode()), b"%d" % self.generation)
+            self._copy("copy_new", [line(*stamp, *columns(*row)) for row in rows])
+
+    def _merge_rows(self, rows: Sequence[Row]) -> None:
+        if rows:
+            sql = statements("extract")
+            self._connection.execute(sql["page_table"])
+            self._copy("copy_page", [line(*columns(*row)) for row in rows])
+            self._connection.execute(sql["merge_page"], self._where)
+
+    def _copy(self, statement: str, lines: Sequence[bytes]) -> None:
+        with self._connection.cursor().copy(statements("extract")[statement]) as target:
+            target.write(b"".join(lines))
 
     def _remember(self, page: PageRead | None) -> None:
         if page:
@@ -118,30 +146,13 @@ class Mirror:
             values |= {"head": list(page.span.head), "tail": list(page.span.tail)}
             self._connection.execute(statements("extract")["remember_page"], self._where | values)
 
-    def _parted(self, rows: list[Row]) -> tuple[list[Row], list[Row]]:
-        """Rows the mirror has never seen, and those it may hold otherwise; what it holds byte for
-        byte is left out."""
-        if not rows:
-            return [], []
-        where = self._where | {"entity": rows[0][0], "ids": [row[1] for row in rows]}
-        found = self._connection.execute(statements("extract")["digests"], where).fetchall()
-        known = dict(found)
-        if len({row[1] for row in rows}) < len(rows):
-            return [], rows
-        new = [row for row in rows if row[1] not in known]
-        return new, [row for row in rows if known.get(row[1], row[5]) != row[5]]
-
-    def _merge_rows(self, rows: Sequence[Row]) -> None:
-        if rows:
-            sql = statements("extract")
-            self._connection.execute(sql["page_table"])
-            self._copy("copy_page", rows)
-            self._connection.execute(sql["merge_page"], self._where)
-
-    def _copy(self, statement: str, rows: Iterator[tuple[Any, ...]] | Sequence[Row]) -> None:
-        with self._connection.cursor().copy(statements("extract")[statement]) as target:
-            for row in rows:
-                target.write_row(row)
+    def _note_odd(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if b"\\u0000" in record.raw and storable(record.raw) != record.raw:
+                self.without_nul.setdefault(record.entity, set()).add(shown(record.id))
+            aside = self.set_aside.get(record.entity, ())
+            if record.updated_at is None and not record.deleted and record.id not in aside:
+                self.timeless.setdefault(record.entity, set()).add(shown(record.id))
 
     def _set_aside(self, record: Record, page: PageRead | None) -> None:
         """Keep the values that the mirror has of the record, if it has any, else only its Id."""
@@ -151,13 +162,7 @@ class Mirror:
         where = self._where | {"entity": record.entity, "id": id}
         known = self._connection.execute(statements("extract")["last_stored"], where).fetchone()
         stored = known[0] if known else json.dumps({"Id": id})
-        self._merge([replace(record, id=id, raw=stored.encode())], page)
-
-    def _row(self, record: Record) -> Row:
-        """A record as it is copied; one with a NUL is told of."""
-        if b"\\u0000" in record.raw and storable(record.raw) != record.raw:
-            self.without_nul.setdefault(record.entity, set()).add(shown(record.id))
-        return row_of(record)
+        self._merge([msgspec.structs.replace(record, id=id, raw=stored.encode())], page)
 
     def ids(self, entity: str) -> Iterator[str]:
         """The ids that the mirror holds of an entity, deleted ones left out."""
@@ -184,7 +189,7 @@ class Mirror:
         that nobody has released."""
         with self._transaction():
             self._pass_or_stop(danger)
-            self._merge_rows([self._row(stub) for stub in stubs])
+            self._merge_rows([(stub, digest(stub)) for stub in stubs])
         self.fetched.update(stub.entity for stub in stubs)
 
     def delete(self, entity: str, ids: Sequence[str], danger: Danger | None = None) -> None:
@@ -200,6 +205,14 @@ class Mirror:
         with self._transaction():
             self._pass_or_stop(danger)
             raise psycopg.Rollback
+
+    def is_empty(self, entity: str) -> bool:
+        """Whether the mirror has nothing of an entity. Then no record of it is looked up from here
+        on."""
+        where = self._where | {"entity": entity}
+        if self._connection.execute(statements("extract")["has_any"], where).fetchone() is None:
+            self._empty.add(entity)
+        return entity in self._empty
 
     def pages_read(self, entity: str) -> list[PageRead]:
         """The pages that an earlier try of a full read has brought; older ones than a day are
@@ -255,10 +268,6 @@ class Mirror:
             "generation": generation,
         }
 
-    @property
-    def _stamp(self) -> tuple[str, int]:
-        return self._attempt.realm, self.generation
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._attempt.renew(self._connection)
@@ -267,28 +276,6 @@ class Mirror:
             yield
 
 
-def row_of(record: Record) -> Row:
-    """A record as it is copied. Its digest tells next time that nothing has changed."""
-    return (
-        record.entity,
-        record.id,
-        record.sync_token,
-        record.updated_at,
-        record.deleted,
-        _digest(record.raw),
-        storable(record.raw).decode(),
-    )
-
-
-def storable(raw: bytes) -> bytes:
-    """A record as it was sent, less what Postgres cannot store: NUL becomes U+FFFD."""
-    return _NUL.sub(rb"\1\\ufffd", raw) if b"\\u0000" in raw else raw
-
-
 def shown(id: str) -> str:
     """An id, or as much of an odd one as Postgres can store."""
     return id.replace("\0", "\ufffd")[:100]
-
-
-def _digest(raw: bytes) -> int:
-    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big", signed=True)

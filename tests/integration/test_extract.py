@@ -230,6 +230,20 @@ def test_what_postgres_cannot_store_is_replaced_and_the_row_is_kept(
     assert names(connection) == {"1": stored, "2": None}
 
 
+def test_a_record_that_another_connection_brings_first_is_merged(
+    connection: Connection[Any], attempt: Attempt, database_url: str
+) -> None:
+    """Nothing is looked up of an entity that the mirror has nothing of."""
+    mirror = Mirror(connection, attempt)
+    assert mirror.is_empty("Customer")
+    with psycopg.connect(database_url, autocommit=True) as other:
+        mirror.beside(other).write(read_rows(customer("2", 7), customer("3", 1)))
+
+    mirror.write(read_rows(*(customer(str(n), 4) for n in range(1, 5))))
+
+    assert versions(connection) == {"1": "4", "2": "7", "3": "4", "4": "4"}
+
+
 # Deletes
 
 

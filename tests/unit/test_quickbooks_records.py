@@ -224,3 +224,9 @@ def test_a_value_nested_thousands_deep_is_left_out_and_all_else_arrives(nested: 
     assert [record.id for record in page.records] == ["1", "2", "3"]
     assert page.records[1].sync_token == 7
     assert json.loads(page.records[1].raw)["Notes"] == 'a ] and a " }'
+
+
+def test_a_record_shows_no_customer_data() -> None:
+    (record,) = page_of(query_answer(b'{"Id":"64","SyncToken":"3","DisplayName":"Ann"}')).records
+
+    assert repr(record) == "Record(Customer 64, version 3)"

@@ -4,17 +4,19 @@ and what of QuickBooks' differs from them."""
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from psycopg import Connection
 
 from quickbooks_crm import breakers
 from quickbooks_crm.breakers import Thresholds
+from quickbooks_crm.copying import columns, digest, line
 from quickbooks_crm.everything import vanished
-from quickbooks_crm.mirror import UNSTORABLE, row_of, shown
+from quickbooks_crm.mirror import UNSTORABLE, shown
 from quickbooks_crm.quickbooks.periods import Period
 from quickbooks_crm.quickbooks.records import Record
 from quickbooks_crm.runs import Attempt
@@ -109,7 +111,7 @@ class MirrorSide:
         where = self._where | {"id": id}
         known = self._connection.execute(statements("extract")["last_stored"], where).fetchone()
         stored: str = known[0] if known else json.dumps({"Id": id})
-        return replace(record, id=id, raw=stored.encode())
+        return msgspec.structs.replace(record, id=id, raw=stored.encode())
 
     def _compare(self, records: Sequence[Record]) -> None:
         sql = statements("extract")
@@ -117,7 +119,7 @@ class MirrorSide:
             self._connection.execute(sql["page_table"])
             with self._connection.cursor().copy(sql["copy_page"]) as copy:
                 for record in {record.id: record for record in records}.values():
-                    copy.write_row(row_of(record))
+                    copy.write(line(*columns(record, digest(record))))
             for field, currency, theirs, ours in self._ask("sums").fetchall():
                 self._add(field, currency, theirs, ours)
             self._ask("differing")

@@ -1,3 +1,6 @@
+-- has_any --
+SELECT 1 FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s LIMIT 1;
+
 -- digests --
 -- What the mirror knows of these records; no digest means: look closer.
 SELECT id, CASE WHEN deleted THEN NULL ELSE digest END
