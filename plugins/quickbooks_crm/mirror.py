@@ -171,13 +171,17 @@ class Mirror:
             cursor.execute(statements("extract")["known_ids"], self._where | {"entity": entity})
             yield from (row[0] for row in cursor)
 
-    def alive(self, entity: str, created_until: datetime | None = None) -> int:
-        """How many records of an entity the mirror holds, deleted ones left out; of those that were
-        created until then, when a time is given."""
-        where = self._where | {"entity": entity, "created_until": created_until}
-        name = "alive_created_until" if created_until else "alive"
-        row = self._connection.execute(statements("extract")[name], where).fetchone()
+    def alive(self, entity: str) -> int:
+        """How many records of an entity the mirror holds, deleted ones left out."""
+        where = self._where | {"entity": entity}
+        row = self._connection.execute(statements("extract")["alive"], where).fetchone()
         return row[0] if row else 0
+
+    def created_until(self, entity: str, until: datetime) -> int | None:
+        """How many of these were created until then; None when one does not tell when it was."""
+        where = self._where | {"entity": entity, "until": until}
+        row = self._connection.execute(statements("extract")["created_until"], where).fetchone()
+        return row[0] if row else None
 
     def held(self, entity: str, ids: Sequence[str]) -> dict[str, str]:
         """Of these ids those the mirror has, each `alive` or `deleted`."""

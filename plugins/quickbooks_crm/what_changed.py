@@ -81,14 +81,15 @@ def _catch_up(reader: Reader, entity: str, position: datetime, time: datetime) -
     """Bring in more changes than QuickBooks tells of at once, and move the position.
 
     A query finds all but the deletes. These are excluded by counting: until `time` the mirror then
-    has at least what QuickBooks has, so as many means the same. Otherwise all is read.
+    has at least what QuickBooks has, so as many means the same. Otherwise, and where the mirror
+    cannot be counted so, all is read.
     """
     before = reader.quickbooks.count(entity, time)
     if _queried(reader, entity, position - OVERLAP):
         after = reader.quickbooks.count(entity, time)
-        if before == after == reader.mirror.alive(entity, time):
+        if before == after == reader.mirror.created_until(entity, time):
             return reader.mirror.advance({entity: max(position, time)})
-        log.info("%s: deletes are among the changes, so all is read", entity)
+        log.info("%s: there may be deletes among the changes, so all is read", entity)
     read_everything(reader, entity)
 
 

@@ -240,6 +240,25 @@ def test_records_that_postgres_cannot_hold_are_no_drift(
         assert drift(reconcile(kept, EVERYTHING)[0]) == {}
 
 
+@pytest.mark.parametrize("customers", [40, 3_500])
+def test_a_delete_that_nobody_told_of_is_found_beside_a_record_without_a_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, customers: int
+) -> None:
+    """QuickBooks counts such a record in a period, and the mirror in none: they would be even."""
+    with kept_in_step(database_url, monkeypatch, customers=customers, items=2) as kept:
+        row, lost = kept.quickbooks.rows("Customer")[0], people(kept)[-1]
+        head = {name: value for name, value in row.items() if name != "MetaData"}
+        kept.quickbooks.put("Customer", row, served=json.dumps(head, default=float).encode())
+        kept.sync()
+        kept.quickbooks.vanish("Customer", lost)
+
+        report, _ = reconcile(kept, COUNTS)
+
+        assert drift(report) == {"Customer not_in_quickbooks": [lost]}
+        customer = next(one for one in report.compared if one.subject == "Customer")
+        assert (customer.source, customer.target) == (customers - 1, customers)
+
+
 # The mirror and the CRM
 
 

@@ -652,6 +652,32 @@ def test_a_delete_and_an_addition_among_too_many_changes_do_not_hide_each_other(
     assert versions(connection, "Invoice") == truth(large, "Invoice")
 
 
+@pytest.mark.parametrize("odd", ["cannot be stored", "has no MetaData", "has an odd CreateTime"])
+def test_a_delete_among_too_many_changes_is_found_beside_a_record_of_unknown_age(
+    connection: Connection[Any], attempt: Attempt, large: Simulator, odd: str
+) -> None:
+    """QuickBooks counts such a record, and the mirror cannot: the delete would make them even."""
+    books = Books(client_of(large), size=1000)
+    row = large.rows("Invoice")[0]
+    times = {"LastUpdatedTime": row["MetaData"]["LastUpdatedTime"], "CreateTime": "long ago"}
+    head = {name: value for name, value in row.items() if name != "MetaData"}
+    served = {
+        "cannot be stored": json.dumps(row, default=float)[:-1] + ', "Odd": 1e200000}',
+        "has no MetaData": json.dumps(head, default=float),
+        "has an odd CreateTime": json.dumps(head | {"MetaData": times}, default=float),
+    }
+    large.put("Invoice", row, served=served[odd].encode())
+    extract(connection, books, attempt, ["Invoice"], everything=False)
+    large.advance(3600)
+    for row in large.rows("Invoice")[10:1110]:
+        large.change("Invoice", row["Id"], PrivateNote="changed")
+    large.delete("Invoice", large.rows("Invoice")[-1]["Id"])
+
+    extract(connection, books, attempt, ["Invoice"], everything=False)
+
+    assert versions(connection, "Invoice").keys() == truth(large, "Invoice").keys()
+
+
 @pytest.mark.parametrize("after", [1, 2])
 def test_records_that_change_while_changes_are_queried_are_not_lost(
     connection: Connection[Any], attempt: Attempt, large: Simulator, after: int

@@ -68,6 +68,14 @@ class MirrorSide:
         found: tuple[datetime, timedelta] | None = self._ask("position").fetchone()
         return found
 
+    def live(self) -> int:
+        """How many live records there are."""
+        return int(self._ask("live").fetchone()[0])
+
+    def has_undated(self) -> bool:
+        """Whether of a live record nobody knows when it last changed."""
+        return bool(self._ask("has_undated").fetchone()[0])
+
     def counted(self, period: Period) -> int:
         """How many live records last changed in the period."""
         row = self._ask("mirrored", since=period.since, before=period.until).fetchone()
@@ -138,8 +146,7 @@ class MirrorSide:
             self._ask("gone", ids=ids)
 
     def _pass_breaker(self, repair: Repair, count: int) -> None:
-        of = int(self._ask("live").fetchone()[0])
-        danger = vanished(self._entity, count, of, repair.limits)
+        danger = vanished(self._entity, count, self.live(), repair.limits)
         if danger:
             breakers.pass_or_stop(
                 self._connection, self._attempt.realm, self._attempt.run_id, danger

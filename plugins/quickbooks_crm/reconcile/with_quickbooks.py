@@ -46,6 +46,8 @@ class Source(Protocol):
 def compare(quickbooks: Source, mirror: MirrorSide, entity: str, everything: bool) -> None:
     """Compare an entity and record what differs: every record when `everything` is asked for or
     costs no more calls than counting, else those of the periods that are counted differently.
+    Every record too where the mirror has one without the time of its last change: it is in no
+    period.
 
     Raises `QuickBooksRefused` when it cannot be compared.
     """
@@ -61,12 +63,14 @@ class _Comparison:
         mirror.begin(self._until)
 
     def run(self, everything: bool) -> None:
+        if self._mirror.has_undated():
+            return self._every_record()
         period = Period(BEGINNING, self._until)
         ours = self._mirror.counted(period)
         if ours < PAGE_SIZE and not everything and self._one_page(period, ours):
             return
         if everything or whole(ours) <= PERIODS:
-            self._every_record(ours)
+            self._every_record()
         else:
             self._where_counts_differ()
 
@@ -91,8 +95,9 @@ class _Comparison:
         self._mirror.end("records", len(page), ours)
         return True
 
-    def _every_record(self, ours: int) -> None:
+    def _every_record(self) -> None:
         """Compare every record, read in pages that may overlap."""
+        ours = self._mirror.live()
         seen: set[int] = set()
         self._mirror.start_sums()
         for page in self._quickbooks.everything(self._entity):
@@ -112,11 +117,11 @@ class _Comparison:
         for part in found.parts or ():
             records = self._records(part.period) if part.theirs else []
             if len(records) >= PAGE_SIZE:
-                return self._every_record(found.ours)
+                return self._every_record()
             self._mirror.compare(records)
             unsent += self._mirror.unsent(part.period, records)
         if found.parts is None:
-            return self._every_record(found.ours)
+            return self._every_record()
         self._settle(unsent)
         self._mirror.end("parts" if found.parts else "counts", found.theirs, found.ours)
 

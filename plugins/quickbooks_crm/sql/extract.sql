@@ -70,11 +70,12 @@ UPDATE quickbooks.record
 -- alive --
 SELECT count(*) FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted;
 
--- alive_created_until --
-SELECT count(*)
-  FROM quickbooks.record
- WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted
-   AND sync.moment(payload #>> '{MetaData,CreateTime}') <= date_trunc('second', %(created_until)s);
+-- created_until --
+-- No number where one of them does not tell when it was created: QuickBooks, which knows, would count it.
+SELECT CASE WHEN count(*) = count(created) THEN count(*) FILTER (WHERE created <= date_trunc('second', %(until)s)) END
+  FROM (SELECT sync.moment(payload #>> '{MetaData,CreateTime}') AS created
+          FROM quickbooks.record
+         WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted) AS alive;
 
 -- remember_page --
 INSERT INTO sync.page_read (realm, entity, start, "end", head, tail, ids, time)

@@ -18,6 +18,10 @@ SELECT count(*) FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(en
 -- live_ids --
 SELECT id FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted;
 
+-- has_undated --
+SELECT EXISTS (SELECT FROM quickbooks.record
+                WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted AND updated_at IS NULL);
+
 -- mirrored --
 SELECT count(*) FROM quickbooks.record
  WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted
