@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -37,9 +38,9 @@ class Reader:
         return self.mirrors[0]
 
 
-def read_everything(reader: Reader, entity: str) -> None:
+def read_everything(reader: Reader, entity: str) -> datetime | None:
     """Read an entity wholly, mark what QuickBooks no longer has, and move its position. What an
-    earlier try of the last day has read is not read again.
+    earlier try of the last day has read is not read again: then the time when that one began.
 
     Raises `BreakerTripped` when too much would be marked.
     """
@@ -63,6 +64,7 @@ def read_everything(reader: Reader, entity: str) -> None:
     if not new:
         _settle_unseen(reader, entity, different)
     mirror.advance({entity: min(times)}, whole=True)
+    return min(times) if done else None
 
 
 def _to_remember(entity: str, page: Page, ids: bytes) -> PageRead | None:

@@ -14,13 +14,13 @@ from psycopg import Connection
 from quickbooks_crm.apart import Apart
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.errors import QuickBooksCrmError
-from quickbooks_crm.everything import Reader, read_everything
+from quickbooks_crm.everything import Reader
 from quickbooks_crm.mirror import Mirror
 from quickbooks_crm.quickbooks.entities import known
 from quickbooks_crm.quickbooks.source import Source
 from quickbooks_crm.runs import Attempt
 from quickbooks_crm.sql import statements
-from quickbooks_crm.what_changed import OVERLAP, read_changes
+from quickbooks_crm.what_changed import OVERLAP, read_changes, read_wholly
 
 OLDEST_CHANGE = timedelta(days=28, hours=12)
 """QuickBooks tells of changes for 30 days, and the client asks for no more than 29; what is older
@@ -88,7 +88,7 @@ def extract(
     read_changes(reader, due.changes, apart)
     for entity in due.everything:
         with apart.of(entity):
-            read_everything(reader, entity)
+            read_wholly(reader, entity)
     apart.require_any()
     mirror.seal()
     return Extracted(dict(mirror.fetched), apart.failed, _warnings(mirror))

@@ -37,6 +37,19 @@ def read_changes(reader: Reader, positions: Mapping[str, datetime], apart: Apart
         reader.mirror.advance(read)
 
 
+def read_wholly(reader: Reader, entity: str) -> None:
+    """Read an entity wholly; where an earlier try had begun it, also what has changed since."""
+    begun = read_everything(reader, entity)
+    if begun is None:
+        return
+    changes = reader.quickbooks.changes([entity], begun - OVERLAP)
+    if entity in changes.overflowed:
+        read_everything(reader, entity)
+    else:
+        _bring_in(reader, entity, changes.records.get(entity, []))
+        reader.mirror.advance({entity: changes.time})
+
+
 def _abreast(positions: Mapping[str, datetime]) -> list[list[str]]:
     """The entities that are asked for together, and each of the others alone."""
     if not positions:
@@ -90,7 +103,7 @@ def _catch_up(reader: Reader, entity: str, position: datetime, time: datetime) -
         if before == after == reader.mirror.created_until(entity, time):
             return reader.mirror.advance({entity: max(position, time)})
         log.info("%s: there may be deletes among the changes, so all is read", entity)
-    read_everything(reader, entity)
+    read_wholly(reader, entity)
 
 
 def _queried(reader: Reader, entity: str, since: datetime) -> bool:
