@@ -195,12 +195,13 @@ class _Walk:
 
     def between(self, earlier: Span, later: Span) -> Iterator[Page]:
         """The pages between two that do not meet: back until one meets the earlier, then forth
-        until one meets the later."""
+        until one meets the later. They tell no place: one remembered at the place of another, which
+        was not written yet, would stand for it."""
         start = max(1, later.start - self._size + 1)
         for _ in range(READS):
             page = self._read(start, self._size)
             span = page.span
-            yield page
+            yield replace(page, span=Span())
             ids = {record.id for record in page.records}
             if start > 1 and not ids & earlier.tail:
                 start = max(1, start - self._size + 1)
