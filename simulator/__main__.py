@@ -58,6 +58,7 @@ def command_line() -> argparse.ArgumentParser:
         "--quota", type=int, metavar="N", help="metered calls until all are refused"
     )
     changes = parser.add_argument_group("change data capture, where nobody knows")
+    changes.add_argument("--cdc-most", type=int, default=usual["cdc_most"], metavar="N")
     for name, choices in CHOICES.items():
         flag = f"--{name.replace('_', '-')}"
         changes.add_argument(flag, choices=choices, default=usual[name])

@@ -10,7 +10,6 @@ from simulator.rows import encode, id_order
 from simulator.selection import rows_group
 from simulator.settings import Settings
 
-MOST_OBJECTS = 1000
 WINDOW = 30 * DAY
 CHOICES = {
     "cdc_cap": ("shared", "each"),
@@ -38,7 +37,7 @@ class Cdc:
         if not asked:
             raise invalid_query("entities is required")
         since = self._since(_time(changed_since), company.clock.now())
-        groups, left = [], MOST_OBJECTS
+        groups, left = [], self._settings.cdc_most
         with company.lock:
             for about in asked:
                 changed = self._changed(company, about, since)[:left]

@@ -44,6 +44,7 @@ class Settings:
     throttle: bool = True
     throttle_form: str = "upper"
     quota: int | None = None
+    cdc_most: int = 1000
     cdc_cap: str = "shared"
     cdc_order: str = "reversed"
     cdc_stubs: str = "times"

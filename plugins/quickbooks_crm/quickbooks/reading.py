@@ -72,7 +72,9 @@ def named(client: QuickBooksClient, entity: str, ids: Sequence[str]) -> Iterator
         yield _only(entity, client.query(statement))
 
 
-def changes(client: QuickBooksClient, entities: Sequence[str], since: datetime) -> Changes:
+def changes(
+    client: QuickBooksClient, entities: Sequence[str], since: datetime, most: int = CDC_LIMIT
+) -> Changes:
     """What changed in these entities since then, deletes too: one request, or one per entity.
 
     Raises `ValueError` when that is longer ago than QuickBooks remembers: read `everything` then.
@@ -85,15 +87,17 @@ def changes(client: QuickBooksClient, entities: Sequence[str], since: datetime) 
         if not known(entity).cdc:
             raise ValueError(f"QuickBooks does not tell what changed in {entity}.")
     together = client.changed(entities, since)
-    if together.total < CDC_LIMIT:
+    if together.total < most:
         return together
     if len(entities) == 1:
         return Changes(together.records, together.time, frozenset(entities))
-    return _one_by_one(client, entities, since)
+    return _one_by_one(client, entities, since, most)
 
 
-def _one_by_one(client: QuickBooksClient, entities: Sequence[str], since: datetime) -> Changes:
-    each = [changes(client, [entity], since) for entity in entities]
+def _one_by_one(
+    client: QuickBooksClient, entities: Sequence[str], since: datetime, most: int
+) -> Changes:
+    each = [changes(client, [entity], since, most) for entity in entities]
     return Changes(
         records={
             entity: part.records.get(entity, [])
