@@ -1,9 +1,11 @@
 """A full read that was stopped goes on where it was, whatever stopped it."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from quickbooks_crm.errors import QuickBooksRefused
 from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
 from quickbooks_crm.quickbooks import reading
+from quickbooks_crm.quickbooks.records import Changes
 from quickbooks_crm.runs import Attempt, Run
 from simulator import Simulator
 from tests.integration.connected import client_of, company
@@ -93,14 +96,23 @@ def test_a_full_read_that_has_ended_leaves_nothing_to_go_on_with(
     assert starts(quickbooks) == [1, 10, 19, 28, 37, 46, 55]
 
 
+@pytest.mark.parametrize(
+    "old",
+    [
+        "read_at = now() - interval '25 hours'",
+        "time = now() - interval '29 days'",  # QuickBooks' clock: it would not tell what changed
+    ],
+)
 def test_pages_that_are_older_than_a_day_are_read_again(
-    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+    connection: Connection[Any],
+    attempt: Attempt,
+    quickbooks: Simulator,
+    books: Books,
+    old: LiteralString,
 ) -> None:
     fail_at(quickbooks, 46)
     stopped(connection, books, attempt, 46)
-    connection.execute(
-        "UPDATE sync.page_read SET read_at = now() - interval '25 hours' WHERE start < 20"
-    )
+    connection.execute(f"UPDATE sync.page_read SET {old} WHERE start < 20")
     quickbooks.reset_calls()
 
     extract(connection, books, attempt, ["Invoice"], everything=True)
@@ -124,10 +136,45 @@ def test_deletes_between_two_tries_are_found_and_hide_no_other_record(
         quickbooks.delete("Invoice", ids[int(place) - 1])
 
     extract(connection, books, attempt, ["Invoice"], everything=False)
-    assert set(versions(connection, "Invoice")) >= set(truth(quickbooks, "Invoice"))
+
+    assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+
+
+def test_what_changed_on_a_page_of_the_first_try_costs_the_second_one_call(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+) -> None:
+    """A run that ends well must not leave the mirror as it was on the day before."""
+    fail_at(quickbooks, 46)
+    stopped(connection, books, attempt, 46)
+    quickbooks.change("Invoice", quickbooks.rows("Invoice")[2]["Id"], PrivateNote="changed since")
+    quickbooks.reset_calls()
 
     extract(connection, books, attempt, ["Invoice"], everything=False)
+
     assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+    assert [c.kind for c in quickbooks.calls] == ["query"] * 3 + ["cdc"]  # a count, two pages
+
+
+class Overflowing(Books):
+    """More has changed than QuickBooks tells of."""
+
+    def changes(self, entities: Sequence[str], since: datetime) -> Changes:
+        return replace(super().changes(entities, since), overflowed=frozenset(entities))
+
+
+def test_more_changes_since_the_first_try_than_quickbooks_tells_of_let_all_be_read(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator
+) -> None:
+    books = Overflowing(client_of(quickbooks))
+    fail_at(quickbooks, 46)
+    stopped(connection, books, attempt, 46)
+    quickbooks.change("Invoice", quickbooks.rows("Invoice")[2]["Id"], PrivateNote="changed since")
+    quickbooks.reset_calls()
+
+    extract(connection, books, attempt, ["Invoice"], everything=False)
+
+    assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+    assert starts(quickbooks) == [1, 10, 19, 28, 37, 46, 55]
 
 
 def test_so_many_deletes_that_the_pages_no_longer_meet_begin_the_read_anew(
@@ -138,7 +185,7 @@ def test_so_many_deletes_that_the_pages_no_longer_meet_begin_the_read_anew(
     for row in quickbooks.rows("Invoice")[:50]:
         quickbooks.delete("Invoice", row["Id"])
 
-    for _ in range(3):
+    for _ in range(2):
         ask = due(connection, REALM, ["Invoice"], False)
         lenient = Thresholds(mass_delete=Thresholds().mass_change)
         read_quickbooks([connection], books, attempt, ask, lenient)
@@ -204,7 +251,5 @@ def test_a_full_read_killed_at_any_statement_goes_on_and_loses_nothing(
         again = [c for c in quickbooks.calls if "STARTPOSITION" in c.statement]
         assert done is not None
         assert len(again) <= 10 - done[0], f"killed after statement {last}"
-
-        extract(connection, books, attempt, ["Invoice"], everything=False)
         assert versions(connection, "Invoice") == truth(quickbooks, "Invoice"), last
     assert last > 60

@@ -91,8 +91,10 @@ SELECT entity, start, "end", head, tail, ids, time
  ORDER BY start;
 
 -- forget_old_pages --
+-- Also those on which QuickBooks' clock is so far back that it would not tell what changed since.
 DELETE FROM sync.page_read
- WHERE realm = %(realm)s AND entity = %(entity)s AND read_at < now() - interval '1 day';
+ WHERE realm = %(realm)s AND entity = %(entity)s
+   AND (read_at < now() - interval '1 day' OR time < now() - interval '28 days');
 
 -- forget_pages --
 DELETE FROM sync.page_read WHERE realm = %(realm)s AND entity = %(entity)s;
