@@ -26,6 +26,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 from psycopg import sql
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from demo import ports, processes
 
@@ -74,8 +75,17 @@ class Server:
                 connection.execute(statement.format(*names))
         return self.url(name)
 
+    @retry(
+        retry=retry_if_exception_type(psycopg.errors.InsufficientPrivilege),
+        stop=stop_after_delay(20),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Remove a database, whoever is still connected to it.
+
+        Postgres' own autovacuum may be, for a moment, and may not be sent away.
+        """
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             connection.execute(statement.format(sql.Identifier(name)))
