@@ -99,8 +99,9 @@ def test_a_full_read_that_has_ended_leaves_nothing_to_go_on_with(
 @pytest.mark.parametrize(
     "old",
     [
-        "read_at = now() - interval '25 hours'",
-        "time = now() - interval '29 days'",  # QuickBooks' clock: it would not tell what changed
+        "UPDATE sync.page_read SET read_at = now() - interval '25 hours' WHERE start < 20",
+        # QuickBooks' clock, so far back that it would not tell what changed since
+        "UPDATE sync.page_read SET time = now() - interval '29 days' WHERE start < 20",
     ],
 )
 def test_pages_that_are_older_than_a_day_are_read_again(
@@ -112,7 +113,7 @@ def test_pages_that_are_older_than_a_day_are_read_again(
 ) -> None:
     fail_at(quickbooks, 46)
     stopped(connection, books, attempt, 46)
-    connection.execute(f"UPDATE sync.page_read SET {old} WHERE start < 20")
+    connection.execute(old)
     quickbooks.reset_calls()
 
     extract(connection, books, attempt, ["Invoice"], everything=True)
