@@ -31,6 +31,7 @@ from quickbooks_crm import (
     runs,
     stage,
 )
+from quickbooks_crm.alive import alive
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
@@ -158,9 +159,9 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
         entities = sorted({entity for m in known.values() for entity in m.entities})
         attempt = runs.attempt(connection, run, "extract")
         ask = due(connection, run.realm, entities, everything)
-        if ask.everything or company_check.is_due(connection, run):
-            company_check.require_same_company(connection, run, quickbooks)
-        with _connections(connection, 2 if ask.everything else 1) as writing:
+        with alive(attempt), _connections(connection, 2 if ask.everything else 1) as writing:
+            if ask.everything or company_check.is_due(connection, run):
+                company_check.require_same_company(connection, run, quickbooks)
             extracted = read_quickbooks(writing, quickbooks, attempt, ask, settings.breakers)
         for key, sentence in extracted.warnings.items():
             runs.warn(connection, run, key, sentence)
@@ -269,8 +270,10 @@ def compare(company: str, run_id: str, wish: Wish) -> Report:
             (_target(connection, known, settings), runs.position(connection, run.realm, name))
             for name, known in runs.asked(connection, run).items()
         ]
-        company_check.require_same_company(connection, run, quickbooks)
-        return comparing.compare(connection, quickbooks, run, modules, wish)
+        attempt = runs.attempt(connection, run, "compare")
+        with alive(attempt):
+            company_check.require_same_company(connection, run, quickbooks)
+            return comparing.compare(connection, quickbooks, attempt, modules, wish)
 
 
 def record_reconcile(company: str, run_id: str) -> bool:

@@ -7,6 +7,7 @@ newest. So a zombie cannot write.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -23,7 +24,7 @@ from quickbooks_crm.errors import (
 from quickbooks_crm.mapping import Mapping, load_order, parse_all
 from quickbooks_crm.sql import statements
 
-SILENCE = "2min"
+SILENCE = timedelta(minutes=2)
 """A run that has shown no sign of life for this long has lost its lease to whoever asks; and a
 transaction in which nothing happens for this long is ended by Postgres, so that whoever hangs in
 one does not stop the next try."""
@@ -42,10 +43,16 @@ class Run:
 class Attempt:
     """One try of one task of a run."""
 
+    company: str
     realm: str
     run_id: str
     task: str
     epoch: int
+
+    @property
+    def run(self) -> Run:
+        """The run it belongs to."""
+        return Run(self.company, self.realm, self.run_id)
 
     def require(self, connection: Connection[Any]) -> None:
         """Be the first statement of a writing transaction: raises `RunSuperseded` when this try may
@@ -64,7 +71,7 @@ class Attempt:
     def renew(self, connection: Connection[Any]) -> None:
         """Show a sign of life, where the last one is some time ago. Not inside a transaction: it
         would wait for the others that write."""
-        connection.execute(statements("runs")["renew"], asdict(self))
+        connection.execute(statements("runs")["renew"], asdict(self) | {"silence": SILENCE})
 
 
 def start(connection: Connection[Any], run: Run, trigger: str, started_by: str | None) -> None:
@@ -105,7 +112,7 @@ def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:
         take_lease(connection, run)
     with connection.transaction():
         epoch = _one(connection.execute(sql["attempt"], {**asdict(run), "task": task}))[0]
-    return Attempt(run.realm, run.run_id, task, epoch)
+    return Attempt(**asdict(run), task=task, epoch=epoch)
 
 
 def require_own_realm(connection: Connection[Any], run: Run, companies: Iterable[str]) -> None:

@@ -1,8 +1,13 @@
 """Who may write for a company, and what a run is when it is repeated, superseded or cleared."""
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +26,11 @@ from quickbooks_crm.errors import (
     SyncFailed,
 )
 from quickbooks_crm.mirror import Mirror
+from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.runs import Run
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
 from tests.faults.watched import before_each_statement
+from tests.integration.receiving import until
 
 REALM = "9341452000000001"
 FIRST, SECOND = Run("sample", REALM, "run-1"), Run("sample", REALM, "run-2")
@@ -158,6 +165,104 @@ def test_two_connections_of_one_try_do_not_wait_for_each_other(
         extract.require(second_connection)
 
 
+@pytest.mark.parametrize("task", ["a sync", "a reconcile"])
+def test_a_run_that_quickbooks_makes_wait_keeps_its_company(
+    kept: Kept, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    """One request with its tries may take twenty minutes, and nothing is written meanwhile."""
+    monkeypatch.setattr(runs, "SILENCE", timedelta(seconds=8))
+    kept.sync()
+    kind = "cdc" if task == "a sync" else "companyinfo"
+    ended: list[str] = []
+
+    def first() -> None:
+        if task == "a sync":
+            pipeline.sync("sample", "first", BY_HAND)
+        else:
+            pipeline.reconcile("sample", "first", BY_HAND, Wish())
+        ended.append("success")
+
+    with waiting_for_quickbooks(kept, kind) as asked:
+        thread = threading.Thread(target=first)
+        thread.start()
+        assert asked.wait(20)
+        fell_silent(connection)
+        until(lambda: showed_life(connection))
+        with pytest.raises(CompanyBusy, match="Run first is at work"):
+            pipeline.sync("sample", "second", BY_HAND)
+
+    thread.join(30)
+    assert ended == ["success"]
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_run_whose_process_was_killed_or_stopped_while_it_waited_loses_its_company(
+    kept: Kept, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    monkeypatch.setattr(runs, "SILENCE", timedelta(seconds=2))
+    kept.sync()
+
+    with waiting_for_quickbooks(kept, "cdc") as asked:
+        child = in_another_process("first")
+        assert asked.wait(20)
+        until(lambda: showed_life_again(connection))
+        os.kill(child, how)
+        until(lambda: takes_over(connection, Run("sample", REALM, "second")))
+
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+@contextmanager
+def waiting_for_quickbooks(kept: Kept, kind: str) -> Iterator[threading.Event]:
+    """Until the block ends, the next call of a kind gets no answer; set when it has been sent."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        asked.set()
+        answer.wait(60)
+
+    kept.quickbooks.when(kind, hold)
+    try:
+        yield asked
+    finally:
+        answer.set()
+
+
+def showed_life(connection: Connection[Any]) -> bool:
+    """Whether some run did in the last minute."""
+    fresh = "SELECT 1 FROM sync.attempt WHERE renewed_at > now() - interval '1 minute'"
+    return connection.execute(fresh).fetchone() is not None
+
+
+def showed_life_again(connection: Connection[Any]) -> bool:
+    """Whether a run did after its try had begun."""
+    before = connection.execute("SELECT max(renewed_at) FROM sync.attempt").fetchone()
+    time.sleep(0.1)
+    return connection.execute("SELECT max(renewed_at) FROM sync.attempt").fetchone() != before
+
+
+def takes_over(connection: Connection[Any], run: Run) -> bool:
+    try:
+        begun(connection, run)
+    except CompanyBusy:
+        return False
+    return True
+
+
+def in_another_process(run_id: str) -> int:
+    """Start a sync; its process."""
+    child = os.fork()
+    if child == 0:
+        try:
+            pipeline.sync("sample", run_id, BY_HAND)
+        finally:
+            os._exit(1)
+    return child
+
+
 def test_finishing_a_run_does_not_take_the_lease_from_another(
     connection: Connection[Any],
 ) -> None:
@@ -200,7 +305,7 @@ def test_a_zombie_that_hangs_in_its_transaction_does_not_stop_the_next_try(
     database_url: str, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A paused process keeps its locks: Postgres ends its transaction after a while."""
-    monkeypatch.setattr(runs, "SILENCE", "1s")
+    monkeypatch.setattr(runs, "SILENCE", timedelta(seconds=1))
     begun(connection, FIRST)
     zombie = psycopg.connect(database_url, autocommit=True)
     hung = runs.attempt(zombie, FIRST, "products.load")

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import breakers, runs
+from quickbooks_crm import breakers
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import (
@@ -48,7 +48,7 @@ def begin(connection: Connection[Any], run: Run) -> None:
 def compare(
     connection: Connection[Any],
     quickbooks: Source,
-    run: Run,
+    attempt: Attempt,
     modules: Iterable[tuple[Target, int]],
     wish: Wish,
 ) -> Report:
@@ -59,7 +59,6 @@ def compare(
     try compares only what is left. A repair is whole by then, as far as it got.
     """
     modules = list(modules)
-    attempt = runs.attempt(connection, run, "compare")
     _nothing_to_load(connection, attempt)
     repair = _repair(connection, attempt, wish.limits) if wish.repair else None
     entities = {entity for target, _ in modules for entity in target.mapping.entities}
@@ -75,7 +74,7 @@ def compare(
         with_crm.compare(connection, attempt, target, position)
     if repair:
         _load_again(connection, attempt, repair)
-    _stop_for(connection, run, problems)
+    _stop_for(connection, attempt.run, problems)
     return _found(connection, attempt)
 
 

@@ -56,7 +56,8 @@ ON CONFLICT (realm, task) DO UPDATE
 RETURNING epoch;
 
 -- end_when_silent --
-SELECT set_config('idle_in_transaction_session_timeout', %(silence)s, true);
+SELECT set_config('idle_in_transaction_session_timeout',
+                  (extract(epoch FROM %(silence)s::interval) * 1000)::bigint::text, true);
 
 -- lease_holder --
 -- Shared with the run's other tasks; nobody can take the lease away before this transaction ends.
@@ -69,7 +70,7 @@ SELECT run_id, epoch FROM sync.attempt WHERE realm = %(realm)s AND task = %(task
 -- renew --
 UPDATE sync.attempt SET renewed_at = clock_timestamp()
  WHERE realm = %(realm)s AND task = %(task)s AND run_id = %(run_id)s AND epoch = %(epoch)s
-   AND renewed_at < clock_timestamp() - interval '15 seconds';
+   AND renewed_at < clock_timestamp() - %(silence)s::interval / 8;
 
 -- new_generation --
 -- What there is to load is unknown again, until this generation is sealed.
