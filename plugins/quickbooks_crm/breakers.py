@@ -146,11 +146,17 @@ def _values(danger: Danger) -> dict[str, Any]:
 
 
 def clear(
-    connection: Connection[Any], realm: str, run_id: str, codes: list[str], subject: str
+    connection: Connection[Any],
+    realm: str,
+    run_id: str,
+    codes: list[str],
+    subject: str,
+    details: dict[str, Any] | None = None,
 ) -> None:
-    """End the open breakers of these codes, released or not: the same look found no danger now."""
+    """End the open breakers of these codes that hold these details, released or not: the same look
+    found no danger now."""
     where = {"realm": realm, "run_id": run_id, "codes": codes, "subject": subject}
-    connection.execute(statements("breakers")["clear"], where)
+    connection.execute(statements("breakers")["clear"], where | {"details": Jsonb(details or {})})
 
 
 def release(

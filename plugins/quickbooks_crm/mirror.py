@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,10 @@ UNSTORABLE = (
     psycopg.errors.StatementTooComplex,
 )
 """What Postgres says of a record that it cannot hold, such as a number with 200,000 digits."""
+
+AMONG_CHANGES = {"found": "among the changes that QuickBooks told"}
+"""What a breaker says of deletes that no full read has found: where they are no danger any more, it
+is over."""
 
 Row = tuple[Record, int]
 """A record and its digest."""
@@ -192,7 +196,7 @@ class Mirror:
         """Write what QuickBooks told to be deleted. Raises `BreakerTripped` when that is a danger
         that nobody has released."""
         with self._transaction():
-            self._pass_or_stop(danger)
+            self._pass_or_stop(danger and replace(danger, details=AMONG_CHANGES))
             self._merge_rows([(stub, digest(stub)) for stub in stubs])
         self.fetched.update(stub.entity for stub in stubs)
 
@@ -244,14 +248,14 @@ class Mirror:
                 self._connection.execute(statements("extract")["advance"], self._where | values)
                 if whole:
                     self._forget_pages(entity)
-                    self._nobody_need_release(entity)
+                self._nobody_need_release(entity, {} if whole else AMONG_CHANGES)
 
-    def _nobody_need_release(self, entity: str) -> None:
-        """End what stopped an earlier full read: this one was whole, and met no danger or used its
-        release."""
+    def _nobody_need_release(self, entity: str, found: dict[str, str]) -> None:
+        """End what stopped an earlier read that found so: this one met no danger, or used its
+        release. What a full read found, changes do not tell again."""
         tried = self._attempt
         codes = ["empty_source", "mass_delete"]
-        breakers.clear(self._connection, tried.realm, tried.run_id, codes, entity)
+        breakers.clear(self._connection, tried.realm, tried.run_id, codes, entity, found)
 
     def seal(self) -> None:
         """Declare the generation whole."""

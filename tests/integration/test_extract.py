@@ -377,6 +377,85 @@ def test_a_company_that_never_had_anything_is_believed(
     assert (extracted.fetched, mirrored(connection)) == ({"Customer": 0}, {})
 
 
+def deletes_too_many(
+    connection: Connection[Any], quickbooks: Simulator, attempt: Attempt, everything: bool = False
+) -> bool:
+    """Whether a run is stopped by them; when it is, that is noted."""
+    books = Books(client_of(quickbooks), size=1000)
+    failed = extract(connection, books, attempt, ["Invoice", "Item"], everything).failed
+    for error in failed.values():
+        assert isinstance(error, BreakerTripped)
+        breakers.note(connection, RUN, error.danger)
+    return bool(failed)
+
+
+@pytest.fixture
+def too_many(connection: Connection[Any], attempt: Attempt) -> Iterator[Simulator]:
+    """25 of 300 invoices are deleted, and a run has met that."""
+    with company(customers=30, items=5, invoices=300, throttle=False) as simulated:
+        assert not deletes_too_many(connection, simulated, attempt)
+        for row in simulated.rows("Invoice")[:25]:
+            simulated.delete("Invoice", row["Id"])
+        assert deletes_too_many(connection, simulated, attempt)
+        yield simulated
+
+
+def release_deletes(connection: Connection[Any]) -> None:
+    breakers.release(connection, "sample", "mass_delete:Invoice", "anna", "they were drafts")
+
+
+def breakers_past(connection: Connection[Any]) -> list[str]:
+    assert not breakers.open_ones(connection, "sample")
+    return [past.state for past in breakers.past_ones(connection, "sample", 9)]
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_deletes_that_are_no_danger_any_more_leave_neither_breaker_nor_release(
+    connection: Connection[Any], attempt: Attempt, too_many: Simulator, released: bool
+) -> None:
+    """So many invoices came in that 25 deletes are few."""
+    if released:
+        release_deletes(connection)
+    for _ in range(300):
+        too_many.add("Invoice", CustomerRef={"value": "1"})
+
+    assert not deletes_too_many(connection, too_many, attempt)
+
+    assert breakers_past(connection) == ["passed"]
+    for row in too_many.rows("Invoice")[:40]:
+        too_many.delete("Invoice", row["Id"])
+    assert deletes_too_many(connection, too_many, attempt)
+
+
+def test_a_release_of_deletes_is_used_by_the_run_that_writes_them(
+    connection: Connection[Any], attempt: Attempt, too_many: Simulator
+) -> None:
+    release_deletes(connection)
+
+    assert not deletes_too_many(connection, too_many, attempt)
+
+    assert breakers_past(connection) == ["used"]
+    assert versions(connection, "Invoice") == truth(too_many, "Invoice")
+
+
+def test_what_stopped_a_full_read_is_not_over_because_no_change_tells_of_it(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    with company(customers=30, items=5, invoices=300, throttle=False) as quickbooks:
+        assert not deletes_too_many(connection, quickbooks, attempt)
+        for row in quickbooks.rows("Invoice")[:25]:
+            quickbooks.vanish("Invoice", row["Id"])
+        assert deletes_too_many(connection, quickbooks, attempt, everything=True)
+        release_deletes(connection)
+
+        assert not deletes_too_many(connection, quickbooks, attempt)
+
+        [waits] = breakers.open_ones(connection, "sample")
+        assert waits.state == "released"
+        assert not deletes_too_many(connection, quickbooks, attempt, everything=True)
+        assert breakers_past(connection) == ["used"]
+
+
 # Positions
 
 

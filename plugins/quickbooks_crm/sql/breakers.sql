@@ -48,6 +48,7 @@ UPDATE sync.breaker
  WHERE realm = %(realm)s
    AND code = ANY (%(codes)s)
    AND subject = %(subject)s
+   AND details @> %(details)s
    AND ended IS NULL;
 
 -- release --
