@@ -121,6 +121,26 @@ def test_pages_that_are_older_than_a_day_are_read_again(
     assert starts(quickbooks) == [1, 10, 19, 46, 55]
 
 
+def test_the_rest_of_a_page_that_came_short_makes_no_gap_when_it_comes_whole(
+    connection: Connection[Any],
+    attempt: Attempt,
+    quickbooks: Simulator,
+    books: Books,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing has changed: so nothing is read twice but that page, and what changed is asked."""
+    monkeypatch.setattr(reading, "BORDER", 2)  # fewer than a page has, as in life
+    quickbooks.script("query", ["short"], matching="STARTPOSITION 37 ")
+    fail_at(quickbooks, 55)
+    stopped(connection, books, attempt, 55)
+    quickbooks.reset_calls()
+
+    extract(connection, books, attempt, ["Invoice"], everything=True)
+
+    assert starts(quickbooks) == [37, 55]
+    assert len(quickbooks.calls) == 4  # a count and what changed, too
+
+
 @pytest.mark.parametrize("deleted", [["3"], ["20", "21"], ["37"], ["50"], ["60"], ["1", "60"]])
 def test_deletes_between_two_tries_are_found_and_hide_no_other_record(
     connection: Connection[Any],

@@ -34,7 +34,8 @@ def everything(
     about = known(entity)
     if about.only_one:
         return iter([_only(entity, client.query(" ".join(("SELECT * FROM", entity))))])
-    return _joined(_Walk(client, about, size), done)
+    walk = _Walk(client, about, size)
+    return _joined(walk, [span for span in done if walk.is_stretch(span)])
 
 
 def updated(
@@ -183,6 +184,12 @@ class _Walk:
         a page cut short may have been followed by more: a look behind it proves or refutes that,
         and a count would not, since deletes may offset additions."""
         return last.full or (self._grows and bool(last.head))
+
+    def is_stretch(self, span: Span) -> bool:
+        """Whether a page is one that no other need be read for. The rest of a stretch whose page
+        came short lies amid that page when it comes whole, and would look like a gap."""
+        step = self._size - 1
+        return (span.start - 1) % step == 0 and span.end - span.start >= step
 
     def stretch(self, start: int, total: int) -> list[Page]:
         """The pages from `start` to the next stretch: several when QuickBooks sends short ones."""
