@@ -71,6 +71,12 @@ class Token:
         """No benchmark takes an hour."""
         raise NotImplementedError
 
+    def refused(self) -> None:
+        """Nothing is counted."""
+
+    def accepted(self) -> None:
+        """Nothing was counted."""
+
 
 class Counted:
     """No limits, only a count."""

@@ -190,6 +190,12 @@ class Tokens:
                 self._token = log_in(self._settings, FIRST).access_token
             return self._token
 
+    def refused(self) -> None:
+        """Nothing is counted."""
+
+    def accepted(self) -> None:
+        """Nothing was counted."""
+
 
 @dataclass
 class Books:

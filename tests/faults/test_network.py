@@ -82,6 +82,12 @@ class Login:
     def renewed(self, rejected: str) -> str:
         return "another"
 
+    def refused(self) -> None:
+        """Nothing is counted."""
+
+    def accepted(self) -> None:
+        """Nothing was counted."""
+
 
 def to(url: str, limits: NoLimits) -> QuickBooksClient:
     known = Settings("simulator", "9341", "id", "hush", "", url, f"{url}/discovery")

@@ -72,6 +72,12 @@ class Login:
         self.token = log_in(self.settings, FIRST).access_token
         return self.token
 
+    def refused(self) -> None:
+        """Nothing is counted."""
+
+    def accepted(self) -> None:
+        """Nothing was counted."""
+
 
 @dataclass
 class NoLimits:
@@ -130,6 +136,12 @@ class Given:
 
     def renewed(self, rejected: str) -> str:
         raise QuickBooksLoginExpired("not renewed here")
+
+    def refused(self) -> None:
+        """Nothing is counted."""
+
+    def accepted(self) -> None:
+        """Nothing was counted."""
 
 
 @dataclass(frozen=True)

@@ -239,6 +239,12 @@ class Login:
     def renewed(self, rejected: str) -> str:
         return "another"
 
+    def refused(self) -> None:
+        """Nothing is counted."""
+
+    def accepted(self) -> None:
+        """Nothing was counted."""
+
 
 def to(url: str, limits: NoLimits | None = None) -> QuickBooksClient:
     known = Settings("simulator", "9341", "id", "hush", "", url, f"{url}/discovery")

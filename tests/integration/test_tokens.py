@@ -57,6 +57,13 @@ def quickbooks() -> Iterator[Simulator]:
         yield simulated
 
 
+@pytest.fixture
+def hasty() -> Iterator[Simulator]:
+    """The same, however fast it is asked: clients without limits would be throttled."""
+    with company(customers=1, items=1, rotation="every_use", throttle=False) as simulated:
+        yield simulated
+
+
 def row(connection: Connection[Any]) -> dict[str, Any]:
     connection.rollback()
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -182,6 +189,46 @@ def test_a_rejected_token_is_not_sent_again_when_no_other_can_be_had(
 
     assert [c.status for c in quickbooks.calls if c.kind == "query"] == [200, 401]
     assert logins(quickbooks) == [200, 503, 503, 503, 503, 400, 400]
+
+
+def ask_in_a_new_task(database_url: str, quickbooks: Simulator, times: int = 1) -> str:
+    """Ask so often for a count; what stopped it, if anything did."""
+    tokens = store_of(database_url, quickbooks, KEY)
+    client = QuickBooksClient(settings(quickbooks), tokens, NoLimits())
+    said = ""
+    for _ in range(times):
+        try:
+            client.count("Customer")
+        except QuickBooksLoginExpired as error:
+            said = str(error)
+    return said
+
+
+def test_a_login_that_quickbooks_refuses_in_three_tasks_in_a_row_is_not_tried_again(
+    database_url: str, connection: Connection[Any], hasty: Simulator
+) -> None:
+    """Intuit gives tokens, and QuickBooks takes none of them."""
+    hasty.fail("query", 401, times=1000)
+
+    said = [ask_in_a_new_task(database_url, hasty, times=3) for _ in range(3)]
+    hasty.reset_calls()
+    said.append(ask_in_a_new_task(database_url, hasty))
+
+    assert ["nothing is asked of it" in text for text in said] == [False, False, True, True]
+    assert not hasty.calls
+    assert row(connection)["state"] == "reconnect_needed"
+
+
+def test_a_login_that_quickbooks_accepts_in_between_is_tried_again(
+    database_url: str, connection: Connection[Any], hasty: Simulator
+) -> None:
+    for _ in range(2):
+        hasty.fail("query", 401, times=4)
+        for _ in range(2):
+            assert ask_in_a_new_task(database_url, hasty)
+        assert not ask_in_a_new_task(database_url, hasty)
+
+    assert (row(connection)["state"], row(connection)["refusals"]) == ("connected", 0)
 
 
 def test_the_previous_token_is_tried_when_the_newest_is_not_known(

@@ -52,6 +52,12 @@ class Tokens(Protocol):
     def renewed(self, rejected: str) -> str:
         """Another token than the one QuickBooks has just rejected."""
 
+    def refused(self) -> None:
+        """QuickBooks has rejected that one too. May raise what ends all calls."""
+
+    def accepted(self) -> None:
+        """QuickBooks has let us in."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -159,9 +165,18 @@ class QuickBooksClient(QuickBooks):
         """Send; on 401 refresh once and send again."""
         token = self._tokens.access_token()
         try:
+            envelope = self._answered(request, token)
+        except QuickBooksLoginExpired:
+            envelope = self._anew(request, self._tokens.renewed(token))
+        self._tokens.accepted()
+        return envelope
+
+    def _anew(self, request: Request, token: str) -> Envelope:
+        try:
             return self._answered(request, token)
         except QuickBooksLoginExpired:
-            return self._answered(request, self._tokens.renewed(token))
+            self._tokens.refused()
+            raise
 
     def _answered(self, request: Request, token: str) -> Envelope:
         response = self._sent(request, token)

@@ -159,6 +159,12 @@ class _Given:
     def renewed(self, rejected: str) -> str:
         raise QuickBooksLoginExpired("QuickBooks does not accept a token that Intuit just gave.")
 
+    def refused(self) -> None:
+        """Not reached: no other token is had."""
+
+    def accepted(self) -> None:
+        """Nothing was counted."""
+
 
 def _token_directory() -> Path:
     """Where tokens are kept that the database does not have yet. Intuit's answer is lost with the

@@ -27,6 +27,9 @@ from quickbooks_crm.sql import statements
 
 log = logging.getLogger(__name__)
 
+REFUSALS = 3
+"""After so many tasks in a row whose new login QuickBooks refused, nothing is called any more."""
+
 _CONNECT_AGAIN = (
     "is asked of it until someone connects it again: sign in to Intuit, get a new refresh token, "
     "and put it into the company's connection (Admin > Connections). Nothing is lost meanwhile."
@@ -62,6 +65,8 @@ class TokenStore:
         self._held: _Held | None = None
         self._rejected = _Held("")
         self._warned = False
+        self._refusals = 0
+        self._counted = False
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -84,6 +89,25 @@ class TokenStore:
         with self._one_at_a_time:
             self._rejected = _Held(rejected)
             return self._accepted()
+
+    def refused(self) -> None:
+        """QuickBooks has rejected a token that Intuit had just given; it counts once, however many
+        requests meet it. Raises `QuickBooksLoginExpired` when it has happened too often."""
+        with self._one_at_a_time, self._patient_connection() as connection:
+            if not self._counted:
+                self._execute(connection, "refused_again", most=REFUSALS)
+                self._counted, self._refusals = True, self._refusals + 1
+            row = self._row(connection) or {}
+            if row.get("state") != "connected":
+                self._held = None
+                raise self._ended(connection)
+
+    def accepted(self) -> None:
+        """QuickBooks has let us in: earlier refusals are forgotten."""
+        if self._refusals:
+            with self._one_at_a_time, self._patient_connection() as connection:
+                self._execute(connection, "let_in")
+                self._counted, self._refusals = False, 0
 
     def prove_connection(self) -> None:
         """Have the connection's own keys and first token judged, as a person who presses Test wants
@@ -153,6 +177,7 @@ class TokenStore:
         row = self._locked_row(connection)
         if row["state"] != "connected":
             return None
+        self._refusals = row["refusals"]
         if row["access_token"] and row["seconds_left"] and row["seconds_left"] > 0:
             token = self._vault.cipher.unlock(row["access_token"])
             if token != self._rejected.token:

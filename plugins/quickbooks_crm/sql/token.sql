@@ -19,6 +19,7 @@ SELECT refresh_token,
        former_seed_hashes,
        refused_seeds,
        state,
+       refusals,
        extract(epoch FROM access_expires_at - clock_timestamp())::float8 - 600 AS seconds_left
   FROM sync.token
  WHERE realm = %(realm)s
@@ -84,6 +85,7 @@ UPDATE sync.token
        former_seed_hashes = array_remove(former_seed_hashes || seed_hash, NULL),
        seed_hash = %(seed_hash)s,
        state = 'connected',
+       refusals = 0,
        connected_at = clock_timestamp(),
        version = version + 1,
        attempted_at = clock_timestamp(),
@@ -126,6 +128,17 @@ UPDATE sync.token
        access_expires_at = NULL,
        updated_at = now()
  WHERE realm = %(realm)s;
+
+-- refused_again --
+-- QuickBooks does not let in whom Intuit has just let in; when it goes on so, nobody calls until a person connects again.
+UPDATE sync.token
+   SET refusals = refusals + 1,
+       state = CASE WHEN refusals + 1 >= %(most)s THEN 'reconnect_needed' ELSE state END
+ WHERE realm = %(realm)s
+   AND state = 'connected';
+
+-- let_in --
+UPDATE sync.token SET refusals = 0 WHERE realm = %(realm)s;
 
 -- disconnect --
 -- The login is over because a person here wants it so; no first token there was is tried again.
