@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from quickbooks_crm.breakers import Danger, Thresholds
-from quickbooks_crm.errors import ChangesTooFast
+from quickbooks_crm.errors import BreakerTripped, ChangesTooFast
 from quickbooks_crm.loaders import loading
 from quickbooks_crm.mirror import Mirror, PageRead
 from quickbooks_crm.quickbooks.entities import known
@@ -55,14 +55,14 @@ def read_everything(reader: Reader, entity: str) -> datetime | None:
                 loaders.write(_to_remember(entity, page, ids), pages.fresh(page))
                 times.append(page.time)
                 seen.append(ids)
-    except ChangesTooFast:
-        mirror.forget_pages(entity)
+        different = np.unique(np.frombuffer(b"".join(seen), np.int64))
+        log.info("%s: %d records read", entity, len(different))
+        if not new:
+            _settle_unseen(reader, entity, different)
+    except (ChangesTooFast, BreakerTripped):
+        mirror.forget_pages(entity)  # the next try is to look again, not at what this one saw
         raise
-    different = np.unique(np.frombuffer(b"".join(seen), np.int64))
     mirror.fetched[entity] += len(different)
-    log.info("%s: %d records read", entity, len(different))
-    if not new:
-        _settle_unseen(reader, entity, different)
     mirror.advance({entity: min(times)}, whole=True)
     return min(times) if done else None
 

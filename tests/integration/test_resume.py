@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, LiteralString
@@ -13,7 +14,7 @@ from psycopg import Connection
 
 from quickbooks_crm import runs
 from quickbooks_crm.breakers import Thresholds
-from quickbooks_crm.errors import QuickBooksRefused
+from quickbooks_crm.errors import BreakerTripped, QuickBooksRefused
 from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
 from quickbooks_crm.quickbooks import reading
@@ -212,6 +213,26 @@ def test_so_many_deletes_that_the_pages_no_longer_meet_begin_the_read_anew(
         read_quickbooks([connection], books, attempt, ask, lenient)
 
     assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+
+
+def test_a_full_read_that_a_breaker_stopped_is_read_again_from_its_beginning(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    """For a while QuickBooks did not show some invoices: the next read looks at all again."""
+    with company(customers=5, items=5, invoices=300, throttle=False) as quickbooks:
+        books = Books(client_of(quickbooks), size=50)
+        extract(connection, books, attempt, ["Invoice"], everything=True)
+        hidden = [deepcopy(row) for row in quickbooks.rows("Invoice")[100:160]]
+        for row in hidden:
+            quickbooks.vanish("Invoice", row["Id"])
+        with pytest.raises(BreakerTripped):
+            extract(connection, books, attempt, ["Invoice"], everything=True)
+        for row in hidden:
+            quickbooks.put("Invoice", row)
+
+        extract(connection, books, attempt, ["Invoice"], everything=True)
+
+        assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
 
 
 class Killed(BaseException):
