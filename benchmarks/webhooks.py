@@ -1,6 +1,6 @@
 """How soon the receiver of webhooks answers in a flood; Intuit gives it three seconds.
 
-    PYTHONPATH=. python benchmarks/webhooks.py [--deliveries 10000] [--connections 20]
+    python benchmarks/webhooks.py [--deliveries 10000] [--connections 20]
 
 The real receiver over HTTP, before a Postgres of its own on this machine. Each delivery is signed,
 tells of one event and has a connection of its own, as Intuit's have; this process sends as fast as
@@ -15,6 +15,7 @@ import http.client
 import json
 import logging
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -23,6 +24,8 @@ from pathlib import Path
 
 import psycopg
 import uvicorn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from demo import postgres
 from quickbooks_crm import database
