@@ -107,6 +107,19 @@ def test_a_large_entity_is_counted_and_only_the_part_that_differs_is_read(
         assert run.calls["count"] <= 7
 
 
+def test_a_missed_change_within_one_period_is_found_by_every_record_only(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/operating.md says: the record is counted in the same period before and after."""
+    with kept_in_step(database_url, monkeypatch, customers=3_500, items=2) as kept:
+        kept.sync()
+        id = person(kept)
+        mirror(kept, "UPDATE quickbooks.record SET sync_token = sync_token - 1", id)
+
+        assert drift(reconcile(kept)[0]) == {}
+        assert drift(reconcile(kept, EVERYTHING)[0]) == {"Customer other_version": [id]}
+
+
 def test_what_is_new_in_quickbooks_is_read_first_and_is_no_drift(kept: Kept) -> None:
     kept.quickbooks.change("Customer", person(kept), Notes="new")
     kept.quickbooks.add("Customer", DisplayName="New")

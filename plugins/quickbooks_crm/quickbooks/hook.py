@@ -57,7 +57,7 @@ class QuickBooksHook(BaseHook):
         return reading.count(self.get_conn(), entity, created_until)
 
     def changes(self, entities: Sequence[str], since: datetime) -> Changes:
-        """What changed in these entities since then, at most 29 days ago; deletes too."""
+        """What changed in these entities since then, deletes too; not all, of 29 days on."""
         return reading.changes(self.get_conn(), entities, since)
 
     def named(self, entity: str, ids: Sequence[str]) -> Iterator[Page]:

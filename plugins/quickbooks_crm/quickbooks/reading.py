@@ -78,20 +78,19 @@ def changes(
 ) -> Changes:
     """What changed in these entities since then, deletes too: one request, or one per entity.
 
-    Raises `ValueError` when that is longer ago than QuickBooks remembers: read `everything` then.
+    All of them have overflowed when that is longer ago than QuickBooks remembers: by its own clock,
+    since a computer's may be wrong.
     """
-    if since < datetime.now(UTC) - CDC_WINDOW:
-        raise ValueError(
-            f"QuickBooks tells what changed in the last {CDC_WINDOW.days} days, not since {since}."
-        )
     for entity in entities:
         if not known(entity).cdc:
             raise ValueError(f"QuickBooks does not tell what changed in {entity}.")
     together = client.changed(entities, since)
+    if since < together.time - CDC_WINDOW:
+        return replace(together, overflowed=frozenset(entities))
     if together.total < most:
         return together
     if len(entities) == 1:
-        return Changes(together.records, together.time, frozenset(entities))
+        return replace(together, overflowed=frozenset(entities))
     return _one_by_one(client, entities, since, most)
 
 

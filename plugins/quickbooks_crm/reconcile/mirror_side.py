@@ -92,12 +92,12 @@ class MirrorSide:
         rows = self._ask("unsent", since=period.since, before=period.until, sent=ids)
         return [id for (id,) in rows.fetchall()]
 
-    def ids(self) -> Iterator[str]:
-        """The ids of all live records."""
+    def ids(self) -> Iterator[list[str]]:
+        """The ids of all live records, some at a time."""
         with self._connection.transaction(), self._connection.cursor("live_ids") as cursor:
-            cursor.itersize = 10_000
             cursor.execute(statements("reconcile")["live_ids"], self._where)
-            yield from (id for (id,) in cursor)
+            while some := cursor.fetchmany(10_000):
+                yield [id for (id,) in some]
 
     def compare(self, records: Sequence[Record]) -> None:
         """Record, and repair, what differs from QuickBooks' records. One that Postgres cannot hold

@@ -17,6 +17,7 @@ from quickbooks_crm.quickbooks.periods import BEGINNING, PAGE_SIZE, Period
 from quickbooks_crm.quickbooks.records import Changes, Page, Record
 from quickbooks_crm.reconcile.mirror_side import MirrorSide
 from quickbooks_crm.reconcile.search import PERIODS, Sides, search, whole
+from quickbooks_crm.reconcile.seen import Seen
 from quickbooks_crm.what_changed import OVERLAP
 
 log = logging.getLogger(__name__)
@@ -98,15 +99,16 @@ class _Comparison:
     def _every_record(self) -> None:
         """Compare every record, read in pages that may overlap."""
         ours = self._mirror.live()
-        seen: set[int] = set()
+        seen = Seen()
         self._mirror.start_sums()
         for page in self._quickbooks.everything(self._entity):
-            fresh = {r.id: r for r in page.records if hash(r.id) not in seen}
-            seen.update(map(hash, fresh))
-            self._mirror.compare(list(fresh.values()))
+            sent = {record.id: record for record in page.records}
+            fresh = seen.missing(list(sent))
+            seen.add(fresh)
+            self._mirror.compare([sent[id] for id in fresh])
             log.info("%s: %d records compared", self._entity, len(seen))
         self._require_some(len(seen), ours)
-        self._settle([id for id in self._mirror.ids() if hash(id) not in seen])
+        self._settle(id for ids in self._mirror.ids() for id in seen.missing(ids))
         self._mirror.end("records", len(seen), ours)
 
     def _where_counts_differ(self) -> None:
@@ -147,11 +149,17 @@ class _Comparison:
             there = [record for page in pages for record in page.records]
             self._mirror.compare(there)
             gone += sorted(set(ids) - {record.id for record in there})
-        lately = self._deleted_lately() if gone and known(self._entity).cdc else frozenset()
-        lost = [id for id in gone if id not in lately]
+        lost = self._lost(gone) if gone else []
         if lost:
             self._mirror.gone(lost)
 
-    def _deleted_lately(self) -> frozenset[str]:
-        told = self._quickbooks.changes([self._entity], self._until).records
-        return frozenset(r.id for r in told.get(self._entity, []) if r.deleted)
+    def _lost(self, gone: list[str]) -> list[str]:
+        """Those of which no next sync will learn: it reads wholly what QuickBooks tells no changes
+        of, or too many."""
+        if not known(self._entity).cdc:
+            return []
+        told = self._quickbooks.changes([self._entity], self._until)
+        if told.overflowed:
+            return []
+        lately = {r.id for r in told.records.get(self._entity, []) if r.deleted}
+        return [id for id in gone if id not in lately]
