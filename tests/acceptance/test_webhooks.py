@@ -13,7 +13,9 @@ import requests
 
 from demo import ports
 from demo.home import PROJECT
+from quickbooks_crm.errors import QuickBooksCrmError
 from quickbooks_crm.webhooks import inbox
+from quickbooks_crm.webhooks.notification import Event
 from tests.acceptance.kept_in_step import Kept, kept_in_step
 from tests.integration.deliveries import TOKEN
 from tests.integration.receiving import keeper, receiving, until
@@ -80,6 +82,21 @@ def test_a_sync_sees_to_all_that_was_told_before_it(kept: Kept) -> None:
     with psycopg.connect(kept.url, autocommit=True) as connection:
         assert inbox.waiting(connection)["sample"].events == 1
 
+        kept.sync()
+
+        assert inbox.waiting(connection) == {}
+
+
+def test_events_wait_until_a_sync_has_read_what_changed(kept: Kept) -> None:
+    kept.sync()
+    with psycopg.connect(kept.url, autocommit=True) as connection:
+        inbox.store(connection, [Event(kept.quickbooks.realm, "e1", "customer", "1", "update")])
+        kept.quickbooks.fail("cdc", 400, times=100)
+        with pytest.raises(QuickBooksCrmError):
+            kept.sync()
+        assert inbox.waiting(connection)["sample"].failed == 1
+
+        kept.quickbooks.clear_faults()
         kept.sync()
 
         assert inbox.waiting(connection) == {}

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -578,6 +579,31 @@ def test_a_company_that_is_told_without_end_syncs_no_more_than_once_a_minute() -
     ]
 
     assert asked == [0, 60, 120, 180, 240]
+
+
+def test_a_sync_that_failed_has_not_seen_to_it(
+    receiver: Receiving, database: Connection[Any]
+) -> None:
+    receiver.deliver([cloud_event(1)])
+    later = NOON + timedelta(days=900)
+    started(database, "an early sync", started_at=later, state="running")
+    assert inbox.waiting(database) == {}
+
+    database.execute("UPDATE sync.run SET state = 'failed' WHERE run_id = 'an early sync'")
+
+    assert inbox.waiting(database) == {"sample": Waiting(1, later, failed=1)}
+
+
+def test_after_each_failure_a_company_waits_twice_as_long_for_its_next_early_sync() -> None:
+    asking, asked = Asking(), []
+
+    for second in range(0, 20_000, 5):
+        failed = len(asked)
+        if asking.due(Waiting(1, NOON + timedelta(hours=failed), failed), now=second):
+            asked.append(second)
+
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert pauses[:8] == [120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
 def test_a_sync_that_never_began_is_asked_for_again() -> None:

@@ -38,18 +38,23 @@ DELETE FROM sync.webhook_unread WHERE received_at < now() - interval '30 days';
 DELETE FROM sync.webhook_count WHERE day < current_date - 90;
 
 -- waiting --
--- Companies that were told of changes after their last sync began, in entities that they read; how many, and when that was.
-SELECT company.company, told.count, last.started_at
+-- Companies that were told of changes, in entities that they read, after the last sync began that has not failed; how many,
+-- when their last sync began, whatever became of it, and how many have failed since one went well.
+SELECT company.company, told.count, last.started_at, failed.count
   FROM (SELECT company, array_agg(realm) AS realms FROM sync.lease WHERE company IS NOT NULL GROUP BY company) AS company
  CROSS JOIN LATERAL (SELECT max(run.started_at) AS started_at FROM sync.run AS run
                       WHERE run.company = company.company AND run.kind = 'sync') AS last
+ CROSS JOIN LATERAL (SELECT coalesce(max(run.started_at), '-infinity') AS started_at FROM sync.run AS run
+                      WHERE run.company = company.company AND run.kind = 'sync' AND run.state <> 'failed') AS seen
+ CROSS JOIN LATERAL (SELECT count(*) FROM sync.run AS run
+                      WHERE run.company = company.company AND run.kind = 'sync' AND run.started_at > seen.started_at) AS failed
  CROSS JOIN LATERAL (
        SELECT (SELECT count(*) FROM sync.webhook_event AS event
-                WHERE event.realm = ANY (company.realms) AND event.received_at > last.started_at
+                WHERE event.realm = ANY (company.realms) AND event.received_at > seen.started_at
                   AND EXISTS (SELECT FROM sync.entity_position AS read
                                WHERE read.realm = event.realm AND lower(read.entity) = event.entity))
-            + (SELECT count(*) FROM sync.webhook_unread WHERE received_at > last.started_at) AS count) AS told
- WHERE told.count > 0;
+            + (SELECT count(*) FROM sync.webhook_unread WHERE received_at > seen.started_at) AS count) AS told
+ WHERE told.count > 0 AND last.started_at IS NOT NULL;
 
 -- answered --
 -- When deliveries last ended in each way, and how often in the last day or two.

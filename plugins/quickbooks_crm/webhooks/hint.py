@@ -24,6 +24,8 @@ LOOKED_EVERY = 5.0
 AFTER_A_FAILURE = 60.0
 APART = 60.0
 """Seconds between two early syncs of a company, however much it is told: each costs calls."""
+FARTHEST_APART = 3600.0
+"""The time between two doubles with every one that failed, up to this."""
 LOST_AFTER = 900.0
 """Seconds after which a sync that was asked for and has not begun is asked for again."""
 
@@ -46,7 +48,8 @@ class Asking:
         """Whether to ask now, in seconds of a clock that only goes forward; if so, it is asked."""
         if self._at is not None:
             begun = waiting.last_sync != self._after
-            if now - self._at < (APART if begun else LOST_AFTER):
+            apart = min(APART * 2 ** min(waiting.failed, 10), FARTHEST_APART)
+            if now - self._at < (apart if begun else max(apart, LOST_AFTER)):
                 return False
         self._at, self._after = now, waiting.last_sync
         return True

@@ -23,10 +23,12 @@ STORED, REPEATED, UNKNOWN_COMPANY, IGNORED = "stored", "repeated", "unknown comp
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a company was told of since its last sync began, which was at `last_sync`."""
+    """What a company was told of since the last sync began that has not failed; when its last one
+    began, whatever became of it; and how many have failed since one went well."""
 
     events: int
     last_sync: datetime
+    failed: int = 0
 
 
 def store(connection: Connection[Any], events: Iterable[Event]) -> dict[str, int]:
@@ -59,7 +61,7 @@ def forget(connection: Connection[Any]) -> None:
 def waiting(connection: Connection[Any]) -> dict[str, Waiting]:
     """The companies that were told of changes which no sync has seen to, by name."""
     rows = connection.execute(statements("webhooks")["waiting"]).fetchall()
-    return {company: Waiting(events, last_sync) for company, events, last_sync in rows}
+    return {company: Waiting(*told) for company, *told in rows}
 
 
 def warning(connection: Connection[Any]) -> str | None:
