@@ -84,35 +84,40 @@ class Mirror:
         self._write(records)
         self.fetched.update(record.entity for record in records)
 
-    def write_page(self, page: PageRead | None, records: Sequence[Record]) -> None:
-        """Merge records of a full read, and remember in the same transaction that their page, if
-        one is given, is done."""
-        self._write(records, page)
+    def write_page(self, records: Sequence[Record], whole: Sequence[PageRead]) -> None:
+        """Merge records of a full read, and remember in the same transaction that earlier pages are
+        whole."""
+        self._write(records, whole)
 
-    def _write(self, records: Sequence[Record], page: PageRead | None = None) -> None:
+    def remember(self, whole: Sequence[PageRead]) -> None:
+        """Let the next try not read these pages."""
+        with self._transaction():
+            self._remember(whole)
+
+    def _write(self, records: Sequence[Record], whole: Sequence[PageRead] = ()) -> None:
         try:
-            self._merge(records, page)
+            self._merge(records, whole)
         except UNSTORABLE:
             half = len(records) // 2
             if half:
                 self._write(records[:half])
-                self._write(records[half:], page)
+                self._write(records[half:], whole)
             else:
-                self._set_aside(records[0], page)
+                self._set_aside(records[0], whole)
 
-    def _merge(self, records: Sequence[Record], page: PageRead | None) -> None:
+    def _merge(self, records: Sequence[Record], whole: Sequence[PageRead]) -> None:
         rows = [(record, digest(record)) for record in records]
         try:
             with self._transaction():
                 new, others = self._parted(rows)
                 self._copy_new(new)
                 self._merge_rows(others)
-                self._remember(page)
+                self._remember(whole)
         except psycopg.errors.UniqueViolation:  # another connection was first with one of them
             new, others = [], rows
             with self._transaction():
                 self._merge_rows(rows)
-                self._remember(page)
+                self._remember(whole)
         self._note_odd(record for record, _ in (*new, *others))
 
     def _parted(self, rows: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -144,8 +149,8 @@ class Mirror:
         with self._connection.cursor().copy(statements("extract")[statement]) as target:
             target.write(b"".join(lines))
 
-    def _remember(self, page: PageRead | None) -> None:
-        if page:
+    def _remember(self, whole: Sequence[PageRead]) -> None:
+        for page in whole:
             values = asdict(page.span) | {"entity": page.entity, "ids": page.ids, "time": page.time}
             values |= {"head": list(page.span.head), "tail": list(page.span.tail)}
             self._connection.execute(statements("extract")["remember_page"], self._where | values)
@@ -158,7 +163,7 @@ class Mirror:
             if record.updated_at is None and not record.deleted and record.id not in aside:
                 self.timeless.setdefault(record.entity, set()).add(shown(record.id))
 
-    def _set_aside(self, record: Record, page: PageRead | None) -> None:
+    def _set_aside(self, record: Record, whole: Sequence[PageRead]) -> None:
         """Keep the values that the mirror has of the record, if it has any, else only its Id."""
         id = shown(record.id)
         log.error("%s %s cannot be stored as it is", record.entity, id)
@@ -166,7 +171,7 @@ class Mirror:
         where = self._where | {"entity": record.entity, "id": id}
         known = self._connection.execute(statements("extract")["last_stored"], where).fetchone()
         stored = known[0] if known else json.dumps({"Id": id})
-        self._merge([msgspec.structs.replace(record, id=id, raw=stored.encode())], page)
+        self._merge([msgspec.structs.replace(record, id=id, raw=stored.encode())], whole)
 
     def ids(self, entity: str) -> Iterator[str]:
         """The ids that the mirror holds of an entity, deleted ones left out."""

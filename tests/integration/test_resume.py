@@ -1,6 +1,7 @@
 """A full read that was stopped goes on where it was, whatever stopped it."""
 
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -17,12 +18,24 @@ from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.errors import BreakerTripped, QuickBooksRefused
 from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
+from quickbooks_crm.loaders import loading
+from quickbooks_crm.mirror import Mirror, PageRead
 from quickbooks_crm.quickbooks import reading
-from quickbooks_crm.quickbooks.records import Changes
+from quickbooks_crm.quickbooks.records import Changes, Span
 from quickbooks_crm.runs import Attempt, Run
 from simulator import Simulator
 from tests.integration.connected import client_of, company
-from tests.integration.extracting import REALM, Books, extract, truth, versions
+from tests.integration.extracting import (
+    NOON,
+    REALM,
+    Books,
+    customer,
+    extract,
+    mirrored,
+    read_rows,
+    truth,
+    versions,
+)
 
 RUN = Run("sample", REALM, "run-1")
 ROWS = 60
@@ -197,6 +210,74 @@ def test_more_changes_since_the_first_try_than_quickbooks_tells_of_let_all_be_re
 
     assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
     assert starts(quickbooks) == [1, 10, 19, 28, 37, 46, 55]
+
+
+def test_what_changed_on_a_page_read_before_is_known_after_the_next_try(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+) -> None:
+    fail_at(quickbooks, 37)
+    stopped(connection, books, attempt, 37)
+    quickbooks.change("Invoice", "1", PrivateNote="changed")
+    quickbooks.delete("Invoice", "2")
+
+    extract(connection, books, attempt, ["Invoice"], everything=False)
+
+    assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
+
+
+def test_a_page_that_fills_a_gap_is_not_remembered_at_the_place_of_another(
+    quickbooks: Simulator, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other may not be written yet when the process is killed, and would never be."""
+    monkeypatch.setattr(reading, "CONNECTIONS", 1)  # pages come in order
+    monkeypatch.setattr(reading, "AHEAD", 1)
+    quickbooks.when(
+        "query",
+        lambda: [quickbooks.delete("Invoice", id) for id in ("1", "2", "3")],
+        matching="STARTPOSITION 10 ",
+    )
+
+    pages = list(reading.everything(books.client, "Invoice", books.size))
+
+    starts = [page.span.start for page in pages if page.span.full]
+    assert len(pages) > len(starts) == len(set(starts))
+
+
+def test_a_page_is_not_remembered_before_all_pages_before_it_are_written(
+    connection: Connection[Any], attempt: Attempt, database_url: str
+) -> None:
+    """Its records on their borders are left to them."""
+    first = Mirror(connection, attempt)
+    with (
+        psycopg.connect(database_url, autocommit=True) as second,
+        loading([first, first.beside(second)]) as both,
+        psycopg.connect(database_url) as other,
+    ):
+        Mirror(other, attempt).write(read_rows(customer("1")))  # holds the first page up
+        for start in (1, 3, 5):
+            rows = read_rows(customer(str(start)), customer(str(start + 1)))
+            both.write(PageRead("Customer", Span(start, start + 1, True), b"", NOON), rows)
+        while "5" not in mirrored(other):
+            time.sleep(0.01)
+
+        assert other.execute("SELECT start FROM sync.page_read").fetchall() == []
+        assert both.whole() == []
+        other.rollback()
+
+
+def test_deletes_at_the_end_after_every_page_do_not_stop_a_read(
+    connection: Connection[Any], attempt: Attempt, quickbooks: Simulator, books: Books
+) -> None:
+    books.size = 25
+    quickbooks.between_pages(
+        lambda: quickbooks.delete("Invoice", quickbooks.rows("Invoice")[-1]["Id"])
+    )
+
+    extract(connection, books, attempt, ["Invoice"], everything=True)
+    quickbooks.calm()
+    extract(connection, books, attempt, ["Invoice"], everything=False)
+
+    assert versions(connection, "Invoice") == truth(quickbooks, "Invoice")
 
 
 def test_so_many_deletes_that_the_pages_no_longer_meet_begin_the_read_anew(
