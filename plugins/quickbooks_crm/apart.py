@@ -14,8 +14,8 @@ from quickbooks_crm.errors import (
 log = logging.getLogger(__name__)
 
 OF_ONE_ENTITY = (QuickBooksUnavailable, QuickBooksRefused, BreakerTripped)
-"""What may befall one entity alone. A lost login, a spent budget or a failing database befalls
-all."""
+"""What may befall one entity alone. A lost login, a company that is closed to us, a spent budget or
+a failing database befalls all."""
 
 OUTAGE = 3
 """So many entities unavailable one after the other, and none read: that is QuickBooks itself."""
@@ -42,11 +42,16 @@ class Apart:
         else:
             self.read.add(entity)
 
-    def require_any(self) -> None:
-        """Raise the first failure when nothing could be read."""
-        if self.failed and not self.read:
-            raise next(iter(self.failed.values()))
+    @property
+    def stopped(self) -> QuickBooksCrmError | None:
+        """The failure that stands for all when nothing could be read: one that may pass by itself,
+        if there is one."""
+        if self.read or not self.failed:
+            return None
+        return next(iter([*self._unavailable(), *self.failed.values()]))
 
     def _is_outage(self) -> bool:
-        unavailable = [e for e in self.failed.values() if isinstance(e, QuickBooksUnavailable)]
-        return not self.read and len(unavailable) >= OUTAGE
+        return not self.read and len(self._unavailable()) >= OUTAGE
+
+    def _unavailable(self) -> list[QuickBooksUnavailable]:
+        return [e for e in self.failed.values() if isinstance(e, QuickBooksUnavailable)]

@@ -78,7 +78,14 @@ class QuickBooksRefused(QuickBooksError):
     code = "quickbooks_refused"
 
 
-class QuickBooksForbidden(QuickBooksRefused):
+class QuickBooksClosed(QuickBooksError):
+    """QuickBooks refuses the company or the app as a whole, whatever is asked: a person has to
+    renew the company's subscription or to correct the app's keys."""
+
+    code = "quickbooks_closed"
+
+
+class QuickBooksForbidden(QuickBooksClosed):
     """QuickBooks does not let this login read this company (403): company id, environment and keys
     do not belong together."""
 
@@ -160,6 +167,7 @@ class DriftFound(RunError):
 A_PERSON_IS_NEEDED = (
     SettingsError,
     QuickBooksRefused,
+    QuickBooksClosed,
     QuickBooksLoginExpired,
     BreakerTripped,
     BudgetSpent,

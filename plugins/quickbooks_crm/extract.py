@@ -46,11 +46,13 @@ class Due:
 @dataclass(frozen=True)
 class Extracted:
     """How many records QuickBooks sent, by entity, what befell the entities that could not be read,
-    and sentences about records that are not stored as they are, by key."""
+    sentences about records that are not stored as they are, by key, and, when nothing could be
+    read, the failure that stands for all."""
 
     fetched: dict[str, int]
     failed: dict[str, QuickBooksCrmError]
     warnings: dict[str, str]
+    stopped: QuickBooksCrmError | None
 
 
 def due(connection: Connection[Any], realm: str, entities: Sequence[str], everything: bool) -> Due:
@@ -78,8 +80,8 @@ def extract(
 ) -> Extracted:
     """Bring the mirror up to date, through one connection or several at a time.
 
-    An entity that fails stops no other; when none could be read, the failure is raised. An entity
-    that changed more than QuickBooks tells of is read wholly without being asked to.
+    An entity that fails stops no other; when none could be read, nothing is sealed. An entity that
+    changed more than QuickBooks tells of is queried without being asked to.
     """
     first, *others = connections
     mirror = Mirror(first, attempt)
@@ -89,9 +91,9 @@ def extract(
     for entity in due.everything:
         with apart.of(entity):
             read_wholly(reader, entity)
-    apart.require_any()
-    mirror.seal()
-    return Extracted(dict(mirror.fetched), apart.failed, _warnings(mirror))
+    if apart.stopped is None:
+        mirror.seal()
+    return Extracted(dict(mirror.fetched), apart.failed, _warnings(mirror), apart.stopped)
 
 
 def _warnings(mirror: Mirror) -> dict[str, str]:

@@ -166,6 +166,8 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
         for key, sentence in extracted.warnings.items():
             runs.warn(connection, run, key, sentence)
         blocked = block(connection, run, known, extracted.failed)
+        if extracted.stopped:
+            raise extracted.stopped
         loadable = {module: m for module, m in known.items() if module not in blocked}
         work = runs.extracted(connection, run, loadable, extracted.fetched)
     fetched = extracted.fetched

@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
-from quickbooks_crm import activity, pipeline
-from quickbooks_crm.errors import QuickBooksAsksToWait, SyncFailed
+from quickbooks_crm import activity, breakers, pipeline
+from quickbooks_crm.errors import (
+    BreakerTripped,
+    QuickBooksAsksToWait,
+    QuickBooksClosed,
+    SyncFailed,
+)
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
 
 
@@ -64,3 +70,35 @@ def test_when_quickbooks_asks_to_wait_no_other_entity_is_asked_for(kept: Kept, k
     [problem] = kept.run("run-2").problems
     assert (problem.task, problem.code) == ("extract", "quickbooks_asks_to_wait")
     assert kept.sync("run-3").state == "success"
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, None), (400, "6190")])
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_company_that_is_closed_to_us_is_asked_once_and_not_for_each_entity(
+    kept: Kept, status: int, code: str | None, everything: bool
+) -> None:
+    """N24, N25: disconnected, or its subscription has lapsed."""
+    kept.sync("run-1")
+    kept.quickbooks.reset_calls()
+    kept.quickbooks.fail("*", status, times=1000, code=code)
+
+    with pytest.raises(QuickBooksClosed):
+        kept.sync("run-2", everything=everything)
+
+    assert len(kept.quickbooks.calls) == 1
+
+
+def test_every_breaker_that_tripped_can_be_released_though_nothing_could_be_read(
+    kept: Kept, database_url: str
+) -> None:
+    kept.sync("run-1")
+    for entity in ("Customer", "Item"):
+        for row in kept.quickbooks.rows(entity):
+            kept.quickbooks.vanish(entity, row["Id"])
+
+    with pytest.raises(BreakerTripped):
+        kept.sync("run-2", everything=True)
+
+    with psycopg.connect(database_url) as connection:
+        names = {breaker.name for breaker in breakers.open_ones(connection, "sample")}
+    assert names == {"empty_source:Customer", "empty_source:Item"}

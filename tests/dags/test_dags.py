@@ -77,6 +77,7 @@ def test_every_task_is_tried_again_with_growing_pauses_and_has_an_end(dag: Any) 
         ("DatabaseFailed", True),
         ("CompanyBusy", True),
         ("QuickBooksRefused", False),
+        ("QuickBooksForbidden", False),
         ("QuickBooksLoginExpired", False),
         ("MandatoryFieldsMissing", False),
         ("RunSuperseded", False),

@@ -80,7 +80,10 @@ def extract(
 ) -> Extracted:
     """As the pipeline does it, on one connection."""
     ask = due(connection, REALM, entities, everything)
-    return read_quickbooks([connection], quickbooks, attempt, ask, Thresholds())
+    extracted = read_quickbooks([connection], quickbooks, attempt, ask, Thresholds())
+    if extracted.stopped:
+        raise extracted.stopped
+    return extracted
 
 
 def customer(id: Any, token: Any = 0, minute: int | None = 0, **fields: Any) -> dict[str, Any]:

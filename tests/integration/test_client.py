@@ -12,6 +12,8 @@ import pytest
 import requests
 
 from quickbooks_crm.errors import (
+    QuickBooksClosed,
+    QuickBooksForbidden,
     QuickBooksLoginExpired,
     QuickBooksRefused,
     QuickBooksUnavailable,
@@ -158,14 +160,14 @@ def test_a_forbidden_company_is_refused_with_what_to_check(
 ) -> None:
     quickbooks.fail("query", 403, form=form)
 
-    with pytest.raises(QuickBooksRefused, match="Check that company id, environment and keys"):
+    with pytest.raises(QuickBooksForbidden, match="Check that company id, environment and keys"):
         client_of(quickbooks).query(CUSTOMERS)
 
 
 def test_a_lapsed_subscription_is_told(quickbooks: Simulator) -> None:
     quickbooks.fail("query", 400, code="6190")
 
-    with pytest.raises(QuickBooksRefused, match="subscription has probably lapsed"):
+    with pytest.raises(QuickBooksClosed, match="subscription has probably lapsed"):
         client_of(quickbooks).query(CUSTOMERS)
 
 

@@ -8,8 +8,8 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from quickbooks_crm.errors import (
+    QuickBooksClosed,
     QuickBooksLoginExpired,
-    QuickBooksRefused,
     QuickBooksUnavailable,
     SettingsError,
 )
@@ -215,7 +215,7 @@ def test_a_wrong_secret_is_found_by_testing_although_the_stored_login_works(
     store_of(database_url, quickbooks, KEY).access_token()
     before = row(connection, quickbooks.realm)
 
-    with pytest.raises(QuickBooksRefused, match="does not know the app's keys"):
+    with pytest.raises(QuickBooksClosed, match="does not know the app's keys"):
         store_of(database_url, quickbooks, KEY, password="wrong").prove_connection()
 
     assert row(connection, quickbooks.realm) == before

@@ -25,8 +25,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from quickbooks_crm.errors import (
+    QuickBooksClosed,
     QuickBooksLoginExpired,
-    QuickBooksRefused,
     QuickBooksUnavailable,
     SettingsError,
 )
@@ -446,7 +446,7 @@ def test_many_processes_at_once_prove_a_first_token_once(
 
 @pytest.mark.parametrize(
     ("status", "password", "error"),
-    [(500, "simulator-secret", QuickBooksUnavailable), (401, "wrong", QuickBooksRefused)],
+    [(500, "simulator-secret", QuickBooksUnavailable), (401, "wrong", QuickBooksClosed)],
 )
 def test_a_first_token_that_nobody_has_judged_is_tried_again(
     database_url: str,
@@ -563,7 +563,7 @@ def test_wrong_keys_are_told_as_such(
     change(connection, "access_token = NULL")
     before = row(connection)
 
-    with pytest.raises(QuickBooksRefused, match=r"\(invalid_client, .*Check client id and"):
+    with pytest.raises(QuickBooksClosed, match=r"\(invalid_client, .*Check client id and"):
         store_of(database_url, quickbooks, KEY, password="wrong").access_token()
 
     assert row(connection) == before

@@ -105,7 +105,7 @@ class FirstToken:
         One never seen is tried now, in transactions of its own; a person who asks `by_hand` may
         have put right meanwhile why QuickBooks did not open the company.
 
-        Raises `QuickBooksUnavailable`, `QuickBooksRefused`, `SettingsError`; then nobody has judged
+        Raises `QuickBooksUnavailable`, `QuickBooksClosed`, `SettingsError`; then nobody has judged
         the token, and the next process goes on from here.
         """
         seed = _Seed.of(self._settings)

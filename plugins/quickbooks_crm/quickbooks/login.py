@@ -9,7 +9,7 @@ import requests
 from intuitlib.client import AuthClient
 from intuitlib.exceptions import AuthClientError
 
-from quickbooks_crm.errors import QuickBooksRefused, QuickBooksUnavailable
+from quickbooks_crm.errors import QuickBooksClosed, QuickBooksUnavailable
 from quickbooks_crm.quickbooks.settings import SIMULATOR, Settings
 from quickbooks_crm.quickbooks.transport import BoundedSession
 
@@ -60,7 +60,7 @@ class _AuthClient(BoundedSession, AuthClient):
 def log_in(settings: Settings, refresh_token: str) -> Grant:
     """Exchange a refresh token. It may be worth nothing afterwards: store the grant, then use it.
 
-    Raises `InvalidGrant`, `QuickBooksRefused` when the app's keys are wrong, and
+    Raises `InvalidGrant`, `QuickBooksClosed` when the app's keys are wrong, and
     `QuickBooksUnavailable` when it is unknown whether Intuit has processed the request.
     """
     try:
@@ -96,7 +96,7 @@ def _client(settings: Settings) -> _AuthClient:
     )
     trusted = all(map(_is_intuits, (client.token_endpoint, client.revoke_endpoint)))
     if not trusted and settings.environment != SIMULATOR:
-        raise QuickBooksRefused(
+        raise QuickBooksClosed(
             "Intuit's discovery document names an endpoint for tokens that is not Intuit's. "
             "Nothing was sent to it."
         )
@@ -139,14 +139,14 @@ def _refusal(settings: Settings, error: AuthClientError) -> Exception:
     if reason == "invalid_grant":
         return InvalidGrant()
     if reason == "invalid_client":
-        return QuickBooksRefused(
+        return QuickBooksClosed(
             f"Intuit does not know the app's keys (invalid_client, status {status}, intuit_tid "
             f"{tid}). "
             f"Check client id and client secret of the connection for company {settings.realm}: "
             "production companies need "
             "production keys, sandbox companies development keys."
         )
-    return QuickBooksRefused(
+    return QuickBooksClosed(
         f"Intuit refused the login to company {settings.realm} "
         f"(status {status}, {reason or 'no reason given'}, intuit_tid {tid})."
     )

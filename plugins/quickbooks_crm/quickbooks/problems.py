@@ -6,6 +6,7 @@ import requests
 
 from quickbooks_crm.errors import (
     QuickBooksAsksToWait,
+    QuickBooksClosed,
     QuickBooksError,
     QuickBooksForbidden,
     QuickBooksLoginExpired,
@@ -96,7 +97,7 @@ def problem_of(
                 "development keys), and that the company has not disconnected the app."
             )
         case Verdict.LAPSED:
-            return QuickBooksRefused(
+            return QuickBooksClosed(
                 f"QuickBooks has closed {company} to apps: {told}. Its subscription has probably "
                 "lapsed; once it is renewed, the next run goes on where the last one stopped."
             )

@@ -78,7 +78,7 @@ class TokenStore:
         """A token good for some minutes.
 
         Raises `QuickBooksLoginExpired` when a person must connect the company again,
-        `QuickBooksUnavailable`, `QuickBooksRefused` when the app's keys are wrong, `SettingsError`
+        `QuickBooksUnavailable`, `QuickBooksClosed` when the app's keys are wrong, `SettingsError`
         when they are another app's, or something else here has to be put right.
         """
         with self._one_at_a_time:
