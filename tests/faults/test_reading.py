@@ -147,7 +147,6 @@ def test_a_clock_that_is_put_back_between_two_reads_hides_no_later_change(
 CLOCK = re.compile(r"datetime\.now|time\.time\(|utcnow|date\.today")
 MAY_LOOK = {
     "command_line/syncing.py",  # the name of a run
-    "quickbooks/reading.py",  # whether to ask for changes at all, with half a day to spare
     "quickbooks/retry_after.py",  # a Retry-After that is a date
 }
 
