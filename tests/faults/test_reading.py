@@ -181,6 +181,20 @@ def test_more_changes_within_one_second_than_quickbooks_tells_are_all_read(
         assert versions(connection) == truth(large)
 
 
+@pytest.mark.parametrize("fault", [{"status": 504}, {"form": "cut"}])
+def test_pages_that_do_not_arrive_in_time_are_asked_for_smaller(
+    connection: Connection[Any], attempt: Attempt, fault: dict[str, Any]
+) -> None:
+    """N19: Intuit gives up after two minutes; a thousand long documents may always take more."""
+    with company(customers=1500, items=1, throttle=False) as large:
+        large.fail("query", matching="MAXRESULTS 1000", times=1000, **fault)
+
+        extract(connection, Books(client_of(large), size=1000), attempt, ["Customer"], True)
+
+        assert versions(connection) == truth(large)
+        assert any("MAXRESULTS 500" in call.statement for call in large.calls)
+
+
 def test_a_field_that_nobody_knows_and_one_that_is_gone_are_kept_as_sent(
     connection: Connection[Any], attempt: Attempt, quickbooks: Simulator
 ) -> None:

@@ -37,10 +37,15 @@ class TryAgain(QuickBooksUnavailable):
         self.retry_after = retry_after
 
 
+class AnswerTooLong(TryAgain):
+    """The answer did not come in time, or broke off: perhaps less can be had."""
+
+
 def unanswered(kind: str, cause: str) -> TryAgain:
     """No answer came, or only a part of one."""
     log.warning("QuickBooks %s failed: %s", kind, cause)
-    return TryAgain(
+    late = cause in ("ReadTimeout", "ChunkedEncodingError")
+    return (AnswerTooLong if late else TryAgain)(
         f"QuickBooks could not be reached for a {kind} ({cause}). {_GOES_ON} "
         "If it stays so, check the network and status.developer.intuit.com."
     )
@@ -81,7 +86,8 @@ def problem_of(
                 retry_after=retry_after,
             )
         case Verdict.DOWN:
-            return TryAgain(
+            late = response.status_code == 504
+            return (AnswerTooLong if late else TryAgain)(
                 f"QuickBooks gave no usable answer to a {kind} for {company}: {told}. {_GOES_ON}",
                 retry_after=retry_after,
             )

@@ -1,5 +1,7 @@
 """The two questions: everything of an entity, and what changed since. Paging stays in here."""
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -9,9 +11,14 @@ from itertools import pairwise
 from quickbooks_crm.errors import ChangesTooFast, QuickBooksUnavailable
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.entities import Entity, known
+from quickbooks_crm.quickbooks.problems import AnswerTooLong
 from quickbooks_crm.quickbooks.records import Changes, Page, Span
 
+log = logging.getLogger(__name__)
+
 PAGE_SIZE = 1000
+SMALLEST = 100  # so small are pages made that QuickBooks does not send in time
+LESS_FOR = 45 * 60.0  # seconds from a walk's begin in which pages are made smaller
 CDC_LIMIT = 1000
 CDC_WINDOW = timedelta(days=29)  # Intuit promises 30
 CONNECTIONS = 10
@@ -154,6 +161,8 @@ class _Walk:
         self._where = _all_of(where, entity.condition)
         self._grows = bool(where)
         self._size = size
+        self._most = size
+        self._give_up = time.monotonic() + LESS_FOR
 
     def through(self, done: Sequence[Span]) -> Iterator[Page]:
         """All pages but those done, and behind the last that was counted on the rest, when that one
@@ -207,14 +216,14 @@ class _Walk:
         """The pages between two that do not meet: back until one meets the earlier, then forth
         until one meets the later. They tell no place: one remembered at the place of another, which
         was not written yet, would stand for it."""
-        start = max(1, later.start - self._size + 1)
+        start = max(1, later.start - self._most + 1)
         for _ in range(READS):
             page = self._read(start, self._size)
             span = page.span
             yield replace(page, span=Span())
             ids = {record.id for record in page.records}
             if start > 1 and not ids & earlier.tail:
-                start = max(1, start - self._size + 1)
+                start = max(1, start - self._most + 1)
                 continue
             if ids & later.head or self._nothing_behind(span):
                 return
@@ -234,6 +243,19 @@ class _Walk:
         return self._client.count(self._entity, self._where)
 
     def _read(self, start: int, limit: int) -> Page:
+        """A page, or the beginning of it when QuickBooks does not send so much in time: then no
+        other page of this walk is asked for in full."""
+        while True:
+            most = min(limit, self._most)
+            try:
+                return self._page(start, most)
+            except AnswerTooLong:
+                if most <= SMALLEST or time.monotonic() > self._give_up:
+                    raise
+                self._most = min(self._most, max(SMALLEST, most // 2))
+                log.warning("%s: pages of %d at most from here on", self._entity, self._most)
+
+    def _page(self, start: int, limit: int) -> Page:
         where = f"WHERE {self._where}" if self._where else ""
         paging = f"ORDERBY Id STARTPOSITION {start} MAXRESULTS {limit}"
         page = self._client.query(
