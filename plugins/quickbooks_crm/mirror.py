@@ -108,14 +108,14 @@ class Mirror:
     def _merge(self, records: Sequence[Record], whole: Sequence[PageRead]) -> None:
         rows = [(record, digest(record)) for record in records]
         try:
-            with self._transaction():
+            with self._unhurried():
                 new, others = self._parted(rows)
                 self._copy_new(new)
                 self._merge_rows(others)
                 self._remember(whole)
         except psycopg.errors.UniqueViolation:  # another connection was first with one of them
             new, others = [], rows
-            with self._transaction():
+            with self._unhurried():
                 self._merge_rows(rows)
                 self._remember(whole)
         self._note_odd(record for record, _ in (*new, *others))
@@ -280,6 +280,15 @@ class Mirror:
             "run_id": self._attempt.run_id,
             "generation": generation,
         }
+
+    @contextmanager
+    def _unhurried(self) -> Iterator[None]:
+        """A transaction that does not wait for the disk: the position's does, and with it for all
+        before it. What a crash of the server takes, a page and the note that it is done, it takes
+        together."""
+        with self._transaction():
+            self._connection.execute(statements("extract")["do_not_wait"])
+            yield
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -1,3 +1,6 @@
+-- do_not_wait --
+SELECT set_config('synchronous_commit', 'off', true);
+
 -- has_any --
 SELECT 1 FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s LIMIT 1;
 
