@@ -311,6 +311,8 @@ def _summary(run: Run) -> Iterator[str]:
     fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
     if run.kind == "reconcile":
         yield from report.words(run.report) if run.report else ()
+        if run.report and run.report.repairable:
+            yield f"To repair: {report.to_repair(run.company)}"
         yield from (f"{module}: {why}" for module, why in sorted(run.blocked.items()))
     elif run.quiet and not fetched:
         yield "Nothing changed in QuickBooks."

@@ -289,8 +289,7 @@ def record_reconcile(company: str, run_id: str) -> bool:
     if found and not found.in_step:
         raise DriftFound(
             f"QuickBooks, the mirror and the CRM of {company} do not agree: the activity of run "
-            f"{run_id} says where. Repair it with: python -m quickbooks_crm reconcile "
-            f"--company {company} --repair"
+            f"{run_id} says where. Repair it with: {reconciled.to_repair(company)}"
         )
     return bool(found and found.to_load)
 

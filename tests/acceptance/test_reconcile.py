@@ -133,6 +133,47 @@ def test_what_is_new_in_quickbooks_is_read_first_and_is_no_drift(kept: Kept) -> 
     assert counts(kept.sync())["accounts"] == {"added": 1, "updated": 2}
 
 
+@pytest.mark.parametrize("wish", [COUNTS, EVERYTHING])
+def test_what_changed_too_recently_to_compare_is_counted_on_both_sides_and_told(
+    kept: Kept, wish: Wish
+) -> None:
+    recent, lost = people(kept)[:2]
+    kept.quickbooks.change("Customer", recent, Balance=Decimal("500.05"))
+    kept.sync()
+    mirror(kept, "DELETE FROM quickbooks.record", lost)
+
+    report, run = reconcile(kept, wish)
+
+    told = "30 in QuickBooks, 29 in the mirror (every record compared; 1 of them changed too"
+    assert f"  Customer: {told} recently to compare)" in activity.summary(run)
+    left = [t.waiting for t in report.totals if t.subject == "Customer" and t.waiting]
+    assert left == [Decimal("500.05")]
+    mirrored = {t.currency: t.source for t in report.totals if t.field == "balance"}
+    theirs = [t for t in report.totals if f"{t.subject}.{t.field}" == "Customer.Balance"]
+    assert {t.currency: t.target + t.waiting for t in theirs} == mirrored
+    assert "To repair: python -m quickbooks_crm reconcile --company sample --repair" in (
+        activity.summary(run)
+    )
+
+
+@pytest.mark.parametrize("wish", [COUNTS, EVERYTHING])
+def test_what_changes_or_goes_while_it_compares_is_counted_as_left_to_the_next_sync(
+    kept: Kept, wish: Wish
+) -> None:
+    gone, changed = people(kept)[:2]
+
+    def act() -> None:
+        kept.quickbooks.delete("Customer", gone)
+        kept.quickbooks.change("Customer", changed, Notes="just now")
+
+    kept.quickbooks.when("query", act, matching="FROM Customer")
+
+    report, _ = reconcile(kept, wish)
+
+    customer = next(one for one in report.compared if one.subject == "Customer")
+    assert (customer.source, customer.target, customer.waiting) == (29, 30, 2)
+
+
 # QuickBooks and the mirror
 
 
@@ -330,10 +371,13 @@ def test_an_amount_changed_in_the_crm_breaks_its_control_total_until_it_is_repai
     kept.ask("UPDATE crm.accounts SET balance = balance + 7 WHERE quickbooks_customer_id = %s", id)
 
     report, run = reconcile(kept)
-    repaired, _ = reconcile(kept, REPAIR)
+    repaired, mended = reconcile(kept, REPAIR)
     kept.sync()
 
     assert totals(report, "accounts.balance")[currency] == 7
+    said = f"Control totals: before the repair 1 of {len(report.totals)} differed: accounts.balance"
+    assert said in activity.summary(mended)
+    assert "To repair" not in activity.summary(mended)
     assert (report.in_step, run.state, repaired.in_step) == (False, "failed", True)
     assert f"accounts.balance {currency}" in activity.summary(run)
     assert set(totals(reconcile(kept)[0], "accounts.balance").values()) == {Decimal(0)}
@@ -488,7 +532,7 @@ def test_the_command_shows_amounts_and_rows_and_json_has_them_too(
     told = json.loads(capsys.readouterr().out.splitlines()[0])
 
     assert "1,234," in plain
-    assert f"Customer: Customer {id}  in another version in the mirror than in QuickBooks" in plain
+    assert f"\nCustomer {id}  in another version in the mirror than in QuickBooks" in plain
     assert told["report"]["in_step"] is False
     assert {total["field"] for total in told["report"]["totals"]} >= {"Balance", "price"}
 

@@ -237,9 +237,10 @@ def test_a_reconcile_shows_what_differs_and_its_totals(
 
     shown = _text(answer)
     assert "DRIFT: 1 record differs. Nothing is repaired unasked." in shown
+    assert "To repair: python -m quickbooks_crm reconcile --company sample --repair" in shown
     assert "Item: 2 in QuickBooks, 1 in the mirror (every record compared)" in shown
     assert "Item 1 In QuickBooks, but not in the mirror 7 no" in shown
-    assert "Item.UnitPrice own 1,234.50 0 0 1,000 -234.50" in shown
+    assert "Item.UnitPrice 1,234.50 0.00 0.00 1,000.00 -234.50" in shown
     assert any("dags/reconcile_sample/runs/run-1" in link for link in _links(answer))
     assert "Reconcile" in _text(viewer.get("/quickbooks-crm/"))
 

@@ -89,7 +89,6 @@ _templates.filters.update(
     given=given,
     words=activity.words,
     took=activity.took,
-    figure=report.figure,
 )
 _templates.globals.update(
     OUTCOMES=activity.OUTCOMES,
@@ -97,5 +96,6 @@ _templates.globals.update(
     called=activity.called,
     notes=activity.notes,
     numbers=report.numbers,
+    to_repair=report.to_repair,
     verdict=report.verdict,
 )

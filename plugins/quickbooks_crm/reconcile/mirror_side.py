@@ -27,6 +27,15 @@ AMOUNTS = ("TotalAmt", "Balance", "UnitPrice")
 
 
 @dataclass(frozen=True)
+class Sums:
+    """Of one amount: what was compared of both sides, and what changed too recently for it."""
+
+    theirs: Decimal = Decimal(0)
+    ours: Decimal = Decimal(0)
+    recent: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
 class Repair:
     """Where a repair writes: a generation of the mirror; and when its breakers trip."""
 
@@ -44,7 +53,8 @@ class MirrorSide:
         self._attempt = attempt
         self._entity = entity
         self._repair = repair
-        self._sums: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+        self._sums: dict[tuple[str, str], Sums] = {}
+        self._meanwhile = 0
         self._where: dict[str, Any] = {
             "realm": attempt.realm,
             "run_id": attempt.run_id,
@@ -128,11 +138,17 @@ class MirrorSide:
             with self._connection.cursor().copy(sql["copy_page"]) as copy:
                 for record in {record.id: record for record in records}.values():
                     copy.write(line(*columns(record, digest(record))))
-            for field, currency, theirs, ours in self._ask("sums").fetchall():
-                self._add(field, currency, theirs, ours)
+            self._sum()
             self._ask("differing")
             if self._repair:
                 self._ask("set_right")
+
+    def _sum(self) -> None:
+        self._meanwhile += self._ask("meanwhile").fetchone()[0]
+        for field, currency, theirs, ours in self._ask("sums").fetchall():
+            self._add(field, currency, Sums(theirs, ours))
+        for field, currency, recent in self._ask("sums_meanwhile").fetchall():
+            self._add(field, currency, Sums(recent=recent))
 
     def gone(self, ids: list[str]) -> None:
         """Record, and mark as deleted, what QuickBooks no longer has. Raises `BreakerTripped` when
@@ -142,7 +158,7 @@ class MirrorSide:
                 self._pass_breaker(self._repair, len(ids))
                 self._ask("delete", ids=ids)
             for field, currency, ours in self._ask("sums_of_gone", ids=ids).fetchall():
-                self._add(field, currency, Decimal(0), ours)
+                self._add(field, currency, Sums(ours=ours))
             self._ask("gone", ids=ids)
 
     def _pass_breaker(self, repair: Repair, count: int) -> None:
@@ -155,19 +171,37 @@ class MirrorSide:
     def start_sums(self) -> None:
         """Sum the amounts from here on: every record is to follow, once."""
         self._sums.clear()
+        self._meanwhile = 0
 
-    def _add(self, field: str, currency: str, theirs: Decimal, ours: Decimal) -> None:
-        before = self._sums.get((field, currency), (Decimal(0), Decimal(0)))
-        self._sums[field, currency] = (before[0] + theirs, before[1] + ours)
+    def _add(self, field: str, currency: str, more: Sums) -> None:
+        sums = self._sums.get((field, currency), Sums())
+        self._sums[field, currency] = Sums(
+            sums.theirs + more.theirs, sums.ours + more.ours, sums.recent + more.recent
+        )
 
-    def end(self, method: str, theirs: int, ours: int) -> None:
-        """Record how the entity was compared; sums mean something where every record was read."""
+    def recent(self) -> int:
+        """How many live records changed in QuickBooks too recently to be compared."""
+        return int(self._ask("recent").fetchone()[0])
+
+    @property
+    def meanwhile(self) -> int:
+        """How many records QuickBooks was met to have changed since the mirror was read."""
+        return self._meanwhile
+
+    def end(self, method: str, theirs: int, ours: int, left: int) -> None:
+        """Record how the entity was compared: all records of both sides, and how many of them were
+        left to the next sync. Sums mean something where every record was read."""
         with self._transaction():
-            self._ask("compared", method=method, source=theirs, target=ours)
-            for (field, currency), (source, target) in sorted(self._sums.items()):
-                if method == "records":
-                    which = {"field": field, "currency": currency}
-                    self._ask("control_total", source=source, target=target, **which)
+            self._ask("compared", method=method, source=theirs, target=ours, waiting=left)
+            if method == "records":
+                self._end_sums()
+
+    def _end_sums(self) -> None:
+        for field, currency, recent in self._ask("sums_of_recent").fetchall():
+            self._add(field, currency, Sums(recent=recent))
+        for (field, currency), sums in sorted(self._sums.items()):
+            which = {"field": field, "currency": currency, "waiting": sums.recent}
+            self._ask("control_total", source=sums.theirs + sums.recent, target=sums.ours, **which)
 
     def _ask(self, statement: str, **values: Any) -> Any:
         return self._connection.execute(statements("reconcile")[statement], self._where | values)

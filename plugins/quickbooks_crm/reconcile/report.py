@@ -1,7 +1,7 @@
 """What a reconcile found, as values and in words. Numbers of records and ids only, but for the
 control totals: these are the company's figures, and never go into a log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -39,7 +39,8 @@ EDITED = "were changed in the CRM since a sync wrote them"
 @dataclass(frozen=True)
 class Compared:
     """How many records of an entity or module were compared, and how. `side` is quickbooks, with
-    the mirror as target, or crm, with the mirror as source."""
+    the mirror as target, or crm, with the mirror as source. `waiting` is left to the next sync: of
+    QuickBooks and the mirror, what changed too recently to be compared."""
 
     side: str
     subject: str
@@ -93,6 +94,11 @@ class ControlTotal:
         """What the target has too much, or, negative, too little."""
         return self.target - (self.source - self.held - self.waiting)
 
+    @property
+    def figures(self) -> list[str]:
+        """The amounts as people write them, from source to difference, all with as many places."""
+        return _figures([self.source, self.held, self.waiting, self.target, self.difference])
+
 
 @dataclass(frozen=True)
 class Report:
@@ -116,7 +122,17 @@ class Report:
     def unexplained(self) -> tuple[ControlTotal, ...]:
         """The totals that differ, but for those that the repair has seen to."""
         repaired = {(d.side, d.subject) for d in self.drift if d.repaired}
-        return tuple(t for t in self.totals if t.difference and (t.side, t.subject) not in repaired)
+        return tuple(t for t in self.differing if (t.side, t.subject) not in repaired)
+
+    @property
+    def differing(self) -> tuple[ControlTotal, ...]:
+        """The totals that differed when they were taken: before any repair."""
+        return tuple(t for t in self.totals if t.difference)
+
+    @property
+    def repairable(self) -> bool:
+        """Whether somebody has to see to what a repair would mend."""
+        return not self.in_step and any(not drift.repaired for drift in self.drift)
 
 
 @dataclass(frozen=True)
@@ -136,7 +152,8 @@ class Row:
         """The record in one line: ids, names of fields and version numbers, no value."""
         versions = (f"{side} has version {v}" for side, v in sorted(self._versions().items()))
         more = "; ".join([*versions, *map(str, self.details.get("fields", ()))])
-        about = f"{self.subject}: {self.entity} {self.id}  {KINDS[self.kind]}"
+        module = "" if self.side == "quickbooks" else f"{self.subject}: "
+        about = f"{module}{self.entity} {self.id}  {KINDS[self.kind]}"
         return about + (f" ({more})" if more else "") + ("; repaired" if self.repaired else "")
 
     def _versions(self) -> dict[str, int]:
@@ -206,6 +223,11 @@ def verdict(report: Report) -> Iterator[str]:
         yield f"{_records(edits)} {were}."
 
 
+def to_repair(company: str) -> str:
+    """The command that repairs what a reconcile of a company found."""
+    return f"python -m quickbooks_crm reconcile --company {company} --repair"
+
+
 def _records(count: int) -> str:
     return f"{count:,} record{'' if count == 1 else 's'}"
 
@@ -223,7 +245,8 @@ def numbers(one: Compared) -> str:
         "records": "every record compared",
     }[one.method]
     here = f"{one.source:,} in QuickBooks, {one.target:,} in the mirror"
-    return f"{one.subject}: {here} ({how})"
+    left = f"; {one.waiting:,} of them changed too recently to compare" if one.waiting else ""
+    return f"{one.subject}: {here} ({how}{left})"
 
 
 def _ids(drift: Drift) -> str:
@@ -238,12 +261,21 @@ def _done(drift: Drift) -> str:
 def _agreement(report: Report) -> Iterator[str]:
     if not report.totals:
         return
-    differing = [total for total in report.totals if total.difference]
-    if not differing:
-        yield f"Control totals: all {len(report.totals)} agree."
-        return
-    names = ", ".join(f"{t.subject}.{t.field} {t.currency}".strip() for t in differing)
-    yield f"Control totals: {len(differing)} of {len(report.totals)} differ: {names}."
+    of, unexplained = len(report.totals), report.unexplained
+    if unexplained:
+        yield f"Control totals: {len(unexplained)} of {of} differ: {_names(unexplained)}."
+    elif not report.differing:
+        yield f"Control totals: all {of} agree."
+    repaired = [total for total in report.differing if total not in unexplained]
+    if repaired:
+        yield (
+            f"Control totals: before the repair {len(repaired)} of {of} differed: "
+            f"{_names(repaired)}. Reconcile once more, after the sync, to see that they agree."
+        )
+
+
+def _names(totals: Sequence[ControlTotal]) -> str:
+    return ", ".join(f"{t.subject}.{t.field} {t.currency}".strip() for t in totals)
 
 
 def amounts(report: Report) -> Iterator[str]:
@@ -255,8 +287,8 @@ def amounts(report: Report) -> Iterator[str]:
     lines = [
         (
             f"{t.subject}.{t.field}",
-            t.currency or "own",
-            *(figure(a) for a in (t.source, t.held, t.waiting, t.target, t.difference)),
+            t.currency,
+            *t.figures,
         )
         for t in report.totals
     ]
@@ -268,10 +300,12 @@ def amounts(report: Report) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def figure(amount: Decimal) -> str:
-    """An amount as people write it: without the zeros that only a column's type adds."""
-    whole, point, places = f"{amount:,f}".partition(".")
-    return whole + point + places.rstrip("0").ljust(2, "0") if point else whole
+def _figures(amounts: Sequence[Decimal]) -> list[str]:
+    """Amounts without the zeros that only a column's type adds; two places stay, as for money."""
+    texts = [f"{amount:f}".partition(".") for amount in amounts]
+    fractional = any(point for _, point, _ in texts)
+    places = max(2 * fractional, *(len(after.rstrip("0")) for _, _, after in texts))
+    return [f"{amount:,.{places}f}" for amount in amounts]
 
 
 def as_json(report: Report) -> dict[str, Any]:

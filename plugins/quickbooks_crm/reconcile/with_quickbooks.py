@@ -61,6 +61,7 @@ class _Comparison:
         self._mirror = mirror
         self._entity = entity
         self._until = self._read_until()
+        self._deleted = 0
         mirror.begin(self._until)
 
     def run(self, everything: bool) -> None:
@@ -93,7 +94,7 @@ class _Comparison:
         self._mirror.start_sums()
         self._mirror.compare(page.records)
         self._settle(self._mirror.unsent(period, page.records))
-        self._mirror.end("records", len(page), ours)
+        self._end_period("records", len(page), ours)
         return True
 
     def _every_record(self) -> None:
@@ -109,7 +110,7 @@ class _Comparison:
             log.info("%s: %d records compared", self._entity, len(seen))
         self._require_some(len(seen), ours)
         self._settle(id for ids in self._mirror.ids() for id in seen.missing(ids))
-        self._mirror.end("records", len(seen), ours)
+        self._mirror.end("records", len(seen), ours, self._left())
 
     def _where_counts_differ(self) -> None:
         count = partial(self._quickbooks.counted, self._entity)
@@ -125,7 +126,18 @@ class _Comparison:
         if found.parts is None:
             return self._every_record()
         self._settle(unsent)
-        self._mirror.end("parts" if found.parts else "counts", found.theirs, found.ours)
+        self._end_period("parts" if found.parts else "counts", found.theirs, found.ours)
+
+    def _end_period(self, method: str, theirs: int, ours: int) -> None:
+        """End with the numbers of the period that was compared, and those that changed later: the
+        mirror knows of them, or QuickBooks has told meanwhile."""
+        recent = self._mirror.recent()
+        theirs += recent + self._mirror.meanwhile
+        self._mirror.end(method, theirs, ours + recent, self._left())
+
+    def _left(self) -> int:
+        """How many records are left to the next sync."""
+        return self._mirror.recent() + self._mirror.meanwhile + self._deleted
 
     def _records(self, period: Period) -> list[Record]:
         return self._quickbooks.changed_within(self._entity, period).records
@@ -150,6 +162,7 @@ class _Comparison:
             self._mirror.compare(there)
             gone += sorted(set(ids) - {record.id for record in there})
         lost = self._lost(gone) if gone else []
+        self._deleted = len(gone) - len(lost)
         if lost:
             self._mirror.gone(lost)
 

@@ -27,6 +27,35 @@ SELECT count(*) FROM quickbooks.record
  WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted
    AND updated_at >= %(since)s AND updated_at < %(before)s;
 
+-- recent --
+SELECT count(*) FROM quickbooks.record
+ WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted AND updated_at >= %(until)s;
+
+-- meanwhile --
+-- Records that QuickBooks changed after the comparison's end, of which the mirror does not know it.
+SELECT count(*)
+  FROM page AS sent
+  LEFT JOIN quickbooks.record AS known
+    ON known.realm = %(realm)s AND known.entity = %(entity)s AND known.id = sent.id AND NOT known.deleted
+ WHERE sent.updated_at >= %(until)s AND (known.updated_at >= %(until)s) IS NOT TRUE;
+
+-- sums_meanwhile --
+-- Their amounts, as QuickBooks has them.
+SELECT field, coalesce(sent.payload #>> '{CurrencyRef,value}', ''), coalesce(sum(sync.amount(sent.payload ->> field)), 0)
+  FROM page AS sent
+  LEFT JOIN quickbooks.record AS known
+    ON known.realm = %(realm)s AND known.entity = %(entity)s AND known.id = sent.id AND NOT known.deleted
+ CROSS JOIN unnest(%(amounts)s::text[]) AS field
+ WHERE sent.updated_at >= %(until)s AND (known.updated_at >= %(until)s) IS NOT TRUE AND sent.payload ? field
+ GROUP BY 1, 2;
+
+-- sums_of_recent --
+SELECT field, coalesce(payload #>> '{CurrencyRef,value}', ''), coalesce(sum(sync.amount(payload ->> field)), 0)
+  FROM quickbooks.record
+ CROSS JOIN unnest(%(amounts)s::text[]) AS field
+ WHERE realm = %(realm)s AND entity = %(entity)s AND NOT deleted AND updated_at >= %(until)s AND payload ? field
+ GROUP BY 1, 2;
+
 -- middle --
 -- The time that halves the records of a period; where half of them have the earliest one, the next. No row when all do.
 WITH inside AS (
@@ -119,16 +148,18 @@ ON CONFLICT (realm, run_id, side, subject, entity, id) DO UPDATE
    SET kind = excluded.kind, details = excluded.details, repaired = excluded.repaired;
 
 -- compared --
-INSERT INTO sync.compared AS told (realm, run_id, side, subject, method, source, target, until)
-VALUES (%(realm)s, %(run_id)s, 'quickbooks', %(entity)s, %(method)s, %(source)s, %(target)s, %(until)s)
+-- Here both sides are counted wholly; waiting is how many of them changed too recently to be compared.
+INSERT INTO sync.compared AS told (realm, run_id, side, subject, method, source, target, waiting, until)
+VALUES (%(realm)s, %(run_id)s, 'quickbooks', %(entity)s, %(method)s, %(source)s, %(target)s, %(waiting)s, %(until)s)
 ON CONFLICT (realm, run_id, side, subject) DO UPDATE
-   SET method = excluded.method, source = excluded.source, target = excluded.target, until = excluded.until;
+   SET method = excluded.method, source = excluded.source, target = excluded.target, waiting = excluded.waiting,
+       until = excluded.until;
 
 -- control_total --
-INSERT INTO sync.control_total AS told (realm, run_id, side, subject, field, currency, source, target)
-VALUES (%(realm)s, %(run_id)s, 'quickbooks', %(entity)s, %(field)s, %(currency)s, %(source)s, %(target)s)
+INSERT INTO sync.control_total AS told (realm, run_id, side, subject, field, currency, source, waiting, target)
+VALUES (%(realm)s, %(run_id)s, 'quickbooks', %(entity)s, %(field)s, %(currency)s, %(source)s, %(waiting)s, %(target)s)
 ON CONFLICT (realm, run_id, side, subject, field, currency) DO UPDATE
-   SET source = excluded.source, target = excluded.target;
+   SET source = excluded.source, waiting = excluded.waiting, target = excluded.target;
 
 -- forget_module --
 DELETE FROM sync.drift
