@@ -30,8 +30,18 @@ class Threshold:
 
     def passed(self, count: int, of: int) -> bool:
         """Whether so many of so many are too many."""
-        share = count >= self.at_least and count * 100 > self.percent * of
+        share = self._share_passed(count, of)
         return share or (self.always_above is not None and count > self.always_above)
+
+    def words(self, count: int, of: int) -> str:
+        """Which limit so many of so many have passed."""
+        if self._share_passed(count, of):
+            share = f"{100 * count / of:.3g} %" if of else "all"
+            return f"{share}; the limit is {self.percent} %, and {self.at_least:,} records"
+        return f"the limit is {self.always_above:,} records"
+
+    def _share_passed(self, count: int, of: int) -> bool:
+        return count >= self.at_least and count * 100 > self.percent * of
 
 
 @dataclass(frozen=True)
@@ -126,9 +136,16 @@ def remedy(company: str, danger: Danger | Breaker) -> str:
     breaker = shlex.quote(name(danger.code, danger.subject))
     return (
         "Nothing of it was written. If it is right, release it: python -m quickbooks_crm release "
-        f'--company {company} --breaker {breaker} --because "..."'
-        ", and start such a run again. If it is not, put right what caused it; the next run looks "
-        "again."
+        f'--company {company} --breaker {breaker} --because "...", then run again: '
+        f"{again(company)}. If it is not right, put right what caused it; the next run looks again."
+    )
+
+
+def again(company: str) -> str:
+    """How a person starts the run that goes on with a release."""
+    return (
+        f"python -m quickbooks_crm sync --company {company} (with --everything, if a run that "
+        "reads everything was stopped)"
     )
 
 
@@ -165,17 +182,24 @@ def release(
     """Let the next run of a company pass one open breaker, once, and note who did so and why.
     Raises `SettingsError` when no such breaker waits for it."""
     with connection.transaction():
-        stopped = [found for found in open_ones(connection, company) if found.state == "open"]
-        meant = next((found for found in stopped if found.name == breaker), None)
-        if meant is None:
-            names = ", ".join(found.name for found in stopped) or "none"
-            raise SettingsError(
-                f"No breaker {breaker} of company {company} waits to be released. "
-                f"Those that do: {names}."
-            )
+        waiting = open_ones(connection, company)
+        meant = next((found for found in waiting if found.name == breaker), None)
+        if meant is None or meant.state != "open":
+            raise SettingsError(_no_release(company, breaker, waiting))
         values = {"breaker": meant.breaker, "who": who, "because": because}
         connection.execute(statements("breakers")["release"], values)
     return meant
+
+
+def _no_release(company: str, breaker: str, waiting: list[Breaker]) -> str:
+    for found in waiting:
+        if found.name == breaker:
+            who = f"Breaker {breaker} of company {company} is already released by"
+            return f"{who} {found.released_by}. Run again: {again(company)}."
+    names = ", ".join(found.name for found in waiting if found.state == "open") or "none"
+    return (
+        f"No breaker {breaker} of company {company} waits to be released. Those that do: {names}."
+    )
 
 
 def open_ones(connection: Connection[Any], company: str) -> list[Breaker]:

@@ -3,7 +3,7 @@ is used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -36,6 +36,25 @@ class Use:
             f"are used, by all companies of the app whose client id ends in {self.client_id[-4:]}."
         )
 
+    @property
+    def outlook(self) -> str:
+        """What that means for runs; empty while there is plenty left."""
+        if self.spent:
+            until = f"{self._next_month:%Y-%m-%d} 00:00 UTC"
+            return f"None are left: runs are stopped until {until}, or Calls a month is raised."
+        if 100 * self.used >= NEARLY * self.budget:
+            return "When none are left, runs stop until the next month."
+        return ""
+
+    @property
+    def spent(self) -> bool:
+        """Whether no call is left."""
+        return self.used >= self.budget
+
+    @property
+    def _next_month(self) -> date:
+        return (self.month.replace(day=1) + timedelta(days=31)).replace(day=1)
+
 
 def by_purpose(connection: Connection[Any], keys: Sequence[Key]) -> dict[Key, dict[str, int]]:
     """How often each run called QuickBooks, by purpose; an empty purpose is not known any more."""
@@ -59,11 +78,10 @@ def use(connection: Connection[Any], realm: str) -> Use | None:
 
 
 def warn_when_nearly_used(connection: Connection[Any], run: Run) -> None:
-    """Tell on the run when little is left of the month's budget."""
+    """Tell on the run when little is left of the month's budget; that nothing is, a stop tells."""
     found = use(connection, run.realm)
-    if found and 100 * found.used >= NEARLY * found.budget:
-        left = "When none are left, runs stop until the next month."
-        runs.warn(connection, run, "budget", f"{found.sentence} {left}")
+    if found and found.outlook and not found.spent:
+        runs.warn(connection, run, "budget", f"{found.sentence} {found.outlook}")
 
 
 def _asked(

@@ -136,7 +136,8 @@ def vanished(
         )
         return Danger("empty_source", entity, alive, alive, message)
     if limits.mass_delete.passed(gone, alive):
-        message = f"{gone} of {alive} records of {entity} are deleted in QuickBooks."
+        limit = limits.mass_delete.words(gone, alive)
+        message = f"{gone} of {alive} records of {entity} are deleted in QuickBooks: {limit}."
         return Danger("mass_delete", entity, gone, alive, message)
     return None
 

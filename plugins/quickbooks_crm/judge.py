@@ -38,19 +38,22 @@ def _dangers(
     hits = _row(connection, "hits", where)
     lost, changed = hits["deleted"] + hits["deactivated"], hits["changed"]
     if thresholds.too_many_rejects.passed(hits["refused"], hits["read"]):
-        yield _too_many_rejects(connection, hits, where)
+        limit = thresholds.too_many_rejects.words(hits["refused"], hits["read"])
+        yield _too_many_rejects(connection, hits, where, limit)
     if not (thresholds.mass_delete.passed(lost, 0) or thresholds.mass_change.passed(changed, 0)):
         return  # most loads need not count all links, which takes longer than they do
     links = _row(connection, "links", where)
     if thresholds.mass_delete.passed(lost, links["live"]):
+        limit = thresholds.mass_delete.words(lost, links["live"])
         covered = _is(connection, "covered", where | {"count": lost})
-        yield from () if covered else [_mass_delete(connection, hits | links, where)]
+        yield from () if covered else [_mass_delete(connection, hits | links, where, limit)]
     if thresholds.mass_change.passed(changed, links["linked"]):
-        yield _mass_change(connection, hits | links, where)
+        limit = thresholds.mass_change.words(changed, links["linked"])
+        yield _mass_change(connection, hits | links, where, limit)
 
 
 def _too_many_rejects(
-    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any]
+    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any], limit: str
 ) -> Danger:
     details = _row(connection, "refused_details", where)["details"]
     reasons = ", ".join(
@@ -58,7 +61,7 @@ def _too_many_rejects(
     )
     message = (
         f"{hits['refused']:,} of the {hits['read']:,} records of {where['module']} that this load "
-        f"reads would not be added ({reasons})."
+        f"reads would not be added ({reasons}): {limit}."
     )
     return Danger(
         "too_many_rejects", where["module"], hits["refused"], hits["read"], message, details
@@ -66,23 +69,26 @@ def _too_many_rejects(
 
 
 def _mass_delete(
-    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any]
+    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any], limit: str
 ) -> Danger:
     count = hits["deleted"] + hits["deactivated"]
+    ends = {"deleted": hits["deleted"], "inactive": hits["deactivated"]}
+    told = [f"{how} ({each:,})" if each < count else how for how, each in ends.items() if each]
     message = (
         f"{count:,} of the {hits['live']:,} records that {where['module']} keeps in the CRM would "
-        f"become deleted ({hits['deleted']:,}) or inactive ({hits['deactivated']:,})."
+        f"become {' or '.join(told)}: {limit}."
     )
     details = _row(connection, "gone_details", where)["details"]
     return Danger("mass_delete", where["module"], count, hits["live"], message, details)
 
 
 def _mass_change(
-    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any]
+    connection: Connection[Any], hits: dict[str, int], where: dict[str, Any], limit: str
 ) -> Danger:
     message = (
         f"{hits['changed']:,} of the {hits['linked']:,} records that {where['module']} keeps in "
-        "the CRM would be changed, and its mapping is not the one that it loaded last."
+        "the CRM would be changed, and its mapping is not the one that it loaded last: "
+        f"{limit}."
     )
     details = _row(connection, "changed_details", where)["details"]
     return Danger("mass_change", where["module"], hits["changed"], hits["linked"], message, details)

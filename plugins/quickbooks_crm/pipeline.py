@@ -230,19 +230,21 @@ def record_activity(company: str, run_id: str) -> None:
 
 def sync(company: str, run_id: str, request: Request, everything: bool = False) -> None:
     """A whole run, one stage after the other. Raises what stopped it; a breaker of one module stops
-    no other."""
+    no other, and the breakers after the first are notes on it."""
     with ExitStack() as at_the_end:
         at_the_end.callback(_finish, company, run_id)
         check_settings(company, run_id, request)
-        tripped: BreakerTripped | None = None
+        tripped: list[BreakerTripped] = []
         for module in extract(company, run_id, everything)["work"]:
             transform(company, run_id, module)
             try:
                 load(company, run_id, module)
             except BreakerTripped as trip:
-                tripped = tripped or trip
+                tripped.append(trip)
+        for trip in tripped[1:]:
+            tripped[0].add_note(str(trip))
         if tripped:
-            raise tripped
+            raise tripped[0]
         at_the_end.pop_all()
     missing, _ = _finish(company, run_id)
     if missing:

@@ -20,19 +20,23 @@ _RECONNECT = (
     "Connect the company again before: get a new refresh token from Intuit and put it into the "
     "company's connection (Admin > Connections)."
 )
+CONNECT = (
+    "To connect it again, put a new refresh token from Intuit into the company's connection "
+    "(Admin > Connections)."
+)
 _STATES = {
     "connected": "connected",
     "reconnect_needed": "has ended: connect the company again",
-    "disconnected": "was disconnected here",
 }
 
 
 @dataclass(frozen=True)
 class Login:
     """A company's login. It ends when it is not used until `unused_until`, and at `hard_until`
-    whatever happens; `good_until` is the sooner one."""
+    whatever happens; `good_until` is the sooner one. `since` is when its state was written."""
 
     state: str
+    since: datetime
     connected_at: datetime | None
     unused_until: datetime | None
     hard_until: datetime | None
@@ -42,6 +46,8 @@ class Login:
     @property
     def words(self) -> str:
         """The state for a person."""
+        if self.state == "disconnected":
+            return f"was disconnected here on {_when(self.since)}. {CONNECT}"
         return _STATES[self.state]
 
     @property
@@ -158,7 +164,7 @@ def told(found: Status) -> Iterator[str]:
     for module, loaded in found.loaded.items() if found.read else ():
         yield f"  {module}: {loaded.words}"
     if found.month:
-        yield f"  {found.month.sentence}"
+        yield f"  {found.month.sentence} {found.month.outlook}".rstrip()
     for breaker in found.breakers:
         yield f"  breaker {breaker.name}, {breaker.state}: {breaker.message}"
 

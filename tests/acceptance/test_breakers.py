@@ -185,7 +185,8 @@ def test_the_command_shows_what_stopped_and_what_became_of_it(
     code, printed = command("breakers")
     assert code == 0
     assert "sample mass_delete:accounts: open\n" in printed
-    assert printed.count("becomes deactivated") == 2 * 20
+    assert printed.count("becomes inactive") == 2 * 20
+    assert f"  the first 20 of {HIT} records:\n" in printed
 
     release("mass_delete:accounts")
     _, printed = command("breakers", "--company", "sample", "--json")
@@ -211,6 +212,24 @@ def test_what_cannot_be_released_is_said_so(
 
     assert code == 2
     assert said in printed
+
+
+def test_a_sync_names_every_breaker_on_standard_error(
+    accident: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sync"]) == 1
+
+    told = [line for line in capsys.readouterr().err.splitlines() if "keeps in the CRM" in line]
+    assert [line.split("that ")[1].split()[0] for line in told] == ["accounts", "contacts"]
+
+
+def test_a_sync_that_cannot_begin_shows_no_other_run(
+    accident: Kept, command: Callable[..., tuple[int, str]]
+) -> None:
+    code, printed = command("sync", "--module", "unheard")
+
+    assert code == 2
+    assert "accident" not in printed
 
 
 def test_a_release_needs_a_reason(accident: Kept, command: Callable[..., tuple[int, str]]) -> None:

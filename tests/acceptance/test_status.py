@@ -59,6 +59,18 @@ def test_the_status_tells_login_freshness_and_the_use_of_the_budget(
     assert any("QuickBooks calls of" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("used", "says"), [(930, "When none are left, runs stop"), (1000, "None are left: runs are")]
+)
+def test_the_status_tells_when_few_or_no_calls_are_left(
+    kept: Kept, said: Callable[..., str], used: int, says: str
+) -> None:
+    kept.sync()
+    kept.ask("UPDATE sync.budget SET used = %s, budget = 1000", used)
+
+    assert says in said("status")
+
+
 def test_the_status_as_json_is_one_object_for_each_company(
     kept: Kept, said: Callable[..., str]
 ) -> None:
@@ -165,7 +177,9 @@ def test_a_disconnected_company_keeps_its_records_and_is_not_called_any_more(
         kept.sync()
     assert kept.quickbooks.calls == []
     assert (kept.image(), kept.ask("SELECT count(*) FROM quickbooks.record")) == (before, records)
-    assert "login: was disconnected here" in said("status")
+    assert "login: was disconnected here on 20" in said("status")
+    again = said("disconnect", "--company", "sample")
+    assert again.startswith("sample is disconnected already; `status` says since when. To connect")
 
 
 def test_disconnecting_takes_exactly_one_company(

@@ -62,8 +62,9 @@ def test_a_danger_stops_and_says_what_a_person_can_do(connection: Connection[Any
     assert str(stopped.value) == (
         "100 of 1,000 customers vanished. Nothing of it was written. If it is right, release it: "
         "python -m quickbooks_crm release --company sample --breaker mass_delete:Customer "
-        '--because "...", and start such a run again. If it is not, put right what caused '
-        "it; the next run looks again."
+        '--because "...", then run again: python -m quickbooks_crm sync --company sample (with '
+        "--everything, if a run that reads everything was stopped). If it is not right, put right "
+        "what caused it; the next run looks again."
     )
 
 
@@ -106,6 +107,18 @@ def test_a_breaker_of_another_company_is_not_shown(connection: Connection[Any]) 
     passes(connection, run=Run("other", "9341452000000002", "run-1"))
 
     assert states(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "said"),
+    [
+        (41, 200, "20.5 %; the limit is 5 %, and 20 records"),
+        (600, 100_000, "the limit is 500 records"),
+    ],
+)
+def test_what_is_too_much_says_which_limit_it_has_passed(count: int, of: int, said: str) -> None:
+    assert Thresholds().mass_delete.passed(count, of)
+    assert Thresholds().mass_delete.words(count, of) == said
 
 
 # Releasing
@@ -236,7 +249,7 @@ def test_nothing_is_released_twice(connection: Connection[Any]) -> None:
     passes(connection)
     released(connection)
 
-    with pytest.raises(SettingsError, match="Those that do: none"):
+    with pytest.raises(SettingsError, match="already released by anna"):
         released(connection)
 
 

@@ -84,8 +84,8 @@ def test_a_mass_delete_leaves_the_crm_and_the_position_untouched(
 
     assert untouched(connection) == before
     assert str(stopped).startswith(
-        "3 of the 20 records that products keeps in the CRM would become deleted (3) or inactive "
-        "(0). Nothing of it was written."
+        "3 of the 20 records that products keeps in the CRM would become deleted: 15 %; the limit "
+        "is 10 %, and 3 records. Nothing of it was written."
     )
     assert stopped.danger.details["records"][0] == {
         "entity": "Item",
@@ -193,7 +193,7 @@ def test_a_load_of_which_too_much_would_not_be_added_stops(connection: Connectio
     assert count(connection, "sync.held") == 0
     assert str(stopped).startswith(
         "3 of the 8 records of products that this load reads would not be added "
-        "(3 missing required)."
+        "(3 missing required): 37.5 %; the limit is 20 %, and 3 records."
     )
     assert stopped.danger.details["records"][0]["id"] == "6"
 
@@ -247,7 +247,7 @@ def test_a_mass_change_under_a_changed_mapping_stops(connection: Connection[Any]
 
     assert str(stopped).startswith(
         "6 of the 10 records that products keeps in the CRM would be changed, and its mapping is "
-        "not the one that it loaded last."
+        "not the one that it loaded last: 60 %; the limit is 50 %, and 4 records."
     )
     assert stopped.danger.details["columns"] == {"price": 6, "description": 6}
     assert one(connection, "SELECT count(*) FROM crm.products WHERE price = 5") == 0

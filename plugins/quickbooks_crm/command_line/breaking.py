@@ -30,8 +30,7 @@ def _release(asked: argparse.Namespace) -> None:
         print(json.dumps({"company": company, "released": passed.name, "by": who}))
     else:
         print(f"Released {passed.name} of {company}: {passed.message}")
-        print("The next run goes on with it, once: python -m quickbooks_crm sync", end=" ")
-        print(f"--company {company}")
+        print(f"The next run goes on with it, once: {breakers.again(company)}")
 
 
 def _breakers(asked: argparse.Namespace) -> None:
@@ -65,6 +64,8 @@ def _told(breaker: Breaker) -> Iterator[str]:
     if breaker.ended_at:
         yield f"  {breaker.state} {_when(breaker.ended_at)} in {breaker.ended_in}"
     for what, value in breaker.details.items():
+        if isinstance(value, list) and len(value) < breaker.count:
+            yield f"  the first {len(value):,} of {breaker.count:,} {what}:"
         for detail in value if isinstance(value, list) else [value]:
             yield activity.printable(f"  {what}: {_words(detail)}")
     if breaker.state == "open":

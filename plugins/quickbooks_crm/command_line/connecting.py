@@ -11,7 +11,7 @@ from quickbooks_crm.command_line.command import ONE, Command
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
-from quickbooks_crm.status import Status, status, told
+from quickbooks_crm.status import CONNECT, Status, status, told
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +58,14 @@ def _disconnect(asked: argparse.Namespace) -> None:
         raise SettingsError("Say which company: --company NAME, once.")
     [name] = asked.company
     with closing(_hook(name)) as quickbooks:
-        quickbooks.disconnect()
-    log.info("company %s was disconnected", name)
+        ended = quickbooks.disconnect()
+    if ended:
+        log.info("company %s was disconnected", name)
     said = (
         f"Disconnected {name}: Intuit has ended the login, and its tokens are forgotten. What was "
-        "read stays. To connect it again, put a new refresh token into its connection."
+        f"read stays. {CONNECT}"
+        if ended
+        else f"{name} is disconnected already; `status` says since when. {CONNECT}"
     )
     print(json.dumps({"disconnected": name}) if asked.json else said)
 

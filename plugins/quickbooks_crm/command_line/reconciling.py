@@ -6,7 +6,7 @@ import sys
 
 from quickbooks_crm import companies, pipeline
 from quickbooks_crm.command_line.command import YES, Command, say
-from quickbooks_crm.command_line.syncing import new_run_id, show
+from quickbooks_crm.command_line.syncing import new_run_id, show_run
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 from quickbooks_crm.reconcile.comparing import Wish
 
@@ -18,21 +18,20 @@ def _reconcile(asked: argparse.Namespace) -> int:
 
 def _one(asked: argparse.Namespace, name: str) -> int:
     """Reconcile a company, and sync it when the repair left something to load."""
-    request = pipeline.Request("command line", getpass.getuser())
+    request, run_id = pipeline.Request("command line", getpass.getuser()), new_run_id()
     try:
-        report = pipeline.reconcile(
-            name, new_run_id(), request, Wish(asked.everything, asked.repair)
-        )
-        show(asked, name, limit=1)
+        report = pipeline.reconcile(name, run_id, request, Wish(asked.everything, asked.repair))
+        show_run(asked, name, run_id)
         if report.to_load:
-            pipeline.sync(name, new_run_id(), request)
-            show(asked, name, limit=1)
+            run_id = new_run_id()
+            pipeline.sync(name, run_id, request)
+            show_run(asked, name, run_id)
     except SettingsError as error:
         say(asked, error)
         return 2
     except QuickBooksCrmError as error:
         print(f"{name}: {error}", file=sys.stderr)
-        show(asked, name, limit=1)
+        show_run(asked, name, run_id)
         return 1
     return 0 if report.in_step else 1
 

@@ -22,15 +22,18 @@ def _sync(asked: argparse.Namespace) -> int:
     request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
     code = 0
     for name in names:
+        run_id = new_run_id()
         try:
-            pipeline.sync(name, new_run_id(), request, asked.everything)
+            pipeline.sync(name, run_id, request, asked.everything)
         except SettingsError as error:
             code = 2
             say(asked, error)
         except QuickBooksCrmError as error:
             code = max(code, 1)
             print(f"{name}: {error}", file=sys.stderr)
-        show(asked, name, limit=1)
+            for note in getattr(error, "__notes__", ()):
+                print(f"{name}: {note}", file=sys.stderr)
+        show_run(asked, name, run_id)
     return code
 
 
@@ -43,28 +46,34 @@ def _activity(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         ran = activity.companies(connection)
     for name in told_of(asked, ran):
-        show(asked, name, asked.limit)
+        _show_newest(asked, name)
         if name not in ran and not asked.json:
             print(f"{name}: nothing has run yet.")
     if not ran and not asked.company and not asked.json:
         print("Nothing has run yet. Start with: python -m quickbooks_crm sync")
 
 
-def show(asked: argparse.Namespace, company: str, limit: int) -> None:
-    """Print the newest runs of a company."""
+def show_run(asked: argparse.Namespace, company: str, run_id: str) -> None:
+    """Print one run of a company; nothing when it could not begin."""
     with database.connect() as connection:
-        for listed in activity.runs(connection, [company], limit):
-            run = activity.run(connection, listed.realm, listed.run_id)
-            if run:
-                print(
-                    json.dumps(activity.as_json(run))
-                    if asked.json
-                    else activity.summary(run) + "\n"
-                )
-                if run.report and not asked.json:
-                    print(*report.amounts(run.report), "", sep="\n")
-                if getattr(asked, "rows", False):
-                    _show_rows(connection, run, asked.json)
+        for listed in activity.runs(connection, [company]):
+            if listed.run_id == run_id:
+                _show(asked, connection, listed)
+
+
+def _show_newest(asked: argparse.Namespace, company: str) -> None:
+    with database.connect() as connection:
+        for listed in activity.runs(connection, [company], asked.limit):
+            _show(asked, connection, listed)
+
+
+def _show(asked: argparse.Namespace, connection: Connection[Any], listed: activity.Run) -> None:
+    run = activity.explained(connection, listed)
+    print(json.dumps(activity.as_json(run)) if asked.json else activity.summary(run) + "\n")
+    if run.report and not asked.json:
+        print(*report.amounts(run.report), "", sep="\n")
+    if getattr(asked, "rows", False):
+        _show_rows(connection, run, asked.json)
 
 
 def _show_rows(connection: Connection[Any], run: activity.Run, as_json: bool) -> None:

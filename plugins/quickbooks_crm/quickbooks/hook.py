@@ -1,5 +1,6 @@
 """Airflow's way in: a connection of type QuickBooks becomes a client, and the Test button works."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -83,9 +84,10 @@ class QuickBooksHook(BaseHook):
         """What is wrong with the connection's first token, if it was refused; nobody is asked."""
         return remembered(connection, self.connection_settings())
 
-    def disconnect(self) -> None:
-        """End our login to the company, at Intuit too, and forget its tokens."""
-        self._tokens.disconnect()
+    def disconnect(self) -> bool:
+        """End our login to the company, at Intuit too, and forget its tokens; False when that was
+        done before."""
+        return self._tokens.disconnect()
 
     def get_conn(self) -> QuickBooksClient:
         """The client. Nothing is sent before something is asked of it."""
@@ -105,7 +107,7 @@ class QuickBooksHook(BaseHook):
                 "QuickBooks Online under Admin > Connections."
             ) from None
         return settings_of(
-            Connection(self.quickbooks_conn_id, found.login, found.password, found.extra_dejson)
+            Connection(self.quickbooks_conn_id, found.login, found.password, _extra(found.extra))
         )
 
     def test_connection(self) -> tuple[bool, str]:
@@ -164,6 +166,19 @@ class _Given:
 
     def accepted(self) -> None:
         """Nothing was counted."""
+
+
+def _extra(text: str | None) -> dict[str, Any]:
+    """The fields of the form, their values masked in logs; Airflow's own way of reading them would
+    mask Calls a month too, and warn with every command that a number is too short for that."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    mask_secret({name: value for name, value in found.items() if name != "monthly_calls"})
+    return found
 
 
 def _token_directory() -> Path:

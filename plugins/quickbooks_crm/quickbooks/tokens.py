@@ -127,18 +127,22 @@ class TokenStore:
             if why:
                 raise self._refused(why, kept=row["state"] == "connected")
 
-    def disconnect(self) -> None:
-        """End the login, at Intuit too, and forget its tokens. Raises as `access_token` does; then
-        nothing has changed."""
+    def disconnect(self) -> bool:
+        """End the login, at Intuit too, and forget its tokens; False when that was done before.
+        Raises as `access_token` does; then nothing has changed."""
         with self._one_at_a_time, self._patient_connection() as connection:
             with connection.transaction():
                 row = self._locked_row(connection)
                 self._require_own_app(row)
-                if token := next(self._worth_trying(row), None):
+                token = next(self._worth_trying(row), None)
+                if token is None and row.get("state") == "disconnected":
+                    return False
+                if token:
                     revoke(self._settings, token)
                 self._execute(connection, "disconnect", seed_hash=self._first.hash)
             self._held = None
             self._exchange.clear()
+        return True
 
     def _accepted(self) -> str:
         """A token that QuickBooks has not rejected: one that it has is not even sent again when no

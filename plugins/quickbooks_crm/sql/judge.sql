@@ -42,7 +42,8 @@ SELECT coalesce(sum(used.count), 0) * 11 >= %(count)s::bigint * 10 AS so
 -- gone_details --
 -- The first records that would become deleted or inactive.
 SELECT jsonb_build_object('records', coalesce(jsonb_agg(
-           jsonb_build_object('entity', entity, 'id', id, 'crm', record_key, 'becomes', flag) ORDER BY n), '[]')) AS details
+           jsonb_build_object('entity', entity, 'id', id, 'crm', record_key, 'becomes',
+                              CASE flag WHEN 'deactivated' THEN 'inactive' ELSE flag END) ORDER BY n), '[]')) AS details
   FROM (SELECT n, entity, id, record_key, flag
           FROM incoming
          WHERE outcome = 'updated' AND flag IN ('deleted', 'deactivated')

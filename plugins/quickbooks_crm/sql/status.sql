@@ -1,6 +1,6 @@
 -- login --
 -- How long a company's login lasts: 100 days without a use, and five years in any case.
-SELECT state, connected_at, unused_until, hard_until,
+SELECT state, updated_at AS since, connected_at, unused_until, hard_until,
        least(unused_until, hard_until) AS good_until,
        least(unused_until, hard_until) < now() + interval '14 days' AS ends_soon
   FROM sync.token,
