@@ -241,8 +241,8 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
                 load(company, run_id, module)
             except BreakerTripped as trip:
                 tripped.append(trip)
-        for trip in tripped[1:]:
-            tripped[0].add_note(str(trip))
+        for other in tripped[1:]:
+            tripped[0].add_note(str(other))
         if tripped:
             raise tripped[0]
         at_the_end.pop_all()
