@@ -853,7 +853,7 @@ def test_deletes_that_look_like_an_accident_are_not_written_before_a_person_rele
         extracted = extract(connection, books, attempt, ALL, everything=False)
 
         assert str(extracted.failed["Invoice"]).startswith(
-            "25 of 100 records of Invoice are deleted in QuickBooks."
+            "25 of 100 records of Invoice are deleted in QuickBooks: 25 %; "
         )
         assert len(versions(connection, "Invoice")) == 100
         assert versions(connection) == truth(quickbooks)
