@@ -9,6 +9,7 @@ import pytest
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import BreakerTripped, SyncFailed
 from tests.acceptance.kept_in_step import Kept, counts, kept_in_step
+from tests.integration.connected import typed_as_json
 
 HIT = 30
 REST = ("sync.link", "sync.held", "sync.parked", "sync.module_position", "sync.outcome")
@@ -224,9 +225,14 @@ def test_a_sync_names_every_breaker_on_standard_error(
 
 
 def test_a_sync_that_cannot_begin_shows_no_other_run(
-    accident: Kept, command: Callable[..., tuple[int, str]]
+    accident: Kept,
+    command: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    code, printed = command("sync", "--module", "unheard")
+    incomplete = typed_as_json(accident.quickbooks, environment="")
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", incomplete)
+
+    code, printed = command("sync")
 
     assert code == 2
     assert "accident" not in printed

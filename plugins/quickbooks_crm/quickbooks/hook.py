@@ -1,6 +1,5 @@
 """Airflow's way in: a connection of type QuickBooks becomes a client, and the Test button works."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -107,7 +106,7 @@ class QuickBooksHook(BaseHook):
                 "QuickBooks Online under Admin > Connections."
             ) from None
         return settings_of(
-            Connection(self.quickbooks_conn_id, found.login, found.password, _extra(found.extra))
+            Connection(self.quickbooks_conn_id, found.login, found.password, found.extra_dejson)
         )
 
     def test_connection(self) -> tuple[bool, str]:
@@ -166,19 +165,6 @@ class _Given:
 
     def accepted(self) -> None:
         """Nothing was counted."""
-
-
-def _extra(text: str | None) -> dict[str, Any]:
-    """The fields of the form, their values masked in logs; Airflow's own way of reading them would
-    mask Calls a month too, and warn with every command that a number is too short for that."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    mask_secret({name: value for name, value in found.items() if name != "monthly_calls"})
-    return found
 
 
 def _token_directory() -> Path:
