@@ -15,6 +15,10 @@ allows ten calls a second, which no machine of today would notice as work):
 The simulator, Postgres (durable, with its own defaults) and this program share the machine. CPU is
 what each of the three has used. Memory is the peak of the measured process; the last lines show it
 for a company of half the size. The figures are medians.
+
+The floor is what no single Python process could beat on this machine, though it had nothing to do
+but fetch and copy: the program's own CPU for both, one thread of it at a time; or the CPU of all
+three, shared out evenly over cores that never wait; whichever is longer.
 """
 
 import argparse
@@ -264,7 +268,15 @@ def _table(server: postgres.Server, sizes: list[int], latency: int, times: int) 
         )
     slower = max(figures["fetch"]["seconds"], figures["copy"]["seconds"])
     print(f"  mirror is {figures['mirror']['seconds'] / slower:.2f} x the slower of fetch and copy")
+    floor = _floor(figures["fetch"], figures["copy"])
+    print(f"  the floor is {floor:.2f} s, {floor / slower:.2f} x the slower of fetch and copy")
     print("  (CPU of the program in copy and copy-2 includes fetching; their seconds do not)")
+
+
+def _floor(fetch: dict[str, float], copy: dict[str, float]) -> float:
+    """The fewest seconds for both at once. The program of `copy` has fetched too."""
+    work = fetch["simulator"] + copy["cpu"] + copy["postgres"]
+    return max(work / (os.cpu_count() or 1), copy["cpu"], fetch["seconds"], copy["seconds"])
 
 
 def _emptied(database: str) -> None:
