@@ -11,6 +11,8 @@ from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping.paths import written
+from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 from quickbooks_crm.transform import WHO, paths
@@ -32,11 +34,11 @@ def batches(
     """The module's records that changed or whose cause changed, as `transform` takes them; Postgres
     picks the paths."""
     blocks = statements("stage")
-    picked = [blocks["path"].format(path=sql.Literal(list(path))) for path in paths(mapping)]
-    names = [*WHO, *(".".join(path) for path in paths(mapping))]
+    values = [blocks["picked"].format(value=picked(path)) for path in paths(mapping)]
+    names = [*WHO, *map(written, paths(mapping))]
     with connection.cursor("staging") as cursor:
         cursor.execute(
-            blocks["batch"].format(paths=sql.SQL("\n").join(picked)),
+            blocks["batch"].format(paths=sql.SQL("\n").join(values)),
             _where(run, mapping)
             | asdict(window)
             | {"entities": list(mapping.entities), "hash": mapping.hash},

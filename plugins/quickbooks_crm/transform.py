@@ -4,7 +4,8 @@ and no clock."""
 import pandas as pd
 from pandas import DataFrame, Series
 
-from quickbooks_crm.mapping import Condition, Exclusion, Field, Mapping
+from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Mapping, Path, Source
+from quickbooks_crm.mapping.paths import paths_of, written
 
 WHO = ["@entity", "@id", "@state"]
 """The columns every batch begins with, named so that no column of a CRM is called the same. The
@@ -17,12 +18,13 @@ _SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u30
 _INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _BLANK = f"[{_SPACES}{_INVISIBLE}]*"
 _SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
-_NAMES = {("Name",), ("DisplayName",), ("FullyQualifiedName",)}
+_NAMES = ("Name", "DisplayName", "FullyQualifiedName")
 
 
-def paths(mapping: Mapping) -> list[tuple[str, ...]]:
+def paths(mapping: Mapping) -> list[Path]:
     """Every path of a QuickBooks record that the mapping looks at, each once."""
-    of_fields = [path for field in mapping.fields.values() for path in field.sources]
+    sources = [source for field in mapping.fields.values() for source in field.sources]
+    of_fields = [path for source in sources for path in paths_of(source)]
     of_exclusions = [c.path for exclusion in mapping.exclude for c in exclusion.where]
     return list(dict.fromkeys(of_fields + of_exclusions))
 
@@ -31,10 +33,10 @@ def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]
     """Part the rows that the mapping keeps, shaped as it says, from those it excludes, each with
     the reason.
 
-    `batch` has the columns of WHO and one of text for each of `paths`, named with dots. The kept
-    rows have the columns of WHO and one of text for each column that the mapping fills; a reference
-    still holds the QuickBooks id. What is blank, or nothing but white space, is missing. A deleted
-    record is always kept: whether the CRM has it is for the load to say.
+    `batch` has the columns of WHO and one of text for each of `paths`, named as it is `written`.
+    The kept rows have the columns of WHO and one of text for each column that the mapping fills; a
+    reference still holds the QuickBooks id. What is blank, or nothing but white space, is missing.
+    A deleted record is always kept: whether the CRM has it is for the load to say.
     """
     batch = _without_suffix(_without_blanks(batch, mapping))
     verdicts = _excluded(batch, mapping)
@@ -48,7 +50,7 @@ def columns(mapping: Mapping) -> list[str]:
 
 
 def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
-    named = {".".join(path) for path in paths(mapping)}
+    named = {written(path) for path in paths(mapping)}
     return batch.assign(
         **{name: batch[name].mask(batch[name].str.fullmatch(_BLANK, na=False)) for name in named}
     )
@@ -60,7 +62,7 @@ def _without_suffix(batch: DataFrame) -> DataFrame:
     inactive = batch["@state"] == "inactive"
     if not inactive.any():
         return batch
-    named = [path[0] for path in _NAMES if path[0] in batch.columns]
+    named = [name for name in _NAMES if name in batch.columns]
     cleaned = {
         name: batch[name].str.replace(_SUFFIX, "", regex=True).where(inactive, batch[name])
         for name in named
@@ -79,7 +81,7 @@ def _excluded(batch: DataFrame, mapping: Mapping) -> Series:
 def _applies(exclusion: Exclusion, batch: DataFrame) -> Series:
     applies = batch["@state"] != "deleted"
     for condition in exclusion.where:
-        applies &= _holds(condition, batch[".".join(condition.path)])
+        applies &= _holds(condition, batch[written(condition.path)])
     return applies
 
 
@@ -112,9 +114,23 @@ def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
 def _filled(kept: DataFrame, field: Field) -> Series:
     """The first source that is not blank, else the default; or the constant."""
     values = Series(field.value, index=kept.index, dtype="str")
-    for path in field.sources:
-        values = values.fillna(kept[".".join(path)])
+    for source in field.sources:
+        values = values.fillna(_value(kept, source))
     return values if field.default is None else values.fillna(field.default)
+
+
+def _value(kept: DataFrame, source: Source) -> Series:
+    if isinstance(source, Join):
+        return _joined([kept[written(path)] for path in source.paths], source.between)
+    return kept[written(source)]
+
+
+def _joined(values: list[Series], between: str) -> Series:
+    """The values that are there in one text; missing where none is."""
+    joined, *others = [value.str.strip() for value in values]
+    for value in others:
+        joined = (joined + between + value).fillna(joined).fillna(value)
+    return joined
 
 
 def _ended(rows: DataFrame, reasons: Series) -> DataFrame:

@@ -96,10 +96,39 @@ WRONG = {
         "line 4: fields.a.from is not a path: 'A..B'. "
         "Write names with dots, such as BillAddr.City.",
     ),
-    "a path into a list": (
-        mapping('a: {from: "CustomField[Name=Sales Rep].StringValue"}'),
-        "line 4: fields.a.from looks into a list, which is not available yet: "
-        "write a path without brackets.",
+    "a path into a list by number": (
+        mapping('a: {from: "CustomField[0].StringValue"}'),
+        "line 4: fields.a.from is not a path: 'CustomField[0].StringValue'. "
+        "Write names with dots, such as CustomField[Name=Sales Rep].StringValue.",
+    ),
+    "a path that is none, in a list": (
+        mapping("a: {from: [A, B..C]}"),
+        "line 4: fields.a.from.2 is not a path: 'B..C'. "
+        "Write names with dots, such as BillAddr.City.",
+    ),
+    "a join with a slip": (
+        mapping("a: {from: {jion: [A, B]}}"),
+        "line 4: fields.a.from.jion is not a key here: 'jion'. Did you mean 'join'?",
+    ),
+    "a join among others with a slip": (
+        mapping("a: {from: [A, {join: [A, B], whith: x}]}"),
+        "line 4: fields.a.from.2.whith is not a key here: 'whith'. Did you mean 'with'?",
+    ),
+    "a join of one text": (
+        mapping("a: {from: {join: A}}"),
+        "line 4: fields.a.from.join must be a list: 'A'. Write [A].",
+    ),
+    "a join of the same path twice": (
+        mapping("a: {from: {join: [A, A]}}"),
+        "line 4: fields.a.from.join.2 is there already: 'A'. Remove it.",
+    ),
+    "a join with something that is no text": (
+        mapping("a: {from: {join: [A, B], with: true}}"),
+        "line 4: fields.a.from.with cannot be: 'true'. Write a short text, such as ' ' or ', '.",
+    ),
+    "a list in a list": (
+        mapping("a: {from: [[A]]}"),
+        "line 4: fields.a.from.1 must be a single text.",
     ),
     "a column without a value": (
         mapping("a: "),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pandas import DataFrame
 
 from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.transform import ENDED, WHO, columns, paths, transform
 from tests.unit.mapping_texts import mapping, read
 
@@ -16,7 +17,7 @@ ITEM = {"@entity": "Item", "@id": "7", "@state": "active", "Id": "7", "Name": "P
 
 def batch(known: Mapping, *rows: dict[str, Any]) -> DataFrame:
     """Rows as they come from the mirror: a column for every path of the mapping."""
-    names = [*WHO, *(".".join(path) for path in paths(known))]
+    names = [*WHO, *map(written, paths(known))]
     values = [[(ITEM | row).get(name) for name in names] for row in rows]
     return DataFrame(values, columns=names, dtype="str")
 
@@ -77,6 +78,36 @@ def test_the_first_source_that_is_not_blank_counts_and_then_the_default(
     known = read(mapping("phone: {from: [Phone, Mobile], default: none}"))
 
     assert kept(known, Phone=first, Mobile=second)["phone"] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "middle", "family", "expected"),
+    [
+        ("Amy", "B.", "Lauterbach", "Amy, B., Lauterbach"),
+        ("Amy", None, "Lauterbach", "Amy, Lauterbach"),
+        (None, "B.", None, "B."),
+        (" Amy ", " ", "Lauterbach ", "Amy, Lauterbach"),
+        (None, None, None, "nobody"),
+        ("", "\u200b", " ", "nobody"),
+    ],
+)
+def test_a_join_leaves_out_what_is_blank_and_what_would_stand_between(
+    given: str | None, middle: str | None, family: str | None, expected: str
+) -> None:
+    source = "{join: [GivenName, MiddleName, FamilyName], with: ', '}"
+    known = read(mapping(f"a: {{from: {source}, default: nobody}}"))
+
+    row = kept(known, GivenName=given, MiddleName=middle, FamilyName=family)
+
+    assert row["a"] == expected
+
+
+def test_a_join_may_be_one_of_several_sources() -> None:
+    known = read(mapping("a: {from: [Company, {join: [First, Last]}, Email]}"))
+
+    assert kept(known, Company="Inc.", First="Amy")["a"] == "Inc."
+    assert kept(known, Company="", First="Amy", Last="B", Email="e")["a"] == "Amy B"
+    assert kept(known, Email="e")["a"] == "e"
 
 
 def test_a_constant_is_the_same_for_every_record() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass
 from typing import Literal
 
-Path = tuple[str, ...]
+from quickbooks_crm.mapping.paths import Path, Source
+
 Mode = Literal["create", "merge", "ignore"]
 Kind = Literal["email", "phone"]
 Comparison = Literal["equals", "not", "above", "below", "blank"]
@@ -45,7 +46,7 @@ class Field:
     """What fills a column: the first of `sources` that is not blank, else `default`; or `value`."""
 
     column: str
-    sources: tuple[Path, ...] = ()
+    sources: tuple[Source, ...] = ()
     value: str | None = None
     default: str | None = None
     required: bool = False

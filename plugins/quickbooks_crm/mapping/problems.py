@@ -39,10 +39,15 @@ def quoted(written: object) -> str:
 def suggestion(written: str, options: Iterable[str]) -> str:
     """The nearest of the options, or all of them when none is near and they are few."""
     choices = list(dict.fromkeys(options))
-    by_folded = {choice.casefold(): choice for choice in reversed(choices)}
-    near = get_close_matches(written.casefold(), by_folded, n=1)
-    if near:
-        return f"Did you mean {by_folded[near[0]]!r}?"
+    if near := nearest(written, choices):
+        return f"Did you mean {near!r}?"
     if choices and len(choices) <= 20:
         return f"Write one of: {', '.join(choices)}."
     return "Remove it."
+
+
+def nearest(written: str, options: Iterable[str]) -> str | None:
+    """The option that was probably meant, if one is near."""
+    by_folded = {option.casefold(): option for option in reversed(list(options))}
+    near = get_close_matches(written.casefold(), by_folded, n=1)
+    return by_folded[near[0]] if near else None

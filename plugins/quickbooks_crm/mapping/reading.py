@@ -16,9 +16,16 @@ from quickbooks_crm.mapping.model import (
     Mode,
     Reference,
 )
+from quickbooks_crm.mapping.paths import Join, Path, Source
 from quickbooks_crm.mapping.problems import Problem, report
 from quickbooks_crm.mapping.relations import relations
-from quickbooks_crm.mapping.shape import ExclusionShape, FieldShape, MappingShape, problems_of
+from quickbooks_crm.mapping.shape import (
+    ExclusionShape,
+    FieldShape,
+    JoinShape,
+    MappingShape,
+    problems_of,
+)
 
 
 def parse(module: str, text: str, file: str) -> Mapping:
@@ -81,7 +88,7 @@ def _exclusion(shape: ExclusionShape) -> Exclusion:
     return Exclusion(tuple(conditions), shape.because)
 
 
-def _conditions(path: tuple[str, ...], comparison: dict[str, object]) -> Iterator[Condition]:
+def _conditions(path: Path, comparison: dict[str, object]) -> Iterator[Condition]:
     for op, written in comparison.items():
         values = written if isinstance(written, list) else [str(written)]
         if op == "blank":
@@ -96,7 +103,7 @@ def _field(column: str, words: FieldShape, module: str, own_entity: str) -> Fiel
         reference = Reference(words.refers.module, words.refers.entity or known)
     return Field(
         column=column,
-        sources=tuple(words.from_ or ()),
+        sources=tuple(_sources(words)),
         value=words.value,
         default=words.default,
         required=words.required,
@@ -104,3 +111,12 @@ def _field(column: str, words: FieldShape, module: str, own_entity: str) -> Fiel
         refers=reference,
         blank_overwrites=words.blank_overwrites,
     )
+
+
+def _sources(words: FieldShape) -> Iterator[Source]:
+    written = words.from_ if isinstance(words.from_, list) else [words.from_]
+    for source in written:
+        if isinstance(source, JoinShape):
+            yield Join(tuple(source.join), source.with_)
+        elif source is not None:
+            yield source

@@ -117,6 +117,7 @@ def _company(tree: Any) -> Found:
 def _repeats(tree: Any) -> Found:
     lists: list[tuple[str, ...]] = [("entities",), ("import", "check")]
     lists += [("fields", column, "from") for column in _columns(tree)]
+    lists += [("fields", column, "from", "join") for column in _columns(tree)]
     for place in lists:
         items = _list(tree, *place)
         for index, item in enumerate(items):

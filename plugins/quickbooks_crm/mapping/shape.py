@@ -4,20 +4,27 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, ClassVar, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from quickbooks_crm.mapping.document import Document, Place
-from quickbooks_crm.mapping.problems import Problem, quoted, suggestion
+from quickbooks_crm.mapping.paths import Path, parse_path
+from quickbooks_crm.mapping.problems import Problem, nearest, quoted, suggestion
 from quickbooks_crm.mapping.words import (
     CRM_EDITS,
     ENTITIES,
-    LIST_ITEM,
     MAPPING,
     Vocabulary,
 )
 
-_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _MODULE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _OURS = {"quickbooks", "sync", "pg_catalog", "information_schema"}
@@ -87,13 +94,20 @@ def _table(written: Any) -> str:
     return ".".join(name(part) for part in parts)
 
 
-def _path(written: Any) -> tuple[str, ...]:
+def _path(written: Any) -> Path:
     word = text(written)
-    if "[" in word:
-        refuse(f"looks into a list, which is not available yet: {LIST_ITEM.instead}")
-    if not _PATH.fullmatch(word) or len(word) > 200:
-        refuse(f"is not a path: {quoted(word)}. Write names with dots, such as BillAddr.City.")
-    return tuple(word.split("."))
+    path = parse_path(word) if len(word) <= 200 else None
+    if path is None:
+        example = "CustomField[Name=Sales Rep].StringValue" if "[" in word else "BillAddr.City"
+        refuse(f"is not a path: {quoted(word)}. Write names with dots, such as {example}.")
+    return path
+
+
+def _between(written: Any) -> str:
+    """What stands between joined values: a text that may be nothing but a space, or nothing."""
+    if not isinstance(written, str) or len(written) > 20:
+        refuse(f"cannot be: {quoted(written)}. Write a short text, such as ' ' or ', '.")
+    return written
 
 
 def _number(written: Any) -> str:
@@ -148,13 +162,13 @@ def _one_or_more(written: Any) -> Any:
     return [written] if isinstance(written, str | bool) else listed(written)
 
 
-def _sources(written: Any) -> Any:
-    if isinstance(written, dict):
-        later = next((MAPPING.at(("fields", "*", "from", key)) for key in written), None)
-        if later:
-            refuse(f"uses {later.pattern[-1]}, which is not available yet: {later.instead}")
-        refuse("must be a path, such as BillAddr.City, or a list of paths.")
-    return _one_or_more(written)
+def _form(written: Any) -> str:
+    """Which form of source is written; in brackets, since it is no part of a place."""
+    return "[list]" if isinstance(written, list) else _form_of_one(written)
+
+
+def _form_of_one(written: Any) -> str:
+    return "[join]" if isinstance(written, dict) else "[path]"
 
 
 def _comparison(written: Any) -> Any:
@@ -177,7 +191,7 @@ Truth = Annotated[bool, BeforeValidator(truth)]
 Name = Annotated[str, BeforeValidator(name)]
 Module = Annotated[str, BeforeValidator(module_name)]
 Table = Annotated[str, BeforeValidator(_table)]
-Path = Annotated[tuple[str, ...], BeforeValidator(_path)]
+AnyPath = Annotated[Any, BeforeValidator(_path)]
 Number = Annotated[str, BeforeValidator(_number)]
 Entity = Annotated[str, BeforeValidator(one_of(*ENTITIES))]
 Texts = Annotated[list[Text], BeforeValidator(_one_or_more)]
@@ -201,7 +215,7 @@ class ComparisonShape(Strict):
 
 class ExclusionShape(Strict):
     where: Annotated[
-        dict[Path, Annotated[ComparisonShape, BeforeValidator(_comparison)]],
+        dict[AnyPath, Annotated[ComparisonShape, BeforeValidator(_comparison)]],
         BeforeValidator(_conditions),
     ]
     because: Sentence
@@ -219,8 +233,20 @@ class ReferenceShape(Strict):
     entity: Entity | None = None
 
 
+class JoinShape(Strict):
+    join: Annotated[list[AnyPath], BeforeValidator(listed)]
+    with_: Annotated[str, BeforeValidator(_between)] = Field(" ", alias="with")
+
+
+_OneSource = Annotated[AnyPath, Tag("[path]")] | Annotated[JoinShape, Tag("[join]")]
+_Sources = Annotated[
+    list[Annotated[_OneSource, Discriminator(_form_of_one)]], BeforeValidator(listed), Tag("[list]")
+]
+From = Annotated[_OneSource | _Sources, Discriminator(_form)]
+
+
 class FieldShape(Strict):
-    from_: Annotated[list[Path] | None, BeforeValidator(_sources)] = Field(None, alias="from")
+    from_: From | None = Field(None, alias="from")
     value: Text | None = None
     default: Text | None = None
     required: Truth = False
@@ -241,6 +267,9 @@ class MappingShape(Strict):
     when_deleted: Constants = {}
 
 
+_NO_PLACES = ("[key]", "[path]", "[join]", "[list]")
+
+
 def problems_of(
     shape: type[Strict], document: Document, nothing_allowed: Iterable[Place] = ()
 ) -> list[Problem]:
@@ -250,11 +279,28 @@ def problems_of(
     try:
         shape.model_validate(document.tree)
     except ValidationError as errors:
-        for error in errors.errors(include_url=False):
-            place = tuple(part for part in error["loc"] if part != "[key]")
-            if document.known(place) not in empty:
-                problems.append(_problem(document, place, error, shape.words))
+        found = [(_place(error), error) for error in errors.errors(include_url=False)]
+        misspelt = {_meant(place, shape.words) for place, error in found if _is_unknown(error)}
+        problems += [
+            _problem(document, place, error, shape.words)
+            for place, error in found
+            if document.known(place) not in empty
+            and not (error["type"] == "missing" and place in misspelt)
+        ]
     return problems
+
+
+def _place(error: ErrorDetails) -> Place:
+    return tuple(part for part in error["loc"] if part not in _NO_PLACES)
+
+
+def _is_unknown(error: ErrorDetails) -> bool:
+    return error["type"] == "extra_forbidden"
+
+
+def _meant(place: Place, words: Vocabulary) -> Place:
+    """The place of the word that was probably meant."""
+    return (*place[:-1], nearest(str(place[-1]), words.below(place[:-1])) or "")
 
 
 def _nothings(tree: Any, place: Place = ()) -> list[Place]:
@@ -275,7 +321,7 @@ def _problem(document: Document, place: Place, error: ErrorDetails, words: Vocab
     example = f"Write, for example, {word.example}." if word else "Write it in full."
     if error["type"] == "missing":
         return document.says(place, f"is missing. {example}")
-    if error["type"] == "extra_forbidden":
+    if _is_unknown(error):
         return document.says(place, _unknown(place, words))
     if error["type"] == "said":
         said = error.get("ctx", {})["said"]

@@ -26,11 +26,6 @@ _AS_IS = "values are written as they are. Remove the word."
 _NO_OWNER = "the owner column is left to the CRM. Remove the word."
 
 # Values of words that are available, but not with these values.
-LIST_ITEM = Word(
-    "fields.*.from",
-    "from: CustomField[Name=Sales Rep].StringValue",
-    "write a path without brackets.",
-)
 CRM_EDITS = Word(
     "fields.*.edits",
     "edits: crm",
@@ -107,14 +102,10 @@ MAPPING = Vocabulary(
     Word("import.unknown_owner", "unknown_owner: default_owner", _NO_OWNER),
     Word("fields", "fields: {name: {from: Name}}"),
     Word("fields.*.from", "from: Name"),
-    Word(
-        "fields.*.from.join",
-        "join: [GivenName, FamilyName]",
-        "write one path, or a list of paths of which the first that is not blank counts.",
-    ),
-    Word(
-        "fields.*.from.with", "with: ' '", "it belongs to join, which is not available yet either."
-    ),
+    Word("fields.*.from.join", "join: [GivenName, FamilyName]"),
+    Word("fields.*.from.with", "with: ' '"),
+    Word("fields.*.from.*.join", "join: [GivenName, FamilyName]"),
+    Word("fields.*.from.*.with", "with: ' '"),
     Word("fields.*.value", "value: Customer"),
     Word("fields.*.default", "default: true"),
     Word("fields.*.required", "required: true"),

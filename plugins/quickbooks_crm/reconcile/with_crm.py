@@ -7,7 +7,9 @@ from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
-from quickbooks_crm.mapping import Field
+from quickbooks_crm.mapping import Field, Join
+from quickbooks_crm.mapping.paths import paths_of
+from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Attempt
 from quickbooks_crm.sql import statements
 
@@ -39,8 +41,9 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
         connection.execute(blocks["accounted"], where)
         connection.execute(blocks["strayed"].format(**names), where)
         for field, column in _amounts(target):
-            paths = (sql.Literal(list(path)) for path in field.sources)
-            amounts = sql.SQL(", ").join(blocks["amount"].format(path=path) for path in paths)
+            paths = (path for source in field.sources for path in paths_of(source))
+            values = (blocks["amount"].format(value=picked(path)) for path in paths)
+            amounts = sql.SQL(", ").join(values)
             which = {"field": column.name, "default": field.default, "scale": _scale(column)}
             connection.execute(blocks["control_totals"].format(amounts=amounts), where | which)
         connection.execute(blocks["beside_no_more"])
@@ -52,13 +55,14 @@ def _names(target: Target) -> dict[str, sql.Composable]:
 
 
 def _amounts(target: Target) -> Iterator[tuple[Field, Column]]:
-    """The numeric columns that a merge fills from QuickBooks and nothing else does."""
+    """The numeric columns that a merge fills from one value of QuickBooks and nothing else does."""
     mapping = target.mapping
     for name, field in mapping.fields.items():
         column = target.table.columns.get(name)
         if column is None or column.kind != "numeric" or name in mapping.when_inactive:
             continue
-        if field.sources and not field.refers and mapping.mode == "merge":
+        joined = any(isinstance(source, Join) for source in field.sources)
+        if field.sources and not joined and not field.refers and mapping.mode == "merge":
             yield field, column
 
 

@@ -260,7 +260,7 @@ SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, %(field)s, currency,
  GROUP BY currency;
 
 -- amount --
-sync.amount(payload #>> {path})
+sync.amount({value})
 
 -- load_again --
 -- Give the next sync the records whose CRM side is wrong, as if they had changed; one that is nowhere any more was deleted.

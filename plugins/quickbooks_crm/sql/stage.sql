@@ -36,8 +36,8 @@ SELECT entity, id,
        {paths}
   FROM wanted;
 
--- path --
-, payload #>> {path}
+-- picked --
+, {value}
 
 -- clear --
 DELETE FROM sync.staged WHERE realm = %(realm)s AND module = %(module)s;
