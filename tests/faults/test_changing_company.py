@@ -17,7 +17,7 @@ from tests.acceptance.kept_in_step import Kept, kept_in_step, own_include
 pytestmark = pytest.mark.slow
 
 INVOICE_TABLE = """
-    CREATE TABLE crm.invoices (
+    CREATE TABLE crm.bills_sent (
         id                    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         company_id            text,
         account_id            bigint REFERENCES crm.accounts,
@@ -27,10 +27,10 @@ INVOICE_TABLE = """
         deleted               boolean NOT NULL DEFAULT false,
         quickbooks_invoice_id text NOT NULL
     )"""
-INVOICE_INDEX = "CREATE INDEX ON crm.invoices (sync.normal(quickbooks_invoice_id))"
+INVOICE_INDEX = "CREATE INDEX ON crm.bills_sent (sync.normal(quickbooks_invoice_id))"
 INVOICE_MAPPING = {
     "entities": ["Invoice"],
-    "table": "crm.invoices",
+    "table": "crm.bills_sent",
     "company": "company_id",
     "import": {
         "mode": "merge",
@@ -141,7 +141,7 @@ def test_invoices_deleted_in_quickbooks_are_deleted_here(kept: Kept) -> None:
 
     kept.sync()
 
-    rows = kept.ask("SELECT quickbooks_invoice_id AS id FROM crm.invoices WHERE deleted")
+    rows = kept.ask("SELECT quickbooks_invoice_id AS id FROM crm.bills_sent WHERE deleted")
     assert {row["id"] for row in rows} == deleted
     assert missed(kept, "Invoice") == set()
 
@@ -199,11 +199,11 @@ def test_odd_rows_stop_no_other_row_and_the_run_tells_of_them(kept: Kept) -> Non
 @of_size(customers=5, items=5, invoices=10)
 def test_a_record_that_can_no_longer_be_stored_keeps_its_values(kept: Kept) -> None:
     kept.sync()
-    [before] = kept.ask("SELECT * FROM crm.invoices WHERE quickbooks_invoice_id = '4'")
+    [before] = kept.ask("SELECT * FROM crm.bills_sent WHERE quickbooks_invoice_id = '4'")
     endless = b'{"Id":"4","SyncToken":"9","TotalAmt":1%s}' % (b"0" * 200_000)
     kept.quickbooks.put("Invoice", {"Id": "4", "SyncToken": "9"}, endless)
 
     run = kept.sync(everything=True)
 
     assert len(run.warnings) == 1
-    assert kept.ask("SELECT * FROM crm.invoices WHERE quickbooks_invoice_id = '4'") == [before]
+    assert kept.ask("SELECT * FROM crm.bills_sent WHERE quickbooks_invoice_id = '4'") == [before]

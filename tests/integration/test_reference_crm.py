@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from quickbooks_crm import database
 from quickbooks_crm.mapping import load
@@ -12,7 +13,8 @@ INCLUDE = Path(__file__).resolve().parents[2] / "include"
 
 COLUMNS = """
     SELECT table_schema || '.' || table_name, column_name FROM information_schema.columns
-     WHERE table_schema = 'crm' AND table_name IN ('users', 'products', 'accounts', 'contacts')"""
+     WHERE table_schema = 'crm' AND table_name NOT IN ('companies', 'form_field', 'purchases')
+       AND table_name NOT LIKE 'keyword%'"""
 LABELS = "SELECT table_name, column_name FROM crm.form_field"
 LONGEST_NAME = "\U0001f600" * 500
 
@@ -99,3 +101,89 @@ def test_an_account_outlives_its_parent(connection: psycopg.Connection[Any]) -> 
     assert connection.execute("SELECT name, parent_id FROM crm.accounts").fetchall() == [
         ("child", None)
     ]
+
+
+def test_a_crm_that_was_installed_before_documents_came_gets_them(
+    connection: psycopg.Connection[Any],
+) -> None:
+    connection.execute("INSERT INTO crm.accounts (name) VALUES ('Acme')")
+    connection.execute("DROP VIEW crm.purchases")
+    connection.execute(
+        """DROP TABLE crm.payment_applications, crm.payments, crm.invoice_lines, crm.invoices,
+                      crm.quote_lines, crm.quotes"""
+    )
+    connection.execute("ALTER TABLE crm.accounts DROP COLUMN quickbooks_vendor_id")
+    connection.execute(
+        "DELETE FROM crm.form_field WHERE table_name ~ 'quote|invoice|payment' OR label ~ 'vendor'"
+    )
+
+    database.install_crm(connection, INCLUDE / "crm")
+
+    assert connection.execute("SELECT name, quickbooks_vendor_id FROM crm.accounts").fetchall() == [
+        ("Acme", None)
+    ]
+    assert set(connection.execute(LABELS).fetchall()) == set(connection.execute(COLUMNS).fetchall())
+
+
+# What each account bought
+
+BOUGHT = """
+    SELECT account_id, product_id, currency, quantity, amount,
+           first_bought_on::text, last_bought_on::text
+      FROM crm.purchases ORDER BY 1, 2, 3"""
+
+
+def sold(
+    connection: psycopg.Connection[Any], kind: str, day: str, quantity: int, **more: Any
+) -> None:
+    """A document of account 1 that sells product 1, at five apiece."""
+    values = {"currency": "USD", "deleted": False, "type": "SalesItemLineDetail"} | more
+    connection.execute(
+        """WITH document AS (
+               INSERT INTO crm.invoices (company_id, account_id, kind, date, currency, deleted)
+               VALUES ('a', 1, %(kind)s, %(day)s, %(currency)s, %(deleted)s) RETURNING id)
+           INSERT INTO crm.invoice_lines
+                       (invoice_id, position, type, product_id, quantity, amount)
+           SELECT id, 1, %(type)s, 1, %(quantity)s, 5 * %(quantity)s FROM document""",
+        values | {"kind": kind, "day": day, "quantity": quantity},
+    )
+
+
+def people_and_products(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("INSERT INTO crm.companies (id, name, currency) VALUES ('a', 'A', 'USD')")
+    connection.execute("INSERT INTO crm.accounts (id, name) VALUES (1, 'Acme')")
+    connection.execute("INSERT INTO crm.products (id, name) VALUES (1, 'Pump')")
+
+
+def test_what_was_taken_back_is_not_bought(connection: psycopg.Connection[Any]) -> None:
+    people_and_products(connection)
+    sold(connection, "invoice", "2026-01-05", 4)
+    sold(connection, "sales receipt", "2026-02-05", 2)
+    sold(connection, "credit memo", "2026-03-05", -1)
+
+    bought = connection.execute(BOUGHT).fetchall()
+
+    assert bought == [(1, 1, "USD", 5, 25, "2026-01-05", "2026-02-05")]
+
+
+def test_what_was_bought_is_told_by_currency_and_without_one_it_is_the_companys(
+    connection: psycopg.Connection[Any],
+) -> None:
+    people_and_products(connection)
+    sold(connection, "invoice", "2026-01-05", 4, currency=None)
+    sold(connection, "invoice", "2026-01-06", 1)
+    sold(connection, "invoice", "2026-01-07", 2, currency="EUR")
+
+    bought = [row[2:5] for row in connection.execute(BOUGHT).fetchall()]
+
+    assert bought == [("EUR", 2, 10), ("USD", 5, 25)]
+
+
+@pytest.mark.parametrize("how", [{"deleted": True}, {"type": "GroupLineDetail"}])
+def test_deleted_documents_and_bundles_beside_their_parts_are_not_bought(
+    connection: psycopg.Connection[Any], how: dict[str, Any]
+) -> None:
+    people_and_products(connection)
+    sold(connection, "invoice", "2026-01-05", 4, **how)
+
+    assert connection.execute(BOUGHT).fetchall() == []
