@@ -46,8 +46,9 @@ def _airflow(home: Path) -> Airflow:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The machine's own Chromium; nothing is downloaded. As long as it is open, an event loop runs in
-    this process, and another file's tests could not run one of theirs: each file opens its own."""
+    """The machine's own Chromium; nothing is downloaded. As long as it is open, an event loop runs
+    in this process, and another file's tests could not run one of theirs: each file opens its
+    own."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("there is no Chromium on this machine: apt-get install chromium")
