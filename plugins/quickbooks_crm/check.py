@@ -1,7 +1,7 @@
 """Sets aside rows that lack a mandatory field or hold a value that its column cannot take. Pure,
 column by column."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from pandas import DataFrame, Series
 
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import Field, Mapping
-from quickbooks_crm.transform import ENDED, WHO
+from quickbooks_crm.transform import ENDED, WHO, each
 
 _SHORT = 40
 _NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
@@ -121,7 +121,7 @@ def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Seri
     for wrong, rule in _rules(values, column):
         yield wrong & values.notna(), rule
     if field.kind == "email":
-        yield ~_each(values, _is_email) & values.notna(), "is not an e-mail address"
+        yield ~each(values, _is_email) & values.notna(), "is not an e-mail address"
 
 
 def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
@@ -135,7 +135,7 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
             limit = _INTEGERS.get(column.type, 2**63)  # else a type of the CRM's own
             whole = values.str.fullmatch(_WHOLE_NUMBER, na=False)
             yield ~whole, "is not a whole number"
-            small = _each(values.where(whole), lambda text: -limit <= Decimal(text) < limit)
+            small = each(values.where(whole), lambda text: -limit <= Decimal(text) < limit)
             yield whole & ~small, "is too large"
         case "boolean":
             yield ~values.isin(["true", "false"]), "is neither true nor false"
@@ -166,12 +166,6 @@ def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
             parts["places"].str.rstrip("0").str.len() > column.scale,
             f"has more than {column.scale} decimal places",
         )
-
-
-def _each(values: Series, rule: Callable[[str], bool]) -> Series:
-    """A rule that knows single values only, asked once for each different value."""
-    known = {value: rule(value) for value in values.dropna().unique()}
-    return values.map(known).fillna(False).astype(bool)
 
 
 def _is_email(text: str) -> bool:

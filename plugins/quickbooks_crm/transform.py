@@ -1,6 +1,12 @@
 """Mirror → CRM-shaped rows, as the mapping says. Pure: works on columns of text, knows no database
 and no clock."""
 
+import operator
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
 import pandas as pd
 from pandas import DataFrame, Series
 
@@ -18,6 +24,9 @@ _SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u30
 _INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _BLANK = f"[{_SPACES}{_INVISIBLE}]*"
 _SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
+_AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NAMES = ("Name", "DisplayName", "FullyQualifiedName")
 
 
@@ -90,13 +99,44 @@ def _holds(condition: Condition, values: Series) -> Series:
         case "blank":
             return values.isna() == (condition.values[0] == "true")
         case "equals":
-            return values.isin(condition.values)
+            return _is_one_of(values, condition)
         case "not":
-            return ~values.isin(condition.values)
+            return ~_is_one_of(values, condition)
         case "above":
-            return pd.to_numeric(values, errors="coerce") > float(condition.values[0])
+            return _compared(values, condition, operator.gt)
         case "below":
-            return pd.to_numeric(values, errors="coerce") < float(condition.values[0])
+            return _compared(values, condition, operator.lt)
+
+
+def _is_one_of(values: Series, condition: Condition) -> Series:
+    wanted = {_same(value) for value in condition.values}
+    return each(values, lambda text: _same(text) in wanted)
+
+
+def _same(text: str) -> str:
+    """The text, or the one way to write the amount it is: 0, 0.0 and 0.00 are the same, while 007
+    is no amount."""
+    if not _AMOUNT.fullmatch(text):
+        return text
+    shortest = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if shortest == "-0" else shortest
+
+
+def _compared(values: Series, condition: Condition, holds: Callable[[Any, Any], bool]) -> Series:
+    """How values lie to a day or a number; what is neither lies nowhere."""
+    (bound,) = condition.values
+    known: Callable[[str], Any] = _day if _DAY.fullmatch(bound) else _number
+    limit = known(bound)
+    return each(values, lambda text: (own := known(text)) is not None and holds(own, limit))
+
+
+def _day(text: str) -> str | None:
+    """The day of a date or a moment, as QuickBooks writes it, in the time zone it is given in."""
+    return text[:10] if _DAY.fullmatch(text[:10]) and text[10:11] in ("", "T", " ") else None
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
@@ -138,3 +178,10 @@ def _ended(rows: DataFrame, reasons: Series) -> DataFrame:
     return rows[WHO].assign(
         outcome="excluded", reason="excluded_by_mapping", message=sentences, details=None
     )
+
+
+def each(values: Series, rule: Callable[[str], bool]) -> Series:
+    """A rule that knows single values only, asked once for each different value; false of what is
+    missing."""
+    known = {value: rule(value) for value in values.dropna().unique()}
+    return values.map(known).fillna(False).astype(bool)

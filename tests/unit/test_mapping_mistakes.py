@@ -211,7 +211,13 @@ WRONG = {
     ),
     "above something that is no number": (
         mapping(exclude="[{where: {A: {above: x}}, because: it is}]"),
-        "line 5: exclude.1.where.A.above is not a number: 'x'. Write digits, such as 100 or 0.5.",
+        "line 5: exclude.1.where.A.above is neither a number nor a day: 'x'. "
+        "Write digits, such as 100 or 0.5, or year-month-day, such as 2024-01-31.",
+    ),
+    "below a day that does not exist": (
+        mapping(exclude="[{where: {A: {below: 2024-02-30}}, because: it is}]"),
+        "line 5: exclude.1.where.A.below is neither a number nor a day: '2024-02-30'. "
+        "Write digits, such as 100 or 0.5, or year-month-day, such as 2024-01-31.",
     ),
     "a word far from all others": (
         mapping(zzz="1"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Annotated, Any, ClassVar, NoReturn
 
 from pydantic import (
@@ -110,11 +111,21 @@ def _between(written: Any) -> str:
     return written
 
 
-def _number(written: Any) -> str:
+def _bound(written: Any) -> str:
     word = text(written)
-    if not _NUMBER.fullmatch(word):
-        refuse(f"is not a number: {quoted(word)}. Write digits, such as 100 or 0.5.")
+    if not (_NUMBER.fullmatch(word) or _is_day(word)):
+        refuse(
+            f"is neither a number nor a day: {quoted(word)}. Write digits, such as 100 or 0.5, or "
+            "year-month-day, such as 2024-01-31."
+        )
     return word
+
+
+def _is_day(word: str) -> bool:
+    try:
+        return date.fromisoformat(word).isoformat() == word
+    except ValueError:
+        return False
 
 
 def whole(low: int, high: int) -> Callable[[Any], int]:
@@ -192,7 +203,7 @@ Name = Annotated[str, BeforeValidator(name)]
 Module = Annotated[str, BeforeValidator(module_name)]
 Table = Annotated[str, BeforeValidator(_table)]
 AnyPath = Annotated[Any, BeforeValidator(_path)]
-Number = Annotated[str, BeforeValidator(_number)]
+Bound = Annotated[str, BeforeValidator(_bound)]
 Entity = Annotated[str, BeforeValidator(one_of(*ENTITIES))]
 Texts = Annotated[list[Text], BeforeValidator(_one_or_more)]
 Constants = dict[Name, Text]
@@ -208,8 +219,8 @@ class Strict(BaseModel):
 class ComparisonShape(Strict):
     equals: Texts | None = None
     not_: Texts | None = Field(None, alias="not")
-    above: Number | None = None
-    below: Number | None = None
+    above: Bound | None = None
+    below: Bound | None = None
     blank: Truth | None = None
 
 
