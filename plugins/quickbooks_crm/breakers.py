@@ -69,6 +69,11 @@ class Danger:
     message: str
     details: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def name(self) -> str:
+        """What a person calls the breaker that it trips."""
+        return name(self.code, self.subject)
+
 
 @dataclass(frozen=True)
 class Breaker:

@@ -2,19 +2,36 @@
 accident."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
 from quickbooks_crm.breakers import Danger, Thresholds, clear, pass_or_stop
+from quickbooks_crm.errors import BreakerTripped
 from quickbooks_crm.sql import statements
 
 CODES = ["too_many_rejects", "mass_delete", "mass_change"]
 
 
+@dataclass(frozen=True)
+class Lenience:
+    """What does not stop a load: the dangers that a person has `expected` when asking for it, and
+    in a `rehearsal`, of which nothing stays, any: it tells them."""
+
+    expected: frozenset[str] = frozenset()
+    rehearsal: bool = False
+
+
+STRICT = Lenience()
+
+
 def judge(
-    connection: Connection[Any], thresholds: Thresholds, where: dict[str, Any]
+    connection: Connection[Any],
+    thresholds: Thresholds,
+    where: dict[str, Any],
+    lenience: Lenience = STRICT,
 ) -> dict[str, str]:
     """Stop a load that looks like an accident with `BreakerTripped`, unless a person has released
     it; what it should warn of, by key.
@@ -24,12 +41,27 @@ def judge(
     """
     warnings = {}
     for danger in _dangers(connection, thresholds, where):
+        key = f"{danger.subject}.{danger.code}"
+        if danger.code in lenience.expected:
+            continue
         if danger.code == "mass_change" and not _is(connection, "mapping_changed", where):
-            warnings[f"{danger.subject}.{danger.code}"] = _warning(danger)
+            warnings[key] = _warning(danger)
+        elif lenience.rehearsal:
+            warnings |= _told(connection, where, danger)
         else:
             pass_or_stop(connection, where["realm"], where["run_id"], danger)
     clear(connection, where["realm"], where["run_id"], CODES, where["module"])
     return warnings
+
+
+def _told(connection: Connection[Any], where: dict[str, Any], danger: Danger) -> dict[str, str]:
+    """That a danger would stop a run, where no person has released it."""
+    try:
+        pass_or_stop(connection, where["realm"], where["run_id"], danger)
+    except BreakerTripped:
+        said = f"{danger.message} A run stops here until a person releases {danger.name}."
+        return {f"{danger.subject}.{danger.code}": said}
+    return {}
 
 
 def _dangers(

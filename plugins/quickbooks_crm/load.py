@@ -13,7 +13,7 @@ from quickbooks_crm import dedupe, runs
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
-from quickbooks_crm.judge import judge
+from quickbooks_crm.judge import STRICT, Lenience, judge
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 
@@ -41,7 +41,8 @@ class Load:
     """One load: of which run, onto which target, from which position up to which generation.
 
     `sharing` are the modules that load the same table, this one included; `referred` the targets
-    that its records refer to; `breakers` say when it is too much at once.
+    that its records refer to; `breakers` say when it is too much at once, `lenience` what of it
+    does not stop this load.
     """
 
     run: Run
@@ -51,6 +52,7 @@ class Load:
     sharing: tuple[str, ...]
     referred: tuple[Target, ...]
     breakers: Thresholds
+    lenience: Lenience = STRICT
 
     @property
     def where(self) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         _prepare(connection, [work.target, *referring])
         dedupe.receive(connection, work.target, work.referred, work.where)
         _bring_up_to_date(connection, work)
-        warnings = judge(connection, work.breakers, work.where)
+        warnings = judge(connection, work.breakers, work.where, work.lenience)
         _account(connection, work, referring)
         for key, sentence in warnings.items():
             runs.warn(connection, work.run, key, sentence)

@@ -10,7 +10,7 @@ Postgres.
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,43 +22,33 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from quickbooks_crm import (
     activity,
     calls,
-    catalog,
     companies,
     company_check,
     database,
     fitting,
     mapping,
+    one_module,
     runs,
     stage,
 )
 from quickbooks_crm.alive import alive
-from quickbooks_crm.catalog import Table
-from quickbooks_crm.check import check
-from quickbooks_crm.companies import Company
-from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import (
     BreakerTripped,
     DriftFound,
     SettingsError,
-    StageIncomplete,
     SyncFailed,
 )
 from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
 from quickbooks_crm.failures import block, noted
-from quickbooks_crm.load import Load
-from quickbooks_crm.load import load as load_staged
-from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.reconcile import comparing
 from quickbooks_crm.reconcile import report as reconciled
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.runs import Run
-from quickbooks_crm.stage import Window
 from quickbooks_crm.status import warn_when_login_ends
-from quickbooks_crm.transform import columns
-from quickbooks_crm.transform import transform as shape
 from quickbooks_crm.webhooks import inbox
 
 log = logging.getLogger(__name__)
@@ -193,11 +183,12 @@ def transform(company: str, run_id: str, module: str) -> dict[str, int]:
     task = f"{module}.transform"
     with database.connect() as connection, noted(connection, run, task):
         known = runs.asked_for(connection, run, module)
-        table = catalog.read(connection, known.table)
         attempt = runs.attempt(connection, run, task)
         with connection.transaction():
             attempt.require(connection)
-            counts = _stage(connection, run, known, table)
+            window = one_module.pending(connection, run.realm, module)
+            stage.clear(connection, run, known)
+            counts = one_module.stage_rows(connection, run, known, window)
     log.info("%s: %d staged, %d excluded, %d not added", module, *counts.values())
     return counts
 
@@ -210,7 +201,9 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     with database.connect() as connection, noted(connection, run, task):
         if stage.sealed(connection, run, runs.asked_for(connection, run, module)) is None:
             transform(company, run_id, module)
-        counts = _load(connection, run, runs.mappings(connection, run), module)
+        settings = companies.load_one(INCLUDE / "companies", company)
+        bringing = Bringing(run, settings, runs.mappings(connection, run))
+        counts = _load(connection, bringing, module)
     log.info(
         "%s: %s",
         module,
@@ -271,7 +264,10 @@ def compare(company: str, run_id: str, wish: Wish) -> Report:
         noted(connection, run, "compare"),
     ):
         modules = [
-            (_target(connection, known, settings), runs.position(connection, run.realm, name))
+            (
+                one_module.target(connection, known, settings),
+                runs.position(connection, run.realm, name),
+            )
             for name, known in runs.asked(connection, run).items()
         ]
         attempt = runs.attempt(connection, run, "compare")
@@ -337,23 +333,6 @@ def _run(company: str, run_id: str) -> Run:
     return Run(company, QuickBooksHook(found.quickbooks).connection_settings().realm, run_id)
 
 
-def _stage(connection: Connection[Any], run: Run, known: Mapping, table: Table) -> dict[str, int]:
-    window = Window(
-        runs.position(connection, run.realm, known.module), runs.sealed(connection, run.realm)
-    )
-    stage.clear(connection, run, known)
-    counts = {"staged": 0, "excluded": 0, "not_added": 0}
-    for batch in stage.batches(connection, run, known, window):
-        kept, excluded = shape(batch, known)
-        fit, refused = check(kept, known, table)
-        stage.write(connection, run, known, table, fit, [excluded, refused])
-        counts["excluded"] += len(excluded)
-        counts["not_added"] += len(refused)
-        log.info("%s: %d rows shaped", known.module, len(batch))
-    counts["staged"] = stage.seal(connection, run, known, window)
-    return counts
-
-
 @retry(
     retry=retry_if_exception_type(
         (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -362,50 +341,8 @@ def _stage(connection: Connection[Any], run: Run, known: Mapping, table: Table) 
     wait=wait_random_exponential(max=10),
     reraise=True,
 )
-def _load(
-    connection: Connection[Any], run: Run, known: dict[str, Mapping], module: str
-) -> dict[str, int]:
-    company = companies.load_one(INCLUDE / "companies", run.company)
-    target = _target(connection, known[module], company)
-    referring = list(_referring(connection, known, company, module))
-    referred = tuple(_referred(connection, known, company, module))
-    attempt = runs.attempt(connection, run, f"{module}.load")
+def _load(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, int]:
+    attempt = runs.attempt(connection, bringing.run, f"{module}.load")
     with connection.transaction():
         attempt.require(connection)
-        generation = stage.sealed(connection, run, known[module])
-        if generation is None:
-            raise StageIncomplete(
-                f"The staged rows of {module} are no longer whole. Nothing was loaded; the next "
-                "try stages them again."
-            )
-        position = runs.position(connection, run.realm, module)
-        sharing = tuple(m.module for m in known.values() if m.table == target.mapping.table)
-        work = Load(run, target, position, generation, sharing, referred, company.breakers)
-        return load_staged(connection, work, referring)
-
-
-def _referring(
-    connection: Connection[Any], known: dict[str, Mapping], company: Company, module: str
-) -> Iterator[Target]:
-    """The targets whose records may point to records of a module. One whose table is gone is none
-    of this module's business: its references stay open."""
-    for other in known.values():
-        if any(field.refers and field.refers.module == module for field in other.fields.values()):
-            with suppress(SettingsError):
-                yield _target(connection, other, company)
-
-
-def _referred(
-    connection: Connection[Any], known: dict[str, Mapping], company: Company, module: str
-) -> Iterator[Target]:
-    """The targets that a module's records may point to, as far as their tables are there."""
-    fields = known[module].fields.values()
-    for other in sorted({field.refers.module for field in fields if field.refers}):
-        with suppress(SettingsError):
-            yield _target(connection, known[other], company)
-
-
-def _target(connection: Connection[Any], known: Mapping, company: Company) -> Target:
-    return Target(
-        known, catalog.read(connection, known.table), company.crm_company, tuple(columns(known))
-    )
+        return one_module.load_rows(connection, bringing, module)

@@ -48,7 +48,14 @@ def batches(
 
 
 def clear(connection: Connection[Any], run: Run, mapping: Mapping) -> None:
-    """Forget what earlier tries or runs of this module have staged."""
+    """Forget what earlier tries or runs of this module have staged. Only the run that may write
+    for the company may do so."""
+    for block in ("clear_all_runs", "unseal_all_runs"):
+        connection.execute(statements("stage")[block], _where(run, mapping))
+
+
+def clear_own(connection: Connection[Any], run: Run, mapping: Mapping) -> None:
+    """Forget what this very run has staged of the module."""
     for block in ("clear", "unseal"):
         connection.execute(statements("stage")[block], _where(run, mapping))
 

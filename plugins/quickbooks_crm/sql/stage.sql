@@ -40,9 +40,15 @@ SELECT entity, id,
 , {value}
 
 -- clear --
-DELETE FROM sync.staged WHERE realm = %(realm)s AND module = %(module)s;
+DELETE FROM sync.staged WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
 
 -- unseal --
+DELETE FROM sync.stage WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
+
+-- clear_all_runs --
+DELETE FROM sync.staged WHERE realm = %(realm)s AND module = %(module)s;
+
+-- unseal_all_runs --
 DELETE FROM sync.stage WHERE realm = %(realm)s AND module = %(module)s;
 
 -- copy --

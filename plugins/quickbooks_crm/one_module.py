@@ -1,0 +1,114 @@
+"""One module of a run on its way from the mirror to the CRM: shaped, checked and staged, then
+loaded onto its target. Every kind of run brings its records in through here."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import catalog, runs, stage
+from quickbooks_crm.check import check
+from quickbooks_crm.companies import Company
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.errors import SettingsError, StageIncomplete
+from quickbooks_crm.judge import STRICT, Lenience
+from quickbooks_crm.load import Load
+from quickbooks_crm.load import load as load_staged
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.runs import Run
+from quickbooks_crm.stage import Window
+from quickbooks_crm.transform import columns, transform
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Bringing:
+    """What brings a run's modules in: the run, its company, the mappings of all modules, since
+    records refer to each other, and what does not stop it."""
+
+    run: Run
+    company: Company
+    known: dict[str, Mapping]
+    lenience: Lenience = STRICT
+
+    def referring(self, connection: Connection[Any], module: str) -> list[Target]:
+        """The targets whose records may point to records of a module. One whose table is gone is
+        none of this module's business: its references stay open."""
+        return list(_there(connection, self, _referring(self.known, module)))
+
+    def referred(self, connection: Connection[Any], module: str) -> tuple[Target, ...]:
+        """The targets that a module's records may point to, as far as their tables are there."""
+        fields = self.known[module].fields.values()
+        names = sorted({f.refers.module for f in fields if f.refers})
+        return tuple(_there(connection, self, [self.known[name] for name in names]))
+
+
+def pending(connection: Connection[Any], realm: str, module: str) -> Window:
+    """What a module still has to load."""
+    return Window(runs.position(connection, realm, module), runs.sealed(connection, realm))
+
+
+def stage_rows(
+    connection: Connection[Any], run: Run, known: Mapping, window: Window
+) -> dict[str, int]:
+    """Stage a module's rows, checked, and seal them; how many are `staged` in all, `excluded` and
+    `not_added`."""
+    table = catalog.read(connection, known.table)
+    counts = {"staged": 0, "excluded": 0, "not_added": 0}
+    for batch in stage.batches(connection, run, known, window):
+        kept, excluded = transform(batch, known)
+        fit, refused = check(kept, known, table)
+        stage.write(connection, run, known, table, fit, [excluded, refused])
+        counts["excluded"] += len(excluded)
+        counts["not_added"] += len(refused)
+        log.info("%s: %d rows shaped", known.module, len(batch))
+    counts["staged"] = stage.seal(connection, run, known, window)
+    return counts
+
+
+def load_rows(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, int]:
+    """Load what is staged of a module; the counts of the run and module by outcome. Be inside a
+    transaction. Raises `StageIncomplete` when the staged rows are no longer whole."""
+    run, known = bringing.run, bringing.known
+    generation = stage.sealed(connection, run, known[module])
+    if generation is None:
+        raise StageIncomplete(
+            f"The staged rows of {module} are no longer whole. Nothing was loaded; the next "
+            "try stages them again."
+        )
+    work = Load(
+        run,
+        target(connection, known[module], bringing.company),
+        runs.position(connection, run.realm, module),
+        generation,
+        tuple(m.module for m in known.values() if m.table == known[module].table),
+        bringing.referred(connection, module),
+        bringing.company.breakers,
+        bringing.lenience,
+    )
+    return load_staged(connection, work, bringing.referring(connection, module))
+
+
+def target(connection: Connection[Any], known: Mapping, company: Company) -> Target:
+    """A mapping with its table, for a company."""
+    return Target(
+        known, catalog.read(connection, known.table), company.crm_company, tuple(columns(known))
+    )
+
+
+def _referring(known: dict[str, Mapping], module: str) -> Iterator[Mapping]:
+    for other in known.values():
+        if any(field.refers and field.refers.module == module for field in other.fields.values()):
+            yield other
+
+
+def _there(
+    connection: Connection[Any], bringing: Bringing, wanted: Iterable[Mapping]
+) -> Iterator[Target]:
+    for known in wanted:
+        with suppress(SettingsError):
+            yield target(connection, known, bringing.company)
