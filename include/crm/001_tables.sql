@@ -77,14 +77,17 @@ CREATE TABLE IF NOT EXISTS crm.form_field (
     default_value   text,
     keyword_list_id bigint REFERENCES crm.keyword_lists,
     multi_value     boolean      NOT NULL DEFAULT false,
+    currency        boolean      NOT NULL DEFAULT false,
     position        integer      NOT NULL DEFAULT 0,
     PRIMARY KEY (table_name, column_name),
     CHECK (type = 'keyword' OR (keyword_list_id IS NULL AND NOT multi_value))
 );
+ALTER TABLE crm.form_field ADD COLUMN IF NOT EXISTS currency boolean NOT NULL DEFAULT false;
 CREATE UNIQUE INDEX IF NOT EXISTS form_field_label ON crm.form_field (table_name, sync.normal(label));
 COMMENT ON TABLE crm.form_field IS 'What the CRM''s forms say of each column. The column''s name stays; its label may change.';
 COMMENT ON COLUMN crm.form_field.table_name IS 'With its schema: crm.accounts.';
 COMMENT ON COLUMN crm.form_field.required IS 'A record must have a value here, although the table itself would take one without.';
+COMMENT ON COLUMN crm.form_field.currency IS 'The number is an amount of money, in the currency of the record or of its company.';
 COMMENT ON COLUMN crm.form_field.read_only IS 'People cannot change it in the form; an import still writes it.';
 
 -- ── products ────────────────────────────────────────────────────────────────────────────────

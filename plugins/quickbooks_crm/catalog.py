@@ -26,13 +26,15 @@ _KINDS = {
     "timestamp": "timestamp",
     "timestamptz": "timestamp",
     "uuid": "uuid",
+    "time": "time",
+    "timetz": "time",
 }
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `kind` is text, integer, numeric, boolean, date, timestamp, uuid, choice or
-    other."""
+    """One column. `kind` is text, integer, numeric, boolean, date, time, timestamp, uuid, choice
+    or other."""
 
     name: str
     label: str

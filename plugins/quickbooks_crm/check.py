@@ -17,6 +17,9 @@ _SHORT = 40
 _NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
 _WHOLE_NUMBER = r"[+-]?[0-9]+"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = (
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 _UUID = r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
 
@@ -41,15 +44,18 @@ def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
     as values of rows, each with its line."""
     for place, name, constant in _constants(mapping):
         column = table.columns.get(name)
-        if column and column.writable:
-            values = _whole(Series([constant], dtype="str"), column)
-            broken = _broken(values, mapping.fields[name], column)
-            rules = " and ".join(rule for wrong, rule in broken if wrong.iloc[0])
-            if rules:
-                yield (
-                    f"{mapping.file} line {mapping.line(place)}: {place} '{_short(constant)}' "
-                    f"{rules}. {table.name}.{name} takes {column.type}."
-                )
+        if column and column.writable and (said := unfit(constant, column, mapping.fields[name])):
+            yield (
+                f"{mapping.file} line {mapping.line(place)}: {place} '{_short(constant)}' "
+                f"{said}. {table.name}.{name} takes {column.type}."
+            )
+
+
+def unfit(constant: str, column: Column, field: Field | None = None) -> str:
+    """The rules that keep a text out of a column, as they are said; empty when it fits."""
+    values = _whole(Series([constant], dtype="str"), column)
+    broken = _broken(values, field or Field(column.name), column)
+    return " and ".join(rule for wrong, rule in broken if wrong.iloc[0])
 
 
 def _constants(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
@@ -149,6 +155,8 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
                 values.where(strict), format="ISO8601", errors="coerce", utc=True
             )
             yield parsed.isna(), "is not a moment (date and time)"
+        case "time":
+            yield ~values.str.fullmatch(_TIME, na=False), "is not a time (hours:minutes)"
         case "uuid":
             yield ~values.str.fullmatch(_UUID, na=False), "is not a UUID"
         case "choice":

@@ -118,6 +118,12 @@ class DatabaseFailed(RunError):
     code = "database"
 
 
+class TableBusy(RunError):
+    """Others hold a table of the CRM for longer than one may wait for it: try again later."""
+
+    code = "table_busy"
+
+
 class CompanyBusy(RunError):
     """Another run is at work on the same company: try again when it has finished."""
 

@@ -11,6 +11,7 @@ from psycopg.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 from quickbooks_crm.command_line import (
     breaking,
     connecting,
+    new_field,
     receiving,
     reconciling,
     setting_up,
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Command] = (
     | reconciling.COMMANDS
     | breaking.COMMANDS
     | receiving.COMMANDS
+    | new_field.COMMANDS
 )
 
 _FOR_ALL: dict[str, dict[str, Any]] = {
