@@ -2,7 +2,7 @@
 them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
 from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping import Lines, Mapping
 from quickbooks_crm.sql import statements
 
 _KINDS = {
@@ -53,12 +53,13 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """One table that a mapping loads. `name` is `schema.table`; `key` the column of its primary
-    key."""
+    key; `lines` the table of its documents' lines, where the mapping has any."""
 
     schema: str
     table: str
     key: str
     columns: dict[str, Column]
+    lines: "Table | None" = None
 
     @property
     def name(self) -> str:
@@ -79,6 +80,13 @@ class Table:
     def required(self) -> list[Column]:
         """The columns that a new record must have a value for."""
         return [c for c in self.columns.values() if c.required and c.default is None and c.writable]
+
+
+def of(connection: Connection[Any], mapping: Mapping) -> Table:
+    """The table that a mapping loads, with that of its lines. Raises as `read` does."""
+    table = read(connection, mapping.table)
+    lines = mapping.lines
+    return replace(table, lines=read(connection, lines.rows.table)) if lines else table
 
 
 def read(connection: Connection[Any], name: str) -> Table:
@@ -116,15 +124,27 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
     places |= {f"when_inactive.{name}": name for name in mapping.when_inactive}
     places |= {f"when_deleted.{name}": name for name in mapping.when_deleted}
     places |= {"company": mapping.company} if mapping.company else {}
+    if mapping.lines and table.lines:
+        yield from _misfits_of_lines(table.lines, mapping.lines)
+    yield from _unfit(table, mapping, places)
+    yield from _unfilled(table, mapping)
+
+
+def _misfits_of_lines(table: Table, lines: Lines) -> Iterator[str]:
+    places = {"parent": lines.parent, "position": lines.position}
+    places |= {f"fields.{name}": name for name in lines.rows.fields}
+    yield from _unfit(table, lines.rows, places)
+
+
+def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[str]:
     for place, name in places.items():
-        where = f"{mapping.file} line {mapping.line(place)}: {place}"
+        where = f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"
         if name not in table.columns:
             near = get_close_matches(name, table.columns, 1)
             hint = f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(table.columns)}."
             yield f"{where}: {table.name} has no column '{name}'. {hint}"
         elif not table.columns[name].writable:
             yield f"{where}: the database itself fills {table.name}.{name}. Take it out."
-    yield from _unfilled(table, mapping)
     key = table.columns[table.key]
     if not (key.sequence or key.default or key.name in mapping.fields):
         yield (
@@ -136,6 +156,7 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
 def _unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
     """Key and check fields that no line of fields fills: no record could be compared by them."""
     named = [("import.key", mapping.line("import.key"), mapping.key, "name another column")]
+    named += [("import.within", mapping.line("import.within"), mapping.within, "take it out")]
     named += [
         ("import.check", mapping.line(f"import.check.{position}"), name, "take it out")
         for position, name in enumerate(mapping.check, 1)

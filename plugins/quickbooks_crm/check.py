@@ -10,10 +10,13 @@ from email_validator import EmailNotValidError, validate_email
 from pandas import DataFrame, Series
 
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.mapping import Field, Mapping
+from quickbooks_crm.documents import LINES, OF, at_position, folded, unfolded
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping import Field, Lines, Mapping
 from quickbooks_crm.transform import ENDED, WHO, each
 
 _SHORT = 40
+_BLANK = "is required but blank in QuickBooks"
 _NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
 _WHOLE_NUMBER = r"[+-]?[0-9]+"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -28,6 +31,7 @@ _UUID = r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
 class _Problem:
     """Rows of one column that break one rule."""
 
+    reason: str
     rows: Series
     column: Column
     rule: str
@@ -35,19 +39,30 @@ class _Problem:
 
 def missing_fields(mapping: Mapping, table: Table) -> list[str]:
     """The labels of required CRM fields that the mapping gives neither a source nor a default."""
-    required = [column for column in table.required if column.name != mapping.company]
-    return [column.label for column in required if column.name not in mapping.fields]
+    lines, filled = mapping.lines, {mapping.company, *mapping.fields}
+    missing = [column.label for column in table.required if column.name not in filled]
+    if lines and table.lines:
+        filled = {lines.parent, lines.position, *lines.rows.fields}
+        required = [column for column in table.lines.required if column.name not in filled]
+        missing += [f"{column.label} of {table.lines.name}" for column in required]
+    return missing
 
 
 def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
     """The constants and defaults of the mapping that their columns cannot take, by the same rules
     as values of rows, each with its line."""
+    for part, own in zip(mapping.parts, (table, table.lines), strict=False):
+        if own:
+            yield from _unfit_constants(part, own)
+
+
+def _unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
     for place, name, constant in _constants(mapping):
         column = table.columns.get(name)
         if column and column.writable and (said := unfit(constant, column, mapping.fields[name])):
             yield (
-                f"{mapping.file} line {mapping.line(place)}: {place} '{_short(constant)}' "
-                f"{said}. {table.name}.{name} takes {column.type}."
+                f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place} "
+                f"'{_short(constant)}' {said}. {table.name}.{name} takes {column.type}."
             )
 
 
@@ -61,10 +76,12 @@ def unfit(constant: str, column: Column, field: Field | None = None) -> str:
 def _constants(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
     """What the file itself gives columns: where it says so, the column, the text."""
     for name, field in mapping.fields.items():
-        if field.value is not None:
-            yield f"fields.{name}.value", name, field.value
-        if field.default is not None:
-            yield f"fields.{name}.default", name, field.default
+        own = {f"for_entity.{entity}.": other for entity, other in field.for_entity.items()}
+        for place, variant in {"": field, **own}.items():
+            if variant.value is not None:
+                yield f"fields.{name}.{place}value", name, variant.value
+            if variant.default is not None:
+                yield f"fields.{name}.{place}default", name, variant.default
     for word in ("when_inactive", "when_deleted"):
         for name, constant in getattr(mapping, word).items():
             yield f"{word}.{name}", name, constant
@@ -78,16 +95,51 @@ def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, 
     """
     batch = _whole_numbers(batch, mapping, table)
     live = batch["@state"] != "deleted"
-    missing = [
-        problem for problem in _missing(batch, mapping, table) if (problem.rows & live).any()
-    ]
-    invalid = [
-        problem for problem in _invalid(batch, mapping, table) if (problem.rows & live).any()
-    ]
+    found = _found(batch, mapping, table)
+    bad = _any(found, batch) & live
+    of_lines: dict[int, list[dict[str, str]]] = {}
+    if mapping.lines:
+        batch, of_lines = _lines(batch, mapping.lines, _lines_table(mapping, table))
+        bad |= batch.index.isin(list(of_lines))
+    return batch[~bad], _ended(batch[bad], found, of_lines)
+
+
+def _found(batch: DataFrame, mapping: Mapping, table: Table) -> list[_Problem]:
+    """Every rule that a row breaks, blanks first."""
+    problems = (*_missing(batch, mapping, table), *_invalid(batch, mapping, table))
+    return [problem for problem in problems if problem.rows.any()]
+
+
+def _any(found: list[_Problem], batch: DataFrame) -> Series:
     bad = Series(False, index=batch.index)
-    for problem in (*missing, *invalid):
-        bad |= problem.rows & live
-    return batch[~bad], _ended(batch[bad], missing, invalid)
+    for problem in found:
+        bad |= problem.rows
+    return bad
+
+
+def _lines_table(mapping: Mapping, table: Table) -> Table:
+    if table.lines is None:
+        raise SettingsError(
+            f"{mapping.file}: the table of its lines was not read from the catalog."
+        )
+    return table.lines
+
+
+def _lines(
+    batch: DataFrame, lines: Lines, table: Table
+) -> tuple[DataFrame, dict[int, list[dict[str, str]]]]:
+    """The documents with their lines as the table takes them; and of each that has a line which may
+    not be loaded, everything that is wrong with its lines."""
+    names = list(lines.rows.fields)
+    rows = _whole_numbers(unfolded(batch, names, WHO), lines.rows, table)
+    found = _found(rows, lines.rows, table)
+    bad = _any(found, rows)
+    place = at_position(rows).astype(str)
+    wrong: dict[int, list[dict[str, str]]] = {}
+    for row in rows.index[bad]:
+        told = wrong.setdefault(int(rows[OF][row]), [])
+        told += [{"line": place[row], **detail} for detail in _details(rows.loc[row], row, found)]
+    return batch.assign(**{LINES: folded(rows, names, batch)}), wrong
 
 
 def _whole_numbers(batch: DataFrame, mapping: Mapping, table: Table) -> DataFrame:
@@ -109,16 +161,14 @@ def _missing(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Prob
     required = {column.name for column in table.required}
     for name, field in mapping.fields.items():
         if field.required or name in required:
-            yield _Problem(
-                batch[name].isna(), table.columns[name], "is required but blank in QuickBooks"
-            )
+            yield _Problem("missing_required", batch[name].isna(), table.columns[name], _BLANK)
 
 
 def _invalid(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Problem]:
     for name in _values(mapping):
         column = table.columns[name]
         for rows, rule in _broken(batch[name], mapping.fields[name], column):
-            yield _Problem(rows, column, rule)
+            yield _Problem("invalid_value", rows, column, rule)
 
 
 def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Series, str]]:
@@ -186,45 +236,37 @@ def _is_email(text: str) -> bool:
     return True
 
 
-def _ended(rows: DataFrame, missing: list[_Problem], invalid: list[_Problem]) -> DataFrame:
-    """The rows that end here: reason `missing_required` before `invalid_value`, the sentence and
-    details name all."""
+def _ended(
+    rows: DataFrame, found: list[_Problem], of_lines: dict[int, list[dict[str, str]]]
+) -> DataFrame:
+    """The rows that end here: the sentence and details name all reasons, the record's own first;
+    the reason is the last of them by the alphabet: `missing_required` before `invalid_value`."""
     if rows.empty:
         return DataFrame(columns=ENDED)
-    details = [_details(rows.loc[row], row, missing, invalid) for row in rows.index]
+    details = [_details(rows.loc[row], row, found) + of_lines.get(row, []) for row in rows.index]
     return rows[WHO].assign(
         outcome="not_added",
-        reason=[d[0]["reason"] for d in details],
+        reason=[max(told["reason"] for told in d) for d in details],
         message=[" ".join(map(_sentence, d)) for d in details],
         details=Series(details, index=rows.index, dtype=object),
     )
 
 
-def _details(
-    row: Series, index: int, missing: list[_Problem], invalid: list[_Problem]
-) -> list[dict[str, str]]:
-    found = [
-        {
-            "reason": "missing_required",
-            "field": p.column.name,
-            "label": p.column.label,
-            "rule": p.rule,
-        }
-        for p in missing
-        if p.rows[index]
-    ]
-    for p in invalid:
-        if p.rows[index]:
-            found.append(
-                {
-                    "reason": "invalid_value",
-                    "field": p.column.name,
-                    "label": p.column.label,
-                    "rule": p.rule,
-                    "value": _short(str(row[p.column.name])),
-                }
-            )
-    return found
+def _details(row: Series, index: int, found: list[_Problem]) -> list[dict[str, str]]:
+    return [_detail(row, problem) for problem in found if problem.rows[index]]
+
+
+def _detail(row: Series, problem: _Problem) -> dict[str, str]:
+    column = problem.column
+    told = {
+        "reason": problem.reason,
+        "field": column.name,
+        "label": column.label,
+        "rule": problem.rule,
+    }
+    if problem.rule != _BLANK:
+        told["value"] = _short(str(row[column.name]))
+    return told
 
 
 def _short(value: str) -> str:
@@ -232,5 +274,6 @@ def _short(value: str) -> str:
 
 
 def _sentence(problem: dict[str, str]) -> str:
+    where = f"Line {problem['line']}: " if "line" in problem else ""
     value = f" '{problem['value']}'" if "value" in problem else ""
-    return f"{problem['label']}{value} {problem['rule']}."
+    return f"{where}{problem['label']}{value} {problem['rule']}."

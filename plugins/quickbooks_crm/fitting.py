@@ -57,7 +57,7 @@ def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
     """The labels of required fields that the mapping leaves out; a table that is gone is a
     misfit."""
     try:
-        return missing_fields(known, catalog.read(connection, known.table))
+        return missing_fields(known, catalog.of(connection, known))
     except SettingsError:
         return []
 
@@ -65,7 +65,7 @@ def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
 def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> Iterator[str]:
     """What the mapping asks of its table that the table has not."""
     try:
-        table = catalog.read(connection, known.table)
+        table = catalog.of(connection, known)
     except SettingsError as error:
         yield str(error)
         return

@@ -17,7 +17,7 @@ from quickbooks_crm.errors import SettingsError, StageIncomplete
 from quickbooks_crm.judge import STRICT, Lenience
 from quickbooks_crm.load import Load
 from quickbooks_crm.load import load as load_staged
-from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping import Mapping, references
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Window
 from quickbooks_crm.transform import columns, transform
@@ -42,8 +42,7 @@ class Bringing:
 
     def referred(self, connection: Connection[Any], module: str) -> tuple[Target, ...]:
         """The targets that a module's records may point to, as far as their tables are there."""
-        fields = self.known[module].fields.values()
-        names = sorted({f.refers.module for f in fields if f.refers})
+        names = sorted({f.refers.module for f in references(self.known[module]) if f.refers})
         return tuple(_there(connection, self, [self.known[name] for name in names]))
 
 
@@ -57,7 +56,7 @@ def stage_rows(
 ) -> dict[str, int]:
     """Stage a module's rows, checked, and seal them; how many are `staged` in all, `excluded` and
     `not_added`."""
-    table = catalog.read(connection, known.table)
+    table = catalog.of(connection, known)
     counts = {"staged": 0, "excluded": 0, "not_added": 0}
     for batch in stage.batches(connection, run, known, window):
         kept, excluded = transform(batch, known)
@@ -95,14 +94,12 @@ def load_rows(connection: Connection[Any], bringing: Bringing, module: str) -> d
 
 def target(connection: Connection[Any], known: Mapping, company: Company) -> Target:
     """A mapping with its table, for a company."""
-    return Target(
-        known, catalog.read(connection, known.table), company.crm_company, tuple(columns(known))
-    )
+    return Target(known, catalog.of(connection, known), company.crm_company, tuple(columns(known)))
 
 
 def _referring(known: dict[str, Mapping], module: str) -> Iterator[Mapping]:
     for other in known.values():
-        if any(field.refers and field.refers.module == module for field in other.fields.values()):
+        if any(field.refers and field.refers.module == module for field in references(other)):
             yield other
 
 

@@ -3,19 +3,20 @@ sealed when whole."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from pandas import DataFrame
 from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Table
-from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.documents import LINES
+from quickbooks_crm.mapping import Lines, Mapping, Reference
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
-from quickbooks_crm.transform import WHO, paths
+from quickbooks_crm.transform import WHO, columns, paths
 
 BATCH = 5_000
 
@@ -34,8 +35,11 @@ def batches(
     """The module's records that changed or whose cause changed, as `transform` takes them; Postgres
     picks the paths."""
     blocks = statements("stage")
-    values = [blocks["picked"].format(value=picked(path)) for path in paths(mapping)]
-    names = [*WHO, *map(written, paths(mapping))]
+    wanted = {written(path): picked(path) for path in paths(mapping)}
+    if mapping.lines:
+        wanted[LINES] = _lines(mapping.lines)
+    values = [blocks["picked"].format(value=value) for value in wanted.values()]
+    names = [*WHO, *wanted]
     with connection.cursor("staging") as cursor:
         cursor.execute(
             blocks["batch"].format(paths=sql.SQL("\n").join(values)),
@@ -45,6 +49,11 @@ def batches(
         )
         while rows := cursor.fetchmany(BATCH):
             yield DataFrame(rows, columns=names, dtype="str")
+
+
+def _lines(lines: Lines) -> sql.Composed:
+    values = sql.SQL(", ").join(picked(path) for path in paths(lines.rows))
+    return statements("stage")["lines"].format(values=values, list=sql.Literal(lines.source[0]))
 
 
 def clear(connection: Connection[Any], run: Run, mapping: Mapping) -> None:
@@ -102,21 +111,59 @@ def _fit(
     fit: DataFrame, mapping: Mapping, table: Table
 ) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Who each row is, its values by column, and what it refers to. A deleted record only gets its
-    flags."""
-    refers = {name: field.refers for name, field in mapping.fields.items() if field.refers}
-    keep = {name for name in fit.columns if name not in WHO and _has_default(table, name)}
-    for row in fit.astype(object).where(fit.notna(), None).to_dict("records"):
+    flags.
+
+    A document's lines are a list among its values; what the column of a line refers to is told
+    under the key `@lines.2.product_id`, say, the lines being counted from 1.
+    """
+    own, of_lines = _Shape.of(mapping, table), None
+    if mapping.lines and table.lines:
+        of_lines = _Shape.of(mapping.lines.rows, table.lines)
+    rows = fit.astype(object).where(fit.notna(), None).to_dict("records")
+    for row in cast(list[dict[str, Any]], rows):
         who = tuple(row.pop(name) for name in WHO)
+        lines = row.pop(LINES, None)
         if who[2] == "deleted":
             row = {name: row[name] for name in mapping.when_deleted}
-        values = {n: v for n, v in row.items() if n not in refers and not (v is None and n in keep)}
-        references = {
-            n: {"module": r.module, "entity": r.entity, "id": row[n]}
-            for n, r in refers.items()
-            if row.get(n)
+        values, references = own.values(row), own.references(row)
+        if of_lines and who[2] != "deleted":
+            named = [dict(zip(of_lines.names, line, strict=True)) for line in lines or ()]
+            values[LINES] = [of_lines.values(line) for line in named]
+            for place, line in enumerate(named, 1):
+                references |= of_lines.references(line, f"{LINES}.{place}.")
+        yield who, _json(values), _json(references)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How rows of a table are laid down: their columns, which of these refer to other records, and
+    in which a blank is left to the column's own default."""
+
+    names: tuple[str, ...]
+    refers: dict[str, Reference]
+    keep: set[str]
+
+    @classmethod
+    def of(cls, mapping: Mapping, table: Table) -> "_Shape":
+        names = tuple(columns(mapping))
+        refers = {name: field.refers for name, field in mapping.fields.items() if field.refers}
+        return cls(names, refers, {name for name in names if _has_default(table, name)})
+
+    def values(self, row: dict[str, str | None]) -> dict[str, Any]:
+        """What the row itself says; a reference is only among it when it is blank."""
+        return {
+            name: value
+            for name, value in row.items()
+            if not (value and name in self.refers) and not (value is None and name in self.keep)
         }
-        empty = {n: None for n in refers if n in row and not row[n]}
-        yield who, _json(values | empty), _json(references)
+
+    def references(self, row: dict[str, str | None], prefix: str = "") -> dict[str, dict[str, str]]:
+        """The QuickBooks records that the row refers to, by column."""
+        return {
+            prefix + name: {"module": target.module, "entity": target.entity, "id": id}
+            for name, target in self.refers.items()
+            if (id := row.get(name))
+        }
 
 
 def _json(value: Any) -> str:

@@ -3,14 +3,15 @@ and no clock."""
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 from pandas import DataFrame, Series
 
-from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Mapping, Path, Source
+from quickbooks_crm.documents import LINES, OF, decoded, folded, unfolded
+from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Lines, Mapping, Path, Source
 from quickbooks_crm.mapping.paths import paths_of, written
 
 WHO = ["@entity", "@id", "@state"]
@@ -32,10 +33,11 @@ _NAMES = ("Name", "DisplayName", "FullyQualifiedName")
 
 def paths(mapping: Mapping) -> list[Path]:
     """Every path of a QuickBooks record that the mapping looks at, each once."""
-    sources = [source for field in mapping.fields.values() for source in field.sources]
-    of_fields = [path for source in sources for path in paths_of(source)]
-    of_exclusions = [c.path for exclusion in mapping.exclude for c in exclusion.where]
-    return list(dict.fromkeys(of_fields + of_exclusions))
+    fields = [variant for field in mapping.fields.values() for variant in field.variants]
+    of_fields = [path for field in fields for source in field.sources for path in paths_of(source)]
+    conditions = [c for exclusion in mapping.exclude for c in exclusion.where]
+    conditions += [c for field in fields for c in field.negate or ()]
+    return list(dict.fromkeys(of_fields + [condition.path for condition in conditions]))
 
 
 def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]:
@@ -46,11 +48,17 @@ def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]
     The kept rows have the columns of WHO and one of text for each column that the mapping fills; a
     reference still holds the QuickBooks id. What is blank, or nothing but white space, is missing.
     A deleted record is always kept: whether the CRM has it is for the load to say.
+
+    LINES holds a document's lines as JSON, each a list of the texts at the `paths` of one line; of
+    a kept row it has a list of them, each a tuple of the values of the columns it fills.
     """
     batch = _without_suffix(_without_blanks(batch, mapping))
     verdicts = _excluded(batch, mapping)
     kept = batch[verdicts.isna()]
-    return _shaped(kept, mapping), _ended(batch[verdicts.notna()], verdicts.dropna())
+    shaped = _shaped(kept, mapping)
+    if mapping.lines:
+        shaped[LINES] = _lines(kept, mapping.lines)
+    return shaped, _ended(batch[verdicts.notna()], verdicts.dropna())
 
 
 def columns(mapping: Mapping) -> list[str]:
@@ -88,10 +96,15 @@ def _excluded(batch: DataFrame, mapping: Mapping) -> Series:
 
 
 def _applies(exclusion: Exclusion, batch: DataFrame) -> Series:
-    applies = batch["@state"] != "deleted"
-    for condition in exclusion.where:
-        applies &= _holds(condition, batch[written(condition.path)])
-    return applies
+    return (batch["@state"] != "deleted") & _all(exclusion.where, batch)
+
+
+def _all(conditions: Iterable[Condition], batch: DataFrame) -> Series:
+    """For which rows all conditions hold."""
+    holding = Series(True, index=batch.index)
+    for condition in conditions:
+        holding &= _holds(condition, batch[written(condition.path)])
+    return holding
 
 
 def _holds(condition: Condition, values: Series) -> Series:
@@ -139,8 +152,18 @@ def _number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
+def _lines(kept: DataFrame, lines: Lines) -> Series:
+    """The lines of each document as the mapping keeps and shapes them; a deleted one has none."""
+    alive = kept[kept["@state"] != "deleted"]
+    batch = alive.assign(**{LINES: decoded(alive[LINES])})
+    names = [written(path) for path in paths(lines.rows)]
+    unfold = unfolded(batch, names, WHO)
+    shaped, _ = transform(unfold, lines.rows)
+    return folded(shaped.assign(**{OF: unfold[OF]}), list(lines.rows.fields), kept)
+
+
 def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
-    fields = {column: _filled(kept, field) for column, field in mapping.fields.items()}
+    fields = {column: _of_each(kept, field) for column, field in mapping.fields.items()}
     shaped = DataFrame({**{name: kept[name] for name in WHO}, **fields}, index=kept.index)
     for state, settings in (("inactive", mapping.when_inactive), ("deleted", mapping.when_deleted)):
         for column, value in settings.items():
@@ -151,12 +174,37 @@ def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
     return shaped
 
 
+def _of_each(kept: DataFrame, field: Field) -> Series:
+    """What fills a column, by the entity of each row. No record's id is without a digit: a
+    reference to SHIPPING_ITEM_ID, TAX or NON, which QuickBooks writes too, is none."""
+    values = _filled(kept, field)
+    for entity, own in field.for_entity.items():
+        rows = kept["@entity"] == entity
+        values = values.mask(rows, _filled(kept[rows], own))
+    return values.where(values.str.contains("[0-9]", na=False)) if field.refers else values
+
+
 def _filled(kept: DataFrame, field: Field) -> Series:
     """The first source that is not blank, else the default; or the constant."""
     values = Series(field.value, index=kept.index, dtype="str")
     for source in field.sources:
         values = values.fillna(_value(kept, source))
-    return values if field.default is None else values.fillna(field.default)
+    if field.default is not None:
+        values = values.fillna(field.default)
+    return values if field.negate is None else _negated(values, _all(field.negate, kept))
+
+
+def _negated(values: Series, rows: Series) -> Series:
+    """The amounts with the opposite sign where that is meant; nought has none, and what is no
+    amount stays as it is."""
+    amounts = (
+        rows
+        & values.str.fullmatch(_NUMBER.pattern, na=False)
+        & values.str.contains("[1-9]", na=False)
+    )
+    negative = values.str.startswith("-", na=False)
+    bare = values.str.lstrip("+-")
+    return values.mask(amounts & negative, bare).mask(amounts & ~negative, "-" + bare)
 
 
 def _value(kept: DataFrame, source: Source) -> Series:

@@ -17,7 +17,7 @@ from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.check import check
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.load import Load, load
-from quickbooks_crm.mapping import Mapping, load_order, parse_all
+from quickbooks_crm.mapping import Mapping, load_order, parse_all, references
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Window
 from quickbooks_crm.transform import columns, transform
@@ -153,7 +153,7 @@ def mirror(connection: Connection[Any], run: Run, *records: Record) -> None:
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:
     """What a module's transform task does."""
-    table = catalog.read(connection, known.table)
+    table = catalog.of(connection, known)
     position = runs.position(connection, run.realm, known.module)
     window = Window(position, runs.sealed(connection, run.realm))
     with connection.transaction():
@@ -236,12 +236,12 @@ def count(connection: Connection[Any], table: str) -> int:
 
 
 def _target(connection: Connection[Any], run: Run, known: Mapping) -> Target:
-    table = catalog.read(connection, known.table)
+    table = catalog.of(connection, known)
     return Target(known, table, run.company, tuple(columns(known)))
 
 
 def _refers(known: Mapping, module: str) -> bool:
-    return any(field.refers and field.refers.module == module for field in known.fields.values())
+    return any(field.refers and field.refers.module == module for field in references(known))
 
 
 GENERATION = """

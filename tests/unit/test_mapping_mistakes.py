@@ -222,7 +222,7 @@ WRONG = {
     "a word far from all others": (
         mapping(zzz="1"),
         "line 5: zzz is not a key here: 'zzz'. Write one of: entities, table, company, exclude, "
-        "import, fields, when_inactive, when_deleted.",
+        "import, fields, when_inactive, when_deleted, by_name, lines.",
     ),
 }
 

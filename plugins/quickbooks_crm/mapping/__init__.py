@@ -1,9 +1,9 @@
 """What becomes of QuickBooks' records in the CRM: the mapping files, read and checked."""
 
-from quickbooks_crm.mapping.model import Condition, Exclusion, Field, Mapping, Reference
+from quickbooks_crm.mapping.model import Condition, Exclusion, Field, Lines, Mapping, Reference
 from quickbooks_crm.mapping.paths import Item, Join, Path, Source
 from quickbooks_crm.mapping.reading import parse
-from quickbooks_crm.mapping.together import load, load_order, parse_all
+from quickbooks_crm.mapping.together import load, load_order, parse_all, references
 
 __all__ = [
     "Condition",
@@ -11,6 +11,7 @@ __all__ = [
     "Field",
     "Item",
     "Join",
+    "Lines",
     "Mapping",
     "Path",
     "Reference",
@@ -19,4 +20,5 @@ __all__ = [
     "load_order",
     "parse",
     "parse_all",
+    "references",
 ]

@@ -1,7 +1,7 @@
 """A mapping as the stages use it: frozen values, with every text as the file has it."""
 
 from collections.abc import Mapping as ReadOnly
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from quickbooks_crm.mapping.paths import Path, Source
@@ -43,7 +43,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Field:
-    """What fills a column: the first of `sources` that is not blank, else `default`; or `value`."""
+    """What fills a column: the first of `sources` that is not blank, else `default`; or `value`.
+
+    The amount gets the opposite sign where all conditions of `negate` hold; None is never, no
+    condition always. `for_entity` has the whole field as it is for one of several entities.
+    """
 
     column: str
     sources: tuple[Source, ...] = ()
@@ -53,6 +57,17 @@ class Field:
     kind: Kind | None = None
     refers: Reference | None = None
     blank_overwrites: bool | None = None
+    negate: tuple[Condition, ...] | None = None
+    for_entity: ReadOnly[str, "Field"] = field(default_factory=dict)
+
+    def of(self, entity: str) -> "Field":
+        """The field as it is for records of an entity."""
+        return self.for_entity.get(entity, self)
+
+    @property
+    def variants(self) -> tuple["Field", ...]:
+        """The field as it is, and as it is for one entity."""
+        return (self, *self.for_entity.values())
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,9 @@ class Mapping:
 
     `company` is the column that holds whose record it is. `where_is` gives the line of every place
     in the file, such as `fields.name.from`. After `parse` alone, a reference that leaves the entity
-    to its target has an empty one; `load` and `parse_all` fill it in.
+    to its target has an empty one; `load` and `parse_all` fill it in. `within` is the column that
+    parts records with the same key; `by_name` says that only companies which name the module have
+    it. `at` is where these words are in the file, when they are not the whole of it.
     """
 
     module: str
@@ -79,6 +96,10 @@ class Mapping:
     when_inactive: ReadOnly[str, str]
     when_deleted: ReadOnly[str, str]
     where_is: ReadOnly[str, int]
+    within: str | None = None
+    by_name: bool = False
+    lines: "Lines | None" = None
+    at: str = ""
 
     @property
     def file(self) -> str:
@@ -86,6 +107,7 @@ class Mapping:
 
     def line(self, place: str) -> int:
         """The line of a place, or of what it is part of: for messages about this mapping."""
+        place = self.at + place
         while place and place not in self.where_is:
             place = place.rpartition(".")[0]
         return self.where_is.get(place, 1)
@@ -94,3 +116,22 @@ class Mapping:
         """Whether a blank from QuickBooks always empties the column."""
         own = self.fields[column].blank_overwrites
         return self.blank_overwrites if own is None else own
+
+    @property
+    def parts(self) -> "tuple[Mapping, ...]":
+        """The mapping itself, and that of a document's lines."""
+        return (self, self.lines.rows) if self.lines else (self,)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A document's lines: the items of the list at `source`, each a row of another table.
+
+    `rows` is the mapping of one item to that table; its paths begin at the item. `parent` is the
+    column that holds the document's key, `position` the one that holds the place of the line.
+    """
+
+    source: Path
+    parent: str
+    position: str
+    rows: Mapping

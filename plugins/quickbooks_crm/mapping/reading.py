@@ -1,6 +1,7 @@
 """From the text of a mapping to the mapping, or to everything that is wrong with it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import cast
 
@@ -12,6 +13,7 @@ from quickbooks_crm.mapping.model import (
     Exclusion,
     Field,
     Kind,
+    Lines,
     Mapping,
     Mode,
     Reference,
@@ -20,10 +22,14 @@ from quickbooks_crm.mapping.paths import Join, Path, Source
 from quickbooks_crm.mapping.problems import Problem, report
 from quickbooks_crm.mapping.relations import relations
 from quickbooks_crm.mapping.shape import (
+    Comparisons,
     ExclusionShape,
     FieldShape,
     JoinShape,
+    LineFieldShape,
+    LinesShape,
     MappingShape,
+    VariantShape,
     problems_of,
 )
 
@@ -57,7 +63,7 @@ def attempt(module: str, text: str) -> tuple[Mapping | None, list[Problem]]:
 def _mapping(module: str, text: str, document: Document) -> Mapping:
     shape = MappingShape.model_validate(document.tree)
     own_entity = shape.entities[0] if len(shape.entities) == 1 else ""
-    return Mapping(
+    mapping = Mapping(
         module=module,
         text=text,
         hash=sha256(text.encode()).hexdigest(),
@@ -76,16 +82,41 @@ def _mapping(module: str, text: str, document: Document) -> Mapping:
         when_inactive=shape.when_inactive,
         when_deleted=shape.when_deleted,
         where_is={dotted(place): line for place, line in document.lines.items()},
+        within=shape.import_.within,
+        by_name=shape.by_name,
     )
+    return replace(mapping, lines=_lines(shape.lines, mapping)) if shape.lines else mapping
+
+
+def _lines(shape: LinesShape, of: Mapping) -> Lines:
+    rows = replace(
+        of,
+        at="lines.",
+        table=shape.table,
+        company=None,
+        exclude=tuple(_exclusion(exclusion) for exclusion in shape.exclude),
+        key=None,
+        within=None,
+        check=(),
+        fields={
+            column: _field(column, words, of.module, "") for column, words in shape.fields.items()
+        },
+        when_inactive={},
+        when_deleted={},
+    )
+    return Lines(shape.from_, shape.parent, shape.position, rows)
 
 
 def _exclusion(shape: ExclusionShape) -> Exclusion:
-    conditions = [
+    return Exclusion(_where(shape.where), shape.because)
+
+
+def _where(written: Comparisons) -> tuple[Condition, ...]:
+    return tuple(
         condition
-        for path, comparison in shape.where.items()
+        for path, comparison in written.items()
         for condition in _conditions(path, comparison.model_dump(by_alias=True, exclude_none=True))
-    ]
-    return Exclusion(tuple(conditions), shape.because)
+    )
 
 
 def _conditions(path: Path, comparison: dict[str, object]) -> Iterator[Condition]:
@@ -96,24 +127,43 @@ def _conditions(path: Path, comparison: dict[str, object]) -> Iterator[Condition
         yield Condition(path, cast(Comparison, op), tuple(values))
 
 
-def _field(column: str, words: FieldShape, module: str, own_entity: str) -> Field:
+def _field(column: str, words: LineFieldShape, module: str, own_entity: str) -> Field:
     reference = None
     if words.refers:
         known = own_entity if words.refers.module == module else ""
         reference = Reference(words.refers.module, words.refers.entity or known)
-    return Field(
+    own = words if isinstance(words, FieldShape) else None
+    field = Field(
         column=column,
         sources=tuple(_sources(words)),
         value=words.value,
         default=words.default,
         required=words.required,
-        kind=cast(Kind | None, words.kind),
+        kind=cast(Kind | None, own.kind if own else None),
         refers=reference,
-        blank_overwrites=words.blank_overwrites,
+        blank_overwrites=own.blank_overwrites if own else None,
+        negate=_negation(words),
     )
+    variants = {entity: _variant(field, other) for entity, other in words.for_entity.items()}
+    return replace(field, for_entity=variants)
 
 
-def _sources(words: FieldShape) -> Iterator[Source]:
+def _variant(field: Field, words: VariantShape) -> Field:
+    """The field with what is said of one entity: a source takes the place of any other."""
+    if words.from_ is not None or words.value is not None:
+        field = replace(field, sources=tuple(_sources(words)), value=words.value)
+    if words.value is not None or words.default is not None:
+        field = replace(field, default=words.default)
+    return field if words.negate is None else replace(field, negate=_negation(words))
+
+
+def _negation(words: VariantShape) -> tuple[Condition, ...] | None:
+    if isinstance(words.negate, dict):
+        return _where(words.negate)
+    return () if words.negate else None
+
+
+def _sources(words: VariantShape) -> Iterator[Source]:
     written = words.from_ if isinstance(words.from_, list) else [words.from_]
     for source in written:
         if isinstance(source, JoinShape):

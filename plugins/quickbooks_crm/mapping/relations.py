@@ -15,11 +15,12 @@ from quickbooks_crm.mapping.words import MAPPING
 
 def relations(document: Document) -> list[Problem]:
     """Every word that does not fit another one of the same file."""
-    rules = (_sources, _references, _keys, _flags, _company, _repeats)
+    rules = (_sources, _references, _keys, _flags, _company, _repeats, _variants, _lines)
     return [document.says(place, said) for rule in rules for place, said in rule(document.tree)]
 
 
 Found = Iterator[tuple[Place, str]]
+_SOURCE = {"from", "value"}
 
 
 def _group(tree: Any, *place: str) -> dict[str, Any]:
@@ -51,10 +52,46 @@ def _sources(tree: Any) -> Found:
         place = ("fields", column)
         if "from" in words and "value" in words:
             yield (*place, "value"), "cannot stand beside from: keep the one that is meant."
-        elif "from" not in words and "value" not in words and _all_known(place, words):
+        elif not _has_source(tree, words) and _all_known(place, words):
             yield place, "has no source. Write from: and a path, or value: and a constant."
         if "value" in words and "default" in words:
             yield (*place, "default"), "is never used beside value. Remove it."
+
+
+def _has_source(tree: Any, words: dict[str, Any]) -> bool:
+    """Whether the column gets something from every entity."""
+    variants = _group(words, "for_entity")
+    sourced = {e for e, own in variants.items() if isinstance(own, dict) and own.keys() & _SOURCE}
+    return bool(words.keys() & _SOURCE or (sourced and sourced >= set(_list(tree, "entities"))))
+
+
+def _variants(tree: Any) -> Found:
+    entities = _list(tree, "entities")
+    for column, words in _columns(tree).items():
+        for entity, own in _group(words, "for_entity").items():
+            place = ("fields", column, "for_entity", entity)
+            if entities and entity not in entities:
+                yield place, f"is none of the entities: {', '.join(map(str, entities))}. Remove it."
+            if isinstance(own, dict) and own.keys() >= _SOURCE:
+                yield (*place, "value"), "cannot stand beside from: keep the one that is meant."
+
+
+def _lines(tree: Any) -> Found:
+    """The same of a document's lines; what the sync itself fills must not be among the fields."""
+    lines = _group(tree, "lines")
+    if not lines:
+        return
+    same = {**lines, "entities": tree.get("entities")}
+    for rule in (_sources, _references, _variants):
+        for place, said in rule(same):
+            yield ("lines", *place), said
+    for word in ("parent", "position"):
+        column = lines.get(word)
+        if isinstance(column, str) and column in _group(lines, "fields"):
+            said = f"is filled by the sync itself, as {word}: {column} says. Remove one of the two."
+            yield ("lines", "fields", column), said
+    if "." in str(lines.get("from", "")):
+        yield ("lines", "from"), "must be the name of one list, such as Line."
 
 
 def _references(tree: Any) -> Found:
@@ -75,7 +112,11 @@ def _keys(tree: Any) -> Found:
         if not _all_known(("import",), tree.get("import", {})):
             return
         yield place, f"is missing. With mode {mode}, write the column that finds a record again."
-    elif isinstance(key, str):
+    within = _group(tree, "import").get("within")
+    if isinstance(within, str) and (not key or within not in _columns(tree)):
+        said = "parts records with the same key: write a key, and give this column a source."
+        yield ("import", "within"), said
+    if isinstance(key, str) and mode != "create":
         words = _columns(tree).get(key, {})
         if "value" in words:
             yield place, f"cannot be {quoted(key)}: every record has the same value there."

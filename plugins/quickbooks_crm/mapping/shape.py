@@ -182,6 +182,12 @@ def _form_of_one(written: Any) -> str:
     return "[join]" if isinstance(written, dict) else "[path]"
 
 
+def _negation(written: Any) -> Any:
+    if isinstance(written, bool | dict):
+        return written
+    refuse(f"cannot be: {quoted(text(written))}. Write true, or a condition as in where.")
+
+
 def _comparison(written: Any) -> Any:
     if written == {}:
         refuse("compares with nothing. Write a value, or words such as {blank: true}.")
@@ -224,17 +230,18 @@ class ComparisonShape(Strict):
     blank: Truth | None = None
 
 
+Comparisons = dict[AnyPath, Annotated[ComparisonShape, BeforeValidator(_comparison)]]
+
+
 class ExclusionShape(Strict):
-    where: Annotated[
-        dict[AnyPath, Annotated[ComparisonShape, BeforeValidator(_comparison)]],
-        BeforeValidator(_conditions),
-    ]
+    where: Annotated[Comparisons, BeforeValidator(_conditions)]
     because: Sentence
 
 
 class ImportShape(Strict):
     mode: Annotated[str, BeforeValidator(one_of("merge", "create", "ignore"))] = "merge"
     key: Name | None = None
+    within: Name | None = None
     check: list[Name] = []
     blank_overwrites: Truth = False
 
@@ -256,15 +263,43 @@ _Sources = Annotated[
 From = Annotated[_OneSource | _Sources, Discriminator(_form)]
 
 
-class FieldShape(Strict):
+def _form_of_negation(written: Any) -> str:
+    return "[where]" if isinstance(written, dict) else "[truth]"
+
+
+Negate = Annotated[
+    Annotated[Comparisons, Tag("[where]")]
+    | Annotated[Annotated[Any, BeforeValidator(_negation)], Tag("[truth]")],
+    Discriminator(_form_of_negation),
+]
+
+
+class VariantShape(Strict):
     from_: From | None = Field(None, alias="from")
     value: Text | None = None
     default: Text | None = None
+    negate: Negate | None = None
+
+
+class LineFieldShape(VariantShape):
+    for_entity: dict[Entity, VariantShape] = {}
     required: Truth = False
-    kind: Annotated[str, BeforeValidator(one_of("email", "phone"))] | None = None
     refers: Annotated[ReferenceShape, BeforeValidator(_reference)] | None = None
+
+
+class FieldShape(LineFieldShape):
+    kind: Annotated[str, BeforeValidator(one_of("email", "phone"))] | None = None
     edits: Annotated[str, BeforeValidator(_edits)] = "quickbooks"
     blank_overwrites: Truth | None = None
+
+
+class LinesShape(Strict):
+    from_: AnyPath = Field(alias="from")
+    table: Table
+    parent: Name
+    position: Name
+    exclude: list[ExclusionShape] = []
+    fields: dict[Name, LineFieldShape]
 
 
 class MappingShape(Strict):
@@ -276,9 +311,11 @@ class MappingShape(Strict):
     fields: dict[Name, FieldShape]
     when_inactive: Constants = {}
     when_deleted: Constants = {}
+    lines: LinesShape | None = None
+    by_name: Truth = False
 
 
-_NO_PLACES = ("[key]", "[path]", "[join]", "[list]")
+_NO_PLACES = ("[key]", "[path]", "[join]", "[list]", "[where]", "[truth]")
 
 
 def problems_of(

@@ -68,8 +68,9 @@ def _all(texts: ReadOnly[str, str], problems: Problems) -> dict[str, Mapping]:
 
 
 def references(mapping: Mapping) -> list[Field]:
-    """The fields that point to records of a module, perhaps of the same one."""
-    return [field for field in mapping.fields.values() if field.refers]
+    """The fields that point to records of a module, perhaps of the same one; a document's lines'
+    too."""
+    return [field for part in mapping.parts for field in part.fields.values() if field.refers]
 
 
 Found = Iterator[tuple[str, Problem]]
@@ -77,11 +78,17 @@ Found = Iterator[tuple[str, Problem]]
 
 def _unresolved(mappings: ReadOnly[str, Mapping], modules: ReadOnly[str, str]) -> Found:
     for mapping in mappings.values():
-        for field in references(mapping):
+        for part, field in _placed(mapping):
             said = _wrong(field, mappings, modules)
             if said:
                 place = f"fields.{field.column}.refers"
-                yield mapping.file, Problem(mapping.line(place), f"{place} {said}")
+                yield mapping.file, Problem(part.line(place), f"{part.at}{place} {said}")
+
+
+def _placed(mapping: Mapping) -> Iterator[tuple[Mapping, Field]]:
+    """Every reference with the part of the file that it is in."""
+    for part in mapping.parts:
+        yield from ((part, field) for field in part.fields.values() if field.refers)
 
 
 def _wrong(field: Field, mappings: ReadOnly[str, Mapping], modules: ReadOnly[str, str]) -> str:
@@ -127,12 +134,15 @@ def _cycles(mappings: ReadOnly[str, Mapping]) -> Found:
         path = _way_back(mappings, module)
         if path and module == min(path):
             mapping = mappings[module]
-            field = next(f for f in references(mapping) if f.refers and f.refers.module == path[1])
+            part, field = next(
+                (p, f) for p, f in _placed(mapping) if f.refers and f.refers.module == path[1]
+            )
             place = f"fields.{field.column}.refers"
             said = (
-                f"{place} closes a circle: {' -> '.join(path)}. Take one of these references out."
+                f"{part.at}{place} closes a circle: {' -> '.join(path)}. "
+                "Take one of these references out."
             )
-            yield mapping.file, Problem(mapping.line(place), said)
+            yield mapping.file, Problem(part.line(place), said)
 
 
 def _way_back(mappings: ReadOnly[str, Mapping], start: str) -> list[str]:
@@ -181,9 +191,16 @@ def _needs(mapping: Mapping, mappings: ReadOnly[str, Mapping]) -> set[str]:
 
 def _resolved(mapping: Mapping, mappings: ReadOnly[str, Mapping]) -> Mapping:
     """The mapping with every reference's entity filled in."""
-    fields = dict(mapping.fields)
-    for field in references(mapping):
+    lines = mapping.lines
+    if lines:
+        lines = replace(lines, rows=replace(lines.rows, fields=_named(lines.rows, mappings)))
+    return replace(mapping, fields=_named(mapping, mappings), lines=lines)
+
+
+def _named(part: Mapping, mappings: ReadOnly[str, Mapping]) -> dict[str, Field]:
+    fields = dict(part.fields)
+    for field in fields.values():
         if field.refers and not field.refers.entity:
             target = mappings[field.refers.module].entities[0]
             fields[field.column] = replace(field, refers=replace(field.refers, entity=target))
-    return replace(mapping, fields=fields)
+    return fields

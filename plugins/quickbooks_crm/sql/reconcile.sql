@@ -175,9 +175,7 @@ DELETE FROM sync.control_total
 CREATE TEMP VIEW beside AS
 SELECT record.entity, record.id, record.deleted, record.payload,
        record.generation > {position} AS waiting,
-       CASE WHEN record.deleted THEN 'deleted'
-            WHEN record.payload ->> 'Active' = 'false' THEN 'inactive'
-            ELSE 'active' END AS state,
+       sync.state_in_quickbooks(record.deleted, record.payload) AS state,
        link.record_key, link.written, link.state AS known_state,
        held.outcome AS held, held.collides_with,
        current.{key} IS NOT NULL AS in_crm,

@@ -28,16 +28,16 @@ WITH generations AS (
        AND record.generation NOT IN (SELECT generation FROM generations)
        AND record.generation <= %(sealed)s
 )
-SELECT entity, id,
-       CASE WHEN deleted THEN 'deleted'
-            WHEN payload ->> 'Active' = 'false' THEN 'inactive'
-            ELSE 'active'
-       END
+SELECT entity, id, sync.state_in_quickbooks(deleted, payload)
        {paths}
   FROM wanted;
 
 -- picked --
 , {value}
+
+-- lines --
+-- A document's lines, each a list of the values that the mapping looks at.
+(SELECT json_agg(ARRAY[{values}]::text[] ORDER BY place, inside) FROM sync.lines(payload -> {list}))::text
 
 -- clear --
 DELETE FROM sync.staged WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
