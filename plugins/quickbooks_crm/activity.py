@@ -320,7 +320,9 @@ def _summary(run: Run) -> Iterator[str]:
         yield "Nothing to do: the CRM has all of it already."
     if fetched:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
-    if run.kind == "sync" and (run.counts or run.without_counts()) and not run.quiet:
+    if run.kind == "preview":
+        yield "A preview: nothing was changed. A sync from here on would have these outcomes:"
+    if run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
         yield from _table(run)
     yield from _notes(run)
     for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):

@@ -97,6 +97,11 @@ def target(connection: Connection[Any], known: Mapping, company: Company) -> Tar
     return Target(known, catalog.of(connection, known), company.crm_company, tuple(columns(known)))
 
 
+def words(counts: dict[str, int]) -> str:
+    """Counts as a log says them."""
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
 def _referring(known: dict[str, Mapping], module: str) -> Iterator[Mapping]:
     for other in known.values():
         if any(field.refers and field.refers.module == module for field in references(other)):

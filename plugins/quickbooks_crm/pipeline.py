@@ -9,7 +9,7 @@ Postgres.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from quickbooks_crm import (
     fitting,
     mapping,
     one_module,
+    preview,
     runs,
     stage,
 )
@@ -41,6 +42,8 @@ from quickbooks_crm.errors import (
 from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
 from quickbooks_crm.failures import block, noted
+from quickbooks_crm.judge import Lenience
+from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.reconcile import comparing
@@ -59,11 +62,13 @@ INCLUDE = Path(__file__).parents[2] / "include"
 
 @dataclass(frozen=True)
 class Request:
-    """What a run was asked for, by whom. No modules named means all that the company takes."""
+    """What a run was asked for, by whom. No modules named means all that the company takes; a
+    `previewed` run lends its mappings instead of the files."""
 
     trigger: str
     started_by: str | None = None
     modules: tuple[str, ...] = ()
+    previewed: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,21 +112,38 @@ def check_settings(company: str, run_id: str, request: Request) -> list[str]:
     Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables, and
     required CRM fields without a source.
     """
-    run = _run(company, run_id)
+    return _settle(_run(company, run_id), request, "sync", runs.take_lease)
+
+
+def check_preview(company: str, run_id: str, request: Request) -> list[str]:
+    """The same as `check_settings`, for a run that only rehearses: it keeps no other one away."""
+    return _settle(_run(company, run_id), request, "preview", lambda _connection, _run: None)
+
+
+def _settle(
+    run: Run, request: Request, kind: str, take: Callable[[Connection[Any], Run], None]
+) -> list[str]:
     with database.connect() as connection:
         database.require_current(connection)
-        runs.start(connection, run, request.trigger, request.started_by)
+        runs.start(connection, run, request.trigger, request.started_by, kind)
         with noted(connection, run, "check_settings"):
-            known = mapping.load(INCLUDE / "mappings")
-            settings = companies.load_one(INCLUDE / "companies", company)
+            known = _mappings(connection, run, request)
+            settings = companies.load_one(INCLUDE / "companies", run.company)
             modules = fitting.modules(connection, known, settings, request.modules)
             runs.require_own_realm(connection, run, companies.names(INCLUDE / "companies"))
             runs.require_same_tables(connection, run, known.values())
-            runs.take_lease(connection, run)
+            take(connection, run)
             runs.settle(connection, run, known.values(), modules)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)
     return modules
+
+
+def _mappings(connection: Connection[Any], run: Run, request: Request) -> dict[str, Mapping]:
+    """The mappings of the files, or those that a person has seen the effect of."""
+    if request.previewed:
+        return runs.mappings(connection, replace(run, run_id=request.previewed))
+    return mapping.load(INCLUDE / "mappings")
 
 
 def check_files(names: list[str]) -> None:
@@ -204,11 +226,7 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
         settings = companies.load_one(INCLUDE / "companies", company)
         bringing = Bringing(run, settings, runs.mappings(connection, run))
         counts = _load(connection, bringing, module)
-    log.info(
-        "%s: %s",
-        module,
-        ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()),
-    )
+    log.info("%s: %s", module, one_module.words(counts))
     return counts
 
 
@@ -242,6 +260,31 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
     missing, _ = _finish(company, run_id)
     if missing:
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
+
+
+def rehearse(company: str, run_id: str, read: bool = False) -> list[str]:
+    """What a run that began now would do, kept as this run's activity, after `check_preview`; the
+    modules with something to load. QuickBooks is asked for what changed only to `read` it."""
+    run = _run(company, run_id)
+    with database.connect() as connection, noted(connection, run, "preview"):
+        if read:
+            work = extract(company, run_id)["work"]
+            runs.release_lease(connection, run)
+        else:
+            work = runs.extracted(connection, run, runs.asked(connection, run), {})
+        settings = companies.load_one(INCLUDE / "companies", company)
+        known = runs.mappings(connection, run)
+        bringing = Bringing(run, settings, known, Lenience(rehearsal=True))
+        preview.rehearse(run, lambda inside: preview.sync(inside, bringing, work))
+    return work
+
+
+def preview_run(company: str, run_id: str, request: Request, read: bool = False) -> None:
+    """A whole rehearsal, one stage after the other. Raises what stopped it."""
+    with ExitStack() as at_the_end:
+        at_the_end.callback(_finish, company, run_id)
+        check_preview(company, run_id, request)
+        rehearse(company, run_id, read)
 
 
 def check_reconcile(company: str, run_id: str, request: Request) -> list[str]:

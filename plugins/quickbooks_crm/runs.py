@@ -74,13 +74,17 @@ class Attempt:
         connection.execute(statements("runs")["renew"], asdict(self) | {"silence": SILENCE})
 
 
-def start(connection: Connection[Any], run: Run, trigger: str, started_by: str | None) -> None:
+def start(
+    connection: Connection[Any],
+    run: Run,
+    trigger: str,
+    started_by: str | None,
+    kind: str = "sync",
+) -> None:
     """Make the run visible, whatever becomes of it."""
+    told = {"trigger": trigger, "started_by": started_by, "kind": kind}
     with connection.transaction():
-        connection.execute(
-            statements("runs")["start"],
-            {**asdict(run), "trigger": trigger, "started_by": started_by},
-        )
+        connection.execute(statements("runs")["start"], asdict(run) | told)
 
 
 def take_lease(connection: Connection[Any], run: Run) -> None:
@@ -98,6 +102,12 @@ def take_lease(connection: Connection[Any], run: Run) -> None:
         if holder not in (None, run.run_id) and alive:
             raise _busy(run.company, holder)
         connection.execute(sql["take_lease"], asdict(run))
+
+
+def release_lease(connection: Connection[Any], run: Run) -> None:
+    """Let other runs write for the company again."""
+    with connection.transaction():
+        connection.execute(statements("runs")["release_lease"], asdict(run))
 
 
 def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:

@@ -12,6 +12,7 @@ from quickbooks_crm.command_line import (
     breaking,
     connecting,
     new_field,
+    previewing,
     receiving,
     reconciling,
     setting_up,
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Command] = (
     setting_up.COMMANDS
     | connecting.COMMANDS
     | syncing.COMMANDS
+    | previewing.COMMANDS
     | reconciling.COMMANDS
     | breaking.COMMANDS
     | receiving.COMMANDS

@@ -81,7 +81,7 @@ def _show_rows(connection: Connection[Any], run: activity.Run, as_json: bool) ->
     _show_drift(connection, run, as_json)
     for module in run.counts:
         for outcome in ("not_added", "duplicate", "excluded"):
-            for row in _every_row(connection, run, module.module, outcome):
+            for row in every_row(connection, run, module.module, outcome):
                 plain = {"module": module.module, **asdict(row)}
                 print(json.dumps(plain, default=str) if as_json else activity.listing([row]))
 
@@ -92,9 +92,10 @@ def _show_drift(connection: Connection[Any], run: activity.Run, as_json: bool) -
         print(json.dumps(asdict(row)) if as_json else row.line)
 
 
-def _every_row(
+def every_row(
     connection: Connection[Any], run: activity.Run, module: str, outcome: str
 ) -> Iterator[activity.Row]:
+    """The records of a module that ended in one way, however many they are."""
     after = ("", "")
     while page := activity.rows(connection, run.realm, run.run_id, module, outcome, after):
         yield from page

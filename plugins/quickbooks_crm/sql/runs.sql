@@ -1,7 +1,7 @@
 -- start --
 -- Begin a run, or begin it again when Airflow repeats it.
-INSERT INTO sync.run (realm, run_id, company, trigger, started_by)
-VALUES (%(realm)s, %(run_id)s, %(company)s, %(trigger)s, %(started_by)s)
+INSERT INTO sync.run (realm, run_id, company, trigger, started_by, kind)
+VALUES (%(realm)s, %(run_id)s, %(company)s, %(trigger)s, %(started_by)s, %(kind)s)
 ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL, work = NULL,
        errors = '{}', warnings = '{}', blocked = '{}';
 
@@ -140,7 +140,7 @@ SELECT CASE WHEN run.work IS NULL THEN '{extract}' ELSE
                WHERE NOT EXISTS (SELECT FROM sync.activity AS activity
                                   WHERE activity.realm = run.realm AND activity.run_id = run.run_id
                                     AND activity.module = asked.module
-                                    AND activity.to_generation >= (SELECT max(generation) FROM sync.generation
+                                    AND activity.to_generation >= (SELECT coalesce(max(generation), 0) FROM sync.generation
                                                                     WHERE realm = run.realm AND run_id = run.run_id))
               UNION ALL SELECT jsonb_object_keys(run.blocked)) END,
        ARRAY (SELECT jsonb_object_keys(run.errors) ORDER BY 1)
