@@ -39,7 +39,7 @@ def block(
     failed: dict[str, QuickBooksCrmError],
 ) -> dict[str, str]:
     """Note the modules that cannot be loaded since an entity of theirs could not be read: each with
-    a sentence that says why."""
+    a sentence that says why. What is only looked up in an entity stops no module."""
     for error in failed.values():
         if isinstance(error, BreakerTripped):
             breakers.note(connection, run, error.danger)
@@ -49,7 +49,26 @@ def block(
         if missing:
             reasons[module] = " ".join(_sentence(entity, failed[entity]) for entity in missing)
     runs.block(connection, run, reasons)
+    _warn_of_names(connection, run, known, failed)
     return reasons
+
+
+def _warn_of_names(
+    connection: Connection[Any],
+    run: Run,
+    known: dict[str, Mapping],
+    failed: dict[str, QuickBooksCrmError],
+) -> None:
+    for entity, error in failed.items():
+        showing = [
+            m.module for m in known.values() if entity in m.reads and entity not in m.entities
+        ]
+        if showing:
+            said = (
+                f"{_sentence(entity, error)} What {', '.join(showing)} show of it is as it was "
+                "known before."
+            )
+            runs.warn(connection, run, f"looked_up.{entity}", said)
 
 
 def _sentence(entity: str, error: QuickBooksCrmError) -> str:

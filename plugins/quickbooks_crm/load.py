@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe, runs
+from quickbooks_crm import dedupe, runs, shown
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
@@ -219,6 +219,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     blocks = statements("load")
     for name in ("links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
+    shown.remember(connection, work.target.mapping, work.where)
     connection.execute(statements("outcomes")["outcomes"], work.where)
     for target in referring:
         _resolve(connection, replace(work, target=target), work.target.mapping.module)

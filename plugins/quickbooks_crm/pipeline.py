@@ -168,7 +168,7 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
         noted(connection, run, "extract"),
     ):
         known = runs.asked(connection, run)
-        entities = sorted({entity for m in known.values() for entity in m.entities})
+        entities = sorted({entity for m in known.values() for entity in m.reads})
         attempt = runs.attempt(connection, run, "extract")
         ask = due(connection, run.realm, entities, everything)
         with alive(attempt), _connections(connection, 2 if ask.everything else 1) as writing:

@@ -218,6 +218,7 @@ def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
         "realm": realm,
         "module": mapping.module,
         "entities": list(mapping.entities),
+        "looked_up": sorted(mapping.looked_up_in),
         "hash": mapping.hash,
         "position": position(connection, realm, mapping.module),
     }

@@ -16,7 +16,7 @@ from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
-from quickbooks_crm.transform import WHO, columns, paths
+from quickbooks_crm.transform import WHO, columns, picks
 
 BATCH = 5_000
 
@@ -35,7 +35,7 @@ def batches(
     """The module's records that changed or whose cause changed, as `transform` takes them; Postgres
     picks the paths."""
     blocks = statements("stage")
-    wanted = {written(path): picked(path) for path in paths(mapping)}
+    wanted = {written(pick): picked(pick) for pick in picks(mapping)}
     if mapping.lines:
         wanted[LINES] = _lines(mapping.lines)
     values = [blocks["picked"].format(value=value) for value in wanted.values()]
@@ -45,14 +45,18 @@ def batches(
             blocks["batch"].format(paths=sql.SQL("\n").join(values)),
             _where(run, mapping)
             | asdict(window)
-            | {"entities": list(mapping.entities), "hash": mapping.hash},
+            | {
+                "entities": list(mapping.entities),
+                "looked_up": sorted(mapping.looked_up_in),
+                "hash": mapping.hash,
+            },
         )
         while rows := cursor.fetchmany(BATCH):
             yield DataFrame(rows, columns=names, dtype="str")
 
 
 def _lines(lines: Lines) -> sql.Composed:
-    values = sql.SQL(", ").join(picked(path) for path in paths(lines.rows))
+    values = sql.SQL(", ").join(picked(pick) for pick in picks(lines.rows))
     return statements("stage")["lines"].format(values=values, list=sql.Literal(lines.source[0]))
 
 

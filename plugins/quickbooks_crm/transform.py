@@ -11,8 +11,8 @@ import pandas as pd
 from pandas import DataFrame, Series
 
 from quickbooks_crm.documents import LINES, OF, decoded, folded, unfolded
-from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Lines, Mapping, Path, Source
-from quickbooks_crm.mapping.paths import paths_of, written
+from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Lines, Mapping, Source
+from quickbooks_crm.mapping.paths import NAMES, Pick, picks_of, written
 
 WHO = ["@entity", "@id", "@state"]
 """The columns every batch begins with, named so that no column of a CRM is called the same. The
@@ -28,13 +28,12 @@ _SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NAMES = ("Name", "DisplayName", "FullyQualifiedName")
 
 
-def paths(mapping: Mapping) -> list[Path]:
-    """Every path of a QuickBooks record that the mapping looks at, each once."""
+def picks(mapping: Mapping) -> list[Pick]:
+    """Every value of a QuickBooks record that the mapping looks at, each once."""
     fields = [variant for field in mapping.fields.values() for variant in field.variants]
-    of_fields = [path for field in fields for source in field.sources for path in paths_of(source)]
+    of_fields = [pick for field in fields for source in field.sources for pick in picks_of(source)]
     conditions = [c for exclusion in mapping.exclude for c in exclusion.where]
     conditions += [c for field in fields for c in field.negate or ()]
     return list(dict.fromkeys(of_fields + [condition.path for condition in conditions]))
@@ -44,12 +43,12 @@ def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]
     """Part the rows that the mapping keeps, shaped as it says, from those it excludes, each with
     the reason.
 
-    `batch` has the columns of WHO and one of text for each of `paths`, named as it is `written`.
+    `batch` has the columns of WHO and one of text for each of `picks`, named as it is `written`.
     The kept rows have the columns of WHO and one of text for each column that the mapping fills; a
     reference still holds the QuickBooks id. What is blank, or nothing but white space, is missing.
     A deleted record is always kept: whether the CRM has it is for the load to say.
 
-    LINES holds a document's lines as JSON, each a list of the texts at the `paths` of one line; of
+    LINES holds a document's lines as JSON, each a list of the texts at the `picks` of one line; of
     a kept row it has a list of them, each a tuple of the values of the columns it fills.
     """
     batch = _without_suffix(_without_blanks(batch, mapping))
@@ -67,7 +66,7 @@ def columns(mapping: Mapping) -> list[str]:
 
 
 def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
-    named = {written(path) for path in paths(mapping)}
+    named = set(map(written, picks(mapping)))
     return batch.assign(
         **{name: batch[name].mask(batch[name].str.fullmatch(_BLANK, na=False)) for name in named}
     )
@@ -79,7 +78,7 @@ def _without_suffix(batch: DataFrame) -> DataFrame:
     inactive = batch["@state"] == "inactive"
     if not inactive.any():
         return batch
-    named = [name for name in _NAMES if name in batch.columns]
+    named = [name for name in NAMES if name in batch.columns]
     cleaned = {
         name: batch[name].str.replace(_SUFFIX, "", regex=True).where(inactive, batch[name])
         for name in named
@@ -156,7 +155,7 @@ def _lines(kept: DataFrame, lines: Lines) -> Series:
     """The lines of each document as the mapping keeps and shapes them; a deleted one has none."""
     alive = kept[kept["@state"] != "deleted"]
     batch = alive.assign(**{LINES: decoded(alive[LINES])})
-    names = [written(path) for path in paths(lines.rows)]
+    names = [written(path) for path in picks(lines.rows)]
     unfold = unfolded(batch, names, WHO)
     shaped, _ = transform(unfold, lines.rows)
     return folded(shaped.assign(**{OF: unfold[OF]}), list(lines.rows.fields), kept)

@@ -13,7 +13,7 @@ from quickbooks_crm.documents import LINES
 from quickbooks_crm.errors import MappingError
 from quickbooks_crm.mapping import Mapping, load_order, parse_all
 from quickbooks_crm.mapping.paths import written
-from quickbooks_crm.transform import WHO, paths, transform
+from quickbooks_crm.transform import WHO, picks, transform
 from tests.unit.mapping_texts import mapping, module, read
 from tests.unit.test_check import column, table
 
@@ -36,10 +36,10 @@ def known(*given: str, **words: str) -> Mapping:
 
 
 def batch(known: Mapping, *rows: dict[str, Any], entity: str = "Invoice") -> DataFrame:
-    """Documents as they come from the mirror; `lines` are what stands at the paths of each."""
+    """Documents as they come from the mirror; `lines` are what stands at the picks of each."""
     who = {"@entity": entity, "@state": "active", "Name": "A", "lines": []}
-    names = [*map(written, paths(known))]
-    at = [*map(written, paths(known.lines.rows))] if known.lines else []
+    names = [*map(written, picks(known))]
+    at = [*map(written, picks(known.lines.rows))] if known.lines else []
     full = [who | {"@id": str(n), "Id": str(n)} | row for n, row in enumerate(rows, 1)]
     values = [
         [*(row[name] for name in WHO), *(row.get(name) for name in names), _json(row["lines"], at)]
@@ -252,7 +252,7 @@ def test_whole_numbers_of_lines_lose_their_noughts() -> None:
         (
             document("amount: {from: Amount, kind: phone}"),
             "lines.fields.amount.kind is not a key here: 'kind'. Write one of: from, value, "
-            "default, required, refers, negate, for_entity.",
+            "default, required, refers, lookup, negate, for_entity.",
         ),
         (
             document().replace("from: Line", "from: Line.More"),

@@ -9,7 +9,7 @@ from pandas import DataFrame
 
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.paths import written
-from quickbooks_crm.transform import ENDED, WHO, columns, paths, transform
+from quickbooks_crm.transform import ENDED, WHO, columns, picks, transform
 from tests.unit.mapping_texts import mapping, read
 
 ITEM = {"@entity": "Item", "@id": "7", "@state": "active", "Id": "7", "Name": "Pump"}
@@ -17,7 +17,7 @@ ITEM = {"@entity": "Item", "@id": "7", "@state": "active", "Id": "7", "Name": "P
 
 def batch(known: Mapping, *rows: dict[str, Any]) -> DataFrame:
     """Rows as they come from the mirror: a column for every path of the mapping."""
-    names = [*WHO, *map(written, paths(known))]
+    names = [*WHO, *map(written, picks(known))]
     values = [[(ITEM | row).get(name) for name in names] for row in rows]
     return DataFrame(values, columns=names, dtype="str")
 
@@ -59,7 +59,7 @@ def test_every_path_is_read_once() -> None:
         )
     )
 
-    assert paths(known) == [("Id",), ("Name",), ("Phone",), ("Mobile",), ("Type",)]
+    assert picks(known) == [("Id",), ("Name",), ("Phone",), ("Mobile",), ("Type",)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field
 from typing import Literal
 
-from quickbooks_crm.mapping.paths import Path, Source
+from quickbooks_crm.mapping.paths import Path, Shown, Source
 
 Mode = Literal["create", "merge", "ignore"]
 Kind = Literal["email", "phone"]
@@ -104,6 +104,23 @@ class Mapping:
     @property
     def file(self) -> str:
         return f"{self.module}.yaml"
+
+    @property
+    def looked_up(self) -> list[Shown]:
+        """What the fields, those of lines aside, show of other records, each once."""
+        fields = [variant for field in self.fields.values() for variant in field.variants]
+        sources = [source for field in fields for source in field.sources]
+        return list(dict.fromkeys(s for s in sources if isinstance(s, Shown)))
+
+    @property
+    def looked_up_in(self) -> set[str]:
+        """The entities of which the records, or their lines, show something."""
+        return {shown.entity for part in self.parts for shown in part.looked_up}
+
+    @property
+    def reads(self) -> set[str]:
+        """Every entity of QuickBooks that the module needs in the mirror."""
+        return {*self.entities, *self.looked_up_in}
 
     def line(self, place: str) -> int:
         """The line of a place, or of what it is part of: for messages about this mapping."""

@@ -23,6 +23,10 @@ _STEP = re.compile(
 _BARE = re.compile(r"true|false|-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 
 
+NAMES = ("Name", "DisplayName", "FullyQualifiedName")
+"""What QuickBooks calls the names of its records."""
+
+
 @dataclass(frozen=True)
 class Item:
     """The items of the list `name` in which the value at `holds` is `value`."""
@@ -43,7 +47,24 @@ class Join:
     between: str
 
 
-Source = Path | Join
+@dataclass(frozen=True)
+class Shown:
+    """What another record shows: the value at `show` of the record of `entity` whose id is at
+    `path`."""
+
+    path: Path
+    entity: str
+    show: tuple[str, ...]
+
+    @property
+    def sent_along(self) -> Path | None:
+        """Where QuickBooks itself sends the other record's name along, if a name is shown."""
+        named = self.show[-1] in NAMES and self.path[-1] == "value"
+        return (*self.path[:-1], "name") if named else None
+
+
+Pick = Path | Shown
+Source = Path | Join | Shown
 
 
 def parse_path(text: str) -> Path | None:
@@ -67,8 +88,14 @@ def _step(step: re.Match[str]) -> str | Item:
     return Item(step["name"], tuple(step["holds"].split(".")), value)
 
 
-def written(path: Path) -> str:
-    """A path as a mapping writes it; each path in one way only."""
+def written(pick: Pick) -> str:
+    """A path as a mapping writes it, and what is looked up with it; each in one way only."""
+    if isinstance(pick, Shown):
+        return f"{written(pick.path)} > {pick.entity}.{'.'.join(pick.show)}"
+    return _path_written(pick)
+
+
+def _path_written(path: Path) -> str:
     return ".".join(step if isinstance(step, str) else _written(step) for step in path)
 
 
@@ -77,8 +104,8 @@ def _written(item: Item) -> str:
     return f'{item.name}[{".".join(item.holds)}="{value}"]'
 
 
-def paths_of(source: Source) -> tuple[Path, ...]:
-    """The paths that a source looks at."""
+def picks_of(source: Source) -> tuple[Pick, ...]:
+    """The values that Postgres has to pick for a source."""
     return source.paths if isinstance(source, Join) else (source,)
 
 

@@ -18,7 +18,7 @@ from quickbooks_crm.mapping.model import (
     Mode,
     Reference,
 )
-from quickbooks_crm.mapping.paths import Join, Path, Source
+from quickbooks_crm.mapping.paths import Join, Path, Shown, Source
 from quickbooks_crm.mapping.problems import Problem, report
 from quickbooks_crm.mapping.relations import relations
 from quickbooks_crm.mapping.shape import (
@@ -28,6 +28,7 @@ from quickbooks_crm.mapping.shape import (
     JoinShape,
     LineFieldShape,
     LinesShape,
+    LookupShape,
     MappingShape,
     VariantShape,
     problems_of,
@@ -135,7 +136,7 @@ def _field(column: str, words: LineFieldShape, module: str, own_entity: str) -> 
     own = words if isinstance(words, FieldShape) else None
     field = Field(
         column=column,
-        sources=tuple(_sources(words)),
+        sources=tuple(_sources(words, words.lookup)),
         value=words.value,
         default=words.default,
         required=words.required,
@@ -144,14 +145,16 @@ def _field(column: str, words: LineFieldShape, module: str, own_entity: str) -> 
         blank_overwrites=own.blank_overwrites if own else None,
         negate=_negation(words),
     )
-    variants = {entity: _variant(field, other) for entity, other in words.for_entity.items()}
+    variants = {
+        entity: _variant(field, other, words.lookup) for entity, other in words.for_entity.items()
+    }
     return replace(field, for_entity=variants)
 
 
-def _variant(field: Field, words: VariantShape) -> Field:
+def _variant(field: Field, words: VariantShape, lookup: LookupShape | None) -> Field:
     """The field with what is said of one entity: a source takes the place of any other."""
     if words.from_ is not None or words.value is not None:
-        field = replace(field, sources=tuple(_sources(words)), value=words.value)
+        field = replace(field, sources=tuple(_sources(words, lookup)), value=words.value)
     if words.value is not None or words.default is not None:
         field = replace(field, default=words.default)
     return field if words.negate is None else replace(field, negate=_negation(words))
@@ -163,10 +166,10 @@ def _negation(words: VariantShape) -> tuple[Condition, ...] | None:
     return () if words.negate else None
 
 
-def _sources(words: VariantShape) -> Iterator[Source]:
+def _sources(words: VariantShape, lookup: LookupShape | None) -> Iterator[Source]:
     written = words.from_ if isinstance(words.from_, list) else [words.from_]
     for source in written:
         if isinstance(source, JoinShape):
             yield Join(tuple(source.join), source.with_)
         elif source is not None:
-            yield source
+            yield Shown(source, lookup.entity, lookup.show) if lookup else source

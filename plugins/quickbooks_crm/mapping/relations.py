@@ -94,12 +94,26 @@ def _lines(tree: Any) -> Found:
         yield ("lines", "from"), "must be the name of one list, such as Line."
 
 
+_BESIDE = {"refers": ("value", "default", "kind", "lookup"), "lookup": ("value",)}
+
+
 def _references(tree: Any) -> Found:
     for column, words in _columns(tree).items():
-        if "refers" in words:
-            for word in ("value", "default", "kind"):
-                if word in words:
-                    yield ("fields", column, word), "cannot stand beside refers. Remove it."
+        for word in (word for word in _BESIDE if word in words):
+            place = ("fields", column)
+            for other in _BESIDE[word]:
+                if other in words:
+                    yield (*place, other), f"cannot stand beside {word}. Remove it."
+            for at in _joins(words.get("from")):
+                said = f"cannot stand beside {word}, which takes an id. Write the path of the id."
+                yield (*place, "from", *at, "join"), said
+
+
+def _joins(source: Any) -> list[Place]:
+    """Where a source joins several values."""
+    if isinstance(source, list):
+        return [(at,) for at, one in enumerate(source) if isinstance(one, dict) and "join" in one]
+    return [()] if isinstance(source, dict) and "join" in source else []
 
 
 def _keys(tree: Any) -> Found:

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from quickbooks_crm.mapping.document import Document, Place
-from quickbooks_crm.mapping.paths import Path, parse_path
+from quickbooks_crm.mapping.paths import Path, is_plain, parse_path
 from quickbooks_crm.mapping.problems import Problem, nearest, quoted, suggestion
 from quickbooks_crm.mapping.words import (
     CRM_EDITS,
@@ -102,6 +102,13 @@ def _path(written: Any) -> Path:
         example = "CustomField[Name=Sales Rep].StringValue" if "[" in word else "BillAddr.City"
         refuse(f"is not a path: {quoted(word)}. Write names with dots, such as {example}.")
     return path
+
+
+def _names(written: Any) -> tuple[str, ...]:
+    path = _path(written)
+    if not is_plain(path):
+        refuse(f"cannot look into a list: {quoted(written)}. Write names with dots, such as Name.")
+    return tuple(step for step in path if isinstance(step, str))
 
 
 def _between(written: Any) -> str:
@@ -251,6 +258,11 @@ class ReferenceShape(Strict):
     entity: Entity | None = None
 
 
+class LookupShape(Strict):
+    entity: Entity
+    show: Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
 class JoinShape(Strict):
     join: Annotated[list[AnyPath], BeforeValidator(listed)]
     with_: Annotated[str, BeforeValidator(_between)] = Field(" ", alias="with")
@@ -285,6 +297,7 @@ class LineFieldShape(VariantShape):
     for_entity: dict[Entity, VariantShape] = {}
     required: Truth = False
     refers: Annotated[ReferenceShape, BeforeValidator(_reference)] | None = None
+    lookup: LookupShape | None = None
 
 
 class FieldShape(LineFieldShape):

@@ -61,7 +61,7 @@ def compare(
     modules = list(modules)
     _nothing_to_load(connection, attempt)
     repair = _repair(connection, attempt, wish.limits) if wish.repair else None
-    entities = {entity for target, _ in modules for entity in target.mapping.entities}
+    entities = {entity for target, _ in modules for entity in target.mapping.reads}
     problems: list[QuickBooksCrmError] = []
     for entity in sorted(entities - _done(connection, attempt)):
         mirror = MirrorSide(connection, attempt, entity, repair)

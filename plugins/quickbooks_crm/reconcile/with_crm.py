@@ -8,7 +8,7 @@ from psycopg import Connection, sql
 from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.mapping import Field, Join
-from quickbooks_crm.mapping.paths import paths_of
+from quickbooks_crm.mapping.paths import picks_of
 from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Attempt
 from quickbooks_crm.sql import statements
@@ -41,8 +41,8 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
         connection.execute(blocks["accounted"], where)
         connection.execute(blocks["strayed"].format(**names), where)
         for field, column in _amounts(target):
-            paths = (path for source in field.sources for path in paths_of(source))
-            values = (blocks["amount"].format(value=picked(path)) for path in paths)
+            picks = (pick for source in field.sources for pick in picks_of(source))
+            values = (blocks["amount"].format(value=picked(pick)) for pick in picks)
             amounts = sql.SQL(", ").join(values)
             which = {"field": column.name, "default": field.default, "scale": _scale(column)}
             connection.execute(blocks["control_totals"].format(amounts=amounts), where | which)

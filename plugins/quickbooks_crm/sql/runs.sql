@@ -86,7 +86,8 @@ UPDATE sync.generation SET sealed_at = now() WHERE generation = %(generation)s;
 UPDATE sync.run SET fetched = %(fetched)s, work = %(work)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- work --
--- The modules with something to load: changed records, records held back whose mapping changed, references that can be closed.
+-- The modules with something to load: changed records, records held back whose mapping changed, references that can be closed,
+-- records that show a changed one.
 SELECT EXISTS (SELECT FROM sync.generation AS written
                 WHERE written.realm = %(realm)s AND written.generation > %(position)s
                   AND EXISTS (SELECT FROM quickbooks.record AS record
@@ -99,7 +100,13 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
                  JOIN sync.target AS target
                    ON (target.realm, target.module, target.entity, target.id)
                     = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
-                WHERE parked.realm = %(realm)s AND parked.module = %(module)s);
+                WHERE parked.realm = %(realm)s AND parked.module = %(module)s)
+    OR (EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
+        AND EXISTS (SELECT FROM sync.generation AS written
+                      JOIN sync.shows_changed AS shows ON shows.generation = written.generation
+                     WHERE written.realm = %(realm)s AND written.generation > %(position)s
+                       AND shows.realm = %(realm)s AND shows.module = %(module)s
+                       AND shows.shown_entity = ANY (%(looked_up)s)));
 
 -- position --
 SELECT generation FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s;

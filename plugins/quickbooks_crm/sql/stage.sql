@@ -1,5 +1,6 @@
 -- batch --
--- The records of a module that changed since it last loaded, then those held back or waiting whose cause has changed.
+-- The records of a module that changed since it last loaded, then those held back or waiting whose cause has changed, and
+-- those that show a record which changed.
 WITH generations AS (
     SELECT generation FROM sync.generation
      WHERE realm = %(realm)s AND generation > %(position)s AND generation <= %(sealed)s
@@ -15,6 +16,11 @@ WITH generations AS (
         ON (target.realm, target.module, target.entity, target.id)
          = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
      WHERE parked.realm = %(realm)s AND parked.module = %(module)s
+    UNION
+    SELECT entity, id FROM sync.shows_changed
+     WHERE realm = %(realm)s AND module = %(module)s AND shown_entity = ANY (%(looked_up)s)
+       AND generation IN (SELECT generation FROM generations)
+       AND EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
 ), wanted AS (
     SELECT entity, id, deleted, payload FROM quickbooks.record
      WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
