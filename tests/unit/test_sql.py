@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stage": {"catalog", "documents", "mapping", "picking", "runs", "sql", "transform"},
     "dedupe": {"catalog", "mapping", "sql"},
     "judge": {"breakers", "errors", "sql"},
-    "load": {"breakers", "dedupe", "errors", "judge", "runs", "sql"},
+    "load": {"breakers", "dedupe", "errors", "judge", "runs", "shown", "sql"},
     "database": {"errors", "sql"},
     "webhooks": {"database", "errors", "sql", "webhooks"},
     "sql": set(),
