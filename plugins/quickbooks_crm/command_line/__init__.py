@@ -11,6 +11,7 @@ from psycopg.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 from quickbooks_crm.command_line import (
     breaking,
     connecting,
+    leaving,
     new_field,
     previewing,
     receiving,
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Command] = (
     | breaking.COMMANDS
     | receiving.COMMANDS
     | new_field.COMMANDS
+    | leaving.COMMANDS
 )
 
 _FOR_ALL: dict[str, dict[str, Any]] = {

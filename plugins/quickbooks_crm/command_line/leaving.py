@@ -1,0 +1,122 @@
+"""Commands by which data leaves: a company, and the list of what people did."""
+
+import argparse
+import getpass
+import json
+import logging
+from contextlib import closing
+from dataclasses import asdict
+
+from quickbooks_crm import acts, companies, database, pipeline
+from quickbooks_crm.command_line.command import ONE, YES, Command, positive
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.leaving import WHATS, Left, remove_company
+from quickbooks_crm.quickbooks.hook import QuickBooksHook
+
+log = logging.getLogger(__name__)
+PLAN = YES | {"help": "only show what would happen"}
+SURE = YES | {"help": "do it; without this, it is only shown"}
+
+
+def only_one(asked: argparse.Namespace) -> str:
+    """The one company that a command is about."""
+    if len(asked.company) != 1:
+        raise SettingsError("Say which company: --company NAME, once.")
+    return str(asked.company[0])
+
+
+def is_plan(asked: argparse.Namespace) -> bool:
+    """Whether a command that cannot be taken back shall only be shown."""
+    return bool(asked.plan or not asked.yes)
+
+
+def _remove_company(asked: argparse.Namespace) -> None:
+    name, who = only_one(asked), getpass.getuser()
+    with database.connect() as connection:
+        database.require_current(connection)
+        left = remove_company(connection, name, asked.crm, who, plan=True)
+        if not is_plan(asked):
+            _end_login(name, left)
+            done = remove_company(connection, name, asked.crm, who)
+            done.notes.extend(note for note in left.notes if note not in done.notes)
+            left = done
+            log.info("%s removed company %s", who, name)
+    if name in companies.names(pipeline.INCLUDE / "companies"):
+        left.notes.append(
+            f"include/companies/{name}.yaml is still there: remove it, or the next run brings "
+            "everything in again."
+        )
+    if asked.json:
+        print(json.dumps(asdict(left) | {"planned": is_plan(asked)}))
+    else:
+        _tell(left, is_plan(asked))
+
+
+def _end_login(name: str, left: Left) -> None:
+    """End the login at Intuit, as far as there still is a connection that could."""
+    try:
+        company = companies.load_one(pipeline.INCLUDE / "companies", name)
+        quickbooks = QuickBooksHook(company.quickbooks)
+        quickbooks.connection_settings()
+    except SettingsError:
+        left.notes.append(
+            "There is no connection to QuickBooks any more, so the login was only forgotten here: "
+            "remove the app in QuickBooks too."
+        )
+        return
+    with closing(quickbooks):
+        quickbooks.disconnect()
+
+
+def _tell(left: Left, plan: bool) -> None:
+    print(f"{left.company} ({left.realm}) {'would be' if plan else 'was'} removed")
+    for table, ends in left.crm.items():
+        print(f"  {table}: " + ", ".join(f"{count:,} {end}" for end, count in ends.items()))
+    print("  forgotten:")
+    for table, count in left.forgotten.items():
+        print(f"    {table}: {count:,}")
+    for kept in left.kept:
+        print(f"  stays: {kept.table} {kept.record_key}: {kept.because}")
+    print(*(f"  {note}" for note in left.notes), sep="\n")
+    if plan:
+        print("Nothing was changed. To do it, add --yes: it cannot be taken back.")
+
+
+def _acts(asked: argparse.Namespace) -> None:
+    with database.connect() as connection:
+        for company in asked.company or [None]:
+            for act in acts.listed(connection, company, asked.limit):
+                when = f"{act.acted_at:%Y-%m-%d %H:%M}"
+                said = f"{when}  {act.by_whom}  {act.kind.replace('_', ' ')}: {act.subject}"
+                print(json.dumps(asdict(act), default=str) if asked.json else said)
+
+
+COMMANDS = {
+    "remove-company": Command(
+        _remove_company,
+        "forget one company wholly; its CRM records are kept, flagged or removed",
+        {
+            "--company": ONE,
+            "--crm": {
+                "required": True,
+                "choices": WHATS,
+                "help": "what becomes of its CRM records: keep them, flag them as when_deleted "
+                "says, or remove them",
+            },
+            "--plan": PLAN,
+            "--yes": SURE,
+        },
+    ),
+    "acts": Command(
+        _acts,
+        "show what people did outside runs: fields added, companies removed, people erased, purges",
+        {
+            "--limit": {
+                "type": positive,
+                "default": 20,
+                "metavar": "N",
+                "help": "how many, newest first; default: 20",
+            }
+        },
+    ),
+}

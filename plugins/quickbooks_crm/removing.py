@@ -1,0 +1,144 @@
+"""Removes CRM records for good, as far as nothing that stays refers to them. What stays is told,
+each with why: no reference is emptied and nothing is removed along with them in silence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from quickbooks_crm.catalog import Table
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.sql import statements
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A CRM record that could not be removed."""
+
+    table: str
+    record_key: str
+    because: str
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """A foreign key that leads to a table."""
+
+    name: str
+    schema: str
+    table: str
+    columns: list[str]
+    targets: list[str]
+    key: str | None
+
+    @property
+    def source(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+def begin(connection: Connection[Any]) -> None:
+    """Make room for the keys of the records that leave, in the temporary table `leaving`."""
+    connection.execute(statements("removing")["leaving_table"])
+
+
+def remove(connection: Connection[Any], targets: list[Target]) -> list[Kept]:
+    """Remove the records in `leaving`, which are of the tables of these targets, in load order;
+    those that stay. Be inside a transaction."""
+    blocks = statements("removing")
+    tables = {target.table.name: target.table for target in targets}
+    for table in tables.values():
+        connection.execute(blocks["not_there"].format(**_names(table)), {"table": table.name})
+    connection.execute(blocks["count_leaving"])
+    _keep_what_is_referred_to(connection, tables, _parts(targets))
+    for target in reversed(targets):
+        _remove_lines(connection, target)
+    for table in reversed(tables.values()):
+        _remove(connection, table)
+    return [Kept(*row) for row in connection.execute(blocks["kept"])]
+
+
+def counted(connection: Connection[Any]) -> dict[str, dict[str, int]]:
+    """How many records of each table were removed and kept."""
+    rows = connection.execute(statements("removing")["removed"]).fetchall()
+    return {table: {"removed": removed, "kept": kept} for table, removed, kept in rows}
+
+
+def lines_of(target: Target) -> Any:
+    """How the lines of a document are mapped, if it is one."""
+    return getattr(target.mapping, "lines", None)
+
+
+def _parts(targets: list[Target]) -> set[str]:
+    """Tables of lines: these are parts of their documents and go with them."""
+    return {lines.rows.table for target in targets if (lines := lines_of(target))}
+
+
+def _keep_what_is_referred_to(
+    connection: Connection[Any], tables: dict[str, Table], parts: set[str]
+) -> None:
+    """Until nothing that leaves is referred to by what stays."""
+    found = [
+        (table, reference)
+        for table in tables.values()
+        for reference in _references(connection, table)
+        if reference.source not in parts
+    ]
+    while sum(_keep(connection, table, reference, tables) for table, reference in found):
+        pass
+
+
+def _references(connection: Connection[Any], table: Table) -> list[_Reference]:
+    where = {"schema": table.schema, "table": table.table}
+    rows = connection.execute(statements("removing")["references_to"], where).fetchall()
+    return [_Reference(*row) for row in rows]
+
+
+def _keep(
+    connection: Connection[Any], table: Table, reference: _Reference, tables: dict[str, Table]
+) -> int:
+    blocks = statements("removing")
+    mapped = reference.source in tables and reference.key
+    joined = sql.SQL(" AND ").join(
+        blocks["joined"].format(column=sql.Identifier(column), target=sql.Identifier(target))
+        for column, target in zip(reference.columns, reference.targets, strict=True)
+    )
+    leaves_too = blocks["leaves_too"].format(other_key=sql.Identifier(reference.key or ""))
+    query = blocks["referenced"].format(
+        **_names(table),
+        other=sql.Identifier(reference.schema, reference.table),
+        joined=joined,
+        leaves_too=leaves_too if mapped else blocks["stays"],
+    )
+    because = f"a record of {reference.source} that stays refers to it ({reference.name})"
+    values = {"because": because, "table": table.name, "other": reference.source}
+    return connection.execute(query, values).rowcount
+
+
+def _remove_lines(connection: Connection[Any], target: Target) -> None:
+    if lines := lines_of(target):
+        statement = statements("removing")["remove_lines"].format(
+            table=sql.Identifier(*lines.rows.table.split(".", 1)),
+            parent=sql.Identifier(lines.parent),
+        )
+        connection.execute(statement, {"table": target.table.name})
+
+
+def _remove(connection: Connection[Any], table: Table) -> None:
+    blocks, where = statements("removing"), {"table": table.name}
+    names = _names(table)
+    try:
+        with connection.transaction():
+            connection.execute(blocks["remove"].format(**names), where)
+    except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException):
+        name = sql.Literal(table.name)
+        connection.execute(blocks["remove_row_by_row"].format(**names, name=name))
+    connection.execute(blocks["still_there"].format(**names), where)
+
+
+def _names(table: Table) -> dict[str, sql.Composable]:
+    return {
+        "table": table.identifier,
+        "key": sql.Identifier(table.key),
+        "key_type": table.key_type,
+    }

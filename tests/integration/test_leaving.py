@@ -1,0 +1,238 @@
+"""A company leaves: nothing of it is left here, and its CRM records are what was asked for."""
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import acts, leaving, runs
+from quickbooks_crm.errors import CompanyBusy, RunError, SettingsError
+from quickbooks_crm.leaving import Left, What, remove_company
+from quickbooks_crm.mapping import Mapping, parse_all
+from quickbooks_crm.runs import Run
+from tests.integration.crm import (
+    CONTACTS,
+    REALM,
+    accounts,
+    by_hand,
+    count,
+    customer,
+    item,
+    one,
+    products,
+    rows,
+    sync,
+)
+
+FLAGS = "when_deleted: {deleted: true, active: false}\n"
+OTHER = "9341452000000002"
+HELD_BY_REALM = """
+    SELECT c.oid::regclass::text FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+     WHERE c.relnamespace::regnamespace::text IN ('sync', 'quickbooks') AND c.relkind = 'r'
+       AND a.attname = 'realm' ORDER BY 1"""
+
+
+def known() -> dict[str, Mapping]:
+    """Products, and accounts with contacts."""
+    flagged = accounts("active: {value: true}, deleted: {value: false}") + FLAGS
+    return products() | parse_all({"accounts": flagged, "contacts": CONTACTS})
+
+
+def settle(connection: Connection[Any], realm: str = REALM, company: str = "sample") -> None:
+    """Keep the mappings that a company's runs use, as a run does."""
+    run = Run(company, realm, "settled")
+    runs.start(connection, run, "manual", "ann")
+    runs.settle(connection, run, known().values(), list(known()))
+    connection.execute(
+        "INSERT INTO sync.company (company, realm, environment, name) VALUES (%s, %s, 'x', 'A')",
+        [company, realm],
+    )
+
+
+@pytest.fixture
+def loaded(connection: Connection[Any]) -> Connection[Any]:
+    """Two companies with a product each, and an account with a contact of the first."""
+    sync(connection, known(), item("7"), customer("1", FamilyName="Lee"), item("8", Name=None))
+    sync(connection, known(), item("7"), realm=OTHER, company="other")
+    settle(connection)
+    settle(connection, OTHER, "other")
+    return connection
+
+
+def left_of(connection: Connection[Any], realm: str) -> dict[str, int]:
+    """How many rows each table still has of a company."""
+    tables = [table for (table,) in rows(connection, HELD_BY_REALM)]
+    counts = {
+        table: one(connection, f"SELECT count(*) FROM {table} WHERE realm = '{realm}'".encode())  # noqa: S608
+        for table in tables
+    }
+    return {table: n for table, n in counts.items() if n}
+
+
+@pytest.mark.parametrize("what", leaving.WHATS)
+def test_nothing_of_the_company_is_left_and_all_of_the_others(
+    loaded: Connection[Any], what: What
+) -> None:
+    others = left_of(loaded, OTHER)
+
+    left = remove_company(loaded, "sample", what, "ann")
+
+    assert left_of(loaded, REALM) == {}
+    assert left_of(loaded, OTHER) == others
+    assert left.forgotten["quickbooks.record"] == 3
+
+
+@pytest.mark.parametrize(
+    ("what", "products_", "accounts_"),
+    [
+        ("keep", [("sample", True), ("other", True)], [(True, False)]),
+        ("flag", [("sample", False), ("other", True)], [(False, True)]),
+        ("remove", [("other", True)], []),
+    ],
+)
+def test_its_crm_records_are_kept_flagged_or_removed(
+    loaded: Connection[Any], what: What, products_: list[Any], accounts_: list[Any]
+) -> None:
+    left = remove_company(loaded, "sample", what, "ann")
+
+    query = "SELECT company_id, active FROM crm.products ORDER BY company_id DESC"
+    assert rows(loaded, query) == products_
+    assert rows(loaded, "SELECT active, deleted FROM crm.accounts") == accounts_
+    done = {"keep": "kept", "flag": "flagged", "remove": "removed"}[what]
+    assert left.crm["crm.products"][done] == 1
+
+
+def test_a_plan_tells_what_would_happen_and_changes_nothing(loaded: Connection[Any]) -> None:
+    before = left_of(loaded, REALM), count(loaded, "crm.products")
+
+    planned = remove_company(loaded, "sample", "remove", "ann", plan=True)
+
+    assert (left_of(loaded, REALM), count(loaded, "crm.products")) == before
+    assert acts.listed(loaded, None, 9) == []
+    assert remove_company(loaded, "sample", "remove", "ann") == planned
+
+
+def test_what_was_done_is_written_down_and_stays(loaded: Connection[Any]) -> None:
+    left = remove_company(loaded, "sample", "remove", "ann")
+
+    [act] = acts.listed(loaded, "sample", 9)
+    assert (act.kind, act.by_whom, act.subject) == (
+        "company_removed",
+        "ann",
+        f"sample ({REALM})",
+    )
+    assert act.details["crm"] == left.crm
+
+
+def test_a_company_is_not_removed_while_a_run_is_at_work(loaded: Connection[Any]) -> None:
+    run = Run("sample", REALM, "at-work")
+    runs.start(loaded, run, "manual", "ann")
+    runs.take_lease(loaded, run)
+
+    with pytest.raises(CompanyBusy, match="Run at-work is at work on company sample"):
+        remove_company(loaded, "sample", "keep", "ann")
+
+
+def test_a_company_that_nobody_knows_is_told(connection: Connection[Any]) -> None:
+    with pytest.raises(SettingsError, match="Nothing was ever read of a company 'nobody'"):
+        remove_company(connection, "nobody", "keep", "ann")
+
+
+# ── what must not be removed ────────────────────────────────────────────────────────────────
+
+
+def removed(connection: Connection[Any]) -> Left:
+    return remove_company(connection, "sample", "remove", "ann")
+
+
+def test_a_record_that_is_another_companys_too_stays(loaded: Connection[Any]) -> None:
+    loaded.execute(
+        "UPDATE sync.link SET record_key = (SELECT record_key FROM sync.link WHERE realm = %s AND "
+        "module = 'products') WHERE realm = %s",
+        [REALM, OTHER],
+    )
+
+    removed(loaded)
+
+    assert rows(loaded, "SELECT company_id FROM crm.products ORDER BY 1") == [
+        ("other",),
+        ("sample",),
+    ]
+
+
+@pytest.mark.parametrize("ends", ["SET NULL", "CASCADE", "RESTRICT", "NO ACTION"])
+def test_a_record_that_a_persons_record_refers_to_stays_whatever_its_foreign_key_says(
+    loaded: Connection[Any], ends: str
+) -> None:
+    loaded.execute(
+        "CREATE TABLE crm.notes (id int PRIMARY KEY, account_id bigint "
+        f"REFERENCES crm.accounts ON DELETE {ends})".encode()
+    )
+    loaded.execute("INSERT INTO crm.notes SELECT 1, id FROM crm.accounts")
+
+    left = removed(loaded)
+
+    assert rows(loaded, "SELECT account_id IS NULL FROM crm.notes") == [(False,)]
+    assert left.crm["crm.accounts"] == {"removed": 0, "kept": 1}
+    assert left.crm["crm.contacts"] == {"removed": 1, "kept": 0}
+    assert [k.because for k in left.kept] == [
+        "a record of crm.notes that stays refers to it (notes_account_id_fkey)"
+    ]
+
+
+def test_what_a_record_that_stays_refers_to_stays_too(connection: Connection[Any]) -> None:
+    tree = [customer("1"), customer("2", ParentRef={"value": "1"})]
+    sync(connection, known(), *tree, customer("3", ParentRef={"value": "2"}), customer("4"))
+    settle(connection)
+    key = "SELECT id FROM crm.accounts WHERE quickbooks_customer_id = '2'"
+    by_hand(connection, "crm.contacts", last_name="By hand", account_id=one(connection, key))
+
+    removed(connection)
+
+    query = "SELECT quickbooks_customer_id FROM crm.accounts ORDER BY 1"
+    assert rows(connection, query) == [("1",), ("2",)]
+
+
+REFUSES = "IF OLD.name = 'Item 8' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN OLD;"
+DROPS = "IF OLD.name = 'Item 8' THEN RETURN NULL; END IF; RETURN OLD;"
+
+
+@pytest.mark.parametrize(
+    ("body", "because"), [(REFUSES, "not this one"), (DROPS, "a trigger of the table kept it")]
+)
+def test_a_record_that_the_table_does_not_let_go_stays_and_the_others_do_not(
+    connection: Connection[Any], body: str, because: str
+) -> None:
+    sync(connection, known(), item("7"), item("8"), item("9"))
+    settle(connection)
+    connection.execute(
+        "CREATE FUNCTION crm.own() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN {body} END $$".encode()
+    )
+    connection.execute(
+        "CREATE TRIGGER own BEFORE DELETE ON crm.products FOR EACH ROW EXECUTE FUNCTION crm.own()"
+    )
+
+    left = removed(connection)
+
+    assert rows(connection, "SELECT name FROM crm.products") == [("Item 8",)]
+    assert [k.because for k in left.kept] == [because]
+
+
+def test_flags_that_the_table_refuses_change_nothing(loaded: Connection[Any]) -> None:
+    loaded.execute("ALTER TABLE crm.products ADD CHECK (active)")
+    before = left_of(loaded, REALM)
+
+    with pytest.raises(RunError, match=r"crm.products does not take the flags of when_deleted"):
+        remove_company(loaded, "sample", "flag", "ann")
+
+    assert left_of(loaded, REALM) == before
+
+
+def test_a_table_that_is_gone_stops_nothing_and_is_told(loaded: Connection[Any]) -> None:
+    loaded.execute("DROP TABLE crm.contacts CASCADE")
+
+    left = removed(loaded)
+
+    assert left.notes == ["The table crm.contacts of contacts is not there any more."]
+    assert count(loaded, "crm.accounts") == 0
