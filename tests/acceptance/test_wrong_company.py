@@ -51,7 +51,9 @@ def test_another_company_id_in_the_connection_stops_the_run_before_any_row_moves
         kept.sync()
 
     assert held(kept) == before
-    assert {call.kind for call in other.calls} == {"discovery", "token", "companyinfo"}
+    # The discovery document may be known already: of an earlier test's simulator, at the same address.
+    asked = {call.kind for call in other.calls} - {"discovery"}
+    assert asked == {"token", "companyinfo"}
 
 
 def test_a_renamed_company_stops_the_next_full_read_and_goes_on_once_released(kept: Kept) -> None:
