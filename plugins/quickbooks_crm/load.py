@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe, runs, shown
+from quickbooks_crm import dedupe, erased, runs, shown
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
@@ -88,6 +88,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         referring = sorted(referring, key=lambda target: target.table.name)
         _prepare(connection, [work.target, *referring])
         dedupe.receive(connection, work.target, work.referred, work.where)
+        erased.leave_out(connection, work.where)
         _bring_up_to_date(connection, work)
         warnings = judge(connection, work.breakers, work.where, work.lenience)
         _account(connection, work, referring)

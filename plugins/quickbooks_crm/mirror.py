@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import args_row
 
-from quickbooks_crm import breakers
+from quickbooks_crm import breakers, erased
 from quickbooks_crm.breakers import Danger
 from quickbooks_crm.copying import columns, digest, escaped, line, storable
 from quickbooks_crm.quickbooks.records import Record, Span
@@ -68,6 +68,7 @@ class Mirror:
         self.without_nul: dict[str, set[str]] = {}
         self.timeless: dict[str, set[str]] = {}
         self._empty: set[str] = set()
+        self._has_erased = erased.has_erased(connection, attempt.realm)
         with self._transaction():
             row = connection.execute(statements("runs")["new_generation"], self._where).fetchone()
         self.generation: int = row[0] if row else 0
@@ -126,10 +127,12 @@ class Mirror:
         ids = [record.id for record, _ in rows]
         if len(set(ids)) < len(ids):
             return [], rows
-        if not rows or rows[0][0].entity in self._empty:
+        if not rows or (rows[0][0].entity in self._empty and not self._has_erased):
             return rows, []
         where = self._where | {"entity": rows[0][0].entity, "ids": ids}
         known = dict(self._connection.execute(statements("extract")["digests"], where).fetchall())
+        if self._has_erased:  # nothing of them goes straight into the mirror
+            return [], [row for row in rows if known.get(row[0].id) != row[1]]
         new = [row for row in rows if row[0].id not in known]
         return new, [row for row in rows if known.get(row[0].id, row[1]) != row[1]]
 
@@ -143,6 +146,8 @@ class Mirror:
             sql = statements("extract")
             self._connection.execute(sql["page_table"])
             self._copy("copy_page", [line(*columns(*row)) for row in rows])
+            if self._has_erased:
+                erased.scrub_page(self._connection, self._attempt.realm)
             self._connection.execute(sql["merge_page"], self._where)
 
     def _copy(self, statement: str, lines: Sequence[bytes]) -> None:

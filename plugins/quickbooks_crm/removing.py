@@ -48,7 +48,7 @@ def remove(connection: Connection[Any], targets: list[Target]) -> list[Kept]:
     blocks = statements("removing")
     tables = {target.table.name: target.table for target in targets}
     for table in tables.values():
-        connection.execute(blocks["not_there"].format(**_names(table)), {"table": table.name})
+        connection.execute(blocks["not_there"].format(**names(table)), {"table": table.name})
     connection.execute(blocks["count_leaving"])
     _keep_what_is_referred_to(connection, tables, _parts(targets))
     for target in reversed(targets):
@@ -64,14 +64,18 @@ def counted(connection: Connection[Any]) -> dict[str, dict[str, int]]:
     return {table: {"removed": removed, "kept": kept} for table, removed, kept in rows}
 
 
-def lines_of(target: Target) -> Any:
-    """How the lines of a document are mapped, if it is one."""
-    return getattr(target.mapping, "lines", None)
+def names(table: Table) -> dict[str, sql.Composable]:
+    """A table, its primary key and the type of that, for statements."""
+    return {
+        "table": table.identifier,
+        "key": sql.Identifier(table.key),
+        "key_type": table.key_type,
+    }
 
 
 def _parts(targets: list[Target]) -> set[str]:
     """Tables of lines: these are parts of their documents and go with them."""
-    return {lines.rows.table for target in targets if (lines := lines_of(target))}
+    return {lines.rows.table for target in targets if (lines := target.mapping.lines)}
 
 
 def _keep_what_is_referred_to(
@@ -105,7 +109,7 @@ def _keep(
     )
     leaves_too = blocks["leaves_too"].format(other_key=sql.Identifier(reference.key or ""))
     query = blocks["referenced"].format(
-        **_names(table),
+        **names(table),
         other=sql.Identifier(reference.schema, reference.table),
         joined=joined,
         leaves_too=leaves_too if mapped else blocks["stays"],
@@ -116,7 +120,7 @@ def _keep(
 
 
 def _remove_lines(connection: Connection[Any], target: Target) -> None:
-    if lines := lines_of(target):
+    if lines := target.mapping.lines:
         statement = statements("removing")["remove_lines"].format(
             table=sql.Identifier(*lines.rows.table.split(".", 1)),
             parent=sql.Identifier(lines.parent),
@@ -126,19 +130,11 @@ def _remove_lines(connection: Connection[Any], target: Target) -> None:
 
 def _remove(connection: Connection[Any], table: Table) -> None:
     blocks, where = statements("removing"), {"table": table.name}
-    names = _names(table)
+    which = names(table)
     try:
         with connection.transaction():
-            connection.execute(blocks["remove"].format(**names), where)
+            connection.execute(blocks["remove"].format(**which), where)
     except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException):
         name = sql.Literal(table.name)
-        connection.execute(blocks["remove_row_by_row"].format(**names, name=name))
-    connection.execute(blocks["still_there"].format(**names), where)
-
-
-def _names(table: Table) -> dict[str, sql.Composable]:
-    return {
-        "table": table.identifier,
-        "key": sql.Identifier(table.key),
-        "key_type": table.key_type,
-    }
+        connection.execute(blocks["remove_row_by_row"].format(**which, name=name))
+    connection.execute(blocks["still_there"].format(**which), where)

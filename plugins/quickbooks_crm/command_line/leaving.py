@@ -1,4 +1,4 @@
-"""Commands by which data leaves: a company, and the list of what people did."""
+"""Commands by which data leaves: a company, a person; and the list of what people did."""
 
 import argparse
 import getpass
@@ -7,8 +7,9 @@ import logging
 from contextlib import closing
 from dataclasses import asdict
 
-from quickbooks_crm import acts, companies, database, pipeline
+from quickbooks_crm import acts, companies, database, erasing, pipeline
 from quickbooks_crm.command_line.command import ONE, YES, Command, positive
+from quickbooks_crm.erasing import Erased
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.leaving import WHATS, Left, remove_company
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
@@ -82,6 +83,50 @@ def _tell(left: Left, plan: bool) -> None:
         print("Nothing was changed. To do it, add --yes: it cannot be taken back.")
 
 
+def _erase(asked: argparse.Namespace) -> None:
+    name, who = only_one(asked), getpass.getuser()
+    named = asked.entity is not None and asked.id is not None
+    if named == (asked.email is not None):
+        raise SettingsError(
+            "Say who: an entity and an id, such as Customer 57; or --email ADDRESS."
+        )
+    with database.connect() as connection:
+        database.require_current(connection)
+        people = (
+            [(asked.entity, asked.id)] if named else erasing.by_email(connection, name, asked.email)
+        )
+        done = erasing.erase(connection, name, people, asked.crm, who, is_plan(asked))
+    if not is_plan(asked):
+        log.info("%s erased %d people of %s", who, len(people), name)
+    if asked.json:
+        print(json.dumps(asdict(done) | {"planned": is_plan(asked)}))
+    else:
+        _tell_erased(done, is_plan(asked))
+
+
+def _tell_erased(done: Erased, plan: bool) -> None:
+    who = ", ".join(f"{entity} {id}" for entity, id in done.people)
+    print(f"{who} of {done.company} {'would be' if plan else 'was'} erased")
+    print(f"  documents kept without the person: {done.documents:,}")
+    print(f"  other records that named the person: {done.others:,}")
+    for table, ends in done.removed.items():
+        print(f"  {table}: " + ", ".join(f"{count:,} {end}" for end, count in ends.items()))
+    for kept in done.kept:
+        print(f"  not removed but blanked: {kept.table} {kept.record_key}: {kept.because}")
+    for table, columns in done.columns.items():
+        count = done.blanked.get(table, 0)
+        print(
+            f"  {table}: blanked {', '.join(columns)}" + (f" in {count:,} records" if count else "")
+        )
+    print(*(f"  {note}" for note in done.notes), sep="\n")
+    for table, count in done.found.items():
+        print(f"  still found in {table}: {count:,} rows. See to them by hand.")
+    if done.searched and not done.found:
+        print(f"  proof: {done.searched} tables searched for the person's values, none is left")
+    if plan:
+        print("Nothing was changed. To do it, add --yes: it cannot be taken back.")
+
+
 def _acts(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         for company in asked.company or [None]:
@@ -102,6 +147,29 @@ COMMANDS = {
                 "choices": WHATS,
                 "help": "what becomes of its CRM records: keep them, flag them as when_deleted "
                 "says, or remove them",
+            },
+            "--plan": PLAN,
+            "--yes": SURE,
+        },
+    ),
+    "erase": Command(
+        _erase,
+        "erase a person of one company on request; documents keep their amounts",
+        {
+            "entity": {
+                "nargs": "?",
+                "choices": erasing.PEOPLE,
+                "metavar": "ENTITY",
+                "help": "Customer, Vendor or Employee",
+            },
+            "id": {"nargs": "?", "metavar": "ID", "help": "the id in QuickBooks"},
+            "--email": {"metavar": "ADDRESS", "help": "instead: everybody with this address"},
+            "--company": ONE,
+            "--crm": {
+                "choices": erasing.WHATS,
+                "default": "blank",
+                "help": "blank what QuickBooks filled in the person's CRM records, or remove these "
+                "where nothing refers to them; default: blank",
             },
             "--plan": PLAN,
             "--yes": SURE,

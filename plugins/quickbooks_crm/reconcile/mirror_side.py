@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 
-from quickbooks_crm import breakers
+from quickbooks_crm import breakers, erased
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.copying import columns, digest, line
 from quickbooks_crm.everything import vanished
@@ -138,6 +138,7 @@ class MirrorSide:
             with self._connection.cursor().copy(sql["copy_page"]) as copy:
                 for record in {record.id: record for record in records}.values():
                     copy.write(line(*columns(record, digest(record))))
+            erased.scrub_page(self._connection, self._attempt.realm)
             self._sum()
             self._ask("differing")
             if self._repair:

@@ -1,0 +1,152 @@
+-- people_by_email --
+SELECT entity, id
+  FROM quickbooks.record
+ WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
+   AND EXISTS (SELECT FROM regexp_split_to_table(payload #>> '{PrimaryEmailAddr,Address}', '[,;\s]+') AS address
+                WHERE lower(address) = lower(%(email)s))
+ ORDER BY entity, id;
+
+-- is_known --
+SELECT EXISTS (SELECT FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND id = %(id)s)
+    OR EXISTS (SELECT FROM sync.link WHERE realm = %(realm)s AND entity = %(entity)s AND id = %(id)s)
+    OR EXISTS (SELECT FROM sync.outcome WHERE realm = %(realm)s AND entity = %(entity)s AND id = %(id)s);
+
+-- put_on_list --
+INSERT INTO sync.erased (realm, entity, id)
+SELECT %(realm)s, entity, id FROM unnest(%(entities)s::text[], %(ids)s::text[]) AS person (entity, id)
+ON CONFLICT DO NOTHING;
+
+-- erasing_table --
+-- The records of these people, their documents, and what else names them: as they are, and as they may be kept.
+CREATE TEMP TABLE erasing ON COMMIT DROP AS
+SELECT entity, id, payload AS was, is_person, is_person OR is_of AS is_whole,
+       sync.without_person(entity, payload, is_person OR is_of, sync.erased_keys(), %(ids)s::text[]) AS now
+  FROM (SELECT entity, id, payload,
+               (entity, id) IN (SELECT * FROM unnest(%(entities)s::text[], %(ids)s::text[])) AS is_person,
+               sync.is_of(payload, %(entities)s::text[], %(ids)s::text[]) AS is_of
+          FROM quickbooks.record
+         WHERE realm = %(realm)s) AS known
+ WHERE is_person OR jsonb_path_exists(payload, '$.**.value ? (@ == $ids[*])',
+                                      jsonb_build_object('ids', to_jsonb(%(ids)s::text[])));
+
+-- erasing_lean --
+-- What only has the same number somewhere stays as it is.
+DELETE FROM erasing WHERE was = now AND NOT is_whole;
+
+-- erasing_key --
+ALTER TABLE erasing ADD PRIMARY KEY (entity, id);
+
+-- numbers --
+SELECT count(*) FILTER (WHERE is_person), count(*) FILTER (WHERE is_whole AND NOT is_person),
+       count(*) FILTER (WHERE NOT is_whole)
+  FROM erasing;
+
+-- payloads_of_people --
+SELECT was FROM erasing WHERE is_person;
+
+-- picked_twice --
+SELECT entity, id, 'active' {paths} FROM erasing WHERE entity = ANY (%(entities)s) ORDER BY entity, id;
+
+-- linked_records --
+-- The CRM records of what is erased, and whether another company has the same one.
+SELECT erasing.entity, erasing.id, erasing.is_person, erasing.is_whole, link.record_key,
+       EXISTS (SELECT FROM sync.link AS other
+                 JOIN sync.module_position AS place ON (place.realm, place.module) = (other.realm, other.module)
+                WHERE other.record_key = link.record_key AND other.realm <> %(realm)s AND place.target = %(table)s)
+  FROM erasing
+  JOIN sync.link AS link
+    ON (link.realm, link.entity, link.id, link.module) = (%(realm)s, erasing.entity, erasing.id, %(module)s)
+ ORDER BY erasing.entity, erasing.id;
+
+-- take_record --
+INSERT INTO leaving (table_name, record_key) VALUES (%(table)s, %(record_key)s) ON CONFLICT DO NOTHING;
+
+-- stays_here --
+SELECT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = %(record_key)s::{key_type});
+
+-- blank --
+WITH changed AS (
+    UPDATE {table} AS current
+       SET ({columns}) = ROW ({new_columns})
+      FROM jsonb_populate_record(NULL::{table}, %(values)s) AS new
+     WHERE current.{key} = %(record_key)s::{key_type}
+ RETURNING to_jsonb(current.*) - %(unmapped)s::text[] AS image
+)
+UPDATE sync.link SET written = changed.image
+  FROM changed
+ WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
+
+-- new_text --
+new.{column}
+
+-- blank_lines --
+UPDATE {table} AS line SET {column} = %(value)s WHERE line.{parent}::text = %(record_key)s AND {column} IS NOT NULL;
+
+-- scrub_mirror --
+UPDATE quickbooks.record
+   SET payload = erasing.now
+  FROM erasing
+ WHERE record.realm = %(realm)s AND (record.entity, record.id) = (erasing.entity, erasing.id);
+
+-- forget_link --
+DELETE FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
+
+-- forget_waiting --
+DELETE FROM sync.parked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+
+-- hold_erased --
+INSERT INTO sync.held (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
+SELECT %(realm)s, place.module, erasing.entity, erasing.id, 'excluded', 'erased_on_request', place.mapping_hash, 'erase'
+  FROM erasing
+  JOIN sync.module_position AS place ON place.realm = %(realm)s AND place.module = %(module)s
+ WHERE erasing.is_person AND erasing.entity = ANY (%(entities)s)
+ON CONFLICT (realm, module, entity, id) DO UPDATE
+   SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
+       mapping_hash = excluded.mapping_hash, candidates = '{}', cause = NULL, due = false;
+
+-- hide_outcomes --
+UPDATE sync.outcome
+   SET message = CASE WHEN reason IS NOT NULL THEN 'Erased on request.' END,
+       details = NULL,
+       before = CASE WHEN NOT is_person THEN sync.without_keys(before, %(columns)s::text[]) END,
+       after = CASE WHEN NOT is_person THEN sync.without_keys(after, %(columns)s::text[])
+                    WHEN after IS NOT NULL THEN '{}'::jsonb END
+  FROM erasing
+ WHERE outcome.realm = %(realm)s AND outcome.module = %(module)s
+   AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id);
+
+-- hide_written --
+UPDATE sync.link
+   SET written = sync.without_keys(written, %(columns)s::text[])
+  FROM erasing
+ WHERE link.realm = %(realm)s AND link.module = %(module)s AND (link.entity, link.id) = (erasing.entity, erasing.id)
+   AND written ? '@lines';
+
+-- hide_breakers --
+UPDATE sync.breaker SET details = '{}'
+ WHERE realm = %(realm)s
+   AND EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(details::text), sought) > 0);
+
+-- tables_of_records --
+-- All other tables that say something of single records.
+SELECT n.nspname::text, c.relname::text
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname = 'sync' AND c.relkind IN ('r', 'p') AND c.relname <> ALL (%(known)s::text[])
+   AND 3 = (SELECT count(*) FROM pg_attribute AS a
+             WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attname IN ('realm', 'entity', 'id'));
+
+-- forget_records --
+DELETE FROM {table} AS own USING erasing
+ WHERE own.realm = %(realm)s AND (own.entity, own.id) = (erasing.entity, erasing.id);
+
+-- tables_to_search --
+SELECT n.nspname::text, c.relname::text
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+ ORDER BY 1, 2;
+
+-- search --
+SELECT count(*) FROM {table} AS found
+ WHERE EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(to_jsonb(found.*)::text), sought) > 0);

@@ -1,0 +1,94 @@
+"""Leaving, as a person does it on the command line: one person of a company, then the company."""
+
+import json
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from quickbooks_crm.__main__ import main
+from tests.acceptance.kept_in_step import Kept, kept_in_step
+
+CANARY = "Zyxwvut"
+TABLES = """
+    SELECT table_schema, table_name FROM information_schema.tables
+     WHERE table_schema IN ('sync', 'quickbooks', 'crm') AND table_type = 'BASE TABLE'"""
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch, customers=5, items=2, invoices=4) as company:
+        yield company
+
+
+def holding(kept: Kept, text: str) -> list[str]:
+    """The tables that hold a text, wherever."""
+    found = []
+    with psycopg.connect(kept.url) as connection:
+        for names in connection.execute(TABLES.encode()).fetchall():
+            query = sql.SQL("SELECT count(*) FROM {} AS t WHERE to_jsonb(t)::text ILIKE %s")
+            row = connection.execute(query.format(sql.Identifier(*names)), [f"%{text}%"]).fetchone()
+            if row and row[0]:
+                found.append(".".join(names))
+    return found
+
+
+def test_a_person_is_erased_and_no_read_of_quickbooks_brings_them_back(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    who = kept.quickbooks.add(
+        "Customer",
+        DisplayName=f"{CANARY} Ann",
+        FamilyName=CANARY,
+        PrimaryEmailAddr={"Address": f"ann@{CANARY.lower()}.example"},
+    )
+    kept.sync()
+    words = ["erase", "--company", "sample", "Customer", who]
+
+    assert main(words) == 0
+    planned = capsys.readouterr().out
+    before = holding(kept, CANARY)
+    assert main([*words, "--yes"]) == 0
+    said = capsys.readouterr().out
+    erased = holding(kept, CANARY)
+    kept.sync(everything=True)
+    kept.quickbooks.change("Customer", who, Notes=f"{CANARY} again")
+    changed = kept.sync()
+    main(["reconcile", "--company", "sample", "--everything", "--repair"])
+
+    assert "Nothing was changed. To do it, add --yes" in planned
+    assert {"crm.accounts", "crm.contacts", "quickbooks.record"} <= set(before)
+    assert "none is left" in said
+    assert (erased, holding(kept, CANARY)) == ([], [])
+    assert {m.module: m.excluded for m in changed.counts} == {"accounts": 1, "contacts": 1}
+    assert kept.crm("crm.accounts", who)["name"] == f"Erased Customer {who}"
+
+
+def test_a_company_leaves_and_only_what_was_done_is_remembered(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.sync()
+    accounts = len(kept.ask("SELECT 1 FROM crm.accounts"))
+    words = ["remove-company", "--company", "sample", "--crm", "remove", "--json"]
+
+    assert main(words) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert main([*words, "--yes"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert main(["acts", "--json"]) == 0
+    [act] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert planned["crm"]["crm.accounts"] == {"removed": accounts, "kept": 0}
+    assert (planned["crm"], planned["forgotten"]) == (done["crm"], done["forgotten"])
+    for table in ("crm.accounts", "crm.products", "quickbooks.record", "sync.token", "sync.run"):
+        assert kept.ask(f"SELECT 1 FROM {table}") == []  # noqa: S608 - a constant
+    assert (act["kind"], act["company"]) == ("company_removed", "sample")
+    assert kept.quickbooks.calls[-1].kind == "revoke"
+
+
+def test_a_company_that_is_not_named_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove-company", "--crm", "keep"]) == 2
+    assert main(["erase", "--company", "sample"]) == 2
+
+    assert "Say which company: --company NAME, once." in capsys.readouterr().err
