@@ -15,12 +15,12 @@ from quickbooks_crm import acts, leaving, removing, runs
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.mapping.paths import paths_of, written
+from quickbooks_crm.mapping.paths import picks_of, written
 from quickbooks_crm.picking import picked
 from quickbooks_crm.removing import Kept
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
-from quickbooks_crm.transform import WHO, paths, transform
+from quickbooks_crm.transform import WHO, picks, transform
 
 What = Literal["blank", "remove"]
 WHATS: tuple[What, ...] = ("blank", "remove")
@@ -50,6 +50,9 @@ SHORTEST = 4
 
 Person = tuple[str, str]
 """Entity and id."""
+
+Shaped = dict[Person, dict[Any, Any]]
+"""What a mapping makes of records."""
 
 
 @dataclass
@@ -119,8 +122,10 @@ def erase(
         erased = Erased(company, people)
         sought = _take(connection, run, erased)
         targets = leaving.targets_of(connection, run, erased.notes)
-        _from_crm(connection, run, targets, what, erased)
-        _from_mirror_and_runs(connection, run, targets, sought, erased)
+        was = {t.mapping.module: _shaped(connection, run.realm, t, "was") for t in targets}
+        connection.execute(statements("erasing")["scrub_mirror"], {"realm": run.realm})
+        _from_crm(connection, run, targets, what, was, erased)
+        _from_runs(connection, run, targets, sought, erased)
         _search(connection, targets, sought, erased)
         subject = ", ".join(f"{entity} {id}" for entity, id in people)
         acts.note(connection, "person_erased", subject, by, _told(erased, what), company)
@@ -180,7 +185,12 @@ def _telling(value: Any, name: str = "") -> Iterator[str]:
 
 
 def _from_crm(
-    connection: Connection[Any], run: Run, targets: list[Target], what: What, erased: Erased
+    connection: Connection[Any],
+    run: Run,
+    targets: list[Target],
+    what: What,
+    was: dict[str, Shaped],
+    erased: Erased,
 ) -> None:
     removing.begin(connection)
     records = {target.mapping.module: _records(connection, run, target) for target in targets}
@@ -197,8 +207,9 @@ def _from_crm(
         erased.kept.extend(removing.remove(connection, targets))
         erased.removed.update(removing.counted(connection))
     for target in targets:
-        own = [r for r in records[target.mapping.module] if not r.shared]
-        _blank_all(connection, run, target, own, erased)
+        module = target.mapping.module
+        own = [record for record in records[module] if not record.shared]
+        _blank_all(connection, run, target, own, was[module], erased)
 
 
 def _records(connection: Connection[Any], run: Run, target: Target) -> list[_Record]:
@@ -212,9 +223,10 @@ def _blank_all(
     run: Run,
     target: Target,
     records: list[_Record],
+    was: Shaped,
     erased: Erased,
 ) -> None:
-    was, now = (_shaped(connection, target, side) for side in ("was", "now"))
+    now = _shaped(connection, run.realm, target, "now")
     of_documents = {
         column
         for record in records
@@ -236,17 +248,15 @@ def _blank_all(
         _blank(connection, run, target, record, values, erased)
 
 
-Shaped = dict[Person, dict[Any, Any]]
-
-
-def _shaped(connection: Connection[Any], target: Target, side: str) -> Shaped:
+def _shaped(connection: Connection[Any], realm: str, target: Target, side: str) -> Shaped:
     """What the mapping makes of the records, as they were or are now; blanks are None."""
     mapping = replace(target.mapping, exclude=(), when_inactive={}, when_deleted={}, lines=None)
     block, record = statements("stage")["picked"], sql.Identifier(side)
-    values = [block.format(value=picked(path, record)) for path in paths(mapping)]
+    values = [block.format(value=picked(pick, record)) for pick in picks(mapping)]
     query = statements("erasing")["picked_twice"].format(paths=sql.SQL("\n").join(values))
-    rows = connection.execute(query, {"entities": list(mapping.entities)}).fetchall()
-    names = [*WHO, *map(written, paths(mapping))]
+    where = {"realm": realm, "entities": list(mapping.entities)}
+    rows = connection.execute(query, where).fetchall()
+    names = [*WHO, *map(written, picks(mapping))]
     kept, _ = transform(DataFrame(rows, columns=names, dtype="str"), mapping)
     plain = kept.astype(object).where(kept.notna(), None).to_dict("records")
     return {(row["@entity"], row["@id"]): row for row in plain}
@@ -359,18 +369,17 @@ def _told_in_lines(target: Target) -> list[str]:
     return sorted(
         name
         for name, own in fields
-        if any("Description" in path for source in own.sources for path in paths_of(source))
+        if any("Description" in written(p) for source in own.sources for p in picks_of(source))
     )
 
 
-# ── the mirror, and what was noted of runs ──────────────────────────────────────────────────
+# ── what was noted of runs ──────────────────────────────────────────────────────────────────
 
 
-def _from_mirror_and_runs(
+def _from_runs(
     connection: Connection[Any], run: Run, targets: list[Target], sought: list[str], erased: Erased
 ) -> None:
     blocks, where = statements("erasing"), {"realm": run.realm}
-    connection.execute(blocks["scrub_mirror"], where)
     for target in targets:
         columns = [*erased.columns.get(target.table.name, ()), *_told_in_lines(target)]
         values = where | {
@@ -381,6 +390,7 @@ def _from_mirror_and_runs(
         for name in ("hide_outcomes", "hide_written", "hold_erased"):
             connection.execute(blocks[name], values)
     connection.execute(blocks["hide_breakers"], where | {"values": sought})
+    connection.execute(blocks["hide_shown"], where)
     for names in connection.execute(blocks["tables_of_records"], {"known": list(HANDLED)}):
         statement = blocks["forget_records"].format(table=sql.Identifier(*names))
         connection.execute(statement, where)

@@ -127,6 +127,12 @@ UPDATE sync.breaker SET details = '{}'
  WHERE realm = %(realm)s
    AND EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(details::text), sought) > 0);
 
+-- hide_shown --
+UPDATE sync.shown SET value = NULL
+  FROM erasing
+ WHERE erasing.is_person AND shown.realm = %(realm)s
+   AND (shown.shown_entity, shown.shown_id) = (erasing.entity, erasing.id);
+
 -- tables_of_records --
 -- All other tables that say something of single records.
 SELECT n.nspname::text, c.relname::text
