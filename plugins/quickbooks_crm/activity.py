@@ -20,6 +20,9 @@ from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.sql import statements
 
 OUTCOMES = ("added", "updated", "unchanged", "duplicate", "not_added", "excluded")
+UNDO_OUTCOMES = ("updated", "removed", "added", "unchanged", "kept")
+"""How the records of an undo end: they get back what they held, are removed or brought back, only
+their link is as before, or they are kept as they are."""
 PAGE = 100
 
 REASONS = {
@@ -33,6 +36,13 @@ REASONS = {
     "check_fields": "the CRM has a record that is the same on all check fields",
     "same_in_batch": "another QuickBooks record is the same thing",
     "excluded_by_mapping": "the mapping excludes it",
+    "undone": "undone by a person; tried again when it or its mapping changes",
+    "changed_since": "changed since by somebody in the CRM or a later run",
+    "linked_since": "linked, unlinked or brought up to date since",
+    "gone_since": "the CRM record has been deleted since",
+    "image_gone": "what it held is no longer kept",
+    "number_taken": "the CRM has another record of that number by now",
+    "referenced": "records that stay refer to it",
     "deleted_in_quickbooks": "deleted in QuickBooks before it was in the CRM",
 }
 
@@ -53,6 +63,8 @@ class Module:
     deactivated: int
     deleted: int
     resolved: int
+    removed: int = 0
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ class Run:
     kind: str
     warnings: tuple[str, ...]
     blocked: dict[str, str]
+    undoes: str | None
     problems: tuple[Problem, ...]
     counts: tuple[Module, ...]
     calls: dict[str, int]
@@ -115,6 +128,11 @@ class Run:
     @property
     def duration(self) -> timedelta | None:
         return self.finished_at - self.started_at if self.finished_at else None
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The ways in which records of such a run end."""
+        return UNDO_OUTCOMES if self.kind == "undo" else OUTCOMES
 
     @property
     def quiet(self) -> bool:
@@ -307,6 +325,7 @@ def summary(run: Run) -> str:
 
 def _summary(run: Run) -> Iterator[str]:
     state = run.state if run.kind == "sync" else f"{run.kind} {run.state}"
+    state += f" (of {run.undoes})" if run.undoes else ""
     yield f"{run.company} {run.run_id}: {state}, {_took(run)}, {called(run)}"
     fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
     if run.kind == "reconcile":
@@ -326,7 +345,8 @@ def _summary(run: Run) -> Iterator[str]:
         yield from _table(run)
     yield from _notes(run)
     for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
-        yield f"Not in the CRM from {module}:"
+        kept = "Not undone of" if run.kind == "undo" else "Not in the CRM from"
+        yield f"{kept} {module}:"
         for reason in reasons:
             yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"
     for problem in run.problems:
@@ -338,9 +358,9 @@ def _summary(run: Run) -> Iterator[str]:
 
 
 def _table(run: Run) -> Iterator[str]:
-    head = ("module", "read", *(words(outcome) for outcome in OUTCOMES))
+    head = ("module", "read", *(words(outcome) for outcome in run.outcomes))
     lines = [
-        (module.module, *(f"{getattr(module, name):,}" for name in ("read", *OUTCOMES)))
+        (module.module, *(f"{getattr(module, name):,}" for name in ("read", *run.outcomes)))
         for module in run.counts
     ]
     absent = run.without_counts()

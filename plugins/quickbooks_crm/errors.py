@@ -151,6 +151,13 @@ class BreakerTripped(RunError):
         return f"{danger.message} {remedy}".rstrip()
 
 
+class UndoImpossible(RunError):
+    """The run cannot be undone: it is not there, still at work, or what an undo needs is no longer
+    kept. Nothing was undone."""
+
+    code = "undo_impossible"
+
+
 class StageIncomplete(RunError):
     """The staged rows of a module are not whole, so they are not loaded."""
 
@@ -179,6 +186,7 @@ A_PERSON_IS_NEEDED = (
     BudgetSpent,
     RunSuperseded,
     SyncFailed,
+    UndoImpossible,
     DriftFound,
 )
 """Errors after which trying again does not help."""

@@ -86,7 +86,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
     previous = connection.execute(statements("outcomes")["previous"], work.where).fetchone()
     if previous is None or previous[0] < work.generation:
         referring = sorted(referring, key=lambda target: target.table.name)
-        _prepare(connection, [work.target, *referring])
+        _prepare(connection, [work.target, *referring], work.where)
         dedupe.receive(connection, work.target, work.referred, work.where)
         erased.leave_out(connection, work.where)
         _bring_up_to_date(connection, work)
@@ -97,10 +97,11 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
     return _counts(connection, work)
 
 
-def _prepare(connection: Connection[Any], targets: list[Target]) -> None:
+def _prepare(connection: Connection[Any], targets: list[Target], where: dict[str, Any]) -> None:
     blocks = statements("load")
     connection.execute(blocks["settings"])
     connection.execute(blocks["constraints_at_once"])
+    connection.execute(statements("undo")["in_the_name_of"], where)
     for table, company in sorted({(target.table.name, target.company) for target in targets}):
         connection.execute(blocks["one_writer"], {"table": table, "company": company})
 

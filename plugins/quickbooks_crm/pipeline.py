@@ -31,6 +31,7 @@ from quickbooks_crm import (
     preview,
     runs,
     stage,
+    undoing,
 )
 from quickbooks_crm.alive import alive
 from quickbooks_crm.errors import (
@@ -348,6 +349,14 @@ def reconcile(company: str, run_id: str, request: Request, wish: Wish) -> Report
     if missing:
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
     return found
+
+
+def undo(company: str, run_id: str, wish: undoing.Wish, plan: bool = False) -> undoing.Report:
+    """Undo what a run did, as far as nobody has changed it since; with `plan`, only tell what that
+    would be."""
+    settings = companies.load_one(INCLUDE / "companies", company)
+    do = undoing.rehearse if plan else undoing.carry_out
+    return do(_run(company, run_id), settings, wish)
 
 
 def _finish(company: str, run_id: str) -> tuple[list[str], str]:

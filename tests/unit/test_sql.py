@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "erased": {"sql"},
     "judge": {"breakers", "errors", "sql"},
     "load": {"breakers", "dedupe", "erased", "errors", "judge", "runs", "shown", "sql"},
+    "undo": {"catalog", "dedupe", "errors", "load", "runs", "sql"},
     "database": {"errors", "sql"},
     "webhooks": {"database", "errors", "sql", "webhooks"},
     "sql": set(),

@@ -18,6 +18,7 @@ from quickbooks_crm.command_line import (
     reconciling,
     setting_up,
     syncing,
+    taking_back,
 )
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.errors import QuickBooksCrmError, SchemaOutdated, SettingsError
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Command] = (
     | connecting.COMMANDS
     | syncing.COMMANDS
     | previewing.COMMANDS
+    | taking_back.COMMANDS
     | reconciling.COMMANDS
     | breaking.COMMANDS
     | receiving.COMMANDS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quickbooks_crm import companies, pipeline
-from quickbooks_crm.errors import QuickBooksCrmError
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 
 SEVERAL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
 ONE = SEVERAL | {"help": "which company: the name of its file in include/companies/"}
@@ -40,6 +40,14 @@ def told_of(asked: argparse.Namespace, ran: list[str]) -> list[str]:
         if name not in ran:
             companies.load_one(pipeline.INCLUDE / "companies", name)
     return asked.company or ran
+
+
+def only_company(asked: argparse.Namespace) -> str:
+    """The one company that a command is about. Raises `SettingsError` unless exactly one is
+    named."""
+    if len(asked.company) != 1:
+        raise SettingsError("Say which company: --company NAME, once.")
+    return str(asked.company[0])
 
 
 def positive(text: str) -> int:

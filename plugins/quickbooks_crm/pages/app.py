@@ -80,7 +80,7 @@ def rows(
     with _reading() as connection:
         found = _visible(connection, user, realm, run_id)
         counts = found.module(module)
-        if counts is None or outcome not in activity.OUTCOMES:
+        if counts is None or outcome not in found.outcomes:
             raise HTTPException(404)
         entity, _, id = after.partition("/")
         asked = (connection, realm, run_id, module, outcome, (id, entity))

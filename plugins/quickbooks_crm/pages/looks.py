@@ -91,7 +91,6 @@ _templates.filters.update(
     took=activity.took,
 )
 _templates.globals.update(
-    OUTCOMES=activity.OUTCOMES,
     TABS=("not_added", "duplicate", "excluded", "updated", "added", "unchanged"),
     called=activity.called,
     notes=activity.notes,

@@ -30,7 +30,7 @@ SELECT latest.*
   FROM unnest(%(companies)s::text[]) AS asked (company)
  CROSS JOIN LATERAL (
        SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
-              modules, work, fetched, errors, kind, warnings, blocked
+              modules, work, fetched, errors, kind, warnings, blocked, undoes
          FROM sync.run
         WHERE run.company = asked.company
         ORDER BY run.started_at DESC, run.realm DESC, run.run_id DESC
@@ -45,7 +45,7 @@ SELECT older.*
  CROSS JOIN unnest(%(companies)s::text[]) AS asked (company)
  CROSS JOIN LATERAL (
        SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
-              modules, work, fetched, errors, kind, warnings, blocked
+              modules, work, fetched, errors, kind, warnings, blocked, undoes
          FROM sync.run
         WHERE run.company = asked.company
           AND run.started_at <= boundary.started_at
@@ -60,7 +60,7 @@ SELECT older.*
 
 -- run --
 SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
-       modules, work, fetched, errors, kind, warnings, blocked
+       modules, work, fetched, errors, kind, warnings, blocked, undoes
   FROM sync.run
  WHERE realm = %(realm)s
    AND run_id = %(run_id)s;
@@ -68,7 +68,7 @@ SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, sta
 -- counts --
 -- What the given runs did, module by module.
 SELECT activity.realm, activity.run_id, module, mode, read, added, updated, unchanged, duplicate,
-       not_added, excluded, deactivated, deleted, resolved
+       not_added, excluded, deactivated, deleted, resolved, removed, kept
   FROM unnest(%(realms)s::text[], %(run_ids)s::text[]) AS asked (realm, run_id)
   JOIN sync.activity
     ON activity.realm = asked.realm
@@ -84,7 +84,7 @@ SELECT module, outcome, reason,
  WHERE realm = %(realm)s
    AND run_id = %(run_id)s
    AND module = ANY (%(modules)s)
-   AND outcome IN ('duplicate', 'not_added', 'excluded')
+   AND outcome IN ('duplicate', 'not_added', 'excluded', 'kept')
  GROUP BY module, outcome, reason, because
  ORDER BY module, outcome DESC, count(*) DESC, reason, because;
 

@@ -1,0 +1,51 @@
+"""Commands that take back what a run did."""
+
+import argparse
+import getpass
+import json
+
+from quickbooks_crm import activity, pipeline
+from quickbooks_crm.command_line.command import ONE, SEVERAL, YES, Command, only_company
+from quickbooks_crm.command_line.syncing import new_run_id
+from quickbooks_crm.undoing import Report, Wish
+
+
+def _undo(asked: argparse.Namespace) -> None:
+    wish = Wish(asked.run_id, "command line", getpass.getuser(), tuple(asked.module))
+    company, run_id = only_company(asked), new_run_id()
+    report = pipeline.undo(company, run_id, wish, asked.plan)
+    if asked.json:
+        print(json.dumps(_plain(report, asked.plan), default=str))
+        return
+    if asked.plan:
+        print("This is what would be done; nothing was done.")
+    print(activity.summary(report.run))
+    for module, rows in report.kept.items():
+        print(f"Kept of {module}:")
+        print(activity.listing(rows))
+    if not asked.plan:
+        print(f"To do it again: python -m quickbooks_crm undo --company {company} {run_id}")
+
+
+def _plain(report: Report, plan: bool) -> dict[str, object]:
+    names = ("entity", "id", "record_key", "reason", "message", "details")
+    kept = [
+        {"module": module} | {name: getattr(row, name) for name in names}
+        for module, rows in report.kept.items()
+        for row in rows
+    ]
+    return {"plan": plan, **activity.as_json(report.run), "kept": kept}
+
+
+COMMANDS = {
+    "undo": Command(
+        _undo,
+        "undo what a run did in the CRM, as far as nobody has changed it since",
+        {
+            "run_id": {"metavar": "RUN_ID", "help": "the run to undo, as `activity` calls it"},
+            "--company": ONE,
+            "--module": SEVERAL | {"help": "only this module; may be repeated"},
+            "--plan": YES | {"help": "only tell what would be done, and what would be kept"},
+        },
+    ),
+}

@@ -1,0 +1,505 @@
+-- Undoing what a run did to one module: on the temporary table `undoing`, a row for each record that the run changed.
+
+-- in_the_name_of --
+-- Whose changes of links and open references these are: sync.former keeps what they were.
+SELECT set_config('sync.run_id', %(run_id)s, true);
+
+-- undone_run --
+-- The run that is to be undone, and whether it may still be at work.
+SELECT run.company, run.kind, run.purged_at IS NOT NULL AS purged,
+       run.state = 'running' AND EXISTS (
+           SELECT FROM sync.lease
+            WHERE lease.realm = run.realm AND lease.run_id = run.run_id
+              AND (lease.taken_at > clock_timestamp() - %(silence)s::interval
+                   OR EXISTS (SELECT FROM sync.attempt
+                               WHERE attempt.realm = run.realm AND attempt.run_id = run.run_id
+                                 AND attempt.renewed_at > clock_timestamp() - %(silence)s::interval))) AS at_work
+  FROM sync.run AS run
+ WHERE run.realm = %(realm)s AND run.run_id = %(undone)s;
+
+-- modules --
+-- The modules that a run changed, and whether what an undo needs was kept.
+SELECT module, bool_and(undoable)
+  FROM (SELECT module, undoable FROM sync.activity WHERE realm = %(realm)s AND run_id = %(undone)s
+         UNION ALL
+        SELECT module, true FROM sync.resolved_reference WHERE realm = %(realm)s AND run_id = %(undone)s) AS changed
+ GROUP BY module;
+
+-- begin --
+UPDATE sync.run
+   SET undoes = %(undone)s, work = '{}', modules = %(modules)s,
+       mappings = (SELECT mappings FROM sync.run WHERE realm = %(realm)s AND run_id = %(undone)s)
+ WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- undone_before --
+SELECT EXISTS (SELECT FROM sync.run WHERE undoes = %(undone)s AND realm = %(realm)s AND run_id <> %(run_id)s) AS so;
+
+-- undoing --
+-- What the run did to each record of the module, and what it was before; of a record loaded earlier, the references
+-- that the run closed; and links that it changed though the record stayed as it was.
+CREATE TEMP TABLE undoing ON COMMIT DROP AS
+WITH told AS (
+    SELECT entity, id, outcome AS did, record_key, before - {gone}::text[] AS was, after - {gone}::text[] AS left_as,
+           coalesce(details ? 'references', false) AS partial
+      FROM sync.outcome
+     WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND outcome IN ('added', 'updated', 'removed')
+), resolved AS (
+    SELECT entity, id, 'updated', record_key, jsonb_object_agg(field, coalesce(was, 'null')) AS was,
+           jsonb_object_agg(field, to_jsonb(jsonb_populate_record(NULL::{table},
+                                                                  jsonb_build_object(field, target_key))) -> field) AS left_as,
+           true
+      FROM sync.resolved_reference AS closed
+     WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND field <> ALL ({gone}::text[])
+       AND NOT EXISTS (SELECT FROM told WHERE (told.entity, told.id) = (closed.entity, closed.id))
+     GROUP BY entity, id, record_key
+), changed AS (
+    SELECT * FROM told
+     UNION ALL
+    SELECT * FROM resolved
+), touched AS (
+    SELECT entity, id FROM sync.link WHERE realm = {realm} AND module = {module} AND linked_in = {undone}
+     UNION
+    SELECT entity, id FROM sync.former
+     WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'link'
+), linked AS (
+    SELECT touched.entity, touched.id, 'linked', coalesce(link.record_key, former.was ->> 'record_key'),
+           NULL::jsonb, NULL::jsonb, false
+      FROM touched
+      LEFT JOIN sync.link AS link
+        ON (link.realm, link.entity, link.id, link.module) = ({realm}, touched.entity, touched.id, {module})
+      LEFT JOIN sync.former AS former
+        ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
+         = ({realm}, {undone}, {module}, 'link', touched.entity, touched.id, '')
+     WHERE NOT EXISTS (SELECT FROM changed WHERE (changed.entity, changed.id) = (touched.entity, touched.id))
+)
+SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n, every.*,
+       CASE did WHEN 'added' THEN 'remove' WHEN 'removed' THEN 'insert' WHEN 'updated' THEN 'restore' ELSE 'link' END AS action,
+       NULL::jsonb AS image,
+       NULL::jsonb AS after,
+       NULL::text AS outcome,
+       NULL::text AS reason,
+       NULL::text AS message,
+       NULL::jsonb AS details,
+       NULL::text AS blocked,
+       NULL::text AS refusal
+  FROM (SELECT * FROM changed
+         UNION ALL
+        SELECT * FROM linked) AS every (entity, id, did, record_key, was, left_as, partial)
+ WHERE NOT {undone_before} OR sync.stands({realm}, {undone}, {module}, entity, id);
+
+-- undoing_index --
+ALTER TABLE undoing ADD PRIMARY KEY (n);
+
+-- undoing_statistics --
+ANALYZE undoing;
+
+-- current --
+-- What each record holds now; nobody changes it, and nobody refers to it anew, until this transaction ends.
+UPDATE undoing
+   SET image = held.image
+  FROM (SELECT u.n, to_jsonb(current.*) AS image
+          FROM undoing AS u
+          JOIN {table} AS current ON current.{key} = u.record_key::{key_type}
+           FOR UPDATE OF current) AS held
+ WHERE held.n = undoing.n;
+
+-- nowhere --
+-- A link that leads to no record, before and now, is nothing to undo.
+DELETE FROM undoing WHERE action = 'link' AND image IS NULL;
+
+-- image_gone --
+-- Erased on request: nobody may bring back what it held.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'image_gone', message = 'What it held is no longer kept.'
+ WHERE action = 'remove' AND coalesce(left_as, '{}') = '{}'
+    OR action IN ('restore', 'insert') AND coalesce(was, '{}') = '{}';
+
+-- gone_since --
+UPDATE undoing
+   SET outcome = 'kept', reason = 'gone_since', message = 'The CRM record has been deleted since.'
+ WHERE outcome IS NULL AND action IN ('restore', 'remove') AND image IS NULL;
+
+-- number_taken --
+UPDATE undoing
+   SET outcome = 'kept', reason = 'number_taken',
+       message = 'The CRM has another record of that number by now.'
+ WHERE outcome IS NULL AND action = 'insert' AND image IS NOT NULL;
+
+-- changed_since --
+-- Records that are no longer as the run left them: what differs, and who has changed it.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'changed_since', message = format('Changed since by %%s: %%s.', told.who, told.columns),
+       details = jsonb_build_object('fields', told.fields, 'by', told.who)
+  FROM (SELECT u.n, since.fields, array_to_string(since.fields, ', ') AS columns,
+               CASE WHEN later.run_id IS NULL THEN 'somebody in the CRM'
+                    WHEN u.image || later.after = u.image THEN format('run %%s', later.run_id)
+                    ELSE format('run %%s and somebody in the CRM', later.run_id) END AS who
+          FROM undoing AS u
+         CROSS JOIN LATERAL (
+               SELECT array_agg(kept.key ORDER BY kept.key) AS fields
+                 FROM jsonb_each(u.left_as) AS kept
+                WHERE u.image -> kept.key IS DISTINCT FROM kept.value) AS since
+          LEFT JOIN LATERAL (
+               SELECT own.run_id, load.loaded_at, coalesce(own.after, '{{}}') - {gone}::text[] AS after
+                 FROM sync.outcome AS own
+                 JOIN sync.activity AS load
+                   ON (load.realm, load.run_id, load.module) = (own.realm, own.run_id, own.module)
+                WHERE own.id = u.id AND own.entity = u.entity AND own.module = %(module)s AND own.realm = %(realm)s
+                  AND own.outcome IN ('added', 'updated') AND own.run_id <> %(undone)s AND load.loaded_at > %(done_at)s
+                UNION ALL
+               SELECT closed.run_id, load.loaded_at, jsonb_build_object(closed.field, u.image -> closed.field)
+                 FROM sync.resolved_reference AS closed
+                 JOIN sync.activity AS load
+                   ON (load.realm, load.run_id, load.module) = (closed.realm, closed.run_id, closed.closed_by)
+                WHERE (closed.realm, closed.module, closed.entity, closed.id)
+                    = (%(realm)s, %(module)s, u.entity, u.id)
+                  AND closed.field = ANY (since.fields) AND closed.run_id <> %(undone)s AND load.loaded_at > %(done_at)s
+                ORDER BY loaded_at DESC
+                LIMIT 1) AS later ON true
+         WHERE u.outcome IS NULL AND u.action IN ('restore', 'remove') AND u.image || u.left_as <> u.image) AS told
+ WHERE told.n = undoing.n;
+
+-- linked_since --
+-- Records whose link is no longer as the run left it: a later run has written it, or a person has linked or unlinked it.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'linked_since', message = told.message,
+       details = jsonb_build_object('by', told.who)
+  FROM (SELECT u.n, link.run_id AS who,
+               CASE WHEN link.run_id IS NULL THEN 'Unlinked since.'
+                    WHEN link.record_key <> u.record_key THEN 'Linked to another CRM record since.'
+                    ELSE format('Brought up to date since by run %%s.', link.run_id) END AS message
+          FROM undoing AS u
+          LEFT JOIN LATERAL (
+               SELECT own.record_key, own.run_id, to_jsonb(own.*) AS row FROM sync.link AS own
+                WHERE (realm, entity, id, module) = (%(realm)s, u.entity, u.id, %(module)s) LIMIT 1) AS link ON true
+          LEFT JOIN LATERAL (
+               SELECT was, became FROM sync.former
+                WHERE (realm, run_id, module, kind, entity, id, field)
+                    = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '') LIMIT 1) AS former ON true
+         WHERE u.outcome IS NULL
+           AND NOT CASE
+               WHEN u.partial THEN link.record_key IS NOT DISTINCT FROM u.record_key
+               WHEN %(undone_kind)s::text = 'undo' THEN
+                    link.row IS NULL AND former.became IS NULL OR coalesce(link.row || former.became = link.row, false)
+               WHEN u.action = 'link' THEN
+                    link.row IS NULL OR link.run_id IN (%(undone)s, former.was ->> 'run_id')
+               ELSE coalesce(link.record_key = u.record_key AND link.run_id = %(undone)s, false) END) AS told
+ WHERE told.n = undoing.n;
+
+-- filled_since --
+-- Added records in which somebody has filled what the mapping leaves alone: removing them would lose it.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'changed_since',
+       message = format('Changed since by somebody in the CRM: %s.', array_to_string(told.fields, ', ')),
+       details = jsonb_build_object('fields', told.fields, 'by', 'somebody in the CRM')
+  FROM (SELECT u.n, array_remove(ARRAY[{filled}]::text[], NULL) AS fields
+          FROM undoing AS u
+          JOIN {table} AS current ON current.{key} = u.record_key::{key_type}
+         WHERE u.outcome IS NULL AND u.action = 'remove') AS told
+ WHERE told.n = undoing.n AND cardinality(told.fields) > 0;
+
+-- filled --
+CASE WHEN current.{column} IS DISTINCT FROM {default} THEN {name} END
+
+-- tells_by_default --
+-- Whether a table leaves columns alone that nobody fills: no trigger of its own may fill them.
+SELECT NOT EXISTS (SELECT FROM pg_trigger
+                    WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgenabled <> 'D'
+                      AND tgtype::integer & 7 = 7) AS so;
+
+-- pointing --
+-- The foreign keys that point to a table: the tables and columns they are in, and the columns they mean.
+SELECT space.nspname, other.relname,
+       (SELECT array_agg(a.attname ORDER BY k.place) FROM unnest(f.conkey) WITH ORDINALITY AS k (column_number, place)
+          JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.column_number) AS columns,
+       (SELECT array_agg(a.attname ORDER BY k.place) FROM unnest(f.confkey) WITH ORDINALITY AS k (column_number, place)
+          JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.column_number) AS meant
+  FROM pg_constraint AS f
+  JOIN pg_class AS other ON other.oid = f.conrelid
+  JOIN pg_namespace AS space ON space.oid = other.relnamespace
+ WHERE f.contype = 'f' AND f.conparentid = 0 AND f.confrelid = %(table)s::regclass;
+
+-- unblocked --
+UPDATE undoing SET blocked = NULL WHERE blocked IS NOT NULL;
+
+-- blocked --
+-- Records to be removed that records which stay refer to.
+UPDATE undoing
+   SET blocked = told.message
+  FROM (SELECT u.n, format('%s of %s %s to it (%s).', CASE WHEN count(*) = 1 THEN '1 record' ELSE count(*) || ' records' END,
+                           {name}, CASE WHEN count(*) = 1 THEN 'refers' ELSE 'refer' END, {columns_named}) AS message
+          FROM undoing AS u
+          JOIN {table} AS current ON current.{key} = u.record_key::{key_type}
+          JOIN {other} AS other ON ({columns}) = ({meant})
+         WHERE u.outcome IS NULL AND u.action = 'remove' AND u.blocked IS NULL AND {stays}
+         GROUP BY u.n) AS told
+ WHERE told.n = undoing.n;
+
+-- as_text --
+{}::text
+
+-- a_stranger --
+true
+
+-- not_removed --
+NOT EXISTS (SELECT FROM undoing AS removed
+             WHERE removed.outcome IS NULL AND removed.action = 'remove' AND removed.blocked IS NULL
+               AND removed.record_key = other.{key}::text)
+
+-- insert --
+-- Records that an undo has removed come back as they were, under the same primary key.
+WITH done AS (
+    INSERT INTO {table} AS current ({every_column}) OVERRIDING SYSTEM VALUE
+    SELECT {every_new}
+      FROM undoing AS u
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, u.was) AS new
+     WHERE u.outcome IS NULL AND u.action = 'insert' AND {which}
+     ORDER BY u.n
+ RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
+)
+UPDATE undoing
+   SET outcome = 'added', after = done.after
+  FROM done
+ WHERE undoing.outcome IS NULL AND undoing.action = 'insert' AND undoing.record_key = done.record_key;
+
+-- restore --
+-- Records that the run changed get back what they held before.
+WITH done AS (
+    UPDATE {table} AS current
+       SET ({columns}) = ROW ({new_columns})
+      FROM undoing AS u
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, u.image || u.was) AS new
+     WHERE u.outcome IS NULL AND u.action = 'restore' AND current.{key} = u.record_key::{key_type} AND {which}
+ RETURNING u.n, (SELECT jsonb_object_agg(was.key, to_jsonb(current.*) -> was.key)
+                   FROM jsonb_object_keys(u.was) AS was (key)) AS after
+)
+UPDATE undoing
+   SET outcome = 'updated', after = done.after
+  FROM done
+ WHERE done.n = undoing.n;
+
+-- remove --
+-- Records that the run added go, those that refer to others before these.
+WITH done AS (
+    DELETE FROM {table} AS current
+     USING undoing AS u
+     WHERE u.outcome IS NULL AND u.action = 'remove' AND u.blocked IS NULL
+       AND current.{key} = u.record_key::{key_type} AND {which}
+ RETURNING u.n
+)
+UPDATE undoing
+   SET outcome = 'removed'
+  FROM done
+ WHERE done.n = undoing.n;
+
+-- new_value --
+new.{column}
+
+-- every_row --
+true
+
+-- one_row --
+u.n = candidate.n
+
+-- pending --
+SELECT count(*) FROM undoing WHERE outcome IS NULL AND action = %(action)s AND blocked IS NULL;
+
+-- row_by_row --
+-- The same statement for one row after the other; a row that the table refuses keeps the database's reason.
+DO $refusals$
+DECLARE
+    candidate record;
+    said text;
+BEGIN
+    FOR candidate IN
+        SELECT u.n FROM undoing AS u
+         WHERE u.outcome IS NULL AND u.action = {action} AND u.blocked IS NULL AND {ready} ORDER BY u.n
+    LOOP
+        BEGIN
+            {statement};
+            IF EXISTS (SELECT FROM undoing WHERE n = candidate.n AND outcome IS NULL) THEN
+                RAISE EXCEPTION 'a trigger left the record out or gave it another number';
+            END IF;
+        EXCEPTION
+            WHEN OTHERS THEN
+                IF NOT sync.is_refusal(SQLSTATE) THEN
+                    RAISE;
+                END IF;
+                GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
+                UPDATE undoing SET refusal = said WHERE n = candidate.n;
+        END;
+    END LOOP;
+END $refusals$;
+
+-- needed_by_none --
+-- No other record that is still to be removed refers to it.
+NOT EXISTS (SELECT FROM {table} AS current
+              JOIN {table} AS other ON ({columns}) = ({meant}) AND other.{key} <> current.{key}
+              JOIN undoing AS child ON child.record_key = other.{key}::text
+               AND child.outcome IS NULL AND child.action = 'remove'
+             WHERE current.{key} = u.record_key::{key_type})
+
+-- relink --
+UPDATE undoing SET outcome = 'unchanged' WHERE outcome IS NULL AND action = 'link';
+
+-- left_over --
+UPDATE undoing
+   SET outcome = 'kept',
+       reason = CASE WHEN refusal IS NULL THEN 'referenced' ELSE 'refused_by_table' END,
+       message = CASE WHEN refusal IS NULL
+                      THEN coalesce(blocked, 'Records that could not be removed refer to it.')
+                      ELSE format('The CRM table refused it: %s.', refusal) END
+ WHERE outcome IS NULL;
+
+-- parked_off --
+DELETE FROM sync.parked
+ USING undoing AS u
+ WHERE (parked.realm, parked.module, parked.entity, parked.id) = (%(realm)s, %(module)s, u.entity, u.id)
+   AND u.outcome <> 'kept' AND (NOT u.partial OR u.was ? parked.field);
+
+-- parked_back --
+INSERT INTO sync.parked
+SELECT was.*
+  FROM undoing AS u
+  JOIN sync.former AS former
+    ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
+     = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.parked, former.was) AS was
+ WHERE u.outcome <> 'kept' AND (NOT u.partial OR u.was ? former.field)
+ON CONFLICT DO NOTHING;
+
+-- links_off --
+DELETE FROM sync.link
+ USING undoing AS u
+ WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, u.entity, u.id, %(module)s)
+   AND u.outcome <> 'kept' AND NOT u.partial
+   AND (link.linked_in = %(undone)s
+        OR EXISTS (SELECT FROM sync.former
+                    WHERE (realm, run_id, module, kind, entity, id, field)
+                        = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')));
+
+-- links_back --
+INSERT INTO sync.link
+SELECT was.*
+  FROM undoing AS u
+  JOIN sync.former AS former
+    ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
+     = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.link, former.was) AS was
+ WHERE u.outcome <> 'kept' AND NOT u.partial AND former.was IS NOT NULL;
+
+-- links_reopened --
+-- Of a record of which only references are opened again, the link forgets these only.
+UPDATE sync.link
+   SET written = (link.written - reopened.fields) || reopened.were
+  FROM (SELECT u.entity, u.id, fields.names AS fields,
+               (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(former.was -> 'written')
+                 WHERE key = ANY (fields.names)) AS were
+          FROM undoing AS u
+          JOIN sync.former AS former
+            ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
+             = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')
+         CROSS JOIN LATERAL (SELECT ARRAY (SELECT jsonb_object_keys(u.was)) AS names) AS fields
+         WHERE u.outcome <> 'kept' AND u.partial) AS reopened
+ WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, reopened.entity, reopened.id, %(module)s);
+
+-- links_left --
+-- So that an undo of this undo knows whether anybody has touched a link since.
+INSERT INTO sync.former AS known (realm, run_id, module, kind, entity, id, field, became)
+SELECT %(realm)s, %(run_id)s, %(module)s, 'link', u.entity, u.id, '', to_jsonb(link.*)
+  FROM undoing AS u
+  LEFT JOIN sync.link AS link
+    ON (link.realm, link.entity, link.id, link.module) = (%(realm)s, u.entity, u.id, %(module)s)
+ WHERE u.outcome <> 'kept'
+ON CONFLICT (realm, run_id, module, kind, entity, id, field) DO UPDATE SET became = excluded.became;
+
+-- held_before --
+-- What is held back now, of the records that are undone and of those that collide with one that is removed.
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
+SELECT %(realm)s, %(run_id)s, %(module)s, 'held', held.entity, held.id, '', to_jsonb(held.*)
+  FROM sync.held AS held
+ WHERE held.realm = %(realm)s AND held.module = %(module)s
+   AND (EXISTS (SELECT FROM undoing AS u
+                 WHERE u.outcome <> 'kept' AND (u.entity, u.id) = (held.entity, held.id))
+        OR held.collides_with IN (SELECT record_key FROM undoing WHERE outcome = 'removed'))
+ON CONFLICT DO NOTHING;
+
+-- collisions_gone --
+UPDATE sync.held
+   SET collides_with = NULL
+ WHERE realm = %(realm)s AND module = %(module)s
+   AND collides_with IN (SELECT record_key FROM undoing WHERE outcome = 'removed');
+
+-- hold --
+-- What is undone stays undone until it, or its mapping, changes.
+INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
+SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.mapping_hash, %(run_id)s
+  FROM undoing AS u
+  JOIN sync.module_position AS position ON (position.realm, position.module) = (%(realm)s, %(module)s)
+ WHERE u.outcome <> 'kept' AND NOT u.partial
+   AND (u.outcome <> 'unchanged'
+        OR NOT EXISTS (SELECT FROM sync.link
+                        WHERE (realm, entity, id, module) = (%(realm)s, u.entity, u.id, %(module)s)))
+ON CONFLICT (realm, module, entity, id) DO UPDATE
+   SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
+       candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
+
+-- no_longer_undone --
+-- What an undo held back is free again.
+DELETE FROM sync.held
+ USING undoing AS u
+ WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, u.entity, u.id)
+   AND held.run_id = %(undone)s AND u.outcome <> 'kept';
+
+-- held_back --
+INSERT INTO sync.held AS known
+SELECT was.*
+  FROM sync.former AS former
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.held, former.was) AS was
+ WHERE former.realm = %(realm)s AND former.run_id = %(undone)s AND former.module = %(module)s AND former.kind = 'held'
+   AND NOT EXISTS (SELECT FROM undoing AS u
+                    WHERE u.outcome = 'kept' AND (u.entity, u.id) = (former.entity, former.id))
+ON CONFLICT (realm, module, entity, id) DO UPDATE
+   SET collides_with = excluded.collides_with
+ WHERE known.run_id = excluded.run_id;
+
+-- outcomes --
+INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message, details, record_key, before, after)
+SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message,
+       CASE WHEN outcome = 'kept' THEN details
+            WHEN partial THEN jsonb_build_object('references', ARRAY (SELECT jsonb_object_keys(was))) END,
+       record_key,
+       CASE outcome WHEN 'removed' THEN image WHEN 'updated' THEN left_as END,
+       after
+  FROM undoing;
+
+-- activity --
+INSERT INTO sync.activity (realm, run_id, module, mapping_hash, mode, from_generation, to_generation,
+                           read, added, updated, unchanged, duplicate, not_added, excluded,
+                           deactivated, deleted, resolved, removed, kept)
+SELECT %(realm)s, %(run_id)s, %(module)s, %(hash)s, 'undo', %(generation)s, %(generation)s,
+       count(*),
+       count(*) FILTER (WHERE outcome = 'added'),
+       count(*) FILTER (WHERE outcome = 'updated'),
+       count(*) FILTER (WHERE outcome = 'unchanged'),
+       0, 0, 0, 0, 0, 0,
+       count(*) FILTER (WHERE outcome = 'removed'),
+       count(*) FILTER (WHERE outcome = 'kept')
+  FROM sync.outcome
+ WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
+
+-- done --
+DROP TABLE undoing;
+
+-- chain --
+-- How often the run that is undone is an undo of an undo: whether it removed records or brought them back.
+WITH RECURSIVE chain (run_id, undoes) AS (
+    SELECT run_id, undoes FROM sync.run WHERE realm = %(realm)s AND run_id = %(undone)s
+     UNION ALL
+    SELECT run.run_id, run.undoes FROM chain
+      JOIN sync.run ON run.realm = %(realm)s AND run.run_id = chain.undoes
+)
+SELECT count(*) FILTER (WHERE undoes IS NOT NULL) FROM chain;
+
+-- done_at --
+SELECT coalesce(max(loaded_at), '-infinity') FROM sync.activity WHERE realm = %(realm)s AND run_id = %(undone)s;

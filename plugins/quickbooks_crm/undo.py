@@ -1,0 +1,328 @@
+"""Takes back what a run did to one module, row by row: only what nobody has changed since.
+
+Works set-wise on the temporary table `undoing`. A record that the run changed gets back what it
+held before; one that it added goes, unless records that stay refer to it; links, open references
+and what is held back become what they were. What cannot be taken back is *kept*, with the reason.
+An undo is accounted for like a load, with images, so that it can be undone as well.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from quickbooks_crm.catalog import Column
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.errors import UndoImpossible
+from quickbooks_crm.load import FAULTS
+from quickbooks_crm.runs import SILENCE, Run
+from quickbooks_crm.sql import statements
+
+ACTIONS = ("insert", "restore", "remove")
+FORGOTTEN = ("parked_off", "links_off")
+REMEMBERED = ("links_back", "links_reopened", "links_left", "parked_back", "held_before")
+HELD = ("collisions_gone", "hold")
+FREED = ("no_longer_undone", "held_back")
+
+
+@dataclass(frozen=True)
+class Undone:
+    """The run that is undone. `modules` are those that it changed, each with whether all that an
+    undo needs is still there; `again` says that it is an undo itself, whose undo does the run
+    before it again; `before` that something of it may have been undone already."""
+
+    run_id: str
+    kind: str
+    modules: dict[str, bool]
+    again: bool
+    before: bool
+    done_at: datetime
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The undo of one module in the name of a run; `pointing` are the targets whose records refer
+    to those of this one."""
+
+    run: Run
+    undone: Undone
+    target: Target
+    pointing: tuple[Target, ...]
+    generation: int
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The parameters that the statements share."""
+        return {
+            "realm": self.run.realm,
+            "run_id": self.run.run_id,
+            "undone": self.undone.run_id,
+            "undone_kind": self.undone.kind,
+            "done_at": self.undone.done_at,
+            "module": self.target.mapping.module,
+            "hash": self.target.mapping.hash,
+            "table": self.target.table.name,
+            "company": self.target.company,
+            "generation": self.generation,
+        }
+
+    @property
+    def names(self) -> dict[str, sql.Composable]:
+        """The names and texts that the statements share."""
+        table = self.target.table
+        lost = [name for name in self.target.columns if name not in table.columns]
+        return {
+            "table": table.identifier,
+            "key": sql.Identifier(table.key),
+            "key_type": table.key_type,
+            "gone": sql.Literal(lost),
+            "unmapped": sql.Literal(self.target.unmapped),
+        }
+
+
+def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
+    """The run that is to be undone. Raises `UndoImpossible` when that cannot be."""
+    where = {"realm": run.realm, "run_id": run.run_id, "undone": undone}
+    blocks = statements("undo")
+    row = connection.execute(blocks["undone_run"], where | {"silence": SILENCE}).fetchone()
+    if row is None or row[0] != run.company:
+        raise UndoImpossible(
+            f"Company {run.company} has no run {undone}. Its runs: python -m quickbooks_crm "
+            f"activity --company {run.company} --limit 20"
+        )
+    if row[3]:
+        raise UndoImpossible(f"Run {undone} is still at work. Undo it when it has finished.")
+    modules = dict(connection.execute(blocks["modules"], where).fetchall())
+    chain = connection.execute(blocks["chain"], where).fetchone()
+    before = connection.execute(blocks["undone_before"], where).fetchone()
+    done_at = connection.execute(blocks["done_at"], where).fetchone()
+    return Undone(
+        undone,
+        row[1],
+        {module: whole and not row[2] for module, whole in modules.items()},
+        again=bool(chain and chain[0] % 2),
+        before=bool(before and before[0]),
+        done_at=done_at[0] if done_at else datetime.min,
+    )
+
+
+def require_images(undone: Undone, modules: list[str]) -> None:
+    """Raise `UndoImpossible` when what some module held before the run is no longer kept."""
+    lost = [module for module in modules if not undone.modules[module]]
+    if lost:
+        raise UndoImpossible(
+            f"Run {undone.run_id} cannot be undone: what {', '.join(lost)} held before it is no "
+            "longer kept. Nothing was undone. Correct the records in QuickBooks or in the CRM; "
+            "other modules can be undone with --module."
+        )
+
+
+def begin(connection: Connection[Any], run: Run, undone: Undone, modules: list[str]) -> None:
+    """Say of a run that it undoes another one."""
+    where = {"realm": run.realm, "run_id": run.run_id, "undone": undone.run_id}
+    connection.execute(statements("undo")["begin"], where | {"modules": modules})
+
+
+def undo(connection: Connection[Any], work: Undo) -> None:
+    """Undo a module, and account for each record. Be inside a transaction: all of it commits or
+    nothing."""
+    blocks, where = statements("undo"), work.where
+    for name in ("settings", "constraints_at_once", "one_writer"):
+        connection.execute(statements("load")[name], where if name == "one_writer" else None)
+    connection.execute(blocks["in_the_name_of"], where)
+    _take(connection, work)
+    _keep(connection, work)
+    _carry_out(connection, work)
+    names = (*FORGOTTEN, *REMEMBERED, *(FREED if work.undone.again else HELD))
+    for name in (*names, "outcomes", "activity"):
+        connection.execute(blocks[name], where)
+    connection.execute(blocks["done"])
+
+
+def _take(connection: Connection[Any], work: Undo) -> None:
+    """What the run did, and what these records hold now."""
+    blocks = statements("undo")
+    told = {name: sql.Literal(work.where[name]) for name in ("realm", "undone", "module")}
+    before = sql.Literal(work.undone.before)
+    connection.execute(blocks["undoing"].format(**work.names, **told, undone_before=before))
+    connection.execute(blocks["undoing_index"])
+    connection.execute(blocks["undoing_statistics"])
+    connection.execute(blocks["current"].format(**work.names))
+    connection.execute(blocks["nowhere"])
+
+
+def _keep(connection: Connection[Any], work: Undo) -> None:
+    """Set aside what is no longer as the run left it."""
+    blocks = statements("undo")
+    connection.execute(blocks["image_gone"])
+    connection.execute(blocks["gone_since"])
+    connection.execute(blocks["number_taken"])
+    connection.execute(blocks["changed_since"].format(**work.names), work.where)
+    connection.execute(blocks["linked_since"], work.where)
+    told = connection.execute(blocks["tells_by_default"], _regclass(work.target)).fetchone()
+    filled = [
+        blocks["filled"].format(
+            column=sql.Identifier(column.name),
+            default=sql.SQL(column.default or "NULL"),
+            name=sql.Literal(column.name),
+        )
+        for column in _left_alone(work.target)
+    ]
+    if told == (True,) and filled:
+        filling = sql.SQL(", ").join(filled)
+        connection.execute(blocks["filled_since"].format(**work.names, filled=filling))
+
+
+def _left_alone(target: Target) -> Iterator[Column]:
+    """The columns that are as a new record has them, unless somebody has filled them: those that
+    the mapping leaves alone and that have no default, or one that is always the same."""
+    own = {target.table.key, target.mapping.company, *target.columns}
+    for column in target.table.columns.values():
+        moves = column.kind in ("timestamp", "other") or "(" in (column.default or "")
+        if column.name not in own and column.writable and not moves:
+            yield column
+
+
+def _carry_out(connection: Connection[Any], work: Undo) -> None:
+    """Write all rows at once where the table takes them, else one after the other, for as long as
+    one that went makes room for another."""
+    blocks = statements("undo")
+    refused = [action for action in ACTIONS if not _at_once(connection, work, action)]
+    while refused:
+        done = sum(_row_by_row(connection, work, action) for action in ACTIONS)
+        if not done:
+            break
+    connection.execute(blocks["relink"])
+    connection.execute(blocks["left_over"])
+
+
+def _at_once(connection: Connection[Any], work: Undo, action: str) -> bool:
+    """Whether one statement could write all rows; if not, it has written none."""
+    if action == "remove":
+        _block(connection, work)
+    if not _pending(connection, action):
+        return True
+    try:
+        with connection.transaction() as savepoint:
+            every_row = statements("undo")["every_row"]
+            connection.execute(_statement(work, action, every_row))
+            if _pending(connection, action):
+                raise psycopg.Rollback(savepoint)
+            return True
+    except psycopg.Error as refusal:
+        if (refusal.sqlstate or "XX").startswith(FAULTS):
+            raise
+    return False
+
+
+def _row_by_row(connection: Connection[Any], work: Undo, action: str) -> int:
+    """How many more rows could be written, each by itself."""
+    if action == "remove":
+        _block(connection, work)
+    before = _pending(connection, action)
+    if before:
+        blocks = statements("undo")
+        one = _statement(work, action, blocks["one_row"])
+        block = blocks["row_by_row"].format(
+            action=sql.Literal(action),
+            statement=sql.SQL(one.as_string(connection).rstrip().rstrip(";")),
+            ready=_ready(connection, work) if action == "remove" else blocks["every_row"],
+        )
+        connection.execute(block)
+    return before - _pending(connection, action)
+
+
+def _pending(connection: Connection[Any], action: str) -> int:
+    row = connection.execute(statements("undo")["pending"], {"action": action}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _statement(work: Undo, action: str, which: sql.SQL) -> sql.Composed:
+    blocks, table = statements("undo"), work.target.table
+    mapped = [table.columns[name] for name in work.target.columns if name in table.columns]
+    restored = [c.name for c in mapped if c.writable and c.name != table.key]
+    every = [c.name for c in table.columns.values() if c.writable or c.sequence]
+    return blocks[action].format(
+        **work.names,
+        which=which,
+        columns=_listed(restored),
+        new_columns=_listed(restored, blocks["new_value"]),
+        every_column=_listed(every),
+        every_new=_listed(every, blocks["new_value"]),
+    )
+
+
+def _listed(names: list[str], block: sql.SQL | None = None) -> sql.Composed:
+    block = block or sql.SQL("{column}")
+    return sql.SQL(", ").join(block.format(column=sql.Identifier(name)) for name in names)
+
+
+@dataclass(frozen=True)
+class _Pointer:
+    """Columns of a table that refer to a record by the columns that it is `meant` by. Without a
+    foreign key they may be of another type."""
+
+    table: tuple[str, str]
+    columns: tuple[str, ...]
+    meant: tuple[str, ...]
+    foreign_key: bool = True
+
+
+def _pointers(connection: Connection[Any], work: Undo) -> set[_Pointer]:
+    """What may refer to the module's records: foreign keys of any table, and what mappings say."""
+    found = connection.execute(statements("undo")["pointing"], _regclass(work.target)).fetchall()
+    pointers = {
+        _Pointer((schema, table), tuple(columns), tuple(meant))
+        for schema, table, columns, meant in found
+    }
+    for other in work.pointing:
+        for field in other.mapping.fields.values():
+            known = field.refers and field.refers.module == work.target.mapping.module
+            place, meant = (other.table.schema, other.table.table), (work.target.table.key,)
+            if known and _Pointer(place, (field.column,), meant) not in pointers:
+                pointers.add(_Pointer(place, (field.column,), meant, foreign_key=False))
+    return pointers
+
+
+def _block(connection: Connection[Any], work: Undo) -> None:
+    """Note which records to be removed others refer to that stay; what these refer to stays too."""
+    blocks, own = statements("undo"), work.target.table
+    pointers = _pointers(connection, work)
+    connection.execute(blocks["unblocked"])
+    more = True
+    while more:
+        more = False
+        for pointer in pointers:
+            itself = pointer.table == (own.schema, own.table)
+            stays = blocks["not_removed" if itself else "a_stranger"].format(**work.names)
+            statement = blocks["blocked"].format(
+                **work.names, **_named(pointer), stays=stays, other=sql.Identifier(*pointer.table)
+            )
+            more |= connection.execute(statement).rowcount > 0
+
+
+def _named(pointer: _Pointer) -> dict[str, sql.Composable]:
+    as_it_is = sql.SQL("{}") if pointer.foreign_key else statements("undo")["as_text"]
+    other = [as_it_is.format(sql.Identifier("other", name)) for name in pointer.columns]
+    meant = [as_it_is.format(sql.Identifier("current", name)) for name in pointer.meant]
+    return {
+        "columns": sql.SQL(", ").join(other),
+        "meant": sql.SQL(", ").join(meant),
+        "name": sql.Literal(".".join(pointer.table)),
+        "columns_named": sql.Literal(", ".join(pointer.columns)),
+    }
+
+
+def _ready(connection: Connection[Any], work: Undo) -> sql.Composable:
+    """That no other record which is still to be removed refers to a row."""
+    blocks, own = statements("undo"), work.target.table
+    among = [p for p in _pointers(connection, work) if p.table == (own.schema, own.table)]
+    ready = [blocks["needed_by_none"].format(**work.names, **_named(p)) for p in among]
+    return sql.SQL(" AND ").join(ready) if ready else blocks["every_row"]
+
+
+def _regclass(target: Target) -> dict[str, str]:
+    return {"table": target.table.identifier.as_string(None)}

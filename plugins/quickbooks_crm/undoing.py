@@ -1,0 +1,127 @@
+"""A whole undo: which run, which modules in which order, each in a transaction of its own."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from quickbooks_crm import activity, database, one_module, runs, undo
+from quickbooks_crm.alive import alive
+from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import SyncFailed, UndoImpossible
+from quickbooks_crm.failures import noted
+from quickbooks_crm.mapping import load_order
+from quickbooks_crm.one_module import Bringing
+from quickbooks_crm.runs import Run
+from quickbooks_crm.undo import Undo, Undone
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which run to undo, who asks for it, and of which modules; none named means all."""
+
+    undone: str
+    trigger: str
+    started_by: str | None = None
+    modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an undo did or would do: its run with the counts, and by module the records that were
+    kept, each with the reason. It holds customer data: never log it."""
+
+    run: activity.Run
+    kept: dict[str, list[activity.Row]]
+
+
+def carry_out(run: Run, company: Company, wish: Wish) -> Report:
+    """Undo a run. Each module commits by itself: what is killed can be done again, and does the
+    rest. Raises `UndoImpossible` before anything is undone."""
+    with database.connect() as connection:
+        database.require_current(connection)
+        return _undo(connection, run, company, wish)
+
+
+def rehearse(run: Run, company: Company, wish: Wish) -> Report:
+    """What an undo would do: all of it is done, and rolled back."""
+    with database.connect() as connection:
+        database.require_current(connection)
+        with connection.transaction(force_rollback=True):
+            return _undo(connection, run, company, wish)
+
+
+def _undo(connection: Connection[Any], run: Run, company: Company, wish: Wish) -> Report:
+    undone = undo.find(connection, run, wish.undone)
+    known = runs.mappings(connection, Run(run.company, run.realm, wish.undone))
+    modules = _modules(undone, load_order(known), wish)
+    undo.require_images(undone, modules)
+    bringing = Bringing(run, company, known)
+    runs.start(connection, run, wish.trigger, wish.started_by, "undo")
+    with ExitStack() as at_the_end:
+        at_the_end.callback(runs.finish, connection, run)
+        with noted(connection, run, "begin"), connection.transaction():
+            runs.take_lease(connection, run)
+            undo.begin(connection, run, undone, modules)
+        for module in modules:
+            with noted(connection, run, f"{module}.undo"):
+                _undo_module(connection, bringing, undone, module)
+    return _report(connection, run)
+
+
+def _modules(undone: Undone, order: list[str], wish: Wish) -> list[str]:
+    """The modules to undo, those that refer to others before these; to do again, after them."""
+    if not undone.modules:
+        raise UndoImpossible(f"Run {undone.run_id} has changed nothing in the CRM.")
+    unknown = sorted(set(wish.modules) - set(undone.modules))
+    if unknown:
+        raise UndoImpossible(
+            f"Run {undone.run_id} has not loaded {', '.join(unknown)}, only "
+            f"{', '.join(m for m in order if m in undone.modules)}. Nothing was undone."
+        )
+    taken = [m for m in order if m in (wish.modules or undone.modules)]
+    return taken if undone.again else taken[::-1]
+
+
+@retry(
+    retry=retry_if_exception_type(
+        (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+    ),
+    stop=stop_after_attempt(4),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+def _undo_module(
+    connection: Connection[Any], bringing: Bringing, undone: Undone, module: str
+) -> None:
+    run = bringing.run
+    attempt = runs.attempt(connection, run, f"{module}.undo")
+    with alive(attempt), connection.transaction():
+        attempt.require(connection)
+        target = one_module.target(connection, bringing.known[module], bringing.company)
+        pointing = tuple(bringing.referring(connection, module))
+        position = runs.position(connection, run.realm, module)
+        undo.undo(connection, Undo(run, undone, target, pointing, position))
+
+
+def _report(connection: Connection[Any], run: Run) -> Report:
+    found = activity.run(connection, run.realm, run.run_id)
+    if found is None:
+        raise SyncFailed(f"Run {run.run_id} has left no activity.")
+    log.info("what this undo did\n%s", activity.summary(found))
+    kept = {m.module: list(_kept(connection, run, m.module)) for m in found.counts if m.kept}
+    return Report(found, kept)
+
+
+def _kept(connection: Connection[Any], run: Run, module: str) -> Iterator[activity.Row]:
+    after = ("", "")
+    while page := activity.rows(connection, run.realm, run.run_id, module, "kept", after):
+        yield from page
+        after = (page[-1].id, page[-1].entity)

@@ -1,0 +1,148 @@
+"""Undoing a run from the command line."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from quickbooks_crm import undo
+from quickbooks_crm.__main__ import main
+from tests.acceptance.kept_in_step import Kept, kept_in_step
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch) as company:
+        yield company
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process: its exit code, and what it printed."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main([words[0], "--company", "sample", *words[1:]])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def images(kept: Kept) -> list[dict[str, Any]]:
+    """All that the CRM holds and all links, but for what says when."""
+    return [
+        *kept.ask("SELECT to_jsonb(p.*) - 'updated_at' AS row FROM crm.products AS p ORDER BY id"),
+        *kept.ask("SELECT to_jsonb(p.*) - 'updated_at' AS row FROM crm.accounts AS p ORDER BY id"),
+        *kept.ask("SELECT to_jsonb(p.*) - 'updated_at' AS row FROM crm.contacts AS p ORDER BY id"),
+        *kept.ask("SELECT * FROM sync.link ORDER BY module, entity, id"),
+    ]
+
+
+def changed(kept: Kept) -> None:
+    """Somebody works in QuickBooks, and a sync brings it."""
+    kept.quickbooks.change("Customer", "3", CompanyName="Wrong")
+    kept.quickbooks.add("Customer", DisplayName="New", FamilyName="Newman")
+    kept.sync("wrong")
+
+
+def test_a_run_is_undone_and_done_again(kept: Kept, command: Command) -> None:
+    kept.sync("first")
+    before = images(kept)
+    changed(kept)
+    after = images(kept)
+
+    code, said, _ = command("undo", "wrong")
+
+    assert code == 0
+    assert images(kept) == before
+    again = said.splitlines()[-1].rpartition(" ")[2]
+    assert "undo success (of wrong)" in said
+    assert kept.run(again).kind == "undo"
+    assert command("undo", again)[0] == 0
+    assert images(kept) == after
+    assert kept.mismatched() == []
+
+
+def test_a_whole_first_sync_is_undone(kept: Kept, command: Command) -> None:
+    kept.sync("first")
+
+    assert command("undo", "first")[0] == 0
+    assert images(kept) == []
+    kept.sync()
+    assert images(kept) == []
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(kept: Kept, command: Command) -> None:
+    kept.sync("first")
+    changed(kept)
+    kept.ask("UPDATE crm.accounts SET company_name = 'Own' WHERE company_name = 'Wrong'")
+    before, runs = images(kept), kept.ask("SELECT run_id, state FROM sync.run ORDER BY run_id")
+
+    code, said, _ = command("undo", "wrong", "--plan", "--json")
+    planned = json.loads(said)
+    _, words, _ = command("undo", "wrong", "--plan")
+
+    assert (code, planned["plan"]) == (0, True)
+    assert {m["module"]: (m["removed"], m["kept"]) for m in planned["modules"]}["accounts"] == (
+        1,
+        1,
+    )
+    assert [row["reason"] for row in planned["kept"]] == ["changed_since"]
+    assert "Changed since by somebody in the CRM: company_name." in words
+    assert images(kept) == before
+    assert kept.ask("SELECT run_id, state FROM sync.run ORDER BY run_id") == runs
+    command("undo", "wrong")
+    [done] = kept.ask(
+        "SELECT removed, kept FROM sync.activity WHERE mode = 'undo' AND module = 'accounts'"
+    )
+    assert done == {"removed": 1, "kept": 1}
+
+
+def test_an_undo_that_is_killed_between_two_modules_is_finished_by_another(
+    kept: Kept, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.sync("first")
+    before = images(kept)
+    changed(kept)
+    real = undo.undo
+
+    def killed(connection: psycopg.Connection[Any], work: undo.Undo) -> None:
+        if work.target.mapping.module == "accounts":
+            raise KeyboardInterrupt
+        real(connection, work)
+
+    monkeypatch.setattr(undo, "undo", killed)
+    with pytest.raises(KeyboardInterrupt):
+        command("undo", "wrong")
+    assert images(kept) != before
+    monkeypatch.setattr(undo, "undo", real)
+
+    assert command("undo", "wrong")[0] == 0
+    assert images(kept) == before
+
+
+def test_what_cannot_be_undone_is_told(kept: Kept, command: Command) -> None:
+    kept.sync("first")
+    with psycopg.connect(kept.url) as other:
+        other.execute("UPDATE sync.lease SET run_id = 'first', taken_at = now()")
+        other.execute("UPDATE sync.run SET state = 'running' WHERE run_id = 'first'")
+    at_work = command("undo", "first")
+    with psycopg.connect(kept.url) as other:
+        other.execute("UPDATE sync.lease SET run_id = NULL")
+        other.execute("UPDATE sync.run SET purged_at = now() WHERE run_id = 'first'")
+
+    told = [at_work, *(command("undo", *words) for words in (["none"], ["first"]))]
+    told.append(command("undo", "first", "--module", "accounts"))
+
+    assert [(code, said) for code, said, _ in told] == [(1, "")] * 4
+    assert [error.split(":")[0] for _, _, error in told] == [
+        "Run first is still at work. Undo it when it has finished.\n",
+        "Company sample has no run none. Its runs",
+        "Run first cannot be undone",
+        "Run first cannot be undone",
+    ]
+    assert kept.ask("SELECT count(*) AS n FROM sync.run WHERE kind = 'undo'") == [{"n": 0}]

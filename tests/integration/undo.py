@@ -1,0 +1,45 @@
+"""Undoing in one line, as the pipeline does it.
+
+assert undo(connection, products(), "run-2") == [End("7", "updated")]
+"""
+
+from collections.abc import Mapping as ReadOnly
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import one_module, runs
+from quickbooks_crm import undo as stage
+from quickbooks_crm.companies import Company
+from quickbooks_crm.mapping import Mapping, load_order
+from quickbooks_crm.one_module import Bringing
+from quickbooks_crm.runs import Run
+from quickbooks_crm.undo import Undo
+from tests.integration.crm import REALM, End, count, ends
+
+
+def company(name: str = "sample") -> Company:
+    """A company as its file says it."""
+    return Company(name, name, "quickbooks", None, None, name)
+
+
+def undo(
+    connection: Connection[Any],
+    known: ReadOnly[str, Mapping],
+    undone: str,
+    run_id: str | None = None,
+) -> list[End]:
+    """Undo a run; how each record ended, in load order."""
+    run = Run("sample", REALM, run_id or f"undo-{count(connection, 'sync.run') + 1}")
+    runs.start(connection, run, "manual", "admin", "undo")
+    found = stage.find(connection, run, undone)
+    modules = [module for module in load_order(known) if module in found.modules]
+    stage.begin(connection, run, found, modules)
+    bringing = Bringing(run, company(), dict(known))
+    for module in modules if found.again else modules[::-1]:
+        with connection.transaction():
+            target = one_module.target(connection, known[module], bringing.company)
+            pointing = tuple(bringing.referring(connection, module))
+            position = runs.position(connection, REALM, module)
+            stage.undo(connection, Undo(run, found, target, pointing, position))
+    return [end for module in modules for end in ends(connection, run, module)]
