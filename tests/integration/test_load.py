@@ -162,6 +162,46 @@ def test_what_the_sync_wrote_over_a_persons_value_is_its_own_again(
     assert code(connection) is None
 
 
+def test_a_persons_value_does_not_become_the_syncs_own_by_a_delete(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(), item("7"))
+    set_code(connection, "by hand")
+
+    sync(connection, products(), gone(item("7")))
+    sync(connection, products(), item("7"))
+
+    assert code(connection) == "by hand"
+
+
+def test_a_persons_value_does_not_become_the_syncs_own_when_a_reference_is_closed(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts("notes: {from: Notes}")})
+    sync(connection, known, under("9", "8"))
+    connection.execute("UPDATE crm.accounts SET notes = 'by hand'")
+
+    sync(connection, known, customer("9"))
+    sync(connection, known, customer("8", DisplayName="Renamed"))
+
+    assert rows(connection, "SELECT name, notes FROM crm.accounts ORDER BY id") == [
+        ("Renamed", "by hand"),
+        ("Customer 9", None),
+    ]
+
+
+def test_a_blank_that_overwrites_from_now_on_clears_a_record_that_did_not_change(
+    connection: Connection[Any],
+) -> None:
+    always = "{key: quickbooks_product_id, blank_overwrites: true}"
+    sync(connection, products(), item("7"))
+    set_code(connection, "by hand")
+    sync(connection, products(), item("7", Name="Pump"))
+
+    assert sync(connection, products(always), item("7", Name="Pump")) == [End("7", "updated")]
+    assert code(connection) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "field", "expected"),
     [
@@ -436,6 +476,23 @@ def test_a_parent_that_a_person_chose_is_told_as_before_when_the_reference_is_cl
     sync(connection, known, under("9", "8"), customer("9"))
 
     assert outcome(connection, "8", "before")[0]["parent_id"] == chosen
+
+
+def test_a_parent_that_a_person_has_chosen_rightly_leaves_the_row_unchanged(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts()})
+    sync(connection, known, under("9", "8"))
+    by_hand(
+        connection, "crm.accounts", name="Nine", quickbooks_customer_id="9", company_id="sample"
+    )
+    connection.execute("UPDATE crm.accounts SET parent_id = 2 WHERE id = 1")
+
+    ended = sync(connection, known, under("9", "8"), customer("9"))
+
+    assert ended == [End("8", "unchanged"), End("9", "updated")]
+    assert rows(connection, TREE)[0] == ("Customer 8", "Customer 9")
+    assert count(connection, "sync.parked") == 0
 
 
 def test_cycles_and_records_that_are_their_own_parents_load_and_end(

@@ -22,10 +22,11 @@ UPDATE incoming
           JOIN {table} AS current ON current.{key} = i.record_key::{key_type}
          CROSS JOIN LATERAL (
                SELECT CASE WHEN i.written = to_jsonb(current.*) - %(unmapped)s::text[] THEN '{{}}'::text[]
-                      ELSE ARRAY (SELECT blank.key FROM jsonb_each(i.fields) AS blank
-                                   WHERE blank.value = 'null'
-                                     AND blank.key <> ALL (%(always_clear)s::text[])
-                                     AND i.written -> blank.key IS DISTINCT FROM to_jsonb(current.*) -> blank.key)
+                      ELSE ARRAY (SELECT held.key FROM jsonb_each(to_jsonb(current.*) - %(unmapped)s::text[]) AS held
+                                   WHERE i.written -> held.key IS DISTINCT FROM held.value
+                                     AND CASE WHEN i.fields ? held.key
+                                              THEN i.fields -> held.key = 'null' AND held.key <> ALL (%(always_clear)s::text[])
+                                              ELSE true END)
                       END AS columns) AS kept
          CROSS JOIN LATERAL jsonb_populate_record(current.*, i.fields - kept.columns) AS new
          WHERE i.action = 'update'
@@ -37,7 +38,8 @@ UPDATE incoming
 UPDATE incoming
    SET action = NULL, outcome = 'unchanged', after = before
  WHERE action = 'update'
-   AND (before = image OR (linked AND md5(concat_ws(' ', state, fields)) = known_hash AND before || written = before));
+   AND (before = image OR (linked AND md5(concat_ws(' ', state, fields)) = known_hash AND before || written = before
+                           AND before || (image - ARRAY (SELECT jsonb_object_keys(written))) = before));
 
 -- update --
 -- Change the records the CRM already holds.
@@ -243,7 +245,7 @@ WITH waiting AS MATERIALIZED (
      WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s
 )
 SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_key,
-       NULL::jsonb AS was, NULL::jsonb AS after, false AS told
+       NULL::jsonb AS before, NULL::jsonb AS after, false AS told
   FROM waiting
  CROSS JOIN LATERAL (
        SELECT record_key FROM sync.link
@@ -258,7 +260,7 @@ ANALYZE closing;
 
 -- close --
 WITH held AS (
-    SELECT closing.entity, closing.id, to_jsonb(current.*) -> %(field)s AS was
+    SELECT closing.entity, closing.id, to_jsonb(current.*) - %(unmapped)s::text[] AS before
       FROM closing
       JOIN {table} AS current ON current.{key} = closing.record_key::{key_type}
 ), changed AS (
@@ -269,16 +271,18 @@ WITH held AS (
  RETURNING closing.entity, closing.id, to_jsonb(current.*) - %(unmapped)s::text[] AS after
 )
 UPDATE closing
-   SET was = held.was, after = changed.after
+   SET before = held.before, after = changed.after
   FROM changed
   JOIN held ON (held.entity, held.id) = (changed.entity, changed.id)
  WHERE (closing.entity, closing.id) = (changed.entity, changed.id);
 
 -- close_links --
+-- What the record held otherwise than the sync wrote it stays a person's.
 UPDATE sync.link
-   SET written = (SELECT jsonb_object_agg(key, value) FROM jsonb_each(known.after)
-                   WHERE key = %(field)s OR link.written ? key)
-  FROM (SELECT own.ctid AS place, closing.after
+   SET written = link.written
+              || (SELECT jsonb_object_agg(key, value) FROM jsonb_each(known.after)
+                   WHERE key = %(field)s OR link.written -> key = known.before -> key)
+  FROM (SELECT own.ctid AS place, closing.before, closing.after
           FROM closing
          CROSS JOIN LATERAL (
                SELECT ctid FROM sync.link
@@ -298,14 +302,14 @@ DELETE FROM sync.parked
         WHERE closing.after IS NOT NULL));
 
 -- close_outcomes --
--- What this run said of the record itself includes the reference.
+-- What this run said of the record itself includes the reference, unless the record held it already.
 WITH told AS (
     UPDATE sync.outcome
-       SET after = known.after,
-           before = CASE WHEN outcome.outcome = 'unchanged'
-                         THEN known.after || jsonb_build_object(%(field)s::text, known.was) ELSE outcome.before END,
-           outcome = CASE WHEN outcome.outcome = 'unchanged' THEN 'updated' ELSE outcome.outcome END
-      FROM (SELECT own.ctid AS place, closing.entity, closing.id, closing.was, closing.after
+       SET after = CASE WHEN known.same THEN outcome.after ELSE known.after END,
+           before = CASE WHEN outcome.outcome = 'unchanged' AND NOT known.same THEN known.before ELSE outcome.before END,
+           outcome = CASE WHEN outcome.outcome = 'unchanged' AND NOT known.same THEN 'updated' ELSE outcome.outcome END
+      FROM (SELECT own.ctid AS place, closing.entity, closing.id, closing.before, closing.after,
+                   closing.before = closing.after AS same
               FROM closing
              CROSS JOIN LATERAL (
                    SELECT ctid FROM sync.outcome

@@ -1,0 +1,402 @@
+"""What an import means, a second time: one row after the other, in plain Python.
+
+This is the import semantics as a person reads them, without SQL and without a line of the product,
+so that the product can be held against it. Slow, and made to be read. The CRM is two tables with
+the same columns: accounts, which refer to their parents, and contacts, which refer to the account
+of the same customer.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Key = int
+Who = tuple[str, str]  # module and QuickBooks id
+COLUMNS = ("quickbooks_id", "name", "code", "note", "active", "deleted")
+REFERS = {"accounts": "parent_id", "contacts": "account_id"}  # both to accounts
+SOURCES = {"accounts": ("DisplayName", "ParentRef"), "contacts": ("FamilyName", "Id")}
+REFUSED = "Refused"  # a name that the tables do not take
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the mapping of a module says."""
+
+    mode: str
+    key: str | None
+    check: tuple[str, ...]
+    typed_ids: bool = True
+    blank_overwrites: bool = False
+    exclude: bool = False
+
+
+@dataclass(frozen=True)
+class Customer:
+    """What QuickBooks says of a customer."""
+
+    id: str
+    said: Mapping[str, str | None]
+    active: bool = True
+    deleted: bool = False
+
+    @property
+    def state(self) -> str:
+        """How the activity calls it."""
+        return "deleted" if self.deleted else "active" if self.active else "inactive"
+
+
+@dataclass
+class Link:
+    """Which CRM record a customer has become, and what the sync wrote into it last."""
+
+    key: Key
+    wrote: dict[str, Any]
+    state: str
+
+
+@dataclass(frozen=True)
+class End:
+    """How a row ended; for a duplicate also the record that it collides with."""
+
+    outcome: str
+    reason: str | None = None
+    collides: Key | None = None
+
+
+@dataclass
+class Row:
+    """A row of a load: its place in the order in which rows win, and its values by column."""
+
+    place: int
+    customer: Customer
+    values: dict[str, Any] = field(default_factory=dict)
+    waits_for: str | None = None
+    end: End | None = None
+    lost_to: "Row | None" = None
+    found: Key | None = None
+
+    def finish(self, outcome: str, reason: str | None = None, collides: Key | None = None) -> None:
+        self.end = End(outcome, reason, collides)
+
+
+def normal(value: Any) -> str | None:
+    """The form in which two values are compared; nothing for a blank, which equals nothing."""
+    if value is None:
+        return None
+    text = unicodedata.normalize("NFKC", str(value)).casefold()
+    text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return re.sub(r"\s+", " ", text).strip() or None
+
+
+def wins(id: str) -> tuple[bool, int, str]:
+    """Numeric ids in the order of numbers, then the others."""
+    return (False, int(id), "") if id.isdigit() else (True, 0, id)
+
+
+def _meant(module: str, customer: Customer) -> str | None:
+    """Whose account the row refers to: the parent's, or that of the same customer."""
+    return customer.id if module == "contacts" else customer.said["ParentRef"]
+
+
+@dataclass
+class Model:
+    """A CRM and what the sync remembers of it. Records are of the company `own`, of another one, or
+    of none."""
+
+    records: dict[str, dict[Key, dict[str, Any]]]
+    links: dict[Who, Link] = field(default_factory=dict)
+    held: dict[Who, End] = field(default_factory=dict)
+    parked: dict[Who, str] = field(default_factory=dict)
+    mirror: dict[str, Customer] = field(default_factory=dict)
+    changed: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in REFERS})
+    loaded_with: dict[str, Settings] = field(default_factory=dict)
+    ends: dict[Who, End] = field(default_factory=dict)
+
+    # What people do
+
+    def remove(self, module: str, key: Key) -> None:
+        """A person deletes a record; whatever pointed to it points nowhere."""
+        del self.records[module][key]
+        for name, column in REFERS.items():
+            for record in self.records[name].values():
+                if module == "accounts" and record[column] == key:
+                    record[column] = None
+
+    # What QuickBooks says
+
+    def arrive(self, customer: Customer) -> None:
+        """A customer comes into the mirror."""
+        self.mirror[customer.id] = customer
+        for ids in self.changed.values():
+            ids.add(customer.id)
+
+    # What a run does
+
+    def run(self, settings: Mapping[str, Settings], new_keys: Mapping[Who, Key]) -> None:
+        """Bring accounts, then contacts up to date. A record that is added gets its key from
+        `new_keys`: which number that is, is the database's affair."""
+        self.ends = {}
+        for module in REFERS:
+            self._load(module, settings[module], new_keys)
+            self.loaded_with[module] = settings[module]
+
+    def _load(self, module: str, says: Settings, new_keys: Mapping[Who, Key]) -> None:
+        rows = [
+            Row(place, self.mirror[id])
+            for place, id in enumerate(sorted(self._wanted(module, says), key=wins))
+        ]
+        for row in rows:
+            self._shape(module, says, row)
+        whole = [row for row in rows if not row.end and not row.customer.deleted]
+        for row in whole:
+            self._forget_what_is_gone(("accounts", _meant(module, row.customer) or ""))
+        for row in whole:
+            self._refer(module, row)
+        linked = {row.place for row in rows if self._link(module, row)}
+        self._linked_ones(module, says, [row for row in rows if row.place in linked])
+        new = [row for row in rows if row.place not in linked and not row.end]
+        self._new_ones(module, says, new, new_keys)
+        for row in rows:
+            self._remember(module, row, row.place in linked)
+        self._close_references(module)
+        self.changed[module] = set()
+
+    def _wanted(self, module: str, says: Settings) -> set[str]:
+        """What changed; what was held back, when the mapping changed; what waits for a record that
+        is there now."""
+        wanted = set(self.changed[module])
+        if self.loaded_with.get(module) != says:
+            wanted |= {id for name, id in self.held if name == module}
+        return wanted | {
+            id
+            for (name, id), target in self.parked.items()
+            if name == module and self._target(target) is not None
+        }
+
+    def _shape(self, module: str, says: Settings, row: Row) -> None:
+        customer, name = row.customer, SOURCES[module][0]
+        said = {path: value if normal(value) else None for path, value in customer.said.items()}
+        if customer.deleted:
+            row.values = {"active": False, "deleted": True}
+        elif (says.exclude and said["Code"] == "B") or (module == "contacts" and not said[name]):
+            row.finish("excluded", "excluded_by_mapping")
+        elif not said[name]:
+            row.finish("not_added", "missing_required")
+        elif len(said[name] or "") > 10:
+            row.finish("not_added", "invalid_value")
+        else:
+            typed = {"quickbooks_id": customer.id} if says.typed_ids else {}
+            row.values = {
+                **typed,
+                **{"name": said[name], "code": said["Code"], "note": said["Note"]},
+                **{"active": customer.active, "deleted": False},
+            }
+
+    def _refer(self, module: str, row: Row) -> None:
+        meant = _meant(module, row.customer)
+        target = self._target(meant) if meant else None
+        row.values[REFERS[module]] = target
+        row.waits_for = meant if target is None else None
+
+    def _forget_what_is_gone(self, who: Who) -> None:
+        """A record that a person deleted is nobody's any more, for those that refer to it."""
+        if who in self.links and self.links[who].key not in self.records["accounts"]:
+            del self.links[who]
+        end = self.held.get(who)
+        if end and end.collides not in self.records["accounts"]:
+            self.held[who] = replace(end, collides=None)
+
+    def _target(self, id: str) -> Key | None:
+        """The account that a reference to a customer means."""
+        link, end = self.links.get(("accounts", id)), self.held.get(("accounts", id))
+        if link:
+            return link.key
+        return end.collides if end and end.outcome == "duplicate" else None
+
+    def _link(self, module: str, row: Row) -> Link | None:
+        link = self.links.get((module, row.customer.id))
+        return link if link and link.key in self.records[module] else None
+
+    # Rows that have been a CRM record before
+
+    def _linked_ones(self, module: str, says: Settings, rows: list[Row]) -> None:
+        for row in rows:
+            link = self._link(module, row)
+            if row.end or not link:
+                continue
+            if says.mode == "merge":
+                self._update(module, says, row, link.key, link.wrote)
+            else:
+                row.finish("duplicate", "key_known", link.key)
+
+    def _update(
+        self, module: str, says: Settings, row: Row, key: Key, wrote: Mapping[str, Any]
+    ) -> None:
+        """A blank clears only what the sync itself wrote last and nobody has changed since."""
+        before = self.records[module][key]
+        after = dict(before)
+        for column, value in row.values.items():
+            own = column in wrote and wrote[column] == before[column]
+            if value is not None or own or says.blank_overwrites:
+                after[column] = value
+        if after["name"] == REFUSED:
+            row.finish("not_added", "refused_by_table")
+            return
+        self.records[module][key] = after
+        row.finish("updated" if after != before else "unchanged")
+        row.found = key
+
+    # Rows that have not
+
+    def _new_ones(
+        self, module: str, says: Settings, rows: list[Row], new_keys: Mapping[Who, Key]
+    ) -> None:
+        """The id that a person typed, the key, the check fields, the rows before; whoever lost to a
+        row that the table refuses has another chance."""
+        for row in rows:
+            if row.customer.deleted:
+                row.finish("excluded", "deleted_in_quickbooks")
+        while todo := [row for row in rows if not row.end]:
+            found: list[tuple[Row, Key]] = []
+            for column in dict.fromkeys(("quickbooks_id", says.key)):
+                if column and column in todo[0].values:
+                    self._find(module, says, column, rows, todo, found)
+            for row, key in found:
+                self._update(module, says, row, key, {})
+            for row in [row for row in todo if not row.end]:
+                self._check(module, says, row)
+            self._compare(says, [row for row in todo if not row.end])
+            for row in [row for row in todo if not row.end]:
+                self._add(module, row, new_keys)
+            for row in rows:
+                if row.lost_to and row.lost_to.end and row.lost_to.end.outcome == "not_added":
+                    row.end = row.lost_to = None
+        for row in rows:
+            if row.end and row.lost_to:
+                row.end = replace(row.end, collides=row.lost_to.found)
+
+    def _find(
+        self,
+        module: str,
+        says: Settings,
+        column: str,
+        rows: list[Row],
+        todo: list[Row],
+        found: list[tuple[Row, Key]],
+    ) -> None:
+        """Which record has the row's value in this column."""
+        for row in todo:
+            value = normal(row.values[column])
+            if row.end or any(row is other for other, _ in found) or value is None:
+                continue
+            hits = [key for key, record in self._own(module) if normal(record[column]) == value]
+            if not hits:
+                continue
+            key = hits[0]
+            holders = [other for other, taken in found if taken == key]
+            holders += [other for other in rows if other.found == key]
+            if len(hits) > 1:
+                row.finish("not_added", "ambiguous_key")
+            elif self._is_another(module, key):
+                row.finish("duplicate", "key_taken", key)
+            elif holders:
+                row.finish("duplicate", "same_key_in_batch", key)
+                row.lost_to = min(holders, key=lambda holder: holder.place)
+            elif says.mode != "merge":
+                row.finish("duplicate", "key_known", key)
+            else:
+                found.append((row, key))
+
+    def _own(self, module: str) -> list[tuple[Key, dict[str, Any]]]:
+        """The records that can be meant: those of the same company, and those of none."""
+        records = sorted(self.records[module].items())
+        return [(key, record) for key, record in records if record["company"] in ("own", None)]
+
+    def _is_another(self, module: str, key: Key) -> bool:
+        return any(name == module and link.key == key for (name, _), link in self.links.items())
+
+    def _check(self, module: str, says: Settings, row: Row) -> None:
+        wanted = [normal(row.values[column]) for column in says.check]
+        if wanted and None not in wanted:
+            for key, record in self._own(module):
+                if [normal(record[column]) for column in says.check] == wanted:
+                    row.finish("duplicate", "check_fields", key)
+                    return
+
+    def _compare(self, says: Settings, rows: list[Row]) -> None:
+        """The first of two equal rows wins."""
+        winners: list[Row] = []
+        for row in rows:
+            better = [other for other in winners if self._same(says, row, other)]
+            if better:
+                row.finish("duplicate", "same_in_batch")
+                row.lost_to = better[0]
+            else:
+                winners.append(row)
+
+    def _same(self, says: Settings, row: Row, other: Row) -> bool:
+        """Whether two rows are equal on the key or on all check fields."""
+        groups: list[tuple[str, ...]] = [(says.key,)] if says.key else []
+        groups += [says.check] if says.check else []
+        for group in groups:
+            own = [normal(row.values[column]) for column in group]
+            if None not in own and own == [normal(other.values[column]) for column in group]:
+                return True
+        return False
+
+    def _add(self, module: str, row: Row, new_keys: Mapping[Who, Key]) -> None:
+        if row.values["name"] == REFUSED:
+            row.finish("not_added", "refused_by_table")
+            return
+        row.found = new_keys.get((module, row.customer.id), -row.place - 1)
+        blank = dict.fromkeys((*COLUMNS, REFERS[module]))
+        self.records[module][row.found] = {"company": "own", **blank, **row.values}
+        row.finish("added")
+
+    # What is kept of it
+
+    def _remember(self, module: str, row: Row, linked: bool) -> None:
+        assert row.end
+        who = (module, row.customer.id)
+        self.ends[who] = row.end
+        self.held.pop(who, None)
+        if row.end.outcome in ("duplicate", "not_added", "excluded"):
+            self.held[who] = row.end
+        else:
+            self._remember_link(module, row, who)
+        if not linked or row.end.reason in (None, "refused_by_table"):
+            self.parked.pop(who, None)
+        if row.waits_for and row.end.reason in (None, "refused_by_table"):
+            self.parked[who] = row.waits_for
+
+    def _remember_link(self, module: str, row: Row, who: Who) -> None:
+        link = self._link(module, row)
+        key = link.key if link else row.found
+        assert key is not None
+        record = self.records[module][key]
+        wrote = dict(link.wrote) if link else {}
+        for column, value in row.values.items():
+            if record[column] == value:
+                wrote[column] = value
+            else:
+                wrote.pop(column, None)
+        self.links[who] = Link(key, wrote, row.customer.state)
+
+    def _close_references(self, module: str) -> None:
+        """What waited for a record that is there now, in whatever run it was loaded."""
+        if module != "accounts":
+            return
+        for who, meant in list(self.parked.items()):
+            link, target = self.links.get(who), self._target(meant)
+            column = REFERS[who[0]]
+            if link and target is not None and link.key in self.records[who[0]]:
+                record = self.records[who[0]][link.key]
+                if who in self.ends and record[column] != target:
+                    told = self.ends[who]
+                    self.ends[who] = replace(
+                        told, outcome="updated" if told.outcome == "unchanged" else told.outcome
+                    )
+                record[column] = link.wrote[column] = target
+                del self.parked[who]
