@@ -323,7 +323,7 @@ UPDATE closing SET told = true FROM told WHERE (closing.entity, closing.id) = (t
 
 -- close_told --
 INSERT INTO sync.resolved_reference (realm, run_id, module, entity, id, field, record_key, target_key, closed_by, was)
-SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, %(field)s, record_key, target_key, %(closed_by)s, was
+SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, %(field)s, record_key, target_key, %(closed_by)s, before -> %(field)s
   FROM closing
  WHERE after IS NOT NULL AND NOT told
 ON CONFLICT DO NOTHING;
