@@ -69,7 +69,7 @@ mappings: setup ## Check every mapping, with the line and the remedy of each pro
 lock: setup ## Pin again what requirements*.txt ask for (UPGRADE=1 takes the newest allowed)
 	@UPGRADE=$(UPGRADE) scripts/lock.sh
 
-bench: setup ## Measure how fast QuickBooks is read, the simulator and the webhooks' receiver (some 10 minutes)
+bench: setup ## Measure how fast QuickBooks is read and the CRM loaded, the simulator and the webhooks' receiver (some 15 minutes)
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
 
 clean: down ## Remove .venv and all caches

@@ -188,7 +188,7 @@ def measure(name: str, url: str, database: str) -> None:
     books = Books(url)
     for module in ("copying", "extract", "quickbooks.reading"):
         import_module(f"quickbooks_crm.{module}")  # takes as long as half the work
-    before = _cpu()
+    before = cpu()
     began = time.perf_counter()
     if name.startswith("copy"):
         rows, seconds = copy(books, database, 1 if name == "copy" else CONNECTIONS)
@@ -196,10 +196,10 @@ def measure(name: str, url: str, database: str) -> None:
         rows = fetch(books, database) if name == "fetch" else mirror(books, database)
         seconds = time.perf_counter() - began
     told = {"rows": rows, "seconds": seconds, "calls": len(books.counted.turns)}
-    print(json.dumps(told | {"cpu": _cpu() - before, "peak": _peak()}))
+    print(json.dumps(told | {"cpu": cpu() - before, "peak": peak()}))
 
 
-def _peak() -> float:
+def peak() -> float:
     """Megabytes. What the kernel tells of a child includes the program that started it."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -207,7 +207,7 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _cpu() -> float:
+def cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
@@ -285,12 +285,12 @@ def _emptied(database: str) -> None:
 
 
 def _measured(name: str, url: str, database: str, simulator: psutil.Process) -> dict[str, float]:
-    postmaster = _postmaster(database)
-    busy = {"postgres": _postgres_cpu(postmaster), "simulator": _busy(simulator)}
+    postmaster = postmaster_of(database)
+    busy = {"postgres": postgres_cpu(postmaster), "simulator": _busy(simulator)}
     command = [sys.executable, __file__, "--measure", name, url, database]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
     figures: dict[str, float] = json.loads(told.stdout.splitlines()[-1])
-    figures["postgres"] = _postgres_cpu(postmaster) - busy["postgres"]
+    figures["postgres"] = postgres_cpu(postmaster) - busy["postgres"]
     figures["simulator"] = _busy(simulator) - busy["simulator"]
     return figures
 
@@ -306,14 +306,14 @@ def _busy(process: psutil.Process) -> float:
     return 0.0
 
 
-def _postmaster(database: str) -> psutil.Process:
+def postmaster_of(database: str) -> psutil.Process:
     with psycopg.connect(database) as connection:
         postmaster = psutil.Process(connection.info.backend_pid).parent()
     assert postmaster is not None
     return postmaster
 
 
-def _postgres_cpu(postmaster: psutil.Process) -> float:
+def postgres_cpu(postmaster: psutil.Process) -> float:
     """What our Postgres has used: its processes, and those that have ended."""
     ended = postmaster.cpu_times()
     living = sum(map(_busy, [postmaster, *postmaster.children(recursive=True)]))

@@ -1,0 +1,231 @@
+"""From the mirror into the CRM: rows per second of each stage, when much, nothing and little has
+changed.
+
+    python benchmarks/load.py [--customers 100000 1000000] [--items 20000] [--times 1]
+
+The mirror is filled with the simulator's customers and items, without QuickBooks. Measured, each in
+a process of its own, with the product's own code as a run calls it, for each module:
+
+    transform   the records read, shaped, checked, staged and sealed
+    load        the staged rows brought into the CRM with their links and outcomes, in a transaction
+
+for a first sync, for a sync that finds nothing new, and for one after every hundredth record has
+changed. `rows` are the records that the stage took.
+
+Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
+the two has used: where other programs run too it is steadier than seconds. Memory is the peak of
+the measured process, Python and all it imports included. Of several times the figures are medians.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.mirror import REALM, cpu, peak, postgres_cpu, postmaster_of  # noqa: E402
+from demo import postgres  # noqa: E402
+
+COMPANY = "sample"
+ENTITIES = {"Customer": "customers", "Item": "items"}
+MODULES = ("products", "accounts", "contacts")
+NEW_GENERATION = """
+    INSERT INTO sync.generation (realm, run_id, sealed_at) VALUES (%s, %s, now())
+    RETURNING generation"""
+FILL = """
+    COPY quickbooks.record (realm, entity, id, sync_token, generation, payload) FROM STDIN"""
+CHANGE = """
+    UPDATE quickbooks.record
+       SET generation = %(generation)s, sync_token = sync_token + 1,
+           payload = payload || CASE entity
+               WHEN 'Item' THEN '{"Description": "Not what it was"}'::jsonb
+               ELSE '{"Mobile": {"FreeFormNumber": "(555) 555-0100"}, "Notes": "Called"}' END
+     WHERE realm = %(realm)s AND mod(id::bigint, 100) = 7"""
+
+
+# Each measurement, in a process of its own
+
+
+def fill(connection: psycopg.Connection[Any], customers: str, items: str) -> int:
+    """The simulator's customers and items in the mirror."""
+    from quickbooks_crm.copying import escaped
+    from simulator.generate import generated
+    from simulator.settings import COUNTS, Settings
+
+    none = dict.fromkeys(COUNTS, 0)
+    made = generated(Settings(**none | {"customers": int(customers), "items": int(items)}))
+    with connection.transaction():
+        generation = b"%d" % _new_generation(connection, "filled")
+        with connection.cursor().copy(FILL) as copy:
+            for entity in ENTITIES:
+                for row in made.table(entity).rows.values():
+                    told = (REALM.encode(), entity.encode(), row.id.encode(), b"0", generation)
+                    copy.write(b"\t".join((*told, escaped(row.raw))) + b"\n")
+    return sum(len(made.table(entity).rows) for entity in ENTITIES)
+
+
+def look(connection: psycopg.Connection[Any], _: str) -> int:
+    """What a sync that finds nothing does: look whether a module has work."""
+    from quickbooks_crm import runs
+
+    return sum(runs.has_work(connection, REALM, known) for known in _mappings().values())
+
+
+def transform(connection: psycopg.Connection[Any], run_id: str, module: str) -> int:
+    """What the transform task of a module does."""
+    from quickbooks_crm import stage
+    from quickbooks_crm.one_module import pending, stage_rows
+    from quickbooks_crm.runs import Run
+
+    run, known = Run(COMPANY, REALM, run_id), _mappings()[module]
+    with connection.transaction():
+        stage.clear(connection, run, known)
+        window = pending(connection, REALM, module)
+        return stage_rows(connection, run, known, window)["staged"]
+
+
+def load(connection: psycopg.Connection[Any], run_id: str, module: str) -> int:
+    """What the load task of a module does."""
+    from quickbooks_crm.companies import load_one
+    from quickbooks_crm.one_module import Bringing, load_rows
+    from quickbooks_crm.runs import Run
+
+    company = load_one(ROOT / "include/companies", COMPANY)
+    bringing = Bringing(Run(COMPANY, REALM, run_id), company, _mappings())
+    with connection.transaction():
+        return load_rows(connection, bringing, module)["read"]
+
+
+MEASURED = {"fill": fill, "look": look, "transform": transform, "load": load}
+
+
+def _mappings() -> dict[str, Any]:
+    from quickbooks_crm import mapping
+
+    known = mapping.load(ROOT / "include/mappings")
+    return {module: known[module] for module in MODULES}
+
+
+def _new_generation(connection: psycopg.Connection[Any], run_id: str) -> int:
+    row = connection.execute(NEW_GENERATION, [REALM, run_id]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def measure(name: str, database: str, *wanted: str) -> None:
+    """Measure one thing, and print it."""
+    from quickbooks_crm import one_module  # noqa: F401 - takes longer than a small load
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        before, began = cpu(), time.perf_counter()
+        rows = MEASURED[name](connection, *wanted)
+        seconds = time.perf_counter() - began
+    told = {"rows": rows, "seconds": seconds, "cpu": cpu() - before, "peak": peak()}
+    print(json.dumps(told))
+
+
+# All measurements
+
+
+def main() -> None:
+    """Measure everything, and print a table for each size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--customers", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.measure:
+        return measure(*asked.measure)
+    with tempfile.TemporaryDirectory() as place, postgres.cluster(Path(place), {}) as server:
+        for customers in asked.customers:
+            _table(server, customers, asked.items, asked.times)
+
+
+def _table(server: postgres.Server, customers: int, items: int, times: int) -> None:
+    filled = f"template_{customers}"
+    _prepare(server.create_database(filled), customers, items)
+    print(f"\n{customers:,} customers, {items:,} items; median of {times}; {os.cpu_count()} cores")
+    print("                             rows  seconds    rows/s  CPU: program  Postgres  peak memory")
+    runs: dict[str, list[dict[str, float]]] = {}
+    for number in range(times):
+        database = server.create_database(f"load_{customers}_{number}", filled)
+        for name, figures in _syncs(database):
+            runs.setdefault(name, []).append(figures)
+        server.drop_database(f"load_{customers}_{number}")
+    for name, several in runs.items():
+        _print(name, {key: statistics.median(f[key] for f in several) for key in several[0]})
+    server.drop_database(filled)
+
+
+def _print(name: str, f: dict[str, float]) -> None:
+    print(
+        f"  {name:22} {f['rows']:8,.0f} {f['seconds']:8.2f} {f['rows'] / f['seconds']:9,.0f}"
+        f" {f['cpu']:13.2f} {f['postgres']:9.2f} {f['peak']:9.0f} MB",
+        flush=True,
+    )
+
+
+def _prepare(database: str, customers: int, items: int) -> None:
+    from quickbooks_crm.database import add_companies, install_crm, migrate
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        migrate(connection)
+        install_crm(connection, ROOT / "include/crm")
+        add_companies(connection, ROOT / "include/crm", {COMPANY: "A company"})
+    _measured("fill", database, str(customers), str(items))
+
+
+def _syncs(database: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """A first sync, one that finds nothing new, and one after every hundredth record changed."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE quickbooks.record")
+        yield from _sync(connection, database, "first")
+        yield "no change", _measured("look", database, "")
+        with connection.transaction():
+            changed = {"realm": REALM, "generation": _new_generation(connection, "changed")}
+            connection.execute(CHANGE, changed)
+        yield from _sync(connection, database, "1 %")
+
+
+def _sync(
+    connection: psycopg.Connection[Any], database: str, name: str
+) -> Iterator[tuple[str, dict[str, float]]]:
+    from quickbooks_crm import runs
+
+    runs.start(connection, runs.Run(COMPANY, REALM, name), "manual", None)
+    whole = dict.fromkeys(("rows", "seconds", "cpu", "postgres", "peak"), 0.0)
+    for module in MODULES:
+        for stage in ("transform", "load"):
+            figures = _measured(stage, database, name, module)
+            yield f"{name} {module} {stage}", figures
+            of_load = figures["rows"] if stage == "load" else 0
+            summed = {key: whole[key] + figures[key] for key in ("seconds", "cpu", "postgres")}
+            whole |= summed | {"rows": whole["rows"] + of_load}
+            whole["peak"] = max(whole["peak"], figures["peak"])
+    yield f"{name}, all", whole
+
+
+def _measured(name: str, database: str, *wanted: str) -> dict[str, float]:
+    postmaster = postmaster_of(database)
+    busy = postgres_cpu(postmaster)
+    command = [sys.executable, __file__, "--measure", name, database, *wanted]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
+    figures: dict[str, float] = json.loads(told.stdout.splitlines()[-1])
+    figures["postgres"] = postgres_cpu(postmaster) - busy
+    return figures
+
+
+if __name__ == "__main__":
+    main()
