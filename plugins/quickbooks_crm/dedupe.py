@@ -55,31 +55,31 @@ def receive(
     `referred` targets, and tell those that are linked."""
     blocks = statements("dedupe")
     for name in ("incoming", "incoming_index"):
-        connection.execute(blocks[name], where)
+        connection.execute(blocks[name].format(**_names(target)), where)
     for other in referred:
         for name in ("bury_links", "bury_collisions"):
             statement = blocks[name].format(**_names(other))
             connection.execute(statement, where | {"referred": other.mapping.module})
-    for name in ("references", "count_again", "linked"):
-        connection.execute(blocks[name].format(**_names(target)), where)
-    for name in ("update_linked", "never_here"):
+    for name in ("references", "count_again", "update_linked", "never_here"):
         connection.execute(blocks[name], where)
 
 
 def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Note the values by which rows without a link are compared."""
-    values = statements("dedupe")["values"].format(
+    blocks = statements("dedupe")
+    key = target.mapping.key
+    values = blocks["values"].format(
         **_names(target),
         identity_value=_normal(target, "new", target.identity),
-        key_value=_normal(target, "new", target.mapping.key),
-        check_value=_combination(target),
+        key_value=_normal(target, "new", key if key != target.identity else None),
+        check_values=_combination(target),
     )
-    connection.execute(values, where)
+    for statement in (blocks["forget_values"], values, blocks["values_statistics"]):
+        connection.execute(statement, where)
 
 
 def find_by_value(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Find rows without a link in the CRM by a typed QuickBooks id, then by the key."""
-    count_again(connection)
     _find(connection, target, where, target.identity, "identity_value")
     if target.mapping.key != target.identity:
         _find(connection, target, where, target.mapping.key, "key_value")
@@ -94,7 +94,7 @@ def find_by_check(connection: Connection[Any], target: Target, where: dict[str, 
             blocks["equal"].format(
                 current_value=_normal(target, "current", column), position=sql.Literal(position)
             )
-            for position, column in enumerate(target.mapping.check)
+            for position, column in enumerate(target.mapping.check, 1)
         )
         query = blocks["same_check"].format(**_names(target), equal=equal, scope=_scope(target))
         connection.execute(query, where | {"label": _labels(target, target.mapping.check)})
@@ -154,9 +154,8 @@ def _combination(target: Target) -> sql.Composable:
     blocks = statements("dedupe")
     values = [_normal(target, "new", column) for column in target.mapping.check]
     if not values:
-        return blocks["absent"]
-    complete = sql.SQL(" AND ").join(blocks["present"].format(value=value) for value in values)
-    return blocks["combination"].format(complete=complete, values=sql.SQL(", ").join(values))
+        return blocks["no_combination"]
+    return blocks["combination"].format(values=sql.SQL(", ").join(values))
 
 
 def _scope(target: Target) -> sql.Composable:

@@ -23,6 +23,9 @@ FAULTS = ("08", "25", "40", "42", "53", "57", "58", "XX", "55P03")
 """Errors that say nothing of a row: the server, the statement or a lock is at fault. They stop the
 load; `sync.is_refusal` knows the same ones."""
 
+WAITING = {"update": "to_update", "add": "to_add"}
+"""Which rows wait for an action."""
+
 CLOSING = (
     "closing",
     "closing_statistics",
@@ -113,7 +116,6 @@ def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
     _find_or_add(connection, work)
     while dedupe.free_losers(connection):
         _find_or_add(connection, work)
-    dedupe.count_again(connection)
     dedupe.name_collisions(connection)
     connection.execute(statements("load")["flags"])
 
@@ -128,6 +130,8 @@ def _find_or_add(connection: Connection[Any], work: Load) -> None:
 
 def _update(connection: Connection[Any], work: Load) -> None:
     blocks = statements("load")
+    if not _left(connection, "update"):
+        return
     names = _names(work.target)
     compare = blocks["compare"].format(**names)
     _typed(connection, work, lambda: connection.execute(compare, work.where))
@@ -146,11 +150,10 @@ def _update(connection: Connection[Any], work: Load) -> None:
 
 
 def _add(connection: Connection[Any], work: Load) -> None:
-    blocks = statements("load")
-    connection.execute(blocks["new_keys"].format(new_key=_new_key(work.target)))
     values = _new_values(work.target)
     statement = {
         **_names(work.target),
+        "new_key": _new_key(work.target),
         "columns": sql.SQL(", ").join(map(sql.Identifier, values)),
         "values": sql.SQL(", ").join(values.values()),
     }
@@ -172,16 +175,15 @@ def _write(connection: Connection[Any], action: str, statement: dict[str, sql.Co
     """One statement for all rows; when the table does not take them all, the same statement row by
     row."""
     blocks = statements("load")
+    waiting = {"waiting": blocks[WAITING[action]]}
     dedupe.count_again(connection)
     if not _at_once(connection, action, statement):
         which = {"which": blocks["one_row"], "that_row": blocks["same_row"]}
-        one = blocks[action].format(**statement, **which)
+        one = blocks[action].format(**statement, **which, **waiting)
         connection.execute(
-            blocks["row_by_row"].format(
-                action=sql.Literal(action), statement=_unended(one, connection)
-            )
+            blocks["row_by_row"].format(statement=_unended(one, connection), **waiting)
         )
-    connection.execute(blocks["dropped"])
+        connection.execute(blocks["dropped"].format(**waiting))
 
 
 def _at_once(
@@ -190,10 +192,11 @@ def _at_once(
     """Whether one statement could write all rows; if not, it has written none."""
     blocks = statements("load")
     which = {"which": blocks["every_row"], "that_row": blocks["same_key"]}
+    which["waiting"] = blocks[WAITING[action]]
     try:
         with connection.transaction() as savepoint:
             connection.execute(blocks[action].format(**statement, **which))
-            if connection.execute(blocks["left"], {"action": action}).fetchone() != (0,):
+            if _left(connection, action):
                 raise psycopg.Rollback(savepoint)
             return True
     except psycopg.Error as refusal:
@@ -202,6 +205,13 @@ def _at_once(
             "the table refused some rows to %s (%s): going row by row", action, refusal.sqlstate
         )
     return False
+
+
+def _left(connection: Connection[Any], action: str) -> bool:
+    """Whether rows wait to be written."""
+    blocks = statements("load")
+    left = blocks["left"].format(waiting=blocks[WAITING[action]])
+    return connection.execute(left).fetchone() == (True,)
 
 
 def _let_faults_through(error: psycopg.Error) -> None:

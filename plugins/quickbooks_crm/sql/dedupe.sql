@@ -1,35 +1,38 @@
 -- incoming --
 -- The staged rows in the order in which they win against each other: by QuickBooks id, numeric ids as numbers first.
+-- Rows that have been a CRM record before, and still are, are linked: the link is their identity.
+-- A row is as long as the record: each time it is changed it is written anew, so few statements change many.
 CREATE TEMP TABLE incoming ON COMMIT DROP AS
 SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n,
-       entity, id, state, fields, refs, outcome, reason, message, details,
+       entity, id, staged.state, fields, refs, outcome, reason, message, details,
        NULL::text AS action,
        NULL::text AS flag,
-       NULL::text AS record_key,
+       known.record_key,
        NULL::text AS collides_with,
        NULL::bigint AS winner,
-       false AS linked,
-       NULL::jsonb AS written,
-       NULL::text AS known_hash,
-       NULL::text AS known_state,
+       known.record_key IS NOT NULL AS linked,
+       known.written,
+       known.source_hash AS known_hash,
+       known.state AS known_state,
        NULL::jsonb AS open_refs,
        NULL::jsonb AS before,
        NULL::jsonb AS image,
        NULL::jsonb AS after,
-       NULL::text[] AS kept,
-       NULL::text AS identity_value,
-       NULL::text AS key_value,
-       NULL::text AS check_value
+       NULL::text[] AS kept
   FROM sync.staged
- WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
+  LEFT JOIN LATERAL (
+       SELECT link.record_key, link.written, link.source_hash, link.state
+         FROM (SELECT * FROM sync.link
+                WHERE (realm, entity, id, module) = (staged.realm, staged.entity, staged.id, staged.module) LIMIT 1) AS link
+         JOIN {table} AS current ON current.{key} = link.record_key::{key_type} LIMIT 1) AS known ON true
+ WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s;
 
 -- incoming_index --
 ALTER TABLE incoming ADD PRIMARY KEY (n);
 
 -- count_again --
 -- How many rows have come how far: without knowing it, Postgres compares every row with every other.
-ANALYZE incoming (entity, id, state, action, outcome, reason, record_key, winner, linked,
-                  identity_value, key_value, check_value);
+ANALYZE incoming (n, entity, id, state, action, outcome, reason, record_key, winner, linked);
 
 -- bury_links --
 -- Links of records that rows refer to, and that a person has deleted from the CRM, lead nowhere.
@@ -77,19 +80,6 @@ UPDATE incoming
          GROUP BY i.n) AS found
  WHERE found.n = incoming.n;
 
--- linked --
--- Rows that have been a CRM record before, and still are: the link is their identity.
-UPDATE incoming
-   SET linked = true, record_key = known.record_key, written = known.written,
-       known_hash = known.source_hash, known_state = known.state
-  FROM (SELECT i.n, link.record_key, link.written, link.source_hash, link.state
-          FROM incoming AS i
-         CROSS JOIN LATERAL (
-               SELECT record_key, written, source_hash, state FROM sync.link
-                WHERE (realm, entity, id, module) = (%(realm)s, i.entity, i.id, %(module)s) LIMIT 1) AS link
-          JOIN {table} AS current ON current.{key} = link.record_key::{key_type}) AS known
- WHERE known.n = incoming.n;
-
 -- update_linked --
 -- A linked record is brought up to date by merge only; the other modes leave alone what the CRM has.
 UPDATE incoming
@@ -108,18 +98,21 @@ UPDATE incoming
        message = 'Deleted in QuickBooks before it was in the CRM.'
  WHERE state = 'deleted' AND NOT linked AND outcome IS NULL;
 
+-- forget_values --
+DROP TABLE IF EXISTS comparing;
+
 -- values --
 -- The normal forms by which rows without a link are compared, from their values as the table would type them.
-UPDATE incoming
-   SET identity_value = typed.identity_value, key_value = typed.key_value, check_value = typed.check_value
-  FROM (SELECT i.n,
-               {identity_value} AS identity_value,
-               {key_value} AS key_value,
-               {check_value} AS check_value
-          FROM incoming AS i
-         CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
-         WHERE i.outcome IS NULL AND NOT i.linked) AS typed
- WHERE typed.n = incoming.n;
+CREATE TEMP TABLE comparing ON COMMIT DROP AS
+SELECT new.n, {identity_value} AS identity_value, {key_value} AS key_value, {check_values} AS check_values
+  FROM (SELECT typed.n, (typed.new).*
+          FROM (SELECT i.n, jsonb_populate_record(NULL::{table}, i.fields) AS new
+                  FROM incoming AS i
+                 WHERE i.outcome IS NULL AND NOT i.linked
+                OFFSET 0) AS typed) AS new;
+
+-- values_statistics --
+ANALYZE comparing;
 
 -- normal --
 sync.normal({row}.{column}::text)
@@ -128,11 +121,11 @@ sync.normal({row}.{column}::text)
 sync.normal_phone({row}.{column}::text)
 
 -- combination --
--- All check fields in one text; NULL when one of them is blank: two blanks never match each other.
-CASE WHEN {complete} THEN jsonb_build_array({values})::text END
+-- All check fields; NULL when one of them is blank: two blanks never match each other.
+(SELECT each FROM (SELECT ARRAY[{values}] AS each OFFSET 0) AS combined WHERE array_position(each, NULL) IS NULL)
 
--- present --
-{value} IS NOT NULL
+-- no_combination --
+NULL::text[]
 
 -- absent --
 NULL::text
@@ -152,8 +145,9 @@ WITH holders AS (
      GROUP BY record_key
 ), hits AS (
     SELECT i.n, array_agg(current.{key}::text ORDER BY current.{key}) AS keys
-      FROM incoming AS i
-      JOIN {table} AS current ON {current_value} = i.{value} AND {scope}
+      FROM comparing
+      JOIN incoming AS i ON i.n = comparing.n
+      JOIN {table} AS current ON {current_value} = comparing.{value} AND {scope}
      WHERE i.outcome IS NULL AND i.action IS NULL
      GROUP BY i.n
 ), judged AS (
@@ -192,14 +186,15 @@ UPDATE incoming
        details = CASE WHEN hit.count > 1 THEN jsonb_build_object('candidates', hit.keys) END
   FROM (SELECT i.n, min(current.{key}) ::text AS record_key, count(*) AS count,
                (array_agg(current.{key}::text ORDER BY current.{key}))[1:20] AS keys
-          FROM incoming AS i
+          FROM comparing
+          JOIN incoming AS i ON i.n = comparing.n
           JOIN {table} AS current ON {equal} AND {scope}
-         WHERE i.outcome IS NULL AND i.action IS NULL AND i.check_value IS NOT NULL
+         WHERE i.outcome IS NULL AND i.action IS NULL AND comparing.check_values IS NOT NULL
          GROUP BY i.n) AS hit
  WHERE hit.n = incoming.n;
 
 -- equal --
-{current_value} = (i.check_value::jsonb ->> {position})
+{current_value} = comparing.check_values[{position}]
 
 -- same_in_batch --
 -- Among rows that would be added, the first by QuickBooks id wins; each is compared with those that won before it.
@@ -211,18 +206,19 @@ BEGIN
     CREATE TEMP TABLE winner (kind text, value text, n bigint, PRIMARY KEY (kind, value)) ON COMMIT DROP;
     FOR candidate IN
         WITH crowded AS (
-            SELECT n, count(*) OVER (PARTITION BY identity_value) AS identities,
-                      count(*) OVER (PARTITION BY key_value) AS keys,
-                      count(*) OVER (PARTITION BY check_value) AS checks
-              FROM incoming WHERE outcome IS NULL AND action IS NULL
+            SELECT comparing.*,
+                   count(*) OVER (PARTITION BY identity_value) AS identities,
+                   count(*) OVER (PARTITION BY key_value) AS keys,
+                   count(*) OVER (PARTITION BY check_values) AS checks
+              FROM comparing JOIN incoming USING (n) WHERE outcome IS NULL AND action IS NULL
         )
-        SELECT i.n, md5(i.identity_value) AS identity_value, md5(i.key_value) AS key_value,
-               md5(i.check_value) AS check_value
-          FROM incoming AS i JOIN crowded USING (n)
-         WHERE (identities > 1 AND i.identity_value IS NOT NULL)
-            OR (keys > 1 AND i.key_value IS NOT NULL)
-            OR (checks > 1 AND i.check_value IS NOT NULL)
-         ORDER BY i.n
+        SELECT n, md5(identity_value) AS identity_value, md5(key_value) AS key_value,
+               md5(check_values::text) AS check_value
+          FROM crowded
+         WHERE (identities > 1 AND identity_value IS NOT NULL)
+            OR (keys > 1 AND key_value IS NOT NULL)
+            OR (checks > 1 AND check_values IS NOT NULL)
+         ORDER BY n
     LOOP
         SELECT min(winner.n) INTO rival FROM winner
          WHERE (kind, value) IN (('identity', candidate.identity_value), ('key', candidate.key_value),

@@ -1,7 +1,9 @@
 -- settings --
--- The same text for the same value, whatever the server's defaults are; constraints speak up at once.
+-- The same text for the same value, whatever the server's defaults are; room to sort and join a batch in memory.
 SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),
-       set_config('IntervalStyle', 'iso_8601', true), set_config('lock_timeout', '60s', true);
+       set_config('IntervalStyle', 'iso_8601', true), set_config('lock_timeout', '60s', true),
+       set_config('jit', 'off', true),
+       set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024 || 'kB', true);
 
 -- constraints_at_once --
 SET CONSTRAINTS ALL IMMEDIATE;
@@ -48,7 +50,7 @@ WITH changed AS (
        SET ({columns}) = ROW ({new_columns})
       FROM incoming AS i
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.image) AS new
-     WHERE i.action = 'update' AND current.{key} = i.record_key::{key_type} AND {which}
+     WHERE {waiting} AND {which} AND current.{key} = i.record_key::{key_type}
  RETURNING i.n, to_jsonb(current.*) - {unmapped}::text[] AS after
 )
 UPDATE incoming
@@ -57,36 +59,36 @@ UPDATE incoming
   FROM changed
  WHERE changed.n = incoming.n;
 
--- new_keys --
--- What is left is to be added, each under a primary key by which it can be told from the others.
-UPDATE incoming
-   SET action = 'add', record_key = coalesce(record_key, ({new_key})::text)
- WHERE outcome IS NULL AND action IS NULL;
-
 -- next_in_sequence --
 nextval({sequence}::regclass)
 
 -- mapped_key --
-to_jsonb(jsonb_populate_record(NULL::{table}, fields)) ->> {key}
+to_jsonb(jsonb_populate_record(NULL::{table}, i.fields)) ->> {key}
 
 -- add --
--- Add the records that the CRM does not hold yet.
-WITH added AS (
+-- Add the records that the CRM does not hold yet, each under a primary key by which it can be told from the others.
+WITH keyed AS MATERIALIZED (
+    SELECT i.n, ({new_key})::text AS record_key
+      FROM incoming AS i
+     WHERE {waiting} AND {which}
+     ORDER BY i.n
+), added AS (
     INSERT INTO {table} AS current ({columns}) OVERRIDING SYSTEM VALUE
     SELECT {values}
-      FROM incoming AS i
+      FROM keyed
+      JOIN incoming AS i ON i.n = keyed.n
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
-     WHERE i.action = 'add' AND {which}
-     ORDER BY i.n
+     ORDER BY keyed.n
  RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
 )
 UPDATE incoming
-   SET action = NULL, outcome = 'added', record_key = added.record_key, after = added.after
-  FROM added
- WHERE incoming.action = 'add' AND {that_row};
+   SET outcome = 'added', record_key = added.record_key, after = added.after
+  FROM keyed
+  JOIN added ON {that_row}
+ WHERE incoming.n = keyed.n;
 
 -- key_value --
-i.record_key::{key_type}
+keyed.record_key::{key_type}
 
 -- company_value --
 {company}::text::{type}
@@ -101,17 +103,23 @@ coalesce(new.{column}, {default})
 true
 
 -- same_key --
-incoming.record_key = added.record_key
+keyed.record_key = added.record_key
 
 -- one_row --
 i.n = candidate.n
 
 -- same_row --
-incoming.n = candidate.n
+true
+
+-- to_update --
+i.action = 'update'
+
+-- to_add --
+i.action IS NULL AND i.outcome IS NULL
 
 -- left --
--- Rows that one statement for all has not written: a trigger left them out, or gave them keys of its own.
-SELECT count(*) FROM incoming WHERE action = %(action)s;
+-- Whether rows wait to be written; after one statement for all, those that a trigger left out, or gave keys of its own.
+SELECT EXISTS (SELECT FROM incoming AS i WHERE {waiting});
 
 -- untypable --
 -- Set aside the rows with a value that its column's type does not take, each with the database's reason.
@@ -147,7 +155,7 @@ DECLARE
     said text;
     broken text;
 BEGIN
-    FOR candidate IN SELECT n FROM incoming WHERE action = {action} ORDER BY n LOOP
+    FOR candidate IN SELECT i.n FROM incoming AS i WHERE {waiting} ORDER BY i.n LOOP
         BEGIN
             {statement};
         EXCEPTION
@@ -168,11 +176,11 @@ END $refusals$;
 
 -- dropped --
 -- A row that a trigger of the table quietly left out.
-UPDATE incoming
+UPDATE incoming AS i
    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
        message = 'A trigger of the CRM table left the record out without saying why.',
        record_key = CASE WHEN linked THEN record_key END
- WHERE action IS NOT NULL;
+ WHERE {waiting};
 
 -- flags --
 UPDATE incoming
