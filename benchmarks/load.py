@@ -25,7 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def fill(connection: psycopg.Connection[Any], customers: str, items: str) -> int
     from simulator.generate import generated
     from simulator.settings import COUNTS, Settings
 
-    none = dict.fromkeys(COUNTS, 0)
-    made = generated(Settings(**none | {"customers": int(customers), "items": int(items)}))
+    counts: Any = dict.fromkeys(COUNTS, 0) | {"customers": int(customers), "items": int(items)}
+    made = generated(replace(Settings(), **counts))
     with connection.transaction():
         generation = b"%d" % _new_generation(connection, "filled")
         with connection.cursor().copy(FILL) as copy:
@@ -107,7 +108,12 @@ def load(connection: psycopg.Connection[Any], run_id: str, module: str) -> int:
         return load_rows(connection, bringing, module)["read"]
 
 
-MEASURED = {"fill": fill, "look": look, "transform": transform, "load": load}
+MEASURED: dict[str, Callable[..., int]] = {
+    "fill": fill,
+    "look": look,
+    "transform": transform,
+    "load": load,
+}
 
 
 def _mappings() -> dict[str, Any]:
@@ -157,7 +163,7 @@ def _table(server: postgres.Server, customers: int, items: int, times: int) -> N
     filled = f"template_{customers}"
     _prepare(server.create_database(filled), customers, items)
     print(f"\n{customers:,} customers, {items:,} items; median of {times}; {os.cpu_count()} cores")
-    print("                             rows  seconds    rows/s  CPU: program  Postgres  peak memory")
+    print(f"{'rows':>33}  seconds    rows/s  CPU: program  Postgres  peak memory")
     runs: dict[str, list[dict[str, float]]] = {}
     for number in range(times):
         database = server.create_database(f"load_{customers}_{number}", filled)
