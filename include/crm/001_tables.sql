@@ -159,6 +159,8 @@ CREATE INDEX IF NOT EXISTS accounts_quickbooks_normal ON crm.accounts (sync.norm
 CREATE INDEX IF NOT EXISTS accounts_name_normal ON crm.accounts (sync.normal(name));
 CREATE INDEX IF NOT EXISTS accounts_parent ON crm.accounts (parent_id);
 CREATE INDEX IF NOT EXISTS accounts_owner ON crm.accounts (owner_id);
+ALTER TABLE crm.accounts ADD COLUMN IF NOT EXISTS terms varchar(100), ADD COLUMN IF NOT EXISTS tags text[];
+COMMENT ON COLUMN crm.accounts.tags IS 'Several keywords of one list.';
 COMMENT ON TABLE crm.accounts IS 'The firms and people one does business with; not the accounts of a ledger.';
 COMMENT ON COLUMN crm.accounts.name IS 'How the account is known; company_name is the registered one.';
 COMMENT ON COLUMN crm.accounts.balance IS 'What the account owes, in its currency.';

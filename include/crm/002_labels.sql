@@ -55,6 +55,8 @@ SELECT table_name, column_name, label, type, required, read_only, default_value,
     (63, 'crm.accounts', 'balance',                'Open balance',           'numeric',    false, true,  NULL),
     (64, 'crm.accounts', 'currency',               'Currency',               'text',       false, false, NULL),
     (65, 'crm.accounts', 'tax_number',             'Tax number',             'text',       false, false, NULL),
+    (66, 'crm.accounts', 'terms',                  'Payment terms',          'keyword',    false, false, NULL),
+    (66, 'crm.accounts', 'tags',                   'Tags',                   'keyword',    false, false, NULL),
     (66, 'crm.accounts', 'notes',                  'Notes',                  'multi_line', false, false, NULL),
     (67, 'crm.accounts', 'active',                 'Active',                 'yes_no',     false, false, 'true'),
     (68, 'crm.accounts', 'deleted',                'Deleted in QuickBooks',  'yes_no',     false, true,  'false'),
@@ -81,3 +83,27 @@ SELECT table_name, column_name, label, type, required, read_only, default_value,
     (96, 'crm.contacts', 'updated_at',             'Last changed',           'date_time', false, true,  NULL)
   ) AS shipped (listed, table_name, column_name, label, type, required, read_only, default_value)
 ON CONFLICT (table_name, column_name) DO NOTHING;
+
+-- Columns that hold keywords, and what their lists begin with. A list that is there already stays as people made it, and so
+-- do its columns.
+WITH shipped (table_name, column_name, list, multi_value, keywords) AS (VALUES
+    ('crm.products', 'type',     'Product types',      false, '{Inventory,NonInventory,Service,Group}'::text[]),
+    ('crm.products', 'category', 'Product categories', false, '{}'),
+    ('crm.accounts', 'terms',    'Payment terms',      false, '{Due on receipt,Net 10,Net 15,Net 30,Net 60}'),
+    ('crm.accounts', 'tags',     'Account tags',       true,  '{}')
+), lists AS (
+    INSERT INTO crm.keyword_lists (name) SELECT list FROM shipped ON CONFLICT DO NOTHING RETURNING id, name
+), listed AS (
+    INSERT INTO crm.keyword_values (list_id, value, position)
+    SELECT lists.id, keyword.value, 10 * keyword.position
+      FROM lists JOIN shipped ON list = name
+     CROSS JOIN unnest(keywords) WITH ORDINALITY AS keyword (value, position)
+    RETURNING id, list_id, value
+), aliases AS (
+    INSERT INTO crm.keyword_aliases (list_id, value_id, alias)
+    SELECT list_id, id, replace(value, ' ', '') FROM listed WHERE value LIKE 'Net %'
+)
+UPDATE crm.form_field AS shown
+   SET type = 'keyword', keyword_list_id = lists.id, multi_value = shipped.multi_value
+  FROM lists JOIN shipped ON list = name
+ WHERE (shown.table_name, shown.column_name) = (shipped.table_name, shipped.column_name) AND shown.type IN ('text', 'keyword');

@@ -32,6 +32,23 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
+class KeywordList:
+    """The list that a column takes its keywords from: one of those in `keyword_values` of the
+    schema. `several` says whether a record may have more than one of them, `aliases` whether
+    `keyword_aliases` tells what else they are called."""
+
+    schema: str
+    key: str
+    several: bool
+    aliases: bool
+
+    @property
+    def name(self) -> str:
+        """What tells the list from all others of the database."""
+        return f"{self.schema}.keyword_values {self.key}"
+
+
+@dataclass(frozen=True)
 class Column:
     """One column. `kind` is text, integer, numeric, boolean, date, time, timestamp, uuid, choice
     or other."""
@@ -48,6 +65,12 @@ class Column:
     writable: bool
     sequence: str | None
     choices: tuple[str, ...]
+    keywords: KeywordList | None = None
+
+    @property
+    def array(self) -> bool:
+        """Whether it holds several values."""
+        return self.type.endswith("[]")
 
 
 @dataclass(frozen=True)
@@ -114,7 +137,11 @@ def read(connection: Connection[Any], name: str) -> Table:
             "so that a QuickBooks record can be linked to it."
         )
     forms = _form_fields(connection, schema, table)
-    columns = {row["name"]: _column(row, forms.get(row["name"], {})) for row in rows}
+    lists = _keyword_lists(connection, schema, forms)
+    columns = {
+        row["name"]: _column(row, forms.get(row["name"], {}), lists.get(row["name"]))
+        for row in rows
+    }
     return Table(schema, table, keys[0], columns)
 
 
@@ -123,6 +150,7 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
     places = {f"fields.{name}": name for name in mapping.fields}
     places |= {f"when_inactive.{name}": name for name in mapping.when_inactive}
     places |= {f"when_deleted.{name}": name for name in mapping.when_deleted}
+    places |= {f"when_merged.{name}": name for name in mapping.when_merged}
     places |= {"company": mapping.company} if mapping.company else {}
     if mapping.lines and table.lines:
         yield from _misfits_of_lines(table.lines, mapping.lines)
@@ -185,16 +213,22 @@ def _meant(name: str, table: Table, mapping: Mapping) -> str:
 def company_is_known(connection: Connection[Any], table: Table, column: str, company: str) -> bool:
     """Whether a record of this company can be written: its company column points to a record that
     exists, or nowhere."""
-    blocks = statements("catalog")
-    where = {"schema": table.schema, "table": table.table, "column": column}
-    target = connection.execute(blocks["company_table"], where).fetchone()
+    target = points_to(connection, table, column)
     if target is None:
         return True
-    query = blocks["company_known"].format(
+    query = statements("catalog")["company_known"].format(
         table=sql.Identifier(*target[:2]), column=sql.Identifier(target[2])
     )
     row = connection.execute(query, {"company": company}).fetchone()
     return row is not None and bool(row[0])
+
+
+def points_to(
+    connection: Connection[Any], table: Table, column: str
+) -> tuple[str, str, str] | None:
+    """The schema, table and column that a foreign key of the column points to."""
+    where = {"schema": table.schema, "table": table.table, "column": column}
+    return connection.execute(statements("catalog")["points_to"], where).fetchone()
 
 
 def _form_fields(connection: Connection[Any], schema: str, table: str) -> dict[str, dict[str, Any]]:
@@ -203,11 +237,28 @@ def _form_fields(connection: Connection[Any], schema: str, table: str) -> dict[s
         return {}
     query = blocks["form_fields"].format(form_field=sql.Identifier(schema, "form_field"))
     where = {"table": f"{schema}.{table}"}
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return {row["column_name"]: row for row in cursor.execute(query, where)}
+    return {form["column_name"]: form for (form,) in connection.execute(query, where)}
 
 
-def _column(row: dict[str, Any], form: dict[str, Any]) -> Column:
+def _keyword_lists(
+    connection: Connection[Any], schema: str, forms: dict[str, dict[str, Any]]
+) -> dict[str, KeywordList]:
+    """The keyword lists of the columns that have one, where the schema has tables of them."""
+    listed = {n: f for n, f in forms.items() if f.get("keyword_list_id") is not None}
+    if not listed:
+        return {}
+    row = connection.execute(statements("catalog")["has_lists"], {"schema": schema}).fetchone()
+    values, aliases = row or (False, False)
+    return {
+        name: KeywordList(
+            schema, str(form["keyword_list_id"]), bool(form.get("multi_value")), aliases
+        )
+        for name, form in listed.items()
+        if values and form.get("type", "keyword") == "keyword"
+    }
+
+
+def _column(row: dict[str, Any], form: dict[str, Any], listed: KeywordList | None) -> Column:
     kind = "choice" if row["choices"] else _KINDS.get(row["base_type"], "other")
     return Column(
         name=row["name"],
@@ -222,4 +273,5 @@ def _column(row: dict[str, Any], form: dict[str, Any]) -> Column:
         writable=not (row["identity"] or row["generated"]),
         sequence=row["sequence"],
         choices=tuple(row["choices"] or ()),
+        keywords=listed,
     )

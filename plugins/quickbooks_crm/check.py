@@ -77,12 +77,14 @@ def _constants(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
     """What the file itself gives columns: where it says so, the column, the text."""
     for name, field in mapping.fields.items():
         own = {f"for_entity.{entity}.": other for entity, other in field.for_entity.items()}
+        if field.owner:
+            continue
         for place, variant in {"": field, **own}.items():
             if variant.value is not None:
                 yield f"fields.{name}.{place}value", name, variant.value
             if variant.default is not None:
                 yield f"fields.{name}.{place}default", name, variant.default
-    for word in ("when_inactive", "when_deleted"):
+    for word in ("when_inactive", "when_deleted", "when_merged"):
         for name, constant in getattr(mapping, word).items():
             yield f"{word}.{name}", name, constant
 
@@ -153,14 +155,15 @@ def _whole(values: Series, column: Column) -> Series:
 
 
 def _values(mapping: Mapping) -> list[str]:
-    """The columns that get a value of QuickBooks itself, not the record it refers to."""
-    return [name for name, field in mapping.fields.items() if not field.refers]
+    """The columns that get a value of QuickBooks itself, not the record or user that it means."""
+    fields = mapping.fields.items()
+    return [name for name, field in fields if not field.refers and not field.owner]
 
 
 def _missing(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Problem]:
     required = {column.name for column in table.required}
     for name, field in mapping.fields.items():
-        if field.required or name in required:
+        if (field.required or name in required) and not field.owner:
             yield _Problem("missing_required", batch[name].isna(), table.columns[name], _BLANK)
 
 

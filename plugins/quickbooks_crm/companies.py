@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast, get_args
 
 from pydantic import BeforeValidator
 
 from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping.document import Document, decode, read
+from quickbooks_crm.mapping.model import ChildAccounts
 from quickbooks_crm.mapping.problems import Problem, quoted, report, suggestion
 from quickbooks_crm.mapping.shape import (
     Module,
@@ -18,6 +19,7 @@ from quickbooks_crm.mapping.shape import (
     Strict,
     is_module_name,
     listed,
+    one_of,
     problems_of,
     refuse,
     text,
@@ -45,7 +47,8 @@ class Company:
     `name` is the file's, `title` what people call it. `quickbooks` is the Airflow connection to it,
     `schedule` a cron expression in UTC or None when it runs by hand only, `crm_company` what stands
     in the company column of its CRM records, `breakers` when it is too much at once, `reconcile`
-    the schedule of its comparisons.
+    the schedule of its comparisons, `default_owner` the External User Id of who owns records that
+    nobody else does, `child_accounts` what becomes of sub-customers.
     """
 
     name: str
@@ -56,6 +59,13 @@ class Company:
     crm_company: str
     breakers: Thresholds = field(default_factory=Thresholds)
     reconcile: str | None = None
+    default_owner: str | None = None
+    child_accounts: ChildAccounts = "child_account"
+
+    @property
+    def for_loads(self) -> dict[str, str | None]:
+        """What the loads of a run depend on, stored with the run."""
+        return {"default_owner": self.default_owner, "child_accounts": self.child_accounts}
 
     def takes(self, module: str) -> bool:
         """Whether the module is brought in for this company."""
@@ -163,6 +173,10 @@ class _CompanyShape(Strict):
     crm_company: Sentence | None = None
     breakers: _BreakersShape = _BreakersShape()
     reconcile: Annotated[str, BeforeValidator(_schedule)] | None = None
+    default_owner: Sentence | None = None
+    child_accounts: Annotated[str, BeforeValidator(one_of(*get_args(ChildAccounts)))] = (
+        "child_account"
+    )
 
 
 _Read = tuple[Company | None, Document, list[Problem]]
@@ -204,6 +218,8 @@ def _company(name: str, document: Document) -> Company:
         crm_company=shape.crm_company or name,
         breakers=_thresholds(shape.breakers),
         reconcile=_reconcile(shape),
+        default_owner=shape.default_owner,
+        child_accounts=cast(ChildAccounts, shape.child_accounts),
     )
 
 

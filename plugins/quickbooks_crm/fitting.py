@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, mapping
+from quickbooks_crm import catalog, keywords, mapping, owners
 from quickbooks_crm.check import missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
@@ -71,6 +71,8 @@ def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> I
         return
     yield from catalog.misfits(table, known)
     yield from unfit_constants(known, table)
+    yield from keywords.misfits(known, table)
+    yield from owners.misfits(connection, known, table, company.default_owner)
     if known.company in table.columns and not catalog.company_is_known(
         connection, table, known.company, company.crm_company
     ):

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe, erased, runs, shown
+from quickbooks_crm import dedupe, edits, erased, keywords, notes, owners, runs, shown
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
@@ -92,9 +92,12 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         _prepare(connection, [work.target, *referring], work.where)
         dedupe.receive(connection, work.target, work.referred, work.where)
         erased.leave_out(connection, work.where)
+        notes.begin(connection)
+        keywords.spell(connection, work.target, work.where)
+        owners.decide(connection, work.target, work.where)
         _bring_up_to_date(connection, work)
         warnings = judge(connection, work.breakers, work.where, work.lenience)
-        _account(connection, work, referring)
+        warnings |= _account(connection, work, referring)
         for key, sentence in warnings.items():
             runs.warn(connection, work.run, key, sentence)
     return _counts(connection, work)
@@ -135,6 +138,8 @@ def _update(connection: Connection[Any], work: Load) -> None:
     names = _names(work.target)
     compare = blocks["compare"].format(**names)
     _typed(connection, work, lambda: connection.execute(compare, work.where))
+    owners.keep(connection, work.target, work.referred, work.where)
+    edits.three_way(connection, work.target, work.where)
     connection.execute(blocks["unchanged"])
     written = [
         sql.Identifier(name) for name in work.target.columns if name != work.target.table.key
@@ -150,7 +155,7 @@ def _update(connection: Connection[Any], work: Load) -> None:
 
 
 def _add(connection: Connection[Any], work: Load) -> None:
-    values = _new_values(work.target)
+    values = _new_values(work)
     statement = {
         **_names(work.target),
         "new_key": _new_key(work.target),
@@ -219,9 +224,9 @@ def _let_faults_through(error: psycopg.Error) -> None:
         raise error
 
 
-def _account(connection: Connection[Any], work: Load, referring: list[Target]) -> None:
+def _account(connection: Connection[Any], work: Load, referring: list[Target]) -> dict[str, str]:
     """Outcomes, links, what is held back or waits, the position; then the counts, from what is
-    stored."""
+    stored. What the run should warn of, by key."""
     left = connection.execute(statements("outcomes")["unaccounted"]).fetchone()
     if left != (0,):
         raise RunError(
@@ -232,28 +237,39 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     for name in ("links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
     shown.remember(connection, work.target.mapping, work.where)
+    warnings = edits.record(connection, work.target, work.where)
+    notes.tell(connection)
     connection.execute(statements("outcomes")["outcomes"], work.where)
     for target in referring:
-        _resolve(connection, replace(work, target=target), work.target.mapping.module)
+        _resolve(connection, replace(work, target=target), work.target)
     connection.execute(blocks["position"], work.where)
     connection.execute(statements("outcomes")["activity"], work.where)
     connection.execute(statements("stage")["clear"], work.where)
+    keywords.join_lists(connection, work.target, work.where)
+    return warnings
 
 
-def _resolve(connection: Connection[Any], work: Load, module: str) -> None:
-    """Close the open references of one target's records to records of a module, as far as these
-    are there now."""
+def _resolve(connection: Connection[Any], work: Load, referred: Target) -> None:
+    """Close the open references of one target's records to records of another, as far as these are
+    there now."""
+    module = referred.mapping.module
     for field in work.target.mapping.fields.values():
         if field.refers and field.refers.module == module:
             where = work.where | {"field": field.column, "closed_by": module}
-            _close(connection, work.target, where)
+            _close(connection, work.target, referred, where)
 
 
-def _close(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+def _close(
+    connection: Connection[Any], target: Target, referred: Target, where: dict[str, Any]
+) -> None:
     """Close the references of one field, all or none: the table may refuse them."""
     blocks = statements("load")
     column = target.table.columns[where["field"]]
-    names = {"column": sql.Identifier(column.name), "column_type": sql.SQL(column.type)}
+    names = {
+        "column": sql.Identifier(column.name),
+        "column_type": sql.SQL(column.type),
+        "with_it": owners.closing(target, referred, column.name),
+    }
     try:
         with connection.transaction():
             for name in CLOSING:
@@ -300,11 +316,13 @@ def _new_key(target: Target) -> sql.Composable:
     return sql.SQL(column.default or "NULL")
 
 
-def _new_values(target: Target) -> dict[str, sql.Composable]:
+def _new_values(work: Load) -> dict[str, sql.Composable]:
     """What a new record gets in each column: its key, its company, and what the mapping says."""
-    blocks = statements("load")
+    blocks, target = statements("load"), work.target
     table, company = target.table, target.mapping.company
     values: dict[str, sql.Composable] = {name: _new_value(target, name) for name in target.columns}
+    for field in owners.owner_fields(target.mapping):
+        values[field.column] = owners.new_value(target, work.referred, field)
     values[table.key] = blocks["key_value"].format(key_type=table.key_type)
     if company:
         type_ = sql.SQL(table.columns[company].type)

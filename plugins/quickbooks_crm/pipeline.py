@@ -134,7 +134,7 @@ def _settle(
             runs.require_own_realm(connection, run, companies.names(INCLUDE / "companies"))
             runs.require_same_tables(connection, run, known.values())
             take(connection, run)
-            runs.settle(connection, run, known.values(), modules)
+            runs.settle(connection, run, known.values(), modules, settings.for_loads)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)
     return modules

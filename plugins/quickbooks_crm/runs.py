@@ -154,10 +154,14 @@ def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[M
 
 
 def settle(
-    connection: Connection[Any], run: Run, known: Iterable[Mapping], modules: list[str]
+    connection: Connection[Any],
+    run: Run,
+    known: Iterable[Mapping],
+    modules: list[str],
+    settings: dict[str, str | None] | None = None,
 ) -> None:
-    """Store the mappings that this run uses, and the modules it is asked for, in load order: later
-    edits of the files do not touch it."""
+    """Store the mappings that this run uses, the modules it is asked for, in load order, and what
+    else its loads depend on: later edits of the files do not touch it."""
     sql = statements("runs")
     hashes = {}
     with connection.transaction():
@@ -165,7 +169,7 @@ def settle(
             hashes[mapping.module] = mapping.hash
             values = {"hash": mapping.hash, "module": mapping.module, "content": mapping.text}
             connection.execute(sql["snapshot"], values)
-        used = {"mappings": Jsonb(hashes), "modules": modules}
+        used = {"mappings": Jsonb(hashes), "modules": modules, "settings": Jsonb(settings or {})}
         connection.execute(sql["settle"], asdict(run) | used)
 
 

@@ -4,6 +4,7 @@ and no clock."""
 import operator
 import re
 from collections.abc import Callable, Iterable
+from collections.abc import Mapping as ReadOnly
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from quickbooks_crm.mapping.paths import NAMES, Pick, picks_of, written
 
 WHO = ["@entity", "@id", "@state"]
 """The columns every batch begins with, named so that no column of a CRM is called the same. The
-state is active, inactive or deleted."""
+state is active, inactive, merged or deleted."""
 
 ENDED = [*WHO, "outcome", "reason", "message", "details"]
 """The columns of rows that end before the load, with why."""
@@ -62,7 +63,8 @@ def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]
 
 def columns(mapping: Mapping) -> list[str]:
     """Every CRM column that the mapping may write."""
-    return list(dict.fromkeys([*mapping.fields, *mapping.when_inactive, *mapping.when_deleted]))
+    flags = (mapping.when_inactive, mapping.when_merged, mapping.when_deleted)
+    return list(dict.fromkeys([*mapping.fields, *(name for words in flags for name in words)]))
 
 
 def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
@@ -75,7 +77,7 @@ def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
 def _without_suffix(batch: DataFrame) -> DataFrame:
     """QuickBooks appends ` (deleted)` to the name of what is made inactive; it is not part of the
     name."""
-    inactive = batch["@state"] == "inactive"
+    inactive = batch["@state"].isin(["inactive", "merged"])
     if not inactive.any():
         return batch
     named = [name for name in NAMES if name in batch.columns]
@@ -164,13 +166,22 @@ def _lines(kept: DataFrame, lines: Lines) -> Series:
 def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
     fields = {column: _of_each(kept, field) for column, field in mapping.fields.items()}
     shaped = DataFrame({**{name: kept[name] for name in WHO}, **fields}, index=kept.index)
-    for state, settings in (("inactive", mapping.when_inactive), ("deleted", mapping.when_deleted)):
+    for states, settings in _flags(mapping):
         for column, value in settings.items():
             own = (
                 shaped[column] if column in shaped else Series(pd.NA, index=kept.index, dtype="str")
             )
-            shaped[column] = own.mask(kept["@state"] == state, value)
+            shaped[column] = own.mask(kept["@state"].isin(states), value)
     return shaped
+
+
+def _flags(mapping: Mapping) -> tuple[tuple[list[str], ReadOnly[str, str]], ...]:
+    """What is written in which states. What was merged away is inactive, and more than that."""
+    return (
+        (["inactive", "merged"], mapping.when_inactive),
+        (["merged"], mapping.when_merged),
+        (["deleted"], mapping.when_deleted),
+    )
 
 
 def _of_each(kept: DataFrame, field: Field) -> Series:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm import catalog, runs, stage
 from quickbooks_crm.breakers import Threshold, Thresholds
@@ -116,12 +117,14 @@ def sync(
     realm: str = REALM,
     company: str = "sample",
     breakers: Thresholds = NEVER,
+    **settings: str,
 ) -> list[End]:
     """Bring records into the mirror, and every module up to date; how each record ended, in load
     order."""
     ready(connection, company)
     run = Run(company, realm, run_id or f"run-{count(connection, 'sync.run') + 1}")
     mirror(connection, run, *records)
+    connection.execute(SETTINGS, [Jsonb(settings), run.realm, run.run_id])
     for module in load_order(known):
         stage_rows(connection, run, known[module])
         load_rows(connection, run, known, module, breakers)
@@ -253,6 +256,7 @@ MIRROR = """
     ON CONFLICT (realm, entity, id) DO UPDATE
        SET (deleted, generation, payload)
          = ROW (excluded.deleted, excluded.generation, excluded.payload)"""
+SETTINGS = "UPDATE sync.run SET settings = %s WHERE (realm, run_id) = (%s, %s)"
 ENDS = """
     SELECT id, outcome, reason FROM sync.outcome WHERE (realm, run_id, module) = (%s, %s, %s)
      ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity"""

@@ -179,7 +179,7 @@ def test_key_and_check_fields_that_nothing_fills_and_constants_that_do_not_fit_s
         "fields fills. Map it, or name another column.\n"
         "  contacts.yaml line 14: import.check names 'first_name', which no line of fields fills. "
         "Map it, or take it out.\n"
-        "  contacts.yaml line 30: when_deleted.deleted 'perhaps' is neither true nor false. "
+        "  contacts.yaml line 31: when_deleted.deleted 'perhaps' is neither true nor false. "
         "crm.contacts.deleted takes boolean."
     )
     for table in ("crm.products", "sync.staged", "sync.generation", "sync.lease"):

@@ -99,11 +99,30 @@ def test_two_companies_may_not_share_what_tells_their_records_apart(
 
 
 def test_a_word_of_later_says_what_to_do_instead(tmp_path: Path) -> None:
-    company(tmp_path, default_owner="U-100")
+    company(tmp_path, start_date="2024-01-01")
 
     assert problems(tmp_path) == [
-        "line 3: default_owner is not available yet: the owner column is left to the CRM. "
-        "Remove the word."
+        "line 3: start_date is not available yet: documents of all dates are read. Remove the word."
+    ]
+
+
+def test_a_company_says_who_owns_what_nobody_does_and_what_becomes_of_sub_customers(
+    tmp_path: Path,
+) -> None:
+    company(tmp_path, "plain")
+    company(tmp_path, "own", default_owner="U-100", child_accounts="roll_up")
+
+    plain, own = (companies.load_one(tmp_path, name) for name in ("plain", "own"))
+
+    assert plain.for_loads == {"default_owner": None, "child_accounts": "child_account"}
+    assert own.for_loads == {"default_owner": "U-100", "child_accounts": "roll_up"}
+
+
+def test_a_policy_for_sub_customers_that_is_none_is_told(tmp_path: Path) -> None:
+    company(tmp_path, child_accounts="rollup")
+
+    assert problems(tmp_path) == [
+        "line 3: child_accounts cannot be: 'rollup'. Did you mean 'roll_up'?"
     ]
 
 

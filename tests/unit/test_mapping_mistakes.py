@@ -5,10 +5,7 @@ from textwrap import dedent
 import pytest
 
 from quickbooks_crm.errors import MappingError
-from quickbooks_crm.mapping.words import MAPPING, Word
 from tests.unit.mapping_texts import mapping, read
-
-LATER = [word for word in MAPPING.words if word.instead]
 
 
 def problems(text: str) -> list[str]:
@@ -146,10 +143,59 @@ WRONG = {
         mapping("a: {from: A, kind: fone}"),
         "line 4: fields.a.kind cannot be: 'fone'. Did you mean 'phone'?",
     ),
-    "edits by the CRM": (
-        mapping("a: {from: A, edits: crm}"),
-        "line 4: fields.a.edits cannot be 'crm' yet: QuickBooks' value always wins. "
-        "Write quickbooks, or leave the field out.",
+    "edits by nobody": (
+        mapping("a: {from: A, edits: cmr}"),
+        "line 4: fields.a.edits cannot be: 'cmr'. Did you mean 'crm'?",
+    ),
+    "edits of a reference": (
+        mapping("a: {from: A, refers: products, edits: crm}"),
+        "line 4: fields.a.edits cannot be 'crm' beside refers. Write quickbooks, or remove it.",
+    ),
+    "edits of the key": (
+        mapping("a: {from: A, edits: crm}", **{"import": "{key: a}"}),
+        "line 4: fields.a.edits cannot be 'crm': it is the key. Write quickbooks, or remove it.",
+    ),
+    "edits and blanks": (
+        mapping("a: {from: A, edits: crm, blank_overwrites: true}"),
+        "line 4: fields.a.blank_overwrites cannot stand beside edits: crm, where a person's value "
+        "stays. Remove it.",
+    ),
+    "a policy for keywords that is none": (
+        mapping("a: {from: A, keywords: add}"),
+        "line 4: fields.a.keywords cannot be: 'add'. Write one of: ignore, insert.",
+    ),
+    "keywords that are no list": (
+        mapping("a: {from: A, keywords: {b: c}}"),
+        "line 4: fields.a.keywords must be ignore, insert, or a list of keywords.",
+    ),
+    "keywords with a kind": (
+        mapping("a: {from: A, keywords: insert, kind: email}"),
+        "line 4: fields.a.kind cannot stand beside keywords. Remove it.",
+    ),
+    "a separator that is none": (
+        mapping(**{"import": "{key: a, separator: ','}"}),
+        "line 3: import.separator cannot be: ','. Write one of: |, ;.",
+    ),
+    "an owner who is not": (
+        mapping("a: {from: A, owner: false}"),
+        "line 4: fields.a.owner cannot be: 'false'. Write true, or remove it.",
+    ),
+    "an owner with a default": (
+        mapping("a: {from: A, owner: true, default: U-1}"),
+        "line 4: fields.a.default cannot stand beside owner. Remove it.",
+    ),
+    "the owner of no record": (
+        mapping("a: {owner: b}"),
+        "line 4: fields.a.owner names 'b', which is no field that refers to a record. Write true, "
+        "or a column whose line has refers.",
+    ),
+    "an owner named twice": (
+        mapping("a: {from: A, owner: b}, b: {from: B, refers: products}"),
+        "line 4: fields.a.from is never used: the owner is that of b.",
+    ),
+    "an owner for a key": (
+        mapping("a: {from: A, owner: true}", **{"import": "{key: a}"}),
+        "line 3: import.key cannot be 'a': many have the same owner. Take an id.",
     ),
     "a reference with a default": (
         mapping("a: {from: A, refers: products, default: 1}"),
@@ -222,7 +268,7 @@ WRONG = {
     "a word far from all others": (
         mapping(zzz="1"),
         "line 5: zzz is not a key here: 'zzz'. Write one of: entities, table, company, exclude, "
-        "import, fields, when_inactive, when_deleted, by_name, lines.",
+        "import, fields, when_inactive, when_deleted, when_merged, by_name, lines.",
     ),
 }
 
@@ -237,22 +283,3 @@ def test_key_and_check_fields_without_a_line_of_fields_are_no_mistake_of_the_fil
     found = read(mapping(**{"import": "{key: nam, check: [name, cod]}"}))
 
     assert (found.key, found.check) == ("nam", ("name", "cod"))
-
-
-@pytest.mark.parametrize("word", LATER, ids=lambda word: word.place)
-def test_a_word_of_later_says_what_to_do_instead(word: Word) -> None:
-    written = word.example
-    for part in reversed(word.pattern[:-1]):
-        written = f"{'a' if part == '*' else part}: {{{written}}}"
-
-    with pytest.raises(MappingError) as error:
-        read(written)
-
-    said = [line for line in str(error.value).splitlines() if "not available yet" in line]
-    assert [line.partition("yet: ")[2] for line in said] == [word.instead]
-
-
-def test_the_words_of_later_may_not_hide_what_else_is_wrong() -> None:
-    found = problems(mapping("a: {from: A, keywords: insert, kind: fone}"))
-
-    assert [said.split()[2] for said in found] == ["fields.a.kind", "fields.a.keywords"]

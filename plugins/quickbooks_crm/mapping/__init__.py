@@ -1,6 +1,15 @@
 """What becomes of QuickBooks' records in the CRM: the mapping files, read and checked."""
 
-from quickbooks_crm.mapping.model import Condition, Exclusion, Field, Lines, Mapping, Reference
+from quickbooks_crm.mapping.model import (
+    Condition,
+    Exclusion,
+    Field,
+    Keywords,
+    Lines,
+    Mapping,
+    Owner,
+    Reference,
+)
 from quickbooks_crm.mapping.paths import Item, Join, Path, Shown, Source
 from quickbooks_crm.mapping.reading import parse
 from quickbooks_crm.mapping.together import load, load_order, parse_all, references
@@ -11,8 +20,10 @@ __all__ = [
     "Field",
     "Item",
     "Join",
+    "Keywords",
     "Lines",
     "Mapping",
+    "Owner",
     "Path",
     "Reference",
     "Shown",

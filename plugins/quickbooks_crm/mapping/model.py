@@ -8,6 +8,10 @@ from quickbooks_crm.mapping.paths import Path, Shown, Source
 
 Mode = Literal["create", "merge", "ignore"]
 Kind = Literal["email", "phone"]
+Policy = Literal["ignore", "insert"]
+Edits = Literal["quickbooks", "crm"]
+UnknownOwner = Literal["default_owner", "reject"]
+ChildAccounts = Literal["child_account", "roll_up", "skip"]
 Comparison = Literal["equals", "not", "above", "below", "blank"]
 
 
@@ -42,8 +46,33 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Keywords:
+    """The column holds keywords: of the list that the CRM's form has for it, or of these `values`.
+    `unknown` says what becomes of others; None is what the mapping says of all its fields."""
+
+    unknown: Policy | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The column holds the CRM user who owns the record.
+
+    The source is a user's External User Id; `same_as` names instead the reference whose record has
+    the same owner. `users`, `external_id` and `active` say where users are found, if not where
+    the column's foreign key and the names of that table's columns lead.
+    """
+
+    same_as: str | None = None
+    users: str | None = None
+    external_id: str | None = None
+    active: str | None = None
+
+
+@dataclass(frozen=True)
 class Field:
     """What fills a column: the first of `sources` that is not blank, else `default`; or `value`.
+    `edits` says who may change it after that.
 
     The amount gets the opposite sign where all conditions of `negate` hold; None is never, no
     condition always. `for_entity` has the whole field as it is for one of several entities.
@@ -57,6 +86,9 @@ class Field:
     kind: Kind | None = None
     refers: Reference | None = None
     blank_overwrites: bool | None = None
+    keywords: Keywords | None = None
+    owner: Owner | None = None
+    edits: Edits = "quickbooks"
     negate: tuple[Condition, ...] | None = None
     for_entity: ReadOnly[str, "Field"] = field(default_factory=dict)
 
@@ -96,6 +128,10 @@ class Mapping:
     when_inactive: ReadOnly[str, str]
     when_deleted: ReadOnly[str, str]
     where_is: ReadOnly[str, int]
+    when_merged: ReadOnly[str, str] = field(default_factory=dict)
+    separator: str = "|"
+    unknown_keywords: Policy = "ignore"
+    unknown_owner: UnknownOwner = "default_owner"
     within: str | None = None
     by_name: bool = False
     lines: "Lines | None" = None
@@ -129,8 +165,16 @@ class Mapping:
             place = place.rpartition(".")[0]
         return self.where_is.get(place, 1)
 
+    @property
+    def edited_in_crm(self) -> list[str]:
+        """The columns in which a person's value stays."""
+        return [name for name, field in self.fields.items() if field.edits == "crm"]
+
     def clears(self, column: str) -> bool:
-        """Whether a blank from QuickBooks always empties the column."""
+        """Whether a blank from QuickBooks always empties the column. Where a person's value stays,
+        a blank is judged as any other value is."""
+        if self.fields[column].edits == "crm":
+            return True
         own = self.fields[column].blank_overwrites
         return self.blank_overwrites if own is None else own
 

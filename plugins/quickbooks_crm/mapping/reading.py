@@ -10,13 +10,18 @@ from quickbooks_crm.mapping.document import Document, dotted, read
 from quickbooks_crm.mapping.model import (
     Comparison,
     Condition,
+    Edits,
     Exclusion,
     Field,
+    Keywords,
     Kind,
     Lines,
     Mapping,
     Mode,
+    Owner,
+    Policy,
     Reference,
+    UnknownOwner,
 )
 from quickbooks_crm.mapping.paths import Join, Path, Shown, Source
 from quickbooks_crm.mapping.problems import Problem, report
@@ -30,6 +35,7 @@ from quickbooks_crm.mapping.shape import (
     LinesShape,
     LookupShape,
     MappingShape,
+    OwnerShape,
     VariantShape,
     problems_of,
 )
@@ -82,6 +88,10 @@ def _mapping(module: str, text: str, document: Document) -> Mapping:
         },
         when_inactive=shape.when_inactive,
         when_deleted=shape.when_deleted,
+        when_merged=shape.when_merged,
+        separator=shape.import_.separator,
+        unknown_keywords=cast(Policy, shape.import_.unknown_keywords),
+        unknown_owner=cast(UnknownOwner, shape.import_.unknown_owner),
         where_is={dotted(place): line for place, line in document.lines.items()},
         within=shape.import_.within,
         by_name=shape.by_name,
@@ -104,6 +114,7 @@ def _lines(shape: LinesShape, of: Mapping) -> Lines:
         },
         when_inactive={},
         when_deleted={},
+        when_merged={},
     )
     return Lines(shape.from_, shape.parent, shape.position, rows)
 
@@ -144,6 +155,9 @@ def _field(column: str, words: LineFieldShape, module: str, own_entity: str) -> 
         refers=reference,
         blank_overwrites=own.blank_overwrites if own else None,
         negate=_negation(words),
+        keywords=_keywords(own.keywords) if own else None,
+        owner=_owner(own.owner) if own else None,
+        edits=cast(Edits, own.edits if own else "quickbooks"),
     )
     variants = {
         entity: _variant(field, other, words.lookup) for entity, other in words.for_entity.items()
@@ -173,3 +187,13 @@ def _sources(words: VariantShape, lookup: LookupShape | None) -> Iterator[Source
             yield Join(tuple(source.join), source.with_)
         elif source is not None:
             yield Shown(source, lookup.entity, lookup.show) if lookup else source
+
+
+def _keywords(written: str | list[str] | None) -> Keywords | None:
+    if isinstance(written, list):
+        return Keywords("ignore", tuple(written))
+    return None if written is None else Keywords(cast(Policy, written))
+
+
+def _owner(written: OwnerShape | None) -> Owner | None:
+    return None if written is None else Owner(**written.model_dump())

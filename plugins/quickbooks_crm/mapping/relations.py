@@ -15,7 +15,18 @@ from quickbooks_crm.mapping.words import MAPPING
 
 def relations(document: Document) -> list[Problem]:
     """Every word that does not fit another one of the same file."""
-    rules = (_sources, _references, _keys, _flags, _company, _repeats, _variants, _lines)
+    rules = (
+        _sources,
+        _references,
+        _owners,
+        _edits,
+        _keys,
+        _flags,
+        _company,
+        _repeats,
+        _variants,
+        _lines,
+    )
     return [document.says(place, said) for rule in rules for place, said in rule(document.tree)]
 
 
@@ -62,7 +73,10 @@ def _has_source(tree: Any, words: dict[str, Any]) -> bool:
     """Whether the column gets something from every entity."""
     variants = _group(words, "for_entity")
     sourced = {e for e, own in variants.items() if isinstance(own, dict) and own.keys() & _SOURCE}
-    return bool(words.keys() & _SOURCE or (sourced and sourced >= set(_list(tree, "entities"))))
+    return bool(
+        words.keys() & (_SOURCE | {"owner"})
+        or (sourced and sourced >= set(_list(tree, "entities")))
+    )
 
 
 def _variants(tree: Any) -> Found:
@@ -94,7 +108,11 @@ def _lines(tree: Any) -> Found:
         yield ("lines", "from"), "must be the name of one list, such as Line."
 
 
-_BESIDE = {"refers": ("value", "default", "kind", "lookup"), "lookup": ("value",)}
+_BESIDE = {
+    "refers": ("value", "default", "kind", "lookup", "keywords", "owner"),
+    "lookup": ("value",),
+    "keywords": ("kind",),
+}
 
 
 def _references(tree: Any) -> Found:
@@ -104,7 +122,7 @@ def _references(tree: Any) -> Found:
             for other in _BESIDE[word]:
                 if other in words:
                     yield (*place, other), f"cannot stand beside {word}. Remove it."
-            for at in _joins(words.get("from")):
+            for at in _joins(words.get("from")) if word != "keywords" else ():
                 said = f"cannot stand beside {word}, which takes an id. Write the path of the id."
                 yield (*place, "from", *at, "join"), said
 
@@ -114,6 +132,45 @@ def _joins(source: Any) -> list[Place]:
     if isinstance(source, list):
         return [(at,) for at, one in enumerate(source) if isinstance(one, dict) and "join" in one]
     return [()] if isinstance(source, dict) and "join" in source else []
+
+
+def _owners(tree: Any) -> Found:
+    for column, words in _columns(tree).items():
+        owner = words.get("owner")
+        same_as = owner.get("same_as") if isinstance(owner, dict) else owner
+        if "owner" in words:
+            for word in ("default", "kind", "keywords"):
+                if word in words:
+                    yield ("fields", column, word), "cannot stand beside owner. Remove it."
+        if isinstance(same_as, str):
+            yield from _inherited(tree, column, words, same_as)
+
+
+def _inherited(tree: Any, column: str, words: dict[str, Any], same_as: str) -> Found:
+    place = ("fields", column, "owner")
+    for word in ("from", "value"):
+        if word in words:
+            yield ("fields", column, word), f"is never used: the owner is that of {same_as}."
+    if "refers" not in _columns(tree).get(same_as, {}):
+        yield (
+            place,
+            f"names {quoted(same_as)}, which is no field that refers to a record. Write true, or "
+            "a column whose line has refers.",
+        )
+
+
+def _edits(tree: Any) -> Found:
+    for column, words in _columns(tree).items():
+        if words.get("edits") != "crm":
+            continue
+        place = ("fields", column, "edits")
+        if column == _group(tree, "import").get("key"):
+            yield place, "cannot be 'crm': it is the key. Write quickbooks, or remove it."
+        elif "refers" in words:
+            yield place, "cannot be 'crm' beside refers. Write quickbooks, or remove it."
+        if "blank_overwrites" in words:
+            said = "cannot stand beside edits: crm, where a person's value stays. Remove it."
+            yield ("fields", column, "blank_overwrites"), said
 
 
 def _keys(tree: Any) -> Found:
@@ -139,10 +196,15 @@ def _keys(tree: Any) -> Found:
                 place,
                 f"cannot be {quoted(key)}: a reference may still be open. Take an id or a name.",
             )
+        elif "owner" in words:
+            yield (
+                place,
+                f"cannot be {quoted(key)}: many have the same owner. Take an id.",
+            )
 
 
 def _flags(tree: Any) -> Found:
-    for word in ("when_inactive", "when_deleted"):
+    for word in ("when_inactive", "when_deleted", "when_merged"):
         for column in _group(tree, word):
             said = _unfit_flag(tree, column)
             if said:

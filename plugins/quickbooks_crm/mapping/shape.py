@@ -20,7 +20,6 @@ from quickbooks_crm.mapping.document import Document, Place
 from quickbooks_crm.mapping.paths import Path, is_plain, parse_path
 from quickbooks_crm.mapping.problems import Problem, nearest, quoted, suggestion
 from quickbooks_crm.mapping.words import (
-    CRM_EDITS,
     ENTITIES,
     MAPPING,
     Vocabulary,
@@ -159,14 +158,6 @@ def one_of(*options: str) -> Callable[[Any], str]:
     return check
 
 
-def _edits(written: Any) -> str:
-    return (
-        refuse(f"cannot be 'crm' yet: {CRM_EDITS.instead}")
-        if written == "crm"
-        else one_of("quickbooks")(written)
-    )
-
-
 def listed(written: Any) -> Any:
     """A list with at least one item; a single word is told how to become one."""
     if isinstance(written, str):
@@ -207,6 +198,22 @@ def _conditions(written: Any) -> Any:
 
 def _reference(written: Any) -> Any:
     return {"module": written} if isinstance(written, str) else written
+
+
+def _keywords(written: Any) -> Any:
+    if isinstance(written, str):
+        return one_of("ignore", "insert")(written)
+    if not isinstance(written, list):
+        refuse("must be ignore, insert, or a list of keywords.")
+    return [text(keyword) for keyword in listed(written)]
+
+
+def _owner(written: Any) -> Any:
+    if written is False:
+        refuse("cannot be: 'false'. Write true, or remove it.")
+    if written is True:
+        return {}
+    return {"same_as": written} if isinstance(written, str) else written
 
 
 Text = Annotated[str, BeforeValidator(text)]
@@ -251,6 +258,11 @@ class ImportShape(Strict):
     within: Name | None = None
     check: list[Name] = []
     blank_overwrites: Truth = False
+    separator: Annotated[str, BeforeValidator(one_of("|", ";"))] = "|"
+    unknown_keywords: Annotated[str, BeforeValidator(one_of("ignore", "insert"))] = "ignore"
+    unknown_owner: Annotated[str, BeforeValidator(one_of("default_owner", "reject"))] = (
+        "default_owner"
+    )
 
 
 class ReferenceShape(Strict):
@@ -286,6 +298,13 @@ Negate = Annotated[
 ]
 
 
+class OwnerShape(Strict):
+    same_as: Name | None = None
+    users: Table | None = None
+    external_id: Name | None = None
+    active: Name | None = None
+
+
 class VariantShape(Strict):
     from_: From | None = Field(None, alias="from")
     value: Text | None = None
@@ -302,8 +321,10 @@ class LineFieldShape(VariantShape):
 
 class FieldShape(LineFieldShape):
     kind: Annotated[str, BeforeValidator(one_of("email", "phone"))] | None = None
-    edits: Annotated[str, BeforeValidator(_edits)] = "quickbooks"
+    edits: Annotated[str, BeforeValidator(one_of("quickbooks", "crm"))] = "quickbooks"
     blank_overwrites: Truth | None = None
+    keywords: Annotated[str | list[str] | None, BeforeValidator(_keywords)] = None
+    owner: Annotated[OwnerShape | None, BeforeValidator(_owner)] = None
 
 
 class LinesShape(Strict):
@@ -326,6 +347,7 @@ class MappingShape(Strict):
     when_deleted: Constants = {}
     lines: LinesShape | None = None
     by_name: Truth = False
+    when_merged: Constants = {}
 
 
 _NO_PLACES = ("[key]", "[path]", "[join]", "[list]", "[where]", "[truth]")

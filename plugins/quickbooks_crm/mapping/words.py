@@ -22,16 +22,6 @@ class Word:
         return tuple(self.place.split("."))
 
 
-_AS_IS = "values are written as they are. Remove the word."
-_NO_OWNER = "the owner column is left to the CRM. Remove the word."
-
-# Values of words that are available, but not with these values.
-CRM_EDITS = Word(
-    "fields.*.edits",
-    "edits: crm",
-    "QuickBooks' value always wins. Write quickbooks, or leave the field out.",
-)
-
 # What the hook can read. A CRM's accounts are Customers; QuickBooks' own Accounts are a ledger's.
 ENTITIES = [
     "Bill",
@@ -98,9 +88,9 @@ MAPPING = Vocabulary(
     Word("import.within", "within: kind"),
     Word("import.check", "check: [name]"),
     Word("import.blank_overwrites", "blank_overwrites: true"),
-    Word("import.separator", "separator: '|'", _AS_IS),
-    Word("import.unknown_keywords", "unknown_keywords: insert", _AS_IS),
-    Word("import.unknown_owner", "unknown_owner: default_owner", _NO_OWNER),
+    Word("import.separator", "separator: '|'"),
+    Word("import.unknown_keywords", "unknown_keywords: insert"),
+    Word("import.unknown_owner", "unknown_owner: default_owner"),
     Word("fields", "fields: {name: {from: Name}}"),
     Word("fields.*.from", "from: Name"),
     Word("fields.*.from.join", "join: [GivenName, FamilyName]"),
@@ -115,9 +105,13 @@ MAPPING = Vocabulary(
     Word("fields.*.refers.module", "refers: {module: accounts, entity: Customer}"),
     Word("fields.*.refers.entity", "refers: {module: accounts, entity: Customer}"),
     Word("fields.*.blank_overwrites", "blank_overwrites: true"),
-    Word("fields.*.edits", "edits: quickbooks"),
-    Word("fields.*.keywords", "keywords: insert", _AS_IS),
-    Word("fields.*.owner", "owner: true", _NO_OWNER),
+    Word("fields.*.edits", "edits: crm"),
+    Word("fields.*.keywords", "keywords: insert"),
+    Word("fields.*.owner", "owner: true"),
+    Word("fields.*.owner.same_as", "owner: {same_as: account_id}"),
+    Word("fields.*.owner.users", "owner: {users: public.staff}"),
+    Word("fields.*.owner.external_id", "owner: {external_id: quickbooks_code}"),
+    Word("fields.*.owner.active", "owner: {active: employed}"),
     Word("fields.*.lookup", "lookup: {entity: Term, show: Name}"),
     Word("fields.*.lookup.entity", "lookup: {entity: Term, show: Name}"),
     Word("fields.*.lookup.show", "lookup: {entity: Term, show: Name}"),
@@ -129,11 +123,7 @@ MAPPING = Vocabulary(
     Word("fields.*.negate", "negate: true"),
     Word("when_inactive", "when_inactive: {active: false}"),
     Word("when_deleted", "when_deleted: {deleted: true, active: false}"),
-    Word(
-        "when_merged",
-        "when_merged: {active: false}",
-        "a customer merged away in QuickBooks becomes inactive there: use when_inactive.",
-    ),
+    Word("when_merged", "when_merged: {merged: true}"),
     Word("by_name", "by_name: true"),
     Word(
         "lines",
@@ -190,13 +180,8 @@ COMPANY = Vocabulary(
         "mappings: {accounts: accounts_of_sample.yaml}",
         "all companies use the files in include/mappings. Remove the word.",
     ),
-    Word("default_owner", "default_owner: U-100", _NO_OWNER),
-    Word(
-        "child_accounts",
-        "child_accounts: roll_up",
-        "every sub-customer becomes an account of its own. To leave them out, write in "
-        "accounts.yaml exclude: [{where: {ParentRef.value: {blank: false}}, because: ...}].",
-    ),
+    Word("default_owner", "default_owner: U-100"),
+    Word("child_accounts", "child_accounts: roll_up"),
     Word(
         "start_date",
         "start_date: 2024-01-01",

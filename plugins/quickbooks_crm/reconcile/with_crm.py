@@ -24,7 +24,11 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
         "module": mapping.module,
         "entities": list(mapping.entities),
         "merges": mapping.mode == "merge",
-        "columns": [name for name in target.columns if name in target.table.columns],
+        "columns": [
+            name
+            for name in target.columns
+            if name in target.table.columns and name not in mapping.edited_in_crm
+        ],
         "always_clear": [name for name in mapping.fields if mapping.clears(name)],
     }
     names = _names(target)

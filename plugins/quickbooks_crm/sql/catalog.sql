@@ -29,12 +29,17 @@ SELECT to_regclass(format('%%I.form_field', %(schema)s::text)) IS NOT NULL;
 
 -- form_fields --
 -- What the CRM's own forms say of the columns.
-SELECT column_name, label, required
-  FROM {form_field}
+SELECT to_jsonb(form_field.*)
+  FROM {form_field} AS form_field
  WHERE table_name = %(table)s;
 
--- company_table --
--- The table and column that the company column points to, if it points anywhere.
+-- has_lists --
+-- Whether the schema keeps keyword lists, and other names of their values.
+SELECT to_regclass(format('%%I.keyword_values', %(schema)s::text)) IS NOT NULL,
+       to_regclass(format('%%I.keyword_aliases', %(schema)s::text)) IS NOT NULL;
+
+-- points_to --
+-- The table and column that a column points to, if it points anywhere.
 SELECT target_schema.nspname, target.relname, target_column.attname
   FROM pg_constraint AS f
   JOIN pg_class AS c ON c.oid = f.conrelid

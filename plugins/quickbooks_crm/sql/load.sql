@@ -273,7 +273,7 @@ WITH held AS (
       JOIN {table} AS current ON current.{key} = closing.record_key::{key_type}
 ), changed AS (
     UPDATE {table} AS current
-       SET {column} = closing.target_key::{column_type}
+       SET {column} = closing.target_key::{column_type} {with_it}
       FROM closing
      WHERE current.{key} = closing.record_key::{key_type}
  RETURNING closing.entity, closing.id, to_jsonb(current.*) - %(unmapped)s::text[] AS after

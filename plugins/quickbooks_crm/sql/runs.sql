@@ -7,7 +7,8 @@ ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL,
 
 -- settle --
 -- What this run will use, whatever happens to the files meanwhile.
-UPDATE sync.run SET mappings = %(mappings)s, modules = %(modules)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
+UPDATE sync.run SET mappings = %(mappings)s, modules = %(modules)s, settings = %(settings)s
+ WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- snapshot --
 INSERT INTO sync.mapping_snapshot (hash, module, content) VALUES (%(hash)s, %(module)s, %(content)s)

@@ -1,0 +1,50 @@
+"""Fields that people edit in the CRM: a person's value stays, and where QuickBooks changes it too
+there is a conflict.
+
+Judged by three values: what the sync wrote last, what the CRM holds, what QuickBooks says.
+"""
+
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
+
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.sql import statements
+
+
+def three_way(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Let a person's values stay in the records that are to be updated. Comes after `compare`."""
+    if columns := target.mapping.edited_in_crm:
+        connection.execute(statements("edits")["three_way"], where | {"columns": columns})
+
+
+def record(connection: Connection[Any], target: Target, where: dict[str, Any]) -> dict[str, str]:
+    """Record the conflicts that are new, and forget those that are none any more. Comes after the
+    links are written and before the outcomes are. What the run should warn of, by key."""
+    blocks, table = statements("edits"), target.table
+    names = {
+        "table": table.identifier,
+        "key": sql.Identifier(table.key),
+        "key_type": table.key_type,
+    }
+    asked = where | {"columns": target.mapping.edited_in_crm}
+    if target.mapping.edited_in_crm:
+        labels = {name: table.columns[name].label for name in asked["columns"]}
+        for block in ("base", "conflicts"):
+            connection.execute(blocks[block], asked | {"labels": Jsonb(labels)})
+        connection.execute(blocks["over"], asked)
+    connection.execute(blocks["agreed"].format(**names), asked)
+    told = connection.execute(blocks["told"], asked).fetchone()
+    return _warning(target.mapping.module, *told) if told else {}
+
+
+def _warning(module: str, count: int, ids: list[str]) -> dict[str, str]:
+    if not count:
+        return {}
+    some = ", ".join(ids) + (", …" if len(ids) < count else "")
+    return {
+        f"{module}.conflicts": f"In {count:,} records of {module} ({some}) QuickBooks has changed "
+        "what a person had changed in the CRM. The CRM keeps the person's values; the details of "
+        "these rows say both."
+    }

@@ -1,0 +1,167 @@
+"""Keywords: what QuickBooks says becomes a value of the field's list, in the list's own spelling.
+
+Works on the temporary table `incoming` of the load's transaction, by different values, not by
+rows. The rules are section 2 of the import semantics.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+from psycopg.errors import SerializationFailure
+
+from quickbooks_crm.catalog import Column, KeywordList, Table
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.errors import RunError
+from quickbooks_crm.mapping import Field, Mapping
+from quickbooks_crm.sql import statements
+
+
+@dataclass(frozen=True)
+class KeywordField:
+    """A field that holds keywords: of a list of the CRM, or of the values in the mapping."""
+
+    field: Field
+    column: Column
+    listed: KeywordList | None
+    inserts: bool
+
+    @property
+    def list(self) -> str:
+        """What tells its list from the lists of other fields."""
+        return self.listed.name if self.listed else f"mapping {self.column.name}"
+
+
+def keyword_fields(mapping: Mapping, table: Table) -> list[KeywordField]:
+    """The fields of a mapping that hold keywords."""
+    return list(_keyword_fields(mapping, table))
+
+
+def _keyword_fields(mapping: Mapping, table: Table) -> Iterator[KeywordField]:
+    for name, field in mapping.fields.items():
+        column = table.columns.get(name)
+        if column is None or field.refers or field.owner:
+            continue
+        if field.keywords and field.keywords.values:
+            yield KeywordField(field, column, None, inserts=False)
+        elif column.keywords:
+            unknown = (field.keywords and field.keywords.unknown) or mapping.unknown_keywords
+            yield KeywordField(field, column, column.keywords, unknown == "insert")
+
+
+def misfits(mapping: Mapping, table: Table) -> Iterator[str]:
+    """What a mapping asks of its table's keyword columns that these have not, each with its
+    line."""
+    for name, field in mapping.fields.items():
+        column = table.columns.get(name)
+        if column is None:
+            continue
+        place = f"fields.{name}.keywords"
+        where = f"{mapping.file} line {mapping.line(place)}: {place}"
+        if field.keywords and not field.keywords.values and not column.keywords:
+            yield (
+                f"{where}: the CRM has no keyword list for {table.name}.{name}. Write the keywords "
+                "themselves, such as [Net 15, Net 30], or give the field a list in the CRM."
+            )
+        elif column.keywords and column.keywords.several and not column.array:
+            yield (
+                f"{where}: {table.name}.{name} is to hold several keywords and is {column.type}. "
+                "Make it a column of type text[], or the field one of a single keyword."
+            )
+
+
+def spell(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Put keywords as their lists spell them into the incoming rows. Those that are on no list are
+    left out and noted, or are to join it."""
+    fields = keyword_fields(target.mapping, target.table)
+    if not fields:
+        return
+    blocks = statements("keywords")
+    asked = where | {"separator": target.mapping.separator}
+    described = json.dumps([_described(connection, field) for field in fields])
+    connection.execute(blocks["begin"])
+    connection.execute(blocks["fields"], asked | {"fields": described})
+    for field in {field.list: field for field in fields}.values():
+        _know(connection, field, asked)
+    for block in ("spelled", "statistics", "spell", "missing"):
+        connection.execute(blocks[block], asked)
+
+
+def join_lists(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Add the new keywords that records have got to their lists, and note which. Comes last, list
+    by list in a fixed order, so that two loads at a time neither wait for each other in a circle
+    nor add the same keyword twice."""
+    fields = keyword_fields(target.mapping, target.table)
+    lists = {field.list: field.listed for field in fields if field.listed and field.inserts}
+    if not lists:
+        return
+    blocks = statements("keywords")
+    connection.execute(blocks["used"])
+    for name, listed in sorted(lists.items()):
+        asked = where | {"list": name, "list_key": listed.key, "values": _values_table(listed)}
+        try:
+            with connection.transaction():
+                connection.execute(blocks["one_writer"], asked)
+                connection.execute(blocks["join"].format(**_tables(listed)), asked)
+                same = connection.execute(blocks["same"].format(**_tables(listed)), asked)
+                if same.fetchone() != (0,):
+                    raise SerializationFailure("another load spelled a keyword differently")
+        except psycopg.errors.IntegrityError as refusal:
+            raise _refused(name, refusal) from refusal
+
+
+def _refused(name: str, refusal: psycopg.Error) -> RunError:
+    return RunError(
+        f"The keyword list {name} does not take the new keywords of this load "
+        f"({refusal.sqlstate}). Nothing was loaded. Let the list take them, or write "
+        "unknown_keywords: ignore in the mapping."
+    )
+
+
+def _described(connection: Connection[Any], field: KeywordField) -> dict[str, Any]:
+    return {
+        "field": field.column.name,
+        "label": field.column.label,
+        "list": field.list,
+        "several": field.column.array,
+        "required": field.field.required or field.column.required,
+        "inserts": field.inserts,
+        "longest": _longest(connection, field),
+    }
+
+
+def _longest(connection: Connection[Any], field: KeywordField) -> int | None:
+    """How long a new keyword may be for its list and its column; None: as long as it is."""
+    limits = [field.column.length]
+    if field.listed:
+        where = {"values": _values_table(field.listed)}
+        row = connection.execute(statements("keywords")["longest"], where).fetchone()
+        limits.append(row[0] if row else None)
+    return min((limit for limit in limits if limit), default=None)
+
+
+def _know(connection: Connection[Any], field: KeywordField, where: dict[str, Any]) -> None:
+    """Note what is on a list, and what else its values are called."""
+    blocks = statements("keywords")
+    asked = where | {"list": field.list}
+    if field.listed is None:
+        values = field.field.keywords.values if field.field.keywords else ()
+        connection.execute(blocks["written"], asked | {"keywords": list(values)})
+    else:
+        for block in ("listed", "aliases") if field.listed.aliases else ("listed",):
+            statement = blocks[block].format(**_tables(field.listed))
+            connection.execute(statement, asked | {"list_key": field.listed.key})
+
+
+def _tables(listed: KeywordList) -> dict[str, sql.Composable]:
+    return {
+        "keyword_values": sql.Identifier(listed.schema, "keyword_values"),
+        "keyword_aliases": sql.Identifier(listed.schema, "keyword_aliases"),
+    }
+
+
+def _values_table(listed: KeywordList) -> str:
+    return f"{listed.schema}.keyword_values"

@@ -1,0 +1,85 @@
+-- three_way --
+-- A field whose value is not what the sync wrote last, or that had one before the first sync, is a person's. When QuickBooks'
+-- value is not what it was either, that is a conflict. What the sync wrote last stays known: later changes are judged by it.
+UPDATE incoming AS i
+   SET image = i.image || own.held, base = own.base, conflicts = own.conflicts
+  FROM (SELECT i.n,
+               jsonb_object_agg(field, i.before -> field) AS held,
+               jsonb_object_agg(field, CASE WHEN i.written ? field THEN i.written -> field ELSE i.image -> field END) AS base,
+               jsonb_agg(jsonb_build_object('field', field, 'crm', i.before -> field, 'quickbooks', i.image -> field))
+                   FILTER (WHERE i.written ? field AND i.written -> field <> i.image -> field) AS conflicts
+          FROM incoming AS i
+         CROSS JOIN unnest(%(columns)s::text[]) AS edited (field)
+         WHERE i.action = 'update' AND i.state <> 'deleted'
+           AND i.image -> field <> i.before -> field
+           AND i.before -> field <> CASE WHEN i.written ? field THEN i.written -> field ELSE 'null' END
+         GROUP BY i.n) AS own
+ WHERE own.n = i.n;
+
+-- base --
+UPDATE sync.link
+   SET written = link.written || known.base
+  FROM (SELECT own.ctid AS place, i.base
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT ctid FROM sync.link
+                WHERE (realm, entity, id, module) = (%(realm)s, i.entity, i.id, %(module)s) LIMIT 1) AS own
+         WHERE i.base IS NOT NULL AND i.outcome IN ('updated', 'unchanged')) AS known
+ WHERE link.ctid = known.place;
+
+-- conflicts --
+-- A conflict that is known already is not told again.
+WITH fresh AS (
+    INSERT INTO sync.conflict AS known (realm, module, entity, id, field, record_key, crm, quickbooks, run_id)
+    SELECT %(realm)s, %(module)s, i.entity, i.id, conflict.field, i.record_key, conflict.crm, conflict.quickbooks, %(run_id)s
+      FROM incoming AS i
+     CROSS JOIN LATERAL jsonb_to_recordset(i.conflicts) AS conflict (field text, crm jsonb, quickbooks jsonb)
+     WHERE i.outcome IN ('updated', 'unchanged')
+    ON CONFLICT (realm, module, entity, id, field) DO UPDATE
+       SET record_key = excluded.record_key, crm = excluded.crm, quickbooks = excluded.quickbooks,
+           run_id = excluded.run_id, since = now()
+     WHERE (known.record_key, known.crm, known.quickbooks) IS DISTINCT FROM (excluded.record_key, excluded.crm, excluded.quickbooks)
+    RETURNING entity, id, field, crm, quickbooks
+)
+UPDATE incoming AS i
+   SET notes = coalesce(i.notes, '[]') || told.notes
+  FROM (SELECT entity, id,
+               jsonb_agg(jsonb_build_object('reason', 'conflict', 'field', field, 'label', %(labels)s::jsonb -> field,
+                                            'value', quickbooks, 'crm', crm,
+                                            'rule', 'has changed in QuickBooks after a person changed it in the CRM')
+                         ORDER BY field) AS notes
+          FROM fresh GROUP BY entity, id) AS told
+ WHERE (i.entity, i.id) = (told.entity, told.id);
+
+-- told --
+-- The records with conflicts that this run has found.
+SELECT count(*), coalesce((array_agg(known.id ORDER BY known.id))[1:10], '{}')
+  FROM (SELECT DISTINCT entity, id FROM sync.conflict
+         WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s) AS known;
+
+-- over --
+-- Conflicts of records that were read just now and have none any more.
+DELETE FROM sync.conflict AS known
+ USING incoming AS i
+ WHERE (known.realm, known.module, known.entity, known.id) = (%(realm)s, %(module)s, i.entity, i.id)
+   AND i.outcome IN ('updated', 'unchanged') AND i.action IS NULL
+   AND i.before IS NOT NULL
+   AND NOT coalesce(i.conflicts, '[]') @> jsonb_build_array(jsonb_build_object('field', known.field));
+
+-- agreed --
+-- Conflicts of fields that people do not edit any more, of records that are gone, and those that a person has ended by
+-- writing what QuickBooks says: from then on the field follows QuickBooks again.
+WITH ended AS (
+    DELETE FROM sync.conflict AS known
+     WHERE known.realm = %(realm)s AND known.module = %(module)s
+       AND (known.field <> ALL (%(columns)s::text[])
+            OR NOT EXISTS (SELECT FROM {table} AS current
+                            WHERE current.{key} = known.record_key::{key_type}
+                              AND to_jsonb(current.*) -> known.field <> known.quickbooks))
+    RETURNING entity, id, field, quickbooks
+)
+UPDATE sync.link
+   SET written = link.written || agreed.fields
+  FROM (SELECT entity, id, jsonb_object_agg(field, quickbooks) AS fields
+          FROM ended WHERE field = ANY (%(columns)s::text[]) GROUP BY entity, id) AS agreed
+ WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, agreed.entity, agreed.id, %(module)s);

@@ -1,0 +1,168 @@
+-- begin --
+-- Room for what lists hold.
+DROP TABLE IF EXISTS pg_temp.keyword_field, pg_temp.keyword_known, pg_temp.keyword_spelled, pg_temp.keyword_used;
+CREATE TEMP TABLE keyword_known (list text, normal text, value text, PRIMARY KEY (list, normal)) ON COMMIT DROP;
+
+-- fields --
+-- The fields that hold keywords.
+CREATE TEMP TABLE keyword_field ON COMMIT DROP AS
+SELECT * FROM jsonb_to_recordset(%(fields)s::jsonb)
+    AS field (field text, label text, list text, several boolean, required boolean, inserts boolean, longest integer);
+
+-- longest --
+-- How long a value of the list may be.
+SELECT CASE WHEN atttypmod > 4 THEN atttypmod - 4 END
+  FROM pg_attribute
+ WHERE attrelid = %(values)s::text::regclass AND attname = 'value';
+
+-- listed --
+-- A value that people are no longer offered is on the list all the same.
+INSERT INTO keyword_known (list, normal, value)
+SELECT %(list)s::text, sync.normal(value), value
+  FROM {keyword_values}
+ WHERE list_id::text = %(list_key)s AND sync.normal(value) IS NOT NULL
+ ORDER BY id
+ON CONFLICT DO NOTHING;
+
+-- aliases --
+INSERT INTO keyword_known (list, normal, value)
+SELECT %(list)s::text, sync.normal(other.alias), own.value
+  FROM {keyword_aliases} AS other
+  JOIN {keyword_values} AS own ON own.id = other.value_id AND own.list_id = other.list_id
+ WHERE other.list_id::text = %(list_key)s AND sync.normal(other.alias) IS NOT NULL
+ ORDER BY other.id
+ON CONFLICT DO NOTHING;
+
+-- written --
+-- The keywords that the mapping itself lists.
+INSERT INTO keyword_known (list, normal, value)
+SELECT %(list)s::text, sync.normal(value), value
+  FROM unnest(%(keywords)s::text[]) AS keyword (value)
+ WHERE sync.normal(value) IS NOT NULL
+ON CONFLICT DO NOTHING;
+
+-- spelled --
+-- What each different cell of each field becomes, which of its keywords are left out, and which are new to their list.
+-- A new one is spelled as in the first row that has it.
+CREATE TEMP TABLE keyword_spelled ON COMMIT DROP AS
+WITH cell AS MATERIALIZED (
+    SELECT field.field, i.fields ->> field.field AS cell, min(i.n) AS n
+      FROM incoming AS i
+     CROSS JOIN keyword_field AS field
+     WHERE i.outcome IS NULL AND i.fields ->> field.field IS NOT NULL
+     GROUP BY field.field, i.fields ->> field.field
+), said AS MATERIALIZED (
+    SELECT cell.field, cell.cell, cell.n, part.position, btrim(part.said) AS said, sync.normal(part.said) AS normal,
+           field.list, field.inserts, field.longest
+      FROM cell
+      JOIN keyword_field AS field USING (field)
+     CROSS JOIN LATERAL unnest(CASE WHEN field.several THEN string_to_array(cell.cell, %(separator)s) ELSE ARRAY[cell.cell] END)
+           WITH ORDINALITY AS part (said, position)
+     WHERE sync.normal(part.said) IS NOT NULL
+), unknown AS MATERIALIZED (
+    SELECT DISTINCT ON (list, normal) list, normal, said AS value
+      FROM said
+     WHERE inserts AND length(said) <= coalesce(longest, length(said))
+       AND NOT EXISTS (SELECT FROM keyword_known AS known WHERE (known.list, known.normal) = (said.list, said.normal))
+     ORDER BY list, normal, n, position
+), meant AS (
+    SELECT said.field, said.cell, coalesce(known.value, unknown.value) AS value,
+           min(said.position) AS position, min(said.said) AS said,
+           bool_or(known.value IS NULL) AS is_new
+      FROM said
+      LEFT JOIN keyword_known AS known ON (known.list, known.normal) = (said.list, said.normal)
+      LEFT JOIN unknown ON (unknown.list, unknown.normal) = (said.list, said.normal)
+     GROUP BY said.field, said.cell, coalesce(known.value, unknown.value),
+              CASE WHEN coalesce(known.value, unknown.value) IS NULL THEN said.normal END
+)
+SELECT cell.field, cell.cell, field.label, field.required, field.list,
+       CASE WHEN field.several THEN jsonb_agg(meant.value ORDER BY meant.position) FILTER (WHERE meant.value IS NOT NULL)
+            ELSE to_jsonb(min(meant.value)) END AS value,
+       array_agg(meant.said ORDER BY meant.position) FILTER (WHERE meant.said IS NOT NULL AND meant.value IS NULL) AS dropped,
+       array_agg(meant.value ORDER BY meant.position) FILTER (WHERE meant.value IS NOT NULL AND meant.is_new) AS new
+  FROM cell
+  JOIN keyword_field AS field USING (field)
+  LEFT JOIN meant ON (meant.field, meant.cell) = (cell.field, cell.cell)
+ GROUP BY cell.field, cell.cell, field.label, field.required, field.list, field.several;
+
+-- statistics --
+ANALYZE keyword_spelled;
+
+-- spell --
+-- Rows whose keywords are spelled otherwise than in QuickBooks, or left out; what was left out is noted on them.
+UPDATE incoming
+   SET fields = incoming.fields || meant.fields,
+       notes = CASE WHEN meant.notes IS NULL THEN incoming.notes ELSE coalesce(incoming.notes, '[]') || meant.notes END
+  FROM (SELECT i.n, jsonb_object_agg(spelled.field, coalesce(spelled.value, 'null')) AS fields,
+               jsonb_agg(note.said ORDER BY spelled.field, note.position) FILTER (WHERE note.said IS NOT NULL) AS notes
+          FROM incoming AS i
+         CROSS JOIN keyword_field AS field
+          JOIN keyword_spelled AS spelled ON (spelled.field, spelled.cell) = (field.field, i.fields ->> field.field)
+          LEFT JOIN LATERAL (
+               SELECT jsonb_build_object('reason', 'unknown_keyword', 'field', spelled.field, 'label', spelled.label,
+                                         'value', left(dropped.said, 40), 'rule', 'is not on the list of keywords') AS said,
+                      dropped.position
+                 FROM unnest(spelled.dropped) WITH ORDINALITY AS dropped (said, position)) AS note ON true
+         WHERE i.outcome IS NULL AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
+         GROUP BY i.n) AS meant
+ WHERE meant.n = incoming.n;
+
+-- missing --
+-- A required field whose keywords were all left out is blank.
+UPDATE incoming
+   SET outcome = 'not_added', reason = 'missing_required',
+       message = format('%%s is required, and no keyword of it is on its list.', missing.labels),
+       details = missing.details
+  FROM (SELECT i.n, string_agg(DISTINCT field.label, ' and ') AS labels,
+               jsonb_agg(jsonb_build_object('reason', 'missing_required', 'field', field.field, 'label', field.label,
+                                            'rule', 'is required, and no keyword of it is on its list')) AS details
+          FROM incoming AS i
+          JOIN keyword_field AS field ON field.required
+         WHERE i.outcome IS NULL AND i.notes @> jsonb_build_array(jsonb_build_object('field', field.field))
+           AND i.fields -> field.field = 'null'
+         GROUP BY i.n) AS missing
+ WHERE missing.n = incoming.n;
+
+-- used --
+-- The new keywords that records of the CRM have got.
+CREATE TEMP TABLE keyword_used ON COMMIT DROP AS
+SELECT DISTINCT new.field, new.list, new.value
+  FROM (SELECT DISTINCT spelled.field, spelled.list, keyword.value
+          FROM keyword_spelled AS spelled CROSS JOIN unnest(spelled.new) AS keyword (value)) AS new
+  JOIN (SELECT DISTINCT field.field, held.value
+          FROM incoming AS i
+          JOIN keyword_field AS field ON EXISTS (SELECT FROM keyword_spelled WHERE new IS NOT NULL AND keyword_spelled.field = field.field)
+         CROSS JOIN LATERAL jsonb_array_elements_text(
+               CASE WHEN field.several THEN i.after -> field.field ELSE jsonb_build_array(i.after -> field.field) END) AS held (value)
+         WHERE i.outcome IN ('added', 'updated', 'unchanged') AND i.after ->> field.field IS NOT NULL) AS held
+    ON (held.field, held.value) = (new.field, new.value);
+
+-- one_writer --
+SELECT pg_advisory_xact_lock(hashtextextended('quickbooks_crm ' || %(list)s::text, 0))
+  FROM (SELECT FROM keyword_used WHERE list = %(list)s LIMIT 1) AS used;
+
+-- join --
+-- Those that nobody has added meanwhile.
+WITH joined AS (
+    INSERT INTO {keyword_values} (list_id, value)
+    SELECT new.list_id, new.value
+      FROM (SELECT DISTINCT value FROM keyword_used WHERE list = %(list)s) AS used
+     CROSS JOIN LATERAL jsonb_populate_record(
+           NULL::{keyword_values}, jsonb_build_object('list_id', %(list_key)s::text, 'value', used.value)) AS new
+     WHERE NOT EXISTS (SELECT FROM {keyword_values} AS own
+                        WHERE own.list_id = new.list_id AND sync.normal(own.value) = sync.normal(new.value))
+     ORDER BY sync.normal(new.value)
+    RETURNING id, value
+)
+INSERT INTO sync.added_keyword (realm, run_id, module, field, value, list, list_key, value_key)
+SELECT %(realm)s::text, %(run_id)s::text, %(module)s::text, used.field, joined.value, %(values)s::text, %(list_key)s::text, joined.id::text
+  FROM joined
+  JOIN keyword_used AS used ON used.list = %(list)s AND used.value = joined.value
+ON CONFLICT (realm, run_id, module, field, value) DO UPDATE SET value_key = excluded.value_key;
+
+-- same --
+-- Keywords that the list now spells otherwise than the records: another load was quicker.
+SELECT count(*)
+  FROM keyword_used AS used
+  JOIN {keyword_values} AS own ON own.list_id::text = %(list_key)s AND sync.normal(own.value) = sync.normal(used.value)
+ WHERE used.list = %(list)s AND own.value <> used.value;

@@ -1,0 +1,109 @@
+-- begin --
+DROP TABLE IF EXISTS pg_temp.owner_known, pg_temp.owner_fallback, pg_temp.owner_meant;
+CREATE TEMP TABLE owner_known (field text, normal text, record_key text, PRIMARY KEY (field, normal)) ON COMMIT DROP;
+CREATE TEMP TABLE owner_fallback (field text PRIMARY KEY, record_key text, standing text) ON COMMIT DROP;
+CREATE TEMP TABLE owner_meant (said text PRIMARY KEY, record_key text) ON COMMIT DROP;
+
+-- one_user --
+SELECT count(*) FROM {users} AS person
+ WHERE {is_active} AND sync.normal(person.{external_id}::text) = sync.normal(%(external_id)s);
+
+-- flagged --
+person.{active}
+
+-- everybody --
+true
+
+-- nothing --
+NULL::text
+
+-- users --
+-- The active users, by what QuickBooks calls them. An id that several have names nobody.
+INSERT INTO owner_known (field, normal, record_key)
+SELECT %(field)s::text, sync.normal(person.{external_id}::text), min(person.{key}::text)
+  FROM {users} AS person
+ WHERE {is_active} AND sync.normal(person.{external_id}::text) IS NOT NULL
+ GROUP BY sync.normal(person.{external_id}::text)
+HAVING count(*) = 1;
+
+-- fallback --
+-- Whom a record gets that has no owner: the person who runs the import, known by external id or e-mail, or else the
+-- company's default owner (standing).
+INSERT INTO owner_fallback (field, record_key, standing)
+SELECT %(field)s::text, coalesce(by_id.record_key, by_email.record_key, standing.record_key), standing.record_key
+  FROM (SELECT sync.normal(CASE WHEN trigger NOT IN ('scheduled', 'webhook') THEN started_by END) AS person,
+               sync.normal(settings ->> 'default_owner') AS default_owner
+          FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s) AS run
+  LEFT JOIN owner_known AS by_id ON (by_id.field, by_id.normal) = (%(field)s::text, run.person)
+  LEFT JOIN owner_known AS standing ON (standing.field, standing.normal) = (%(field)s::text, run.default_owner)
+  LEFT JOIN LATERAL (
+       SELECT min(person.{key}::text) AS record_key FROM {users} AS person
+        WHERE {is_active} AND sync.normal({email}::text) = run.person
+       HAVING count(*) = 1) AS by_email ON true;
+
+-- meant --
+INSERT INTO owner_meant (said, record_key)
+SELECT cell.said, known.record_key
+  FROM (SELECT DISTINCT fields ->> %(field)s AS said FROM incoming WHERE outcome IS NULL AND fields ->> %(field)s IS NOT NULL) AS cell
+  LEFT JOIN owner_known AS known ON (known.field, known.normal) = (%(field)s::text, sync.normal(cell.said));
+
+-- statistics --
+ANALYZE owner_meant;
+
+-- next --
+TRUNCATE owner_meant;
+
+-- give --
+UPDATE incoming AS i
+   SET fields = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN i.fields
+                     ELSE i.fields || jsonb_build_object(%(field)s::text, coalesce(meant.record_key, fallback.standing)) END,
+       outcome = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN 'not_added' END,
+       reason = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN 'unknown_owner' END,
+       message = CASE WHEN meant.record_key IS NULL AND %(rejects)s
+                      THEN format('%%s ''%%s'' is the External User Id of no active user.', %(label)s::text, left(meant.said, 40)) END,
+       details = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN jsonb_build_array(note.said) END,
+       notes = CASE WHEN meant.record_key IS NULL AND NOT %(rejects)s THEN coalesce(i.notes, '[]') || note.said ELSE i.notes END
+  FROM owner_meant AS meant
+  JOIN owner_fallback AS fallback ON fallback.field = %(field)s
+ CROSS JOIN LATERAL (
+       SELECT jsonb_build_object('reason', 'unknown_owner', 'field', %(field)s::text, 'label', %(label)s::text,
+                                 'value', left(meant.said, 40), 'rule', 'is the External User Id of no active user') AS said) AS note
+ WHERE i.outcome IS NULL AND i.fields ->> %(field)s = meant.said;
+
+-- missing --
+UPDATE incoming AS i
+   SET outcome = 'not_added', reason = 'missing_required', message = format('%%s is required, and nobody is named.', %(label)s::text),
+       details = jsonb_build_array(jsonb_build_object('reason', 'missing_required', 'field', %(field)s::text, 'label', %(label)s::text,
+                                                      'rule', 'is required, and nobody is named'))
+  FROM owner_fallback AS fallback
+ WHERE %(required)s AND fallback.field = %(field)s AND fallback.record_key IS NULL
+   AND i.outcome IS NULL AND NOT i.linked AND i.fields ->> %(field)s IS NULL;
+
+-- keep --
+-- Where QuickBooks names nobody, the record keeps whom it has, or gets somebody.
+UPDATE incoming AS i
+   SET image = i.image || jsonb_build_object(%(field)s::text,
+                                             coalesce(nullif(i.before -> %(field)s, 'null'), to_jsonb(fallback.record_key::{type})))
+  FROM owner_fallback AS fallback
+ WHERE fallback.field = %(field)s AND i.action = 'update' AND i.state <> 'deleted' AND i.image -> %(field)s = 'null'
+   AND (i.before -> %(field)s <> 'null' OR fallback.record_key IS NOT NULL);
+
+-- inherit --
+-- The owner of the record that these belong to, where it has one.
+UPDATE incoming AS i
+   SET image = i.image || jsonb_build_object(%(field)s::text, above.{above_owner})
+  FROM {above} AS above
+ WHERE i.action = 'update' AND i.state <> 'deleted'
+   AND above.{above_key} = (i.image ->> %(same_as)s)::{above_key_type}
+   AND above.{above_owner} IS NOT NULL
+   AND i.image -> %(field)s IS DISTINCT FROM to_jsonb(above.{above_owner});
+
+-- closing --
+, {column} = coalesce(current.{column}, (SELECT above.{above_owner} FROM {above} AS above
+                                         WHERE above.{above_key} = closing.target_key::{above_key_type}))
+
+-- new_owner --
+coalesce(new.{column}, (SELECT record_key FROM owner_fallback WHERE field = {field})::{type})
+
+-- new_inherited --
+(SELECT above.{above_owner} FROM {above} AS above WHERE above.{above_key} = new.{same_as})

@@ -1,0 +1,177 @@
+"""Fields with edits: crm follow QuickBooks until a person changes them in the CRM."""
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm.mapping import Mapping
+from tests.integration.crm import End, by_hand, item, outcome, products, rows, sync
+
+CONFLICTS = "SELECT id, field, crm, quickbooks, run_id FROM sync.conflict ORDER BY id, field"
+DESCRIPTION = "SELECT description FROM crm.products"
+
+
+def mapped() -> dict[str, Mapping]:
+    return products(
+        "{key: quickbooks_product_id}", fields="description: {from: Description, edits: crm}"
+    )
+
+
+def edit(connection: Connection[Any], description: str | None) -> None:
+    connection.execute("UPDATE crm.products SET description = %s", [description])
+
+
+def seven(description: str | None, **more: Any) -> Any:
+    return item("7", Description=description, **more)
+
+
+def held(connection: Connection[Any]) -> str | None:
+    found: str | None = rows(connection, DESCRIPTION)[0][0]
+    return found
+
+
+def test_a_field_nobody_has_edited_follows_quickbooks(connection: Connection[Any]) -> None:
+    sync(connection, mapped(), seven("A"))
+
+    assert sync(connection, mapped(), seven("B")) == [End("7", "updated")]
+    assert held(connection) == "B"
+    assert sync(connection, mapped(), seven(None)) == [End("7", "updated")]
+    assert held(connection) is None
+
+
+@pytest.mark.parametrize("by_person", ["mine", None])
+def test_a_persons_edit_survives_changes_of_other_fields(
+    connection: Connection[Any], by_person: str | None
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, by_person)
+
+    for name in ("Pump", "Hose"):
+        ended = sync(connection, mapped(), seven("A", Name=name))
+
+    assert ended == [End("7", "updated")]
+    assert held(connection) == by_person
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_a_later_change_in_quickbooks_is_a_conflict_and_the_persons_value_stays(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+
+    ended = sync(connection, mapped(), seven("B"), run_id="later")
+
+    assert ended == [End("7", "unchanged")]
+    assert held(connection) == "mine"
+    assert rows(connection, CONFLICTS) == [("7", "description", "mine", "B", "later")]
+    assert outcome(connection, "7", "details")[0]["notes"] == [
+        {
+            "reason": "conflict",
+            "field": "description",
+            "label": "Description",
+            "value": "B",
+            "crm": "mine",
+            "rule": "has changed in QuickBooks after a person changed it in the CRM",
+        }
+    ]
+
+
+def test_the_run_warns_of_conflicts_it_has_found_by_their_ids(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+
+    sync(connection, mapped(), seven("B"), run_id="later")
+    sync(connection, mapped(), seven("B", Name="Pump"), run_id="again")
+
+    warned = dict(rows(connection, "SELECT run_id, warnings FROM sync.run"))
+    assert warned["later"] == {
+        "products.conflicts": "In 1 records of products (7) QuickBooks has changed what a person "
+        "had changed in the CRM. The CRM keeps the person's values; the details of these rows say "
+        "both."
+    }
+    assert warned["again"] == {}
+
+
+def test_a_conflict_is_not_told_again_until_a_side_changes(connection: Connection[Any]) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"), run_id="later")
+
+    sync(connection, mapped(), seven("B", Name="Pump"))
+    assert outcome(connection, "7", "details") == (None,)
+    assert rows(connection, CONFLICTS) == [("7", "description", "mine", "B", "later")]
+
+    sync(connection, mapped(), seven("C"), run_id="again")
+    assert rows(connection, CONFLICTS) == [("7", "description", "mine", "C", "again")]
+
+
+@pytest.mark.parametrize("agreed", ["A", "mine"])
+def test_a_conflict_goes_away_when_quickbooks_returns_or_agrees(
+    connection: Connection[Any], agreed: str
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"))
+
+    sync(connection, mapped(), seven(agreed))
+
+    assert held(connection) == "mine"
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_a_conflict_goes_away_when_the_person_agrees_and_the_field_follows_again(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"))
+
+    edit(connection, "B")
+    sync(connection, mapped(), item("8"))
+    assert rows(connection, CONFLICTS) == []
+
+    sync(connection, mapped(), seven("C"))
+    assert rows(connection, DESCRIPTION + " WHERE quickbooks_product_id = '7'") == [("C",)]
+
+
+def test_a_record_made_by_hand_keeps_what_its_maker_wrote_and_gets_what_they_left_blank(
+    connection: Connection[Any],
+) -> None:
+    by_hand(connection, "crm.products", name="P", description="mine", quickbooks_product_id="7")
+    by_hand(connection, "crm.products", name="Q", quickbooks_product_id="8")
+
+    sync(connection, mapped(), seven("A"), item("8", Description="A"))
+    assert rows(connection, DESCRIPTION + " ORDER BY id") == [("mine",), ("A",)]
+    assert rows(connection, CONFLICTS) == []
+
+    sync(connection, mapped(), seven("B"), run_id="later")
+    assert rows(connection, CONFLICTS) == [("7", "description", "mine", "B", "later")]
+
+
+def test_without_the_word_quickbooks_wins_and_its_conflicts_are_forgotten(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"))
+    known = products("{key: quickbooks_product_id}", fields="description: {from: Description}")
+
+    sync(connection, known, seven("C"))
+
+    assert held(connection) == "C"
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_the_conflict_of_a_record_that_is_gone_goes_with_it(connection: Connection[Any]) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"))
+    connection.execute("DELETE FROM crm.products")
+
+    sync(connection, mapped(), item("8"))
+
+    assert rows(connection, CONFLICTS) == []

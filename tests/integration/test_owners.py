@@ -1,0 +1,293 @@
+"""Owners: which CRM user a record belongs to."""
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import catalog, owners
+from quickbooks_crm.mapping import Mapping, parse_all
+from tests.integration.crm import (
+    End,
+    Record,
+    by_hand,
+    count,
+    customer,
+    item,
+    mapping,
+    one,
+    outcome,
+    rows,
+    sync,
+)
+
+OWNED = """
+    SELECT quickbooks_customer_id, users.name FROM crm.accounts
+      LEFT JOIN crm.users ON users.id = owner_id ORDER BY quickbooks_customer_id::integer"""
+PEOPLE = """
+    SELECT contacts.quickbooks_customer_id, users.name FROM crm.contacts
+      LEFT JOIN crm.users ON users.id = contacts.owner_id ORDER BY 1"""
+
+
+def user(connection: Connection[Any], name: str, **values: Any) -> int:
+    return by_hand(connection, "crm.users", name=name, **values)
+
+
+def accounts(
+    owner: str = "{from: Rep, owner: true}", settings: str = "", **more: str
+) -> dict[str, Mapping]:
+    """A mapping of Customer to accounts with an owner, and mappings of other modules."""
+    text = (
+        "entities: [Customer]\ntable: crm.accounts\ncompany: company_id\n"
+        f"import: {{key: quickbooks_customer_id{settings}}}\n"
+        "fields: {quickbooks_customer_id: {from: Id}, name: {from: DisplayName}, "
+        f"owner_id: {owner}}}\n"
+    )
+    return parse_all({"accounts": text} | more)
+
+
+CONTACTS = (
+    "entities: [Customer]\ntable: crm.contacts\ncompany: company_id\n"
+    "import: {key: quickbooks_customer_id}\n"
+    "fields: {quickbooks_customer_id: {from: Id}, last_name: {from: DisplayName}, "
+    "account_id: {from: Account, refers: accounts}, owner_id: {owner: account_id}}\n"
+)
+REJECT = ", unknown_owner: reject"
+
+
+def test_the_owner_is_the_active_user_with_that_external_user_id(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    user(connection, "Bob", external_user_id="U-2")
+
+    sync(connection, accounts(), customer("7", Rep="u-2 "), customer("8", Rep="U-1"))
+
+    assert rows(connection, OWNED) == [("7", "Bob"), ("8", "Ann")]
+
+
+def test_a_user_without_an_external_user_id_owns_nothing_that_is_imported(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    user(connection, "Bob")
+
+    sync(connection, accounts(), customer("7", Rep="Bob"), customer("8", Rep="U-1"))
+
+    assert rows(connection, OWNED) == [("7", None), ("8", "Ann")]
+
+
+@pytest.mark.parametrize(("named", "active"), [("U-9", True), ("U-1", False)])
+def test_an_unknown_or_inactive_owner_becomes_the_default_owner_and_is_told(
+    connection: Connection[Any], named: str, active: bool
+) -> None:
+    user(connection, "Ann", external_user_id="U-1", active=active)
+    user(connection, "Dora", external_user_id="D")
+
+    ended = sync(connection, accounts(), customer("7", Rep=named), default_owner="d")
+
+    assert ended == [End("7", "added")]
+    assert rows(connection, OWNED) == [("7", "Dora")]
+    assert outcome(connection, "7", "details")[0]["notes"] == [
+        {
+            "reason": "unknown_owner",
+            "field": "owner_id",
+            "label": "Owner",
+            "value": named,
+            "rule": "is the External User Id of no active user",
+        }
+    ]
+
+
+@pytest.mark.parametrize(("named", "active"), [("U-9", True), ("U-1", False)])
+def test_under_reject_a_record_of_an_unknown_or_inactive_owner_is_not_added(
+    connection: Connection[Any], named: str, active: bool
+) -> None:
+    user(connection, "Ann", external_user_id="U-1", active=active)
+    user(connection, "Dora", external_user_id="D")
+    known = accounts(settings=REJECT)
+
+    ended = sync(connection, known, customer("7", Rep=named), customer("8"), default_owner="D")
+
+    assert ended == [End("7", "not_added", "unknown_owner"), End("8", "added")]
+    message = outcome(connection, "7", "message")[0]
+    assert message == f"Owner '{named}' is the External User Id of no active user."
+    assert rows(connection, OWNED) == [("8", "Dora")]
+
+
+@pytest.mark.parametrize("who", [{"external_user_id": "Admin"}, {"email": "ADMIN"}])
+def test_without_a_source_value_the_owner_is_who_runs_the_import(
+    connection: Connection[Any], who: dict[str, str]
+) -> None:
+    user(connection, "Ann", **who)
+    user(connection, "Dora", external_user_id="D")
+
+    sync(connection, accounts(), customer("7"), default_owner="D")
+
+    assert rows(connection, OWNED) == [("7", "Ann")]
+
+
+def test_without_a_source_value_a_scheduled_run_gives_the_default_owner(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="admin")
+    user(connection, "Dora", external_user_id="D")
+    connection.execute(
+        "CREATE FUNCTION sync.scheduled() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.trigger := 'scheduled'; RETURN NEW; END $$"
+    )
+    connection.execute(
+        "CREATE TRIGGER scheduled BEFORE INSERT ON sync.run FOR EACH ROW "
+        "EXECUTE FUNCTION sync.scheduled()"
+    )
+
+    sync(connection, accounts("{owner: true}"), customer("7"), default_owner="D")
+
+    assert rows(connection, OWNED) == [("7", "Dora")]
+
+
+def test_nobody_known_and_no_default_owner_leave_the_owner_blank(
+    connection: Connection[Any],
+) -> None:
+    assert sync(connection, accounts(), customer("7")) == [End("7", "added")]
+    assert rows(connection, OWNED) == [("7", None)]
+
+
+def test_a_required_owner_whom_nobody_names_is_missing(connection: Connection[Any]) -> None:
+    known = accounts("{from: Rep, owner: true, required: true}")
+
+    assert sync(connection, known, customer("7")) == [End("7", "not_added", "missing_required")]
+
+
+def test_a_record_keeps_its_owner_when_quickbooks_names_none(connection: Connection[Any]) -> None:
+    ann = user(connection, "Ann", external_user_id="U-1")
+    user(connection, "Dora", external_user_id="D")
+    by_hand(connection, "crm.accounts", name="A", quickbooks_customer_id="8", owner_id=ann)
+    sync(connection, accounts(), customer("7", Rep="U-1"), customer("8"), default_owner="D")
+
+    ended = sync(connection, accounts(), customer("7", DisplayName="B"), default_owner="D")
+
+    assert ended == [End("7", "updated")]
+    assert rows(connection, OWNED) == [("7", "Ann"), ("8", "Ann")]
+
+
+def test_a_record_without_an_owner_gets_one_when_it_changes(connection: Connection[Any]) -> None:
+    sync(connection, accounts(), customer("7"))
+    user(connection, "Dora", external_user_id="D")
+
+    sync(connection, accounts(), customer("7", DisplayName="B"), default_owner="D")
+
+    assert rows(connection, OWNED) == [("7", "Dora")]
+
+
+def test_an_owner_that_changes_in_quickbooks_changes_in_the_crm(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    user(connection, "Bob", external_user_id="U-2")
+    sync(connection, accounts(), customer("7", Rep="U-1"))
+
+    assert sync(connection, accounts(), customer("7", Rep="U-2")) == [End("7", "updated")]
+    assert sync(connection, accounts(), customer("7", Rep="u-2")) == [End("7", "unchanged")]
+    assert rows(connection, OWNED) == [("7", "Bob")]
+
+
+def test_a_constant_names_the_owner_of_all(connection: Connection[Any]) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+
+    sync(connection, accounts("{value: U-1, owner: true}"), customer("7"))
+
+    assert rows(connection, OWNED) == [("7", "Ann")]
+
+
+def test_contacts_have_the_owner_of_their_account_also_one_decided_in_the_same_run(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    user(connection, "Bob", external_user_id="U-2")
+    known = accounts(contacts=CONTACTS)
+
+    sync(connection, known, customer("7", Rep="U-1", Account="7"), customer("8", Account="7"))
+    assert rows(connection, PEOPLE) == [("7", "Ann"), ("8", "Ann")]
+
+    sync(connection, known, customer("7", Rep="U-2", Account="7", DisplayName="New"))
+    assert rows(connection, PEOPLE) == [("7", "Bob"), ("8", "Ann")]
+
+
+def test_a_contact_whose_account_comes_later_gets_its_owner_then(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    known = accounts(contacts=CONTACTS)
+    sync(connection, known, customer("7", Account="9"))
+    assert rows(connection, PEOPLE) == [("7", None)]
+
+    sync(connection, known, customer("9", Rep="U-1"))
+
+    assert rows(connection, PEOPLE)[0] == ("7", "Ann")
+
+
+STAFF = """
+    CREATE TABLE public.staff (code uuid PRIMARY KEY DEFAULT gen_random_uuid(), nick text,
+                               qb_code text, employed boolean);
+    INSERT INTO public.staff (nick, qb_code, employed)
+    VALUES ('Ann', 'U-1', true), ('Bob', 'U-2', false), ('Cid', 'U-3', true), ('Cyd', 'U-3', true);
+    CREATE TABLE public.firms (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text,
+                               quickbooks_id text, rep uuid)"""
+FIRMS = """
+    SELECT name, nick FROM public.firms LEFT JOIN public.staff ON code = rep ORDER BY name"""
+
+
+def test_a_table_of_ones_own_says_where_its_users_are(connection: Connection[Any]) -> None:
+    connection.execute(STAFF.encode())
+    owner = "{from: Rep, owner: {users: public.staff, external_id: qb_code, active: employed}}"
+    text = mapping("public.firms", f"rep: {owner}")
+    people = [item_of(str(n)) for n in (1, 2, 3)]
+
+    sync(connection, parse_all({"firms": text}), *people)
+
+    assert rows(connection, FIRMS) == [("Firm 1", "Ann"), ("Firm 2", None), ("Firm 3", None)]
+
+
+def item_of(number: str) -> Record:
+    return item(number, Name=f"Firm {number}", Rep=f"U-{number}")
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ("owner: true", "points to no table of users. Give it a foreign key, or write the table"),
+        ("owner: {users: public.staff}", "has no column external_user_id, by which owners are"),
+        (
+            "owner: {users: public.staff, external_id: qb_code, active: nick}",
+            "does not tell who is active: it is no column of true and false",
+        ),
+        ("owner: {users: public.nobody}", "The CRM database has no table public.nobody"),
+    ],
+)
+def test_an_owner_column_that_leads_to_no_users_is_told_before_any_run(
+    connection: Connection[Any], owner: str, said: str
+) -> None:
+    connection.execute(STAFF.encode())
+    known = parse_all({"firms": mapping("public.firms", f"rep: {{from: Rep, {owner}}}")})["firms"]
+    table = catalog.read(connection, "public.firms")
+
+    (problem,) = owners.misfits(connection, known, table, None)
+
+    assert problem.startswith("firms.yaml line 4: fields.rep.owner: ")
+    assert said in problem
+
+
+def test_a_default_owner_who_is_no_active_user_is_told_before_any_run(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1", active=False)
+    user(connection, "Bob", external_user_id="U-2")
+    table = catalog.read(connection, "crm.accounts")
+    known = accounts()["accounts"]
+
+    (problem,) = owners.misfits(connection, known, table, "U-1")
+
+    assert "the company's default_owner 'U-1' is the External User Id of no active user" in problem
+    assert list(owners.misfits(connection, known, table, "u-2")) == []
+    assert count(connection, "crm.users") == one(connection, "SELECT 2")
