@@ -1,6 +1,7 @@
 """Sets aside rows that lack a mandatory field or hold a value that its column cannot take. Pure,
 column by column."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -186,8 +187,10 @@ def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Seri
 def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     """For each rule of the column's type: which values break it, and how to say so."""
     match column.kind:
-        case "text" if column.length:
-            yield values.str.len() > column.length, f"is longer than {column.length} characters"
+        case "text":
+            yield each(values.where(_opens(values)), _is_nested), "is not a single value"
+            if column.length:
+                yield values.str.len() > column.length, f"is longer than {column.length} characters"
         case "numeric":
             yield from _numeric(values, column)
         case "integer":
@@ -214,6 +217,22 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
             yield ~values.str.fullmatch(_UUID, na=False), "is not a UUID"
         case "choice":
             yield ~values.isin(column.choices), f"is none of {', '.join(column.choices)}"
+
+
+def _opens(values: Series) -> Series:
+    """Which values may be an object or a list of QuickBooks where it used to send a text."""
+    return values.str.startswith(("{", "["), na=False)
+
+
+def _is_nested(text: str) -> bool:
+    """Whether a text is an object or list as Postgres writes it; [2024] may be what a person
+    wrote."""
+    if text[1:2] not in ('"', "{", "["):
+        return False
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except ValueError:
+        return False
 
 
 def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:

@@ -68,6 +68,9 @@ def said_of(value: str, kind: str, **given: Any) -> str | None:
     [
         ("text", "12345"),
         ("text", "\U0001f600" * 5),
+        ("text", "{a}"),
+        ("text", "[2]"),
+        ("text", '{"a"'),
         ("numeric", "0.1"),
         ("numeric", "-0.00"),
         ("numeric", "+12345.67"),
@@ -101,6 +104,9 @@ def test_a_value_of_the_columns_type_fits(kind: str, value: str) -> None:
     ("kind", "value", "said"),
     [
         ("text", "123456", "is longer than 5 characters"),
+        ("text", '["a"]', "is not a single value"),
+        ("text", "[{}]", "is not a single value"),
+        ("text", "[[]]", "is not a single value"),
         ("numeric", "1e3", "is not a number"),
         ("numeric", "NaN", "is not a number"),
         ("numeric", "Infinity", "is not a number"),
