@@ -67,12 +67,11 @@ def receive(
 def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Note the values by which rows without a link are compared."""
     blocks = statements("dedupe")
-    key = target.mapping.key
     values = blocks["values"].format(
         **_names(target),
         identity_value=_normal(target, "new", target.identity),
-        key_value=_normal(target, "new", key if key != target.identity else None),
-        check_values=_combination(target),
+        key_value=_key_value(target),
+        check_values=_combination(target, target.mapping.check),
     )
     for statement in (blocks["forget_values"], values, blocks["values_statistics"]):
         connection.execute(statement, where)
@@ -80,9 +79,12 @@ def take_values(connection: Connection[Any], target: Target, where: dict[str, An
 
 def find_by_value(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Find rows without a link in the CRM by a typed QuickBooks id, then by the key."""
-    _find(connection, target, where, target.identity, "identity_value")
-    if target.mapping.key != target.identity:
-        _find(connection, target, where, target.mapping.key, "key_value")
+    mapping = target.mapping
+    if target.identity:
+        _find(connection, target, where, (target.identity,), "identity_value")
+    if mapping.key and mapping.key != target.identity:
+        both = (mapping.key, mapping.within) if mapping.within else (mapping.key,)
+        _find(connection, target, where, both, "key_value")
 
 
 def find_by_check(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
@@ -90,12 +92,7 @@ def find_by_check(connection: Connection[Any], target: Target, where: dict[str, 
     fields."""
     blocks = statements("dedupe")
     if target.mapping.check:
-        equal = sql.SQL(" AND ").join(
-            blocks["equal"].format(
-                current_value=_normal(target, "current", column), position=sql.Literal(position)
-            )
-            for position, column in enumerate(target.mapping.check, 1)
-        )
+        equal = _equal(target, target.mapping.check, "check_values", "equal")
         query = blocks["same_check"].format(**_names(target), equal=equal, scope=_scope(target))
         connection.execute(query, where | {"label": _labels(target, target.mapping.check)})
     connection.execute(blocks["same_in_batch"])
@@ -120,18 +117,15 @@ def _find(
     connection: Connection[Any],
     target: Target,
     where: dict[str, Any],
-    column: str | None,
+    columns: tuple[str, ...],
     value: str,
 ) -> None:
-    if column is None:
-        return
     query = statements("dedupe")["same_value"].format(
         **_names(target),
-        current_value=_normal(target, "current", column),
-        value=sql.Identifier(value),
+        equal=_equal(target, columns, value, "equal_part" if len(columns) > 1 else "equal_value"),
         scope=_scope(target),
     )
-    labels = {"label": _labels(target, (column,)), "mode": target.mapping.mode}
+    labels = {"label": _labels(target, columns), "mode": target.mapping.mode}
     connection.execute(query, where | labels)
 
 
@@ -150,9 +144,32 @@ def _normal(target: Target, row: str, column: str | None) -> sql.Composable:
     return block.format(row=sql.Identifier(row), column=sql.Identifier(column))
 
 
-def _combination(target: Target) -> sql.Composable:
+def _key_value(target: Target) -> sql.Composable:
+    """The key's value, and that of the column within which it counts; where the typed id is the
+    key, it has been looked for already."""
+    mapping, blocks = target.mapping, statements("dedupe")
+    if mapping.key is None or mapping.key == target.identity:
+        return blocks["absent"]
+    if mapping.within is None:
+        return _normal(target, "new", mapping.key)
+    return blocks["in_one"].format(values=_combination(target, (mapping.key, mapping.within)))
+
+
+def _equal(target: Target, columns: tuple[str, ...], value: str, block: str) -> sql.Composable:
+    """That a CRM record holds what is compared, in each of these columns."""
+    return sql.SQL(" AND ").join(
+        statements("dedupe")[block].format(
+            current_value=_normal(target, "current", column),
+            value=sql.Identifier("comparing", value),
+            position=sql.Literal(position),
+        )
+        for position, column in enumerate(columns, 1)
+    )
+
+
+def _combination(target: Target, columns: tuple[str, ...]) -> sql.Composable:
     blocks = statements("dedupe")
-    values = [_normal(target, "new", column) for column in target.mapping.check]
+    values = [_normal(target, "new", column) for column in columns]
     if not values:
         return blocks["no_combination"]
     return blocks["combination"].format(values=sql.SQL(", ").join(values))

@@ -9,19 +9,16 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe, edits, erased, keywords, notes, owners, runs, shown
+from quickbooks_crm import dedupe, edits, erased, keywords, lines, notes, owners, runs, shown
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
 from quickbooks_crm.judge import STRICT, Lenience, judge
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 
 log = logging.getLogger(__name__)
-
-FAULTS = ("08", "25", "40", "42", "53", "57", "58", "XX", "55P03")
-"""Errors that say nothing of a row: the server, the statement or a lock is at fault. They stop the
-load; `sync.is_refusal` knows the same ones."""
 
 WAITING = {"update": "to_update", "add": "to_add"}
 """Which rows wait for an action."""
@@ -95,6 +92,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         notes.begin(connection)
         keywords.spell(connection, work.target, work.where)
         owners.decide(connection, work.target, work.where)
+        lines.receive(connection, work.target, work.where)
         _bring_up_to_date(connection, work)
         warnings = judge(connection, work.breakers, work.where, work.lenience)
         warnings |= _account(connection, work, referring)
@@ -140,6 +138,7 @@ def _update(connection: Connection[Any], work: Load) -> None:
     _typed(connection, work, lambda: connection.execute(compare, work.where))
     owners.keep(connection, work.target, work.referred, work.where)
     edits.three_way(connection, work.target, work.where)
+    lines.compare(connection, work.target)
     connection.execute(blocks["unchanged"])
     written = [
         sql.Identifier(name) for name in work.target.columns if name != work.target.table.key
@@ -151,7 +150,7 @@ def _update(connection: Connection[Any], work: Load) -> None:
             blocks["new_value"].format(column=column) for column in written
         ),
     }
-    _write(connection, "update", statement)
+    _write(connection, work.target, "update", statement)
 
 
 def _add(connection: Connection[Any], work: Load) -> None:
@@ -162,7 +161,7 @@ def _add(connection: Connection[Any], work: Load) -> None:
         "columns": sql.SQL(", ").join(map(sql.Identifier, values)),
         "values": sql.SQL(", ").join(values.values()),
     }
-    _write(connection, "add", statement)
+    _write(connection, work.target, "add", statement)
 
 
 def _typed(connection: Connection[Any], work: Load, statement: Callable[[], object]) -> None:
@@ -171,28 +170,40 @@ def _typed(connection: Connection[Any], work: Load, statement: Callable[[], obje
         with connection.transaction():
             statement()
     except psycopg.Error as error:
-        _let_faults_through(error)
+        let_faults_through(error)
         connection.execute(statements("load")["untypable"].format(**_names(work.target)))
         statement()
 
 
-def _write(connection: Connection[Any], action: str, statement: dict[str, sql.Composable]) -> None:
-    """One statement for all rows; when the table does not take them all, the same statement row by
-    row."""
+def _write(
+    connection: Connection[Any],
+    target: Target,
+    action: str,
+    statement: dict[str, sql.Composable],
+) -> None:
+    """One statement for all rows, and their lines; when the tables do not take them all, the same
+    row by row."""
     blocks = statements("load")
     waiting = {"waiting": blocks[WAITING[action]]}
     dedupe.count_again(connection)
-    if not _at_once(connection, action, statement):
+    if not _at_once(connection, target, action, statement):
         which = {"which": blocks["one_row"], "that_row": blocks["same_row"]}
         one = blocks[action].format(**statement, **which, **waiting)
         connection.execute(
-            blocks["row_by_row"].format(statement=_unended(one, connection), **waiting)
+            blocks["row_by_row"].format(
+                statement=_unended(one, connection),
+                lines=lines.of_one(connection, target),
+                **waiting,
+            )
         )
         connection.execute(blocks["dropped"].format(**waiting))
 
 
 def _at_once(
-    connection: Connection[Any], action: str, statement: dict[str, sql.Composable]
+    connection: Connection[Any],
+    target: Target,
+    action: str,
+    statement: dict[str, sql.Composable],
 ) -> bool:
     """Whether one statement could write all rows; if not, it has written none."""
     blocks = statements("load")
@@ -201,11 +212,11 @@ def _at_once(
     try:
         with connection.transaction() as savepoint:
             connection.execute(blocks[action].format(**statement, **which))
-            if _left(connection, action):
+            if _left(connection, action) or not lines.write(connection, target):
                 raise psycopg.Rollback(savepoint)
             return True
     except psycopg.Error as refusal:
-        _let_faults_through(refusal)
+        let_faults_through(refusal)
         log.info(
             "the table refused some rows to %s (%s): going row by row", action, refusal.sqlstate
         )
@@ -217,11 +228,6 @@ def _left(connection: Connection[Any], action: str) -> bool:
     blocks = statements("load")
     left = blocks["left"].format(waiting=blocks[WAITING[action]])
     return connection.execute(left).fetchone() == (True,)
-
-
-def _let_faults_through(error: psycopg.Error) -> None:
-    if (error.sqlstate or "XX").startswith(FAULTS):
-        raise error
 
 
 def _account(connection: Connection[Any], work: Load, referring: list[Target]) -> dict[str, str]:
@@ -250,19 +256,40 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
 
 
 def _resolve(connection: Connection[Any], work: Load, referred: Target) -> None:
-    """Close the open references of one target's records to records of another, as far as these are
-    there now."""
+    """Close the open references of one target's records, and of their lines, to records of another,
+    as far as these are there now."""
     module = referred.mapping.module
-    for field in work.target.mapping.fields.values():
-        if field.refers and field.refers.module == module:
-            where = work.where | {"field": field.column, "closed_by": module}
-            _close(connection, work.target, referred, where)
+    for part, close in zip(work.target.mapping.parts, (_close, lines.close), strict=False):
+        for field in part.fields.values():
+            if field.refers and field.refers.module == module:
+                where = work.where | {"field": field.column, "closed_by": module}
+                _all_or_none(connection, work.target, referred, where, close)
+
+
+def _all_or_none(
+    connection: Connection[Any],
+    target: Target,
+    referred: Target,
+    where: dict[str, Any],
+    close: Callable[[Connection[Any], Target, Target, dict[str, Any]], None],
+) -> None:
+    """Close the references of one field, all or none: the table may refuse them."""
+    try:
+        with connection.transaction():
+            close(connection, target, referred, where)
+    except psycopg.Error as refusal:
+        let_faults_through(refusal)
+        log.warning(
+            "%s: the table refused to close references in %s (%s); they stay open",
+            where["module"],
+            where["field"],
+            refusal.sqlstate,
+        )
 
 
 def _close(
     connection: Connection[Any], target: Target, referred: Target, where: dict[str, Any]
 ) -> None:
-    """Close the references of one field, all or none: the table may refuse them."""
     blocks = statements("load")
     column = target.table.columns[where["field"]]
     names = {
@@ -270,18 +297,8 @@ def _close(
         "column_type": sql.SQL(column.type),
         "with_it": owners.closing(target, referred, column.name),
     }
-    try:
-        with connection.transaction():
-            for name in CLOSING:
-                connection.execute(blocks[name].format(**_names(target), **names), where)
-    except psycopg.Error as refusal:
-        _let_faults_through(refusal)
-        log.warning(
-            "%s: the table refused to close references in %s (%s); they stay open",
-            where["module"],
-            where["field"],
-            refusal.sqlstate,
-        )
+    for name in CLOSING:
+        connection.execute(blocks[name].format(**_names(target), **names), where)
 
 
 def _counts(connection: Connection[Any], work: Load) -> dict[str, int]:

@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import UndoImpossible
-from quickbooks_crm.load import FAULTS
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import SILENCE, Run
 from quickbooks_crm.sql import statements
 
@@ -213,8 +213,7 @@ def _at_once(connection: Connection[Any], work: Undo, action: str) -> bool:
                 raise psycopg.Rollback(savepoint)
             return True
     except psycopg.Error as refusal:
-        if (refusal.sqlstate or "XX").startswith(FAULTS):
-            raise
+        let_faults_through(refusal)
     return False
 
 

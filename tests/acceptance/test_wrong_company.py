@@ -51,7 +51,7 @@ def test_another_company_id_in_the_connection_stops_the_run_before_any_row_moves
         kept.sync()
 
     assert held(kept) == before
-    # The discovery document may be known already: of an earlier test's simulator, at the same address.
+    # The discovery document may be known already: from an earlier test, at the same address.
     asked = {call.kind for call in other.calls} - {"discovery"}
     assert asked == {"token", "companyinfo"}
 

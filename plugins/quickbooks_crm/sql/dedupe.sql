@@ -121,7 +121,7 @@ sync.normal({row}.{column}::text)
 sync.normal_phone({row}.{column}::text)
 
 -- combination --
--- All check fields; NULL when one of them is blank: two blanks never match each other.
+-- Several fields; NULL when one of them is blank: two blanks never match each other.
 (SELECT each FROM (SELECT ARRAY[{values}] AS each OFFSET 0) AS combined WHERE array_position(each, NULL) IS NULL)
 
 -- no_combination --
@@ -147,7 +147,7 @@ WITH holders AS (
     SELECT i.n, array_agg(current.{key}::text ORDER BY current.{key}) AS keys
       FROM comparing
       JOIN incoming AS i ON i.n = comparing.n
-      JOIN {table} AS current ON {current_value} = comparing.{value} AND {scope}
+      JOIN {table} AS current ON {equal} AND {scope}
      WHERE i.outcome IS NULL AND i.action IS NULL
      GROUP BY i.n
 ), judged AS (
@@ -194,7 +194,16 @@ UPDATE incoming
  WHERE hit.n = incoming.n;
 
 -- equal --
-{current_value} = comparing.check_values[{position}]
+{current_value} = {value}[{position}]
+
+-- equal_value --
+{current_value} = {value}
+
+-- equal_part --
+{current_value} = ({value}::text[])[{position}]
+
+-- in_one --
+{values}::text
 
 -- same_in_batch --
 -- Among rows that would be added, the first by QuickBooks id wins; each is compared with those that won before it.

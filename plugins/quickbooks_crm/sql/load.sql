@@ -152,12 +152,15 @@ END $refusals$;
 DO $refusals$
 DECLARE
     candidate record;
+    place bigint;
     said text;
     broken text;
 BEGIN
     FOR candidate IN SELECT i.n FROM incoming AS i WHERE {waiting} ORDER BY i.n LOOP
         BEGIN
+            place := NULL;
             {statement};
+            {lines}
         EXCEPTION
             WHEN OTHERS THEN
                 IF NOT sync.is_refusal(SQLSTATE) THEN
@@ -166,8 +169,9 @@ BEGIN
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
                 UPDATE incoming
                    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
-                       message = format('The CRM table refused the record: %s.', said),
-                       details = jsonb_strip_nulls(jsonb_build_object('constraint', nullif(broken, ''))),
+                       message = CASE WHEN place IS NULL THEN format('The CRM table refused the record: %s.', said)
+                                      ELSE format('The CRM table refused line %s: %s.', place, said) END,
+                       details = jsonb_strip_nulls(jsonb_build_object('constraint', nullif(broken, ''), 'line', place)),
                        record_key = CASE WHEN linked THEN record_key END
                  WHERE n = candidate.n;
         END;
@@ -313,7 +317,10 @@ DELETE FROM sync.parked
 -- What this run said of the record itself includes the reference, unless the record held it already.
 WITH told AS (
     UPDATE sync.outcome
-       SET after = CASE WHEN known.same THEN outcome.after ELSE known.after END,
+       SET after = CASE WHEN known.same THEN outcome.after
+                        WHEN outcome.after ? '@lines'
+                        THEN known.after || jsonb_build_object('@lines', outcome.after -> '@lines')
+                        ELSE known.after END,
            before = CASE WHEN outcome.outcome = 'unchanged' AND NOT known.same THEN known.before ELSE outcome.before END,
            outcome = CASE WHEN outcome.outcome = 'unchanged' AND NOT known.same THEN 'updated' ELSE outcome.outcome END
       FROM (SELECT own.ctid AS place, closing.entity, closing.id, closing.before, closing.after,

@@ -1,0 +1,149 @@
+"""A document's lines: written right after their documents, in the same transaction, as one record
+with them.
+
+Works on the temporary tables `incoming` and `incoming_line` of the load's transaction. Lines are
+changed in place by position, added and removed, so that the CRM has just those that QuickBooks has;
+a line that the table refuses makes its document *not added*.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from quickbooks_crm.catalog import Table
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.mapping import Lines
+from quickbooks_crm.refusals import let_faults_through
+from quickbooks_crm.sql import statements
+
+CLOSING = (
+    "closing",
+    "closing_statistics",
+    "close",
+    "close_documents",
+    "close_documents_statistics",
+    "close_links",
+    "close_parked",
+    "close_outcomes",
+    "close_told",
+    "closed",
+)
+"""The statements that close the references of one column of lines, in their order."""
+
+
+@dataclass(frozen=True)
+class LineTarget:
+    """What a mapping says of its documents' lines, and the table that they fill."""
+
+    lines: Lines
+    table: Table
+
+    @classmethod
+    def of(cls, target: Target) -> "LineTarget | None":
+        """That of a target, if its documents have lines."""
+        lines, table = target.mapping.lines, target.table.lines
+        return cls(lines, table) if lines and table else None
+
+    @property
+    def names(self) -> dict[str, sql.Composable]:
+        """What statements call the table and its columns; `unmapped` are those in no image."""
+        lines, table = self.lines, self.table
+        imaged = {lines.position, *lines.rows.fields}
+        return {
+            "lines": table.identifier,
+            "line_key": sql.Identifier(table.key),
+            "parent": sql.Identifier(lines.parent),
+            "parent_type": sql.SQL(table.columns[lines.parent].type),
+            "position": sql.Identifier(lines.position),
+            "position_name": sql.Literal(lines.position),
+            "unmapped": sql.Literal([name for name in table.columns if name not in imaged]),
+        }
+
+    def writing(self, which: str, which_line: str) -> dict[str, sql.Composed]:
+        """The statements that bring the lines of documents up to date, in their order."""
+        blocks, written = statements("lines"), [self.lines.position, *self.lines.rows.fields]
+        values = {name: blocks["new_value"].format(column=sql.Identifier(name)) for name in written}
+        names: dict[str, sql.Composable] = self.names | {
+            "which": blocks[which],
+            "which_line": blocks[which_line],
+            "pending": blocks["pending"].format(which=blocks[which]),
+            "columns": sql.SQL(", ").join(map(sql.Identifier, written)),
+            "new_columns": sql.SQL(", ").join(values.values()),
+            "new_values": sql.SQL(", ").join(self._or_default(n, v) for n, v in values.items()),
+        }
+        return {name: blocks[name].format(**names) for name in ("remove", "change", "add", "tell")}
+
+    def _or_default(self, name: str, value: sql.Composable) -> sql.Composable:
+        column = self.table.columns[name]
+        if not (column.required and column.default is not None):
+            return value
+        default = sql.SQL(column.default)
+        return statements("lines")["value_or_default"].format(value=value, default=default)
+
+
+def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Take the lines of the incoming documents apart, once their references are closed. Documents
+    with a line that the table's types do not take end here."""
+    own = LineTarget.of(target)
+    if own is None:
+        return
+    blocks = statements("lines")
+    refers = [field.column for field in own.lines.rows.fields.values() if field.refers]
+    references = [blocks["reference"].format(name=sql.Literal(name)) for name in refers]
+    names = own.names | {"references": sql.SQL("\n").join(references)}
+    connection.execute(blocks["receive"].format(**names), where)
+    for name in ("line_index", "line_statistics"):
+        connection.execute(blocks[name])
+    try:
+        with connection.transaction():
+            connection.execute(blocks["typed"].format(**names))
+    except psycopg.Error as refusal:
+        let_faults_through(refusal)
+        connection.execute(blocks["untypable"].format(**names))
+
+
+def compare(connection: Connection[Any], target: Target) -> None:
+    """Note in the images of known documents which lines they hold, and are to hold."""
+    if own := LineTarget.of(target):
+        connection.execute(statements("lines")["compare"].format(**own.names))
+
+
+def write(connection: Connection[Any], target: Target) -> bool:
+    """Write the lines of all documents that were written just now; whether all of them arrived."""
+    own = LineTarget.of(target)
+    if own is None:
+        return True
+    for statement in own.writing("every_document", "every_line").values():
+        connection.execute(statement)
+    return connection.execute(statements("lines")["left_out"]).fetchone() == (False,)
+
+
+def of_one(connection: Connection[Any], target: Target) -> sql.Composable:
+    """What writes the lines of one document, to stand in `row_by_row` after what writes it."""
+    own = LineTarget.of(target)
+    if own is None:
+        return sql.SQL("")
+    blocks, which = statements("lines"), statements("lines")["one_document"]
+    parts: dict[str, sql.Composable] = {
+        name: sql.SQL(statement.as_string(connection).rstrip().rstrip(";"))
+        for name, statement in own.writing("one_document", "one_line").items()
+    }
+    pending = blocks["pending"].format(which=which)
+    return blocks["one_after_the_other"].format(**own.names, **parts, pending=pending)
+
+
+def close(
+    connection: Connection[Any], target: Target, referred: Target, where: dict[str, Any]
+) -> None:
+    """Close the open references of one column of lines to records of the `referred` target, as far
+    as these are in the CRM now."""
+    own = LineTarget.of(target)
+    if own is None:
+        return
+    blocks, column = statements("lines"), own.table.columns[where["field"]]
+    named = {"column": sql.Identifier(column.name), "column_type": sql.SQL(column.type)}
+    asked = where | {"closed_by": referred.mapping.module}
+    for name in CLOSING:
+        connection.execute(blocks[name].format(**own.names, **named), asked)

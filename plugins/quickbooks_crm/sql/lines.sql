@@ -1,0 +1,265 @@
+-- A document's lines: written right after their documents, in the same transaction, as one record with them.
+
+-- receive --
+-- The lines of documents that go on, each with the CRM records that it refers to and its place.
+CREATE TEMP TABLE incoming_line ON COMMIT DROP AS
+SELECT i.n, line.place AS position,
+       line.fields || jsonb_build_object({position_name}, line.place) {references} AS fields
+  FROM incoming AS i
+ CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
+ WHERE i.outcome IS NULL;
+
+-- reference --
+|| CASE WHEN i.fields ? format('@lines.%%s.%%s', line.place, {name}::text)
+        THEN jsonb_build_object({name}, i.fields -> format('@lines.%%s.%%s', line.place, {name}::text)) ELSE '{{}}' END
+
+-- line_index --
+ALTER TABLE incoming_line ADD PRIMARY KEY (n, position);
+
+-- line_statistics --
+ANALYZE incoming_line;
+
+-- typed --
+-- Whether the table's own types take all values; if not, this fails.
+SELECT count(new) FROM incoming_line AS line CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.fields) AS new;
+
+-- untypable --
+-- Set aside the documents with a line that the table's types do not take, each with the database's reason.
+DO $refusals$
+DECLARE
+    line record;
+    said text;
+BEGIN
+    FOR line IN SELECT n, position, fields FROM incoming_line ORDER BY n, position LOOP
+        BEGIN
+            PERFORM jsonb_populate_record(NULL::{lines}, line.fields);
+        EXCEPTION
+            WHEN OTHERS THEN
+                IF NOT sync.is_refusal(SQLSTATE) THEN
+                    RAISE;
+                END IF;
+                GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
+                UPDATE incoming
+                   SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
+                       message = format('The CRM table refused line %s: %s.', line.position, said),
+                       details = jsonb_build_object('line', line.position)
+                 WHERE n = line.n AND outcome IS NULL;
+        END;
+    END LOOP;
+END $refusals$;
+
+-- compare --
+-- The lines that each known document has now, and those it is to have. One that is only flagged keeps its lines.
+UPDATE incoming
+   SET before = before || jsonb_build_object('@lines', compared.held),
+       image = image || jsonb_build_object('@lines', CASE WHEN fields ? '@lines' THEN compared.wanted ELSE compared.held END)
+  FROM (SELECT i.n, coalesce(held.lines, '[]') AS held, coalesce(wanted.lines, '[]') AS wanted
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT jsonb_agg(to_jsonb(current.*) - {unmapped}::text[] ORDER BY current.{position}, current.{line_key}) AS lines
+                 FROM {lines} AS current
+                WHERE current.{parent} = i.record_key::{parent_type}) AS held
+         CROSS JOIN LATERAL (
+               SELECT jsonb_agg(to_jsonb(new.*) - {unmapped}::text[] ORDER BY line.position) AS lines
+                 FROM incoming_line AS line
+                 LEFT JOIN LATERAL (
+                      SELECT current AS row FROM {lines} AS current
+                       WHERE current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position
+                       ORDER BY current.{line_key} LIMIT 1) AS known ON true
+                CROSS JOIN LATERAL jsonb_populate_record(known.row, line.fields) AS new
+                WHERE line.n = i.n) AS wanted
+         WHERE i.action = 'update') AS compared
+ WHERE compared.n = incoming.n;
+
+-- pending --
+i.outcome IN ('added', 'updated') AND NOT i.after ? '@lines' AND i.fields ? '@lines' AND {which}
+
+-- every_document --
+true
+
+-- one_document --
+i.n = candidate.n
+
+-- every_line --
+true
+
+-- one_line --
+line.position = place
+
+-- remove --
+-- Lines that the document no longer has, and all but the first of several at one position.
+DELETE FROM {lines} AS current
+ USING incoming AS i
+ WHERE {pending} AND i.outcome = 'updated' AND current.{parent} = i.record_key::{parent_type}
+   AND (NOT EXISTS (SELECT FROM incoming_line AS line WHERE line.n = i.n AND line.position = current.{position})
+        OR EXISTS (SELECT FROM {lines} AS other
+                    WHERE other.{parent} = current.{parent} AND other.{position} = current.{position}
+                      AND other.{line_key} < current.{line_key}));
+
+-- change --
+UPDATE {lines} AS current
+   SET ({columns}) = ROW ({new_columns})
+  FROM incoming AS i
+  JOIN incoming_line AS line ON line.n = i.n
+ CROSS JOIN LATERAL (SELECT i.image -> '@lines' -> (line.position - 1)::integer AS image) AS wanted
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, wanted.image) AS new
+ WHERE {pending} AND i.outcome = 'updated' AND {which_line}
+   AND current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position
+   AND to_jsonb(current.*) - {unmapped}::text[] <> wanted.image;
+
+-- add --
+INSERT INTO {lines} ({parent}, {columns})
+SELECT i.record_key::{parent_type}, {new_values}
+  FROM incoming AS i
+  JOIN incoming_line AS line ON line.n = i.n
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.fields) AS new
+ WHERE {pending} AND {which_line}
+   AND NOT EXISTS (SELECT FROM {lines} AS current
+                    WHERE current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position)
+ ORDER BY i.n, line.position;
+
+-- new_value --
+new.{column}
+
+-- value_or_default --
+coalesce({value}, {default})
+
+-- tell --
+-- What the table has made of the lines becomes part of the document's image.
+UPDATE incoming
+   SET after = told.after,
+       outcome = CASE WHEN outcome = 'updated' AND before = told.after THEN 'unchanged' ELSE outcome END
+  FROM (SELECT i.n, i.after || jsonb_build_object('@lines', coalesce(held.lines, '[]')) AS after
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT jsonb_agg(to_jsonb(current.*) - {unmapped}::text[] ORDER BY current.{position}, current.{line_key}) AS lines
+                 FROM {lines} AS current
+                WHERE current.{parent} = i.record_key::{parent_type}) AS held
+         WHERE i.outcome IN ('added', 'updated', 'unchanged') AND NOT i.after ? '@lines' AND {which}) AS told
+ WHERE told.n = incoming.n;
+
+-- left_out --
+-- Documents of which a trigger of the line table has left lines out, or put them elsewhere.
+SELECT EXISTS (SELECT FROM incoming AS i
+                WHERE i.outcome IN ('added', 'updated') AND i.fields ? '@lines'
+                  AND jsonb_array_length(i.after -> '@lines') < jsonb_array_length(i.fields -> '@lines'));
+
+-- one_after_the_other --
+{remove};
+            FOR place IN SELECT line.position FROM incoming_line AS line JOIN incoming AS i ON i.n = line.n
+                          WHERE {pending} ORDER BY line.position LOOP
+                {change};
+                {add};
+                PERFORM FROM incoming AS i JOIN {lines} AS current ON current.{parent} = i.record_key::{parent_type}
+                  WHERE i.n = candidate.n AND current.{position} = place;
+                IF NOT FOUND THEN
+                    RAISE EXCEPTION 'a trigger left it out without saying why';
+                END IF;
+            END LOOP;
+            place := NULL;
+            {tell};
+
+-- closing --
+-- Open references of lines, of documents loaded earlier or just now, to records that are in the CRM now.
+CREATE TEMP TABLE closing_line ON COMMIT DROP AS
+WITH waiting AS MATERIALIZED (
+    SELECT entity, id, field, substring(field FROM '^@lines\.([0-9]+)\.')::bigint AS position,
+           target_module, target_entity, target_id
+      FROM sync.parked
+     WHERE realm = %(realm)s AND module = %(module)s AND target_module = %(closed_by)s
+       AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s
+)
+SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_key, own.written,
+       target.record_key AS target_key, false AS closed
+  FROM waiting
+ CROSS JOIN LATERAL (
+       SELECT record_key, written FROM sync.link
+        WHERE (realm, entity, id, module) = (%(realm)s, waiting.entity, waiting.id, %(module)s) LIMIT 1) AS own
+ CROSS JOIN LATERAL (
+       SELECT record_key FROM sync.target
+        WHERE (realm, module, entity, id)
+            = (%(realm)s, waiting.target_module, waiting.target_entity, waiting.target_id) LIMIT 1) AS target;
+
+-- closing_statistics --
+ANALYZE closing_line;
+
+-- close --
+WITH changed AS (
+    UPDATE {lines} AS current
+       SET {column} = closing.target_key::{column_type}
+      FROM closing_line AS closing
+     WHERE current.{parent} = closing.record_key::{parent_type} AND current.{position} = closing.position
+ RETURNING closing.entity, closing.id, closing.field
+)
+UPDATE closing_line AS closing
+   SET closed = true
+  FROM changed
+ WHERE (closing.entity, closing.id, closing.field) = (changed.entity, changed.id, changed.field);
+
+-- close_documents --
+-- Each document once, with the lines it has now.
+CREATE TEMP TABLE closing_document ON COMMIT DROP AS
+SELECT closing.entity, closing.id, closing.written AS was, false AS told,
+       closing.written || jsonb_build_object('@lines', coalesce(held.lines, '[]')) AS after
+  FROM (SELECT DISTINCT ON (entity, id) entity, id, record_key, written FROM closing_line WHERE closed) AS closing
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg(to_jsonb(current.*) - {unmapped}::text[] ORDER BY current.{position}, current.{line_key}) AS lines
+         FROM {lines} AS current
+        WHERE current.{parent} = closing.record_key::{parent_type}) AS held;
+
+-- close_documents_statistics --
+ANALYZE closing_document;
+
+-- close_links --
+UPDATE sync.link
+   SET written = known.after
+  FROM (SELECT own.ctid AS place, document.after
+          FROM closing_document AS document
+         CROSS JOIN LATERAL (
+               SELECT ctid FROM sync.link
+                WHERE (realm, entity, id, module) = (%(realm)s, document.entity, document.id, %(module)s) LIMIT 1) AS own
+       ) AS known
+ WHERE link.ctid = known.place;
+
+-- close_parked --
+DELETE FROM sync.parked
+ WHERE ctid = ANY (ARRAY (
+       SELECT own.ctid
+         FROM closing_line AS closing
+        CROSS JOIN LATERAL (
+              SELECT ctid FROM sync.parked
+               WHERE (realm, module, entity, id, field)
+                   = (%(realm)s, %(module)s, closing.entity, closing.id, closing.field) LIMIT 1) AS own
+        WHERE closing.closed));
+
+-- close_outcomes --
+-- What this run said of the document itself includes its lines' references.
+WITH told AS (
+    UPDATE sync.outcome
+       SET after = coalesce(outcome.after, known.after) || jsonb_build_object('@lines', known.after -> '@lines'),
+           before = CASE WHEN outcome.outcome = 'unchanged' THEN known.was ELSE outcome.before END,
+           outcome = CASE WHEN outcome.outcome = 'unchanged' THEN 'updated' ELSE outcome.outcome END
+      FROM (SELECT own.ctid AS place, document.entity, document.id, document.was, document.after
+              FROM closing_document AS document
+             CROSS JOIN LATERAL (
+                   SELECT ctid FROM sync.outcome
+                    WHERE (realm, run_id, module, entity, id)
+                        = (%(realm)s, %(run_id)s, %(module)s, document.entity, document.id)
+                      AND outcome IN ('added', 'updated', 'unchanged') LIMIT 1) AS own) AS known
+     WHERE outcome.ctid = known.place
+ RETURNING known.entity, known.id
+)
+UPDATE closing_document AS document SET told = true
+  FROM told WHERE (document.entity, document.id) = (told.entity, told.id);
+
+-- close_told --
+INSERT INTO sync.resolved_reference (realm, run_id, module, entity, id, field, record_key, target_key, closed_by)
+SELECT %(realm)s, %(run_id)s, %(module)s, closing.entity, closing.id, closing.field, closing.record_key,
+       closing.target_key, %(closed_by)s
+  FROM closing_line AS closing
+  JOIN closing_document AS document ON (document.entity, document.id) = (closing.entity, closing.id)
+ WHERE closing.closed AND NOT document.told
+ON CONFLICT DO NOTHING;
+
+-- closed --
+DROP TABLE closing_line, closing_document;

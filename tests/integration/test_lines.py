@@ -1,0 +1,524 @@
+"""A document and its lines are one record: what the CRM holds of both after a load."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm.mapping import Mapping, parse_all
+from tests.integration.crm import (
+    End,
+    Record,
+    accounts,
+    by_hand,
+    count,
+    gone,
+    item,
+    one,
+    outcome,
+    products,
+    rows,
+    sync,
+)
+
+LINES = """
+    SELECT position, description, quantity, amount, product_id FROM crm.invoice_lines
+     ORDER BY invoice_id, position"""
+TEXTS = "SELECT position, description FROM crm.invoice_lines ORDER BY invoice_id, position"
+KEYED = """
+    SELECT line.id, line.description FROM crm.invoice_lines AS line
+     ORDER BY invoice_id, position"""
+REFERRED = """
+    SELECT product.name FROM crm.invoice_lines AS line
+      LEFT JOIN crm.products AS product ON product.id = line.product_id
+     ORDER BY invoice_id, position"""
+
+DOCUMENTS = """\
+entities: [Invoice, CreditMemo]
+table: crm.invoices
+company: company_id
+import: {key: quickbooks_invoice_id, within: kind}
+fields:
+  quickbooks_invoice_id: {from: Id}
+  kind:    {for_entity: {Invoice: {value: invoice}, CreditMemo: {value: credit memo}}}
+  number:  {from: DocNumber}
+  total:   {from: TotalAmt, for_entity: {CreditMemo: {negate: true}}}
+  voided:  {value: false}
+  deleted: {value: false}
+when_inactive: {voided: true}
+when_deleted: {deleted: true}
+lines:
+  from: Line
+  table: crm.invoice_lines
+  parent: invoice_id
+  position: position
+  exclude: [{where: {DetailType: SubTotalLineDetail}, because: it sells nothing}]
+  fields:
+    product_id:  {from: SalesItemLineDetail.ItemRef.value, refers: products}
+    description: {from: Description}
+    quantity:    {from: SalesItemLineDetail.Qty, for_entity: {CreditMemo: {negate: true}}}
+    amount:      {from: Amount, for_entity: {CreditMemo: {negate: true}}}
+"""
+NOTHING = {"product_id": None, "quantity": None, "amount": None}
+
+
+def known(*others: str) -> dict[str, Mapping]:
+    """Products and documents."""
+    of_products = products()["products"].text
+    return parse_all({"products": of_products, "documents": DOCUMENTS, **dict(_pairs(others))})
+
+
+def _pairs(others: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(f"other{number}", text) for number, text in enumerate(others)]
+
+
+def line(text: str, product: str | None = None, **fields: Any) -> dict[str, Any]:
+    """One line of a document, perhaps of a product."""
+    plain: dict[str, Any] = {"DetailType": "SalesItemLineDetail", "Description": text}
+    detail = {"ItemRef": {"value": product}} if product else {}
+    return plain | {"SalesItemLineDetail": detail} | fields
+
+
+def invoice(id: str, *lines: dict[str, Any], **fields: Any) -> Record:
+    """A QuickBooks invoice."""
+    return Record("Invoice", id, {"Id": id, "TxnDate": "2026-01-02", "Line": [*lines]} | fields)
+
+
+def credit(id: str, *lines: dict[str, Any], **fields: Any) -> Record:
+    """A QuickBooks credit memo."""
+    return Record("CreditMemo", id, {"Id": id, "TxnDate": "2026-01-02", "Line": [*lines]} | fields)
+
+
+def image(position: int, text: str, **fields: Any) -> dict[str, Any]:
+    return {"position": position, "description": text} | NOTHING | fields
+
+
+def trigger(connection: Connection[Any], body: str) -> None:
+    connection.execute(
+        f"CREATE FUNCTION crm.own() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {body} END'"
+    )
+    connection.execute(
+        "CREATE TRIGGER own BEFORE INSERT OR UPDATE ON crm.invoice_lines "
+        "FOR EACH ROW EXECUTE FUNCTION crm.own()"
+    )
+
+
+# Lines come and go with what QuickBooks says
+
+
+def test_a_document_comes_with_its_lines_in_their_order(connection: Connection[Any]) -> None:
+    sold = line("Pump", "7", Amount=Decimal("0.30"), SalesItemLineDetail={"Qty": 3})
+
+    ended = sync(connection, known(), invoice("1", sold, line("Hose")), invoice("2"))
+
+    assert ended == [End("1", "added"), End("2", "added")]
+    assert rows(connection, LINES) == [
+        (1, "Pump", Decimal(3), Decimal("0.30"), None),
+        (2, "Hose", None, None, None),
+    ]
+
+
+def test_the_same_document_again_changes_nothing(connection: Connection[Any]) -> None:
+    version = "SELECT xmin::text, id FROM crm.invoice_lines ORDER BY id"
+    sync(connection, known(), invoice("1", line("a", Amount=Decimal("1.50")), line("b")))
+    before = rows(connection, version)
+
+    again = sync(connection, known(), invoice("1", line("a", Amount=Decimal("1.5")), line("b")))
+
+    assert again == [End("1", "unchanged")]
+    assert rows(connection, version) == before
+
+
+@pytest.mark.parametrize(
+    ("now", "kept"),
+    [
+        (("a", "b", "c"), 3),
+        (("a", "x", "c"), 3),
+        (("a", "c"), 2),
+        (("b",), 1),
+        ((), 0),
+        (("c", "b", "a"), 3),
+        (("a", "b", "c", "d", "e"), 3),
+    ],
+)
+def test_lines_change_in_place_are_added_and_removed(
+    connection: Connection[Any], now: tuple[str, ...], kept: int
+) -> None:
+    sync(connection, known(), invoice("1", line("a"), line("b"), line("c")))
+    keys = [key for key, _ in rows(connection, KEYED)]
+
+    [ended] = sync(connection, known(), invoice("1", *map(line, now)))
+
+    assert ended == End("1", "unchanged" if now == ("a", "b", "c") else "updated")
+    found = rows(connection, KEYED)
+    assert tuple(text for _, text in found) == now
+    assert [key for key, _ in found][:kept] == keys[:kept]
+
+
+def test_a_line_that_does_not_change_is_not_written(connection: Connection[Any]) -> None:
+    version = "SELECT xmin::text FROM crm.invoice_lines ORDER BY position"
+    sync(connection, known(), invoice("1", line("a"), line("b"), line("c")))
+    before = rows(connection, version)
+
+    sync(connection, known(), invoice("1", line("a"), line("new"), line("c"), DocNumber="5"))
+
+    after = rows(connection, version)
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
+
+
+def test_what_the_mapping_does_not_fill_stays_in_a_line(connection: Connection[Any]) -> None:
+    connection.execute("ALTER TABLE crm.invoice_lines ADD COLUMN commission integer")
+    sync(connection, known(), invoice("1", line("a"), line("b")))
+    connection.execute("UPDATE crm.invoice_lines SET commission = position")
+
+    sync(connection, known(), invoice("1", line("new"), line("b"), line("c")))
+
+    found = rows(connection, "SELECT commission FROM crm.invoice_lines ORDER BY position")
+    assert found == [(1,), (2,), (None,)]
+
+
+def test_lines_of_other_documents_stay(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("a")), invoice("2", line("b")))
+
+    sync(connection, known(), invoice("1"))
+
+    assert rows(connection, TEXTS) == [(1, "b")]
+
+
+def test_a_line_that_a_person_changed_added_or_removed_goes_back_with_the_next_change(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("1", line("a"), line("b")))
+    document = one(connection, "SELECT id FROM crm.invoices")
+    connection.execute("UPDATE crm.invoice_lines SET description = 'mine' WHERE position = 1")
+    connection.execute("DELETE FROM crm.invoice_lines WHERE position = 2")
+    by_hand(connection, "crm.invoice_lines", invoice_id=document, position=9)
+
+    sync(connection, known(), invoice("1", line("a"), line("b"), DocNumber="5"))
+
+    assert rows(connection, TEXTS) == [(1, "a"), (2, "b")]
+
+
+def test_several_lines_at_one_position_become_one(connection: Connection[Any]) -> None:
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines DROP CONSTRAINT invoice_lines_invoice_id_position_key"
+    )
+    sync(connection, known(), invoice("1", line("a")))
+    document = one(connection, "SELECT id FROM crm.invoices")
+    by_hand(connection, "crm.invoice_lines", invoice_id=document, position=1)
+
+    sync(connection, known(), invoice("1", line("b")))
+
+    assert rows(connection, TEXTS) == [(1, "b")]
+
+
+def test_the_lines_of_a_bundle_follow_it(connection: Connection[Any]) -> None:
+    inside = {"GroupItemRef": {"value": "9"}, "Line": [line("wheel"), line("bell")]}
+    bundle = {"DetailType": "GroupLineDetail", "Description": "bike", "GroupLineDetail": inside}
+    subtotal = {"DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}}
+
+    sync(connection, known(), invoice("1", line("a"), bundle, subtotal, line("z")))
+
+    assert rows(connection, TEXTS) == [
+        (1, "a"), (2, "bike"), (3, "wheel"), (4, "bell"), (5, "z")
+    ]  # fmt: skip
+
+
+def test_a_deleted_document_keeps_its_lines_and_is_flagged(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("a")))
+
+    ended = sync(connection, known(), gone(invoice("1", line("a"))))
+
+    assert ended == [End("1", "updated")]
+    assert rows(connection, "SELECT deleted FROM crm.invoices") == [(True,)]
+    assert rows(connection, TEXTS) == [(1, "a")]
+    assert sync(connection, known(), gone(invoice("1"))) == [End("1", "unchanged")]
+
+
+def test_a_document_that_comes_back_loses_the_flag(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("a")))
+    sync(connection, known(), gone(invoice("1")))
+
+    sync(connection, known(), invoice("1", line("a"), line("b")))
+
+    assert rows(connection, "SELECT deleted FROM crm.invoices") == [(False,)]
+    assert rows(connection, TEXTS) == [(1, "a"), (2, "b")]
+
+
+def test_a_voided_document_is_flagged_and_told_of(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("a", Amount=5), TotalAmt=5))
+
+    void = invoice("1", line("a", Amount=0), TotalAmt=Decimal("0.00"), PrivateNote="Voided")
+    ended = sync(connection, known(), void)
+
+    assert ended == [End("1", "updated")]
+    assert outcome(connection, "1", "flag") == ("deactivated",)
+    assert rows(connection, "SELECT voided, total FROM crm.invoices") == [(True, 0)]
+
+
+@pytest.mark.parametrize("fields", [{"TotalAmt": 0}, {"TotalAmt": 5, "PrivateNote": "Voided"}])
+def test_a_document_over_nothing_or_with_such_a_note_is_not_voided(
+    connection: Connection[Any], fields: dict[str, Any]
+) -> None:
+    sync(connection, known(), invoice("1", **fields))
+
+    assert rows(connection, "SELECT voided FROM crm.invoices") == [(False,)]
+
+
+# Images
+
+
+def test_the_outcome_shows_the_lines_before_and_after(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("a"), line("b")))
+    [after] = outcome(connection, "1", "after")
+    sync(connection, known(), invoice("1", line("c", Amount=2)))
+
+    before, now = outcome(connection, "1", "before", "after")
+
+    assert after["@lines"] == before["@lines"] == [image(1, "a"), image(2, "b")]
+    assert now["@lines"] == [image(1, "c", amount=2)]
+    assert one(connection, "SELECT written -> '@lines' FROM sync.link") == now["@lines"]
+
+
+def test_what_a_trigger_makes_of_a_line_is_what_is_remembered(connection: Connection[Any]) -> None:
+    trigger(connection, "NEW.description := upper(NEW.description); RETURN NEW;")
+
+    sync(connection, known(), invoice("1", line("a")))
+    again = sync(connection, known(), invoice("1", line("a")))
+
+    assert again == [End("1", "unchanged")]
+    assert rows(connection, TEXTS) == [(1, "A")]
+
+
+# One outcome
+
+
+def test_a_line_that_cannot_be_loaded_keeps_its_document_out(connection: Connection[Any]) -> None:
+    bad = invoice("1", line("a"), line("b", Amount="much"))
+
+    ended = sync(connection, known(), bad, invoice("2", line("c")))
+
+    assert ended == [End("1", "not_added", "invalid_value"), End("2", "added")]
+    assert outcome(connection, "1", "message") == ("Line 2: Amount 'much' is not a number.",)
+    assert count(connection, "crm.invoices") == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("CHECK (description <> 'bad')", "violates check constraint"),
+        ("UNIQUE (invoice_id, description)", "duplicate key value violates unique constraint"),
+    ],
+)
+def test_a_line_that_the_table_refuses_keeps_its_document_out_and_is_named(
+    connection: Connection[Any], rule: str, said: str
+) -> None:
+    connection.execute(f"ALTER TABLE crm.invoice_lines ADD CONSTRAINT own {rule}")
+    refused = invoice("2", line("bad"), line("fine"), line("bad"))
+
+    ended = sync(connection, known(), invoice("1", line("a")), refused, invoice("3", line("b")))
+
+    assert ended == [
+        End("1", "added"), End("2", "not_added", "refused_by_table"), End("3", "added")
+    ]  # fmt: skip
+    [message, details] = outcome(connection, "2", "message", "details")
+    assert message.startswith("The CRM table refused line ") and said in message
+    assert details["constraint"] == "own" and details["line"] in (1, 3)
+    assert rows(connection, TEXTS) == [(1, "a"), (1, "b")]
+
+
+def test_a_line_that_a_trigger_leaves_out_keeps_its_document_out(
+    connection: Connection[Any],
+) -> None:
+    trigger(connection, "IF NEW.description = ''bad'' THEN RETURN NULL; END IF; RETURN NEW;")
+
+    ended = sync(connection, known(), invoice("1", line("a"), line("bad")), invoice("2", line("c")))
+
+    assert ended == [End("1", "not_added", "refused_by_table"), End("2", "added")]
+    assert outcome(connection, "1", "message") == (
+        "The CRM table refused line 2: a trigger left it out without saying why.",
+    )
+    assert rows(connection, TEXTS) == [(1, "c")]
+
+
+def test_a_refused_change_leaves_the_document_and_all_its_lines_as_they_were(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("1", line("a"), line("b"), DocNumber="1"))
+    connection.execute("ALTER TABLE crm.invoice_lines ADD CHECK (description <> 'bad')")
+
+    ended = sync(connection, known(), invoice("1", line("new"), line("bad"), DocNumber="2"))
+
+    assert ended == [End("1", "not_added", "refused_by_table")]
+    assert rows(connection, "SELECT number FROM crm.invoices") == [("1",)]
+    assert rows(connection, TEXTS) == [(1, "a"), (2, "b")]
+
+
+def test_a_document_whose_line_is_mended_is_added(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("a", Amount="much")))
+
+    assert sync(connection, known(), invoice("1", line("a", Amount=1))) == [End("1", "added")]
+    assert count(connection, "sync.held") == 0
+
+
+def test_a_value_that_only_the_tables_own_type_refuses_keeps_its_document_out(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER description TYPE inet USING NULL")
+
+    ended = sync(connection, known(), invoice("1", line("10.0.0.1")), invoice("2", line("here")))
+
+    assert ended == [End("1", "added"), End("2", "not_added", "refused_by_table")]
+    assert outcome(connection, "2", "message") == (
+        'The CRM table refused line 1: invalid input syntax for type inet: "here".',
+    )
+
+
+def test_the_lines_of_refused_documents_are_not_written(connection: Connection[Any]) -> None:
+    connection.execute("ALTER TABLE crm.invoices ADD CHECK (number <> 'bad')")
+
+    sync(connection, known(), invoice("1", line("a"), DocNumber="bad"), invoice("2", line("b")))
+
+    assert rows(connection, TEXTS) == [(1, "b")]
+
+
+def test_a_blank_is_left_to_the_columns_own_default(connection: Connection[Any]) -> None:
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER quantity SET DEFAULT 1")
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER quantity SET NOT NULL")
+
+    sync(connection, known(), invoice("1", line("a")))
+    sync(connection, known(), invoice("1", line("b")))
+
+    assert rows(connection, LINES) == [(1, "b", 1, None, None)]
+
+
+# References
+
+
+def test_a_line_shows_its_product(connection: Connection[Any]) -> None:
+    sync(connection, known(), item("7"), item("8"), invoice("1", line("a", "8"), line("b", "7")))
+
+    assert rows(connection, REFERRED) == [("Item 8",), ("Item 7",)]
+    assert count(connection, "sync.parked") == 0
+
+
+def test_a_line_whose_product_arrives_one_run_later_gets_it_then(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("1", line("a"), line("b", "7"), line("c", "8")))
+    assert rows(connection, REFERRED) == [(None,), (None,), (None,)]
+
+    sync(connection, known(), item("7"))
+
+    assert rows(connection, REFERRED) == [(None,), ("Item 7",), (None,)]
+    assert rows(connection, "SELECT field, target_id FROM sync.parked") == [
+        ("@lines.3.product_id", "8")
+    ]
+    product = one(connection, "SELECT id FROM crm.products")
+    assert one(
+        connection, "SELECT written -> '@lines' -> 1 FROM sync.link WHERE entity = 'Invoice'"
+    ) == image(2, "b", product_id=product)
+    closed = "SELECT module, entity, id, field, closed_by FROM sync.resolved_reference"
+    assert rows(connection, closed) == [
+        ("documents", "Invoice", "1", "@lines.2.product_id", "products")
+    ]
+
+
+def test_a_closed_reference_is_no_change_at_the_next_run(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("b", "7")))
+    sync(connection, known(), item("7"))
+
+    assert sync(connection, known(), invoice("1", line("b", "7"))) == [End("1", "unchanged")]
+
+
+def test_a_reference_is_closed_by_a_product_that_a_person_made_with_the_typed_id(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("1", line("b", "7")))
+    made = by_hand(connection, "crm.products", name="Mine", quickbooks_product_id="7")
+
+    sync(connection, known(), item("7", Name="Pump"))
+
+    assert rows(connection, "SELECT product_id FROM crm.invoice_lines") == [(made,)]
+
+
+def test_a_reference_that_moves_to_another_line_waits_there(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("b", "7"), line("c")))
+    sync(connection, known(), invoice("1", line("c"), line("b", "7")))
+
+    assert rows(connection, "SELECT field FROM sync.parked") == [("@lines.2.product_id",)]
+    sync(connection, known(), item("7"))
+    assert rows(connection, REFERRED) == [(None,), ("Item 7",)]
+
+
+def test_a_word_in_the_place_of_an_id_waits_for_nothing(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", line("by ship", "SHIPPING_ITEM_ID")))
+
+    assert rows(connection, TEXTS) == [(1, "by ship")]
+    assert count(connection, "sync.parked") == 0
+
+
+def test_a_line_of_a_duplicate_product_shows_the_product_it_collided_with(
+    connection: Connection[Any],
+) -> None:
+    made = by_hand(connection, "crm.products", name="Pump")
+
+    sync(connection, known(), item("7", Name="Pump"), invoice("1", line("a", "7")))
+
+    assert rows(connection, "SELECT product_id FROM crm.invoice_lines") == [(made,)]
+
+
+def test_a_reference_of_the_document_closes_without_forgetting_its_lines(
+    connection: Connection[Any],
+) -> None:
+    text = DOCUMENTS.replace(
+        "  number:", "  account_id: {from: CustomerRef.value, refers: accounts}\n  number:"
+    )
+    several = parse_all(
+        {"products": products()["products"].text, "accounts": accounts(), "documents": text}
+    )
+    document = invoice("1", line("a"), CustomerRef={"value": "3"})
+    sync(connection, several, document)
+
+    sync(connection, several, Record("Customer", "3", {"Id": "3", "DisplayName": "Acme"}))
+
+    assert one(connection, "SELECT account_id IS NOT NULL FROM crm.invoices")
+    assert sync(connection, several, document) == [End("1", "unchanged")]
+
+
+# Several kinds of documents in one table
+
+
+def test_documents_of_two_kinds_with_one_id_are_two_records(connection: Connection[Any]) -> None:
+    ended = sync(connection, known(), invoice("1", line("a")), credit("1", line("b", Amount=5)))
+
+    assert ended == [End("1", "added"), End("1", "added")]
+    kinds = "SELECT kind, quickbooks_invoice_id FROM crm.invoices ORDER BY kind"
+    assert rows(connection, kinds) == [("credit memo", "1"), ("invoice", "1")]
+    assert rows(connection, "SELECT amount FROM crm.invoice_lines WHERE amount < 0") == [(-5,)]
+
+
+@pytest.mark.parametrize("kind", ["invoice", "Credit  Memo"])
+def test_a_document_that_a_person_made_is_found_by_its_kind_and_typed_id(
+    connection: Connection[Any], kind: str
+) -> None:
+    made = by_hand(connection, "crm.invoices", kind=kind, quickbooks_invoice_id="1")
+
+    sync(connection, known(), invoice("1", TotalAmt=1), credit("1", TotalAmt=2))
+
+    totals = {id: total for id, total in rows(connection, "SELECT id, total FROM crm.invoices")}
+    assert totals.pop(made) == (1 if kind == "invoice" else -2)
+    assert list(totals.values()) == [-2 if kind == "invoice" else 1]
+
+
+def test_lines_of_a_document_that_a_person_made_become_quickbooks(
+    connection: Connection[Any],
+) -> None:
+    made = by_hand(connection, "crm.invoices", kind="invoice", quickbooks_invoice_id="1")
+    by_hand(connection, "crm.invoice_lines", invoice_id=made, position=1, description="mine")
+    by_hand(connection, "crm.invoice_lines", invoice_id=made, position=2, description="mine")
+
+    assert sync(connection, known(), invoice("1", line("a"))) == [End("1", "updated")]
+    assert rows(connection, TEXTS) == [(1, "a")]
+    assert outcome(connection, "1", "before")[0]["@lines"] == [image(1, "mine"), image(2, "mine")]
