@@ -8,7 +8,7 @@ import sys
 # for ours.
 os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
-from quickbooks_crm.command_line import main
+from quickbooks_crm.command_line import commands, main
 
 
 def _log_to_standard_error() -> None:
@@ -19,5 +19,6 @@ def _log_to_standard_error() -> None:
 
 
 if __name__ == "__main__":
+    commands(sys.argv[1:])  # Airflow, if it is needed, sets up its logging now
     _log_to_standard_error()
     sys.exit(main())

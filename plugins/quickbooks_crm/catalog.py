@@ -168,10 +168,8 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
     for place, name in places.items():
         where = f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"
         if name not in table.columns:
-            near = get_close_matches(name, table.columns, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(table.columns)}."
-            yield f"{where}: {table.name} has no column '{name}'. {hint}"
-        elif not table.columns[name].writable:
+            yield f"{where}: {table.name} has no column '{name}'. {_hint(name, table)}"
+        elif not table.columns[name].writable or _numbers_itself(table, name):
             yield f"{where}: the database itself fills {table.name}.{name}. Take it out."
     key = table.columns[table.key]
     if not (key.sequence or key.default or key.name in mapping.fields):
@@ -179,6 +177,18 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
             f"{mapping.file}: new records of {table.name} get no {key.name}. "
             "Give the column a default, or map it."
         )
+
+
+def _hint(name: str, table: Table) -> str:
+    """The column that was probably meant, by its name or by what forms call it."""
+    called = name.strip().casefold()
+    labelled = [c.name for c in table.columns.values() if c.label.strip().casefold() == called]
+    near = labelled or get_close_matches(name, table.columns, 1)
+    return f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(table.columns)}."
+
+
+def _numbers_itself(table: Table, name: str) -> bool:
+    return name == table.key and table.columns[name].sequence is not None
 
 
 def _unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
@@ -208,6 +218,16 @@ def _meant(name: str, table: Table, mapping: Mapping) -> str:
     others = [column for column in mapping.fields if column not in mapping.check]
     near = [] if name in table.columns else get_close_matches(name, others, 1)
     return f"Did you mean '{near[0]}'? " if near else ""
+
+
+def forbidden(connection: Connection[Any], table: Table) -> Iterator[str]:
+    """What this login may not do with a table though a load must."""
+    where = {"schema": table.schema, "table": table.table}
+    for (right,) in connection.execute(statements("catalog")["forbidden"], where).fetchall():
+        yield (
+            f"This login may not {right} records of {table.name}. "
+            f"Run as its owner: GRANT {right} ON {table.name} TO the login."
+        )
 
 
 def company_is_known(connection: Connection[Any], table: Table, column: str, company: str) -> bool:

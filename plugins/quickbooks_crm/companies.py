@@ -28,6 +28,9 @@ from quickbooks_crm.mapping.shape import (
 from quickbooks_crm.mapping.together import files, misnamed
 from quickbooks_crm.mapping.words import COMPANY, Vocabulary
 
+INCLUDE = Path(__file__).parents[2] / "include"
+"""Where the project keeps its mappings and companies."""
+
 WEEKLY = "41 2 * * 0"
 """When a company with a schedule is reconciled if its file does not say: Sunday night."""
 

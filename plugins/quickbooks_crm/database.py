@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from airflow.exceptions import AirflowNotFoundException
-from airflow.providers.postgres.hooks.postgres import PostgresHook
-from airflow.sdk import BaseHook
 from psycopg import Connection
 
+from quickbooks_crm import environment
 from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError
 from quickbooks_crm.sql import HERE, statements
 
@@ -29,29 +28,44 @@ def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
     `timeout` seconds without an answer it gives up. Raises `SettingsError` when Airflow has no such
     connection, `DatabaseFailed` when nobody answers there or does not let us in.
     """
-    known = _airflow_connection()
-    known.extra = json.dumps({"connect_timeout": timeout, **SETTINGS, **known.extra_dejson})
-    try:
-        opened = PostgresHook(connection=known).get_conn()
-    except psycopg.OperationalError as error:
-        raise _unreachable(known.schema, known.host, known.port, error) from None
-    with opened as connection:
+    settings = {"connect_timeout": timeout, **SETTINGS}
+    known = None if "airflow" in sys.modules else environment.connection(CONNECTION_ID)
+    with _opened(known, settings) if known else _opened_by_airflow(settings) as connection:
         connection.autocommit = True
         yield connection
 
 
-def _airflow_connection() -> Any:
+def _opened(known: dict[str, Any], settings: dict[str, Any]) -> Connection[Any]:
     try:
-        return BaseHook.get_connection(CONNECTION_ID)
+        return psycopg.connect(**settings | known)
+    except psycopg.OperationalError as error:
+        name, host, port = (known.get(part) for part in ("dbname", "host", "port"))
+        raise _unreachable(name, host, port, error) from None
+
+
+def _opened_by_airflow(settings: dict[str, Any]) -> Any:
+    """Airflow is imported here only: it takes seconds, and what the environment tells needs none of
+    it."""
+    from airflow.exceptions import AirflowNotFoundException
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from airflow.sdk import BaseHook
+
+    try:
+        known = BaseHook.get_connection(CONNECTION_ID)
     except AirflowNotFoundException as error:
         raise SettingsError(
             f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points "
             "to the CRM's database."
         ) from error
+    known.extra = json.dumps(settings | known.extra_dejson)
+    try:
+        return PostgresHook(connection=known).get_conn()
+    except psycopg.OperationalError as error:
+        raise _unreachable(known.schema, known.host, known.port, error) from None
 
 
 def _unreachable(
-    name: str | None, host: str | None, port: int | None, error: psycopg.OperationalError
+    name: Any, host: Any, port: Any, error: psycopg.OperationalError
 ) -> DatabaseFailed:
     said = str(error).strip().splitlines()
     return DatabaseFailed(

@@ -1,6 +1,6 @@
 """Do the mappings fit the CRM's tables? Proven before any row moves, for all modules at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from psycopg import Connection
@@ -10,6 +10,7 @@ from quickbooks_crm.check import missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
 from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.suiting import called_alike, may_be_too_long, never_fits
 
 
 def modules(
@@ -53,6 +54,14 @@ def modules(
     return [m.module for m in taken]
 
 
+def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[str]:
+    """What a person should know of mappings that fit, each with its line."""
+    for known in taken:
+        table = catalog.of(connection, known)
+        yield from may_be_too_long(known, table)
+        yield from called_alike(known, table)
+
+
 def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
     """The labels of required fields that the mapping leaves out; a table that is gone is a
     misfit."""
@@ -69,8 +78,10 @@ def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> I
     except SettingsError as error:
         yield str(error)
         return
+    yield from catalog.forbidden(connection, table)
     yield from catalog.misfits(table, known)
     yield from unfit_constants(known, table)
+    yield from never_fits(known, table)
     yield from keywords.misfits(known, table)
     yield from owners.misfits(connection, known, table, company.default_owner)
     if known.company in table.columns and not catalog.company_is_known(

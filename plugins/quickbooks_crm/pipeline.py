@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -57,8 +56,7 @@ from quickbooks_crm.webhooks import inbox
 
 log = logging.getLogger(__name__)
 
-INCLUDE = Path(__file__).parents[2] / "include"
-"""Where the project keeps its mappings and companies."""
+INCLUDE = companies.INCLUDE
 
 
 @dataclass(frozen=True)
@@ -137,6 +135,8 @@ def _settle(
             runs.settle(connection, run, known.values(), modules, settings.for_loads)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)
+        if doubtful := list(fitting.warnings(connection, [known[m] for m in modules])):
+            runs.warn(connection, run, "mappings", " ".join(doubtful))
     return modules
 
 
@@ -145,17 +145,6 @@ def _mappings(connection: Connection[Any], run: Run, request: Request) -> dict[s
     if request.previewed:
         return runs.mappings(connection, replace(run, run_id=request.previewed))
     return mapping.load(INCLUDE / "mappings")
-
-
-def check_files(names: list[str]) -> None:
-    """Check mappings, companies and the CRM's tables without touching any data. Raises a
-    `SettingsError`."""
-    known = mapping.load(INCLUDE / "mappings")
-    found = companies.load(INCLUDE / "companies", list(known))
-    with database.connect() as connection:
-        database.require_current(connection)
-        for name in names or sorted(found):
-            fitting.modules(connection, known, companies.load_one(INCLUDE / "companies", name), ())
 
 
 def extract(company: str, run_id: str, everything: bool = False) -> dict[str, Any]:

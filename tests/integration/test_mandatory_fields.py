@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import database, pipeline
+from quickbooks_crm import checking, database, pipeline
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
 from quickbooks_crm.pipeline import Request
 from tests.acceptance.kept_in_step import own_include
@@ -29,7 +29,7 @@ QUICKBOOKS = """{"conn_type": "quickbooks", "login": "simulator-client", "passwo
 
 LOOKING: dict[str, Callable[[], object]] = {
     "a run": lambda: pipeline.check_settings("sample", "run-1", Request("manual", "admin")),
-    "make mappings": lambda: pipeline.check_files(["sample"]),
+    "make mappings": lambda: checking.check(pipeline.INCLUDE, ["sample"]),
 }
 before_a_run_and_by_hand = pytest.mark.parametrize("look", LOOKING.values(), ids=LOOKING.keys())
 

@@ -91,12 +91,6 @@ def test_two_modules_may_not_fill_one_table_with_the_same_entity() -> None:
     )
 
 
-def test_two_modules_may_fill_one_table_with_different_entities() -> None:
-    found = parse_all({"a": module("t"), "b": module("t", "[Vendor]")})
-
-    assert list(found) == ["a", "b"]
-
-
 def test_the_problems_of_all_files_come_in_one_message(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(module("a", "[Custmer]"))
     (tmp_path / "b.yaml").write_bytes("tablé: x".encode("utf-16"))
@@ -123,3 +117,38 @@ def test_the_problems_of_all_files_come_in_one_message(tmp_path: Path) -> None:
 def test_a_folder_without_mappings_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"^There are no mappings: "):
         load(tmp_path)
+
+
+TWO_KINDS = (
+    "entities: [{entity}]\ntable: crm.accounts\nimport: {{key: {key}{within}}}\n"
+    "fields: {{a: {{from: Id}}, b: {{from: Id}}, kind: {{value: {entity}}}}}\n"
+)
+
+
+def of_two_kinds(keys: tuple[str, str], within: tuple[str, str] = ("", "")) -> dict[str, str]:
+    entities = ("Customer", "Vendor")
+    texts = (
+        TWO_KINDS.format(entity=e, key=k, within=w and f", within: {w}")
+        for e, k, w in zip(entities, keys, within, strict=True)
+    )
+    return dict(zip(("customers", "vendors"), texts, strict=True))
+
+
+def test_two_mappings_to_one_table_with_the_same_key_must_say_whose_is_what() -> None:
+    """K10: vendor 1 is not customer 1."""
+    with pytest.raises(MappingError) as error:
+        parse_all(of_two_kinds(("a", "a")))
+
+    assert "vendors.yaml is not a valid mapping (1 problem)" in str(error.value)
+    assert (
+        "line 3: import.key 'a' finds the records of customers.yaml in crm.accounts too. Take "
+        "another column, or say in both files which records are whose, such as within: kind."
+    ) in str(error.value)
+
+
+def test_a_key_of_its_own_or_a_part_of_its_own_is_enough() -> None:
+    """K10."""
+    assert parse_all(of_two_kinds(("a", "b")))
+    assert parse_all(of_two_kinds(("a", "a"), ("kind", "kind")))
+    with pytest.raises(MappingError):
+        parse_all(of_two_kinds(("a", "a"), ("kind", "")))

@@ -39,7 +39,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "undo": {"catalog", "dedupe", "errors", "refusals", "runs", "sql"},
     "lines": {"catalog", "dedupe", "mapping", "refusals", "sql"},
     "refusals": set(),
-    "database": {"errors", "sql"},
+    "environment": set(),
+    "suiting": {"catalog", "mapping"},
+    "database": {"environment", "errors", "sql"},
     "webhooks": {"database", "errors", "sql", "webhooks"},
     "sql": set(),
 }

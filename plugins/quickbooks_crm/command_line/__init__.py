@@ -3,39 +3,33 @@ settings or usage wrong."""
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from psycopg.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
 
-from quickbooks_crm.command_line import (
-    breaking,
-    connecting,
-    leaving,
-    new_field,
-    previewing,
-    receiving,
-    reconciling,
-    setting_up,
-    syncing,
-    taking_back,
-)
+from quickbooks_crm import environment
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.errors import QuickBooksCrmError, SchemaOutdated, SettingsError
 
 NOT_MIGRATED = "The CRM database is not ready. Run: python -m quickbooks_crm migrate"
-COMMANDS: dict[str, Command] = (
-    setting_up.COMMANDS
-    | connecting.COMMANDS
-    | syncing.COMMANDS
-    | previewing.COMMANDS
-    | taking_back.COMMANDS
-    | reconciling.COMMANDS
-    | breaking.COMMANDS
-    | receiving.COMMANDS
-    | new_field.COMMANDS
-    | leaving.COMMANDS
+_MODULES = (
+    "mapping_files",
+    "setting_up",
+    "connecting",
+    "syncing",
+    "previewing",
+    "taking_back",
+    "reconciling",
+    "breaking",
+    "receiving",
+    "new_field",
+    "leaving",
 )
+_QUICK = {"check": "mapping_files", "suggest": "mapping_files"}
+"""Commands that need nothing of Airflow, which takes seconds to import."""
 
 _FOR_ALL: dict[str, dict[str, Any]] = {
     "--json": YES | {"help": "print JSON, one object a line"},
@@ -45,7 +39,8 @@ _FOR_ALL: dict[str, dict[str, Any]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    asked = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    asked = _parser(commands(words)).parse_args(words)
     logging.getLogger("quickbooks_crm").setLevel(logging.INFO)
     try:
         return int(asked.run(asked) or 0)
@@ -60,14 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def commands(words: Sequence[str]) -> dict[str, Command]:
+    """The commands that these words may ask for: all, or one that is quick when it is loaded
+    alone."""
+    alone = _QUICK.get(words[0]) if words else None
+    names = [alone] if alone and environment.connection("crm") else _MODULES
+    found: dict[str, Command] = {}
+    for name in names:
+        found |= import_module(f"quickbooks_crm.command_line.{name}").COMMANDS
+    return found
+
+
+def _parser(known: dict[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m quickbooks_crm",
         description="Keep a CRM in Postgres true to QuickBooks Online.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, about in COMMANDS.items():
-        command = commands.add_parser(name, help=about.words, description=about.words)
+    parsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, about in known.items():
+        command = parsers.add_parser(name, help=about.words, description=about.words)
         command.set_defaults(run=about.run)
         for flag, settings in (_FOR_ALL | about.options).items():
             command.add_argument(flag, **settings)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from quickbooks_crm import companies, pipeline
+from quickbooks_crm import companies
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 
 SEVERAL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
@@ -36,6 +36,8 @@ def say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
 def told_of(asked: argparse.Namespace, ran: list[str]) -> list[str]:
     """The companies that a command tells of: those asked for, or all that ever `ran`. Raises
     `SettingsError` for a name that no company has."""
+    from quickbooks_crm import pipeline  # and with it Airflow, which some commands can do without
+
     for name in asked.company:
         if name not in ran:
             companies.load_one(pipeline.INCLUDE / "companies", name)

@@ -1,4 +1,4 @@
-"""Commands that prepare the database and check the files."""
+"""Commands that prepare the database."""
 
 import argparse
 import json
@@ -24,16 +24,9 @@ def _install_crm(asked: argparse.Namespace) -> None:
     print(json.dumps({"companies": sorted(found)}) if asked.json else said)
 
 
-def _check(asked: argparse.Namespace) -> None:
-    pipeline.check_files(asked.company)
-    said = "Mappings, companies and tables fit together."
-    print(json.dumps({"problems": 0}) if asked.json else said)
-
-
 COMMANDS = {
     "migrate": Command(_migrate, "bring the schemas quickbooks and sync up to date"),
     "install-crm": Command(
         _install_crm, "create the reference CRM's tables and the companies in it"
     ),
-    "check": Command(_check, "check mappings, companies and tables without touching any data"),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Mapping as ReadOnly
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from quickbooks_crm.errors import MappingError
@@ -59,9 +60,10 @@ def _all(texts: ReadOnly[str, str], problems: Problems) -> dict[str, Mapping]:
             found += said
             if mapping:
                 mappings[module] = mapping
-    for rule in (_unresolved(mappings, texts), _shared(mappings), _cycles(mappings)):
-        for file, problem in rule:
-            problems[file].append(problem)
+    rules = (_shared, _same_key, _cycles)
+    told = [_unresolved(mappings, texts), *(rule(mappings) for rule in rules)]
+    for file, problem in chain.from_iterable(told):
+        problems[file].append(problem)
     if any(problems.values()):
         raise MappingError(report(problems))
     return {module: _resolved(mapping, mappings) for module, mapping in mappings.items()}
@@ -113,6 +115,23 @@ def _wrong(field: Field, mappings: ReadOnly[str, Mapping], modules: ReadOnly[str
             f"Write {{module: {module}, entity: {target.entities[0]}}}."
         )
     return ""
+
+
+def _same_key(mappings: ReadOnly[str, Mapping]) -> Found:
+    """Different entities of one table found by the same key: an id of one may be one of another, so
+    each mapping must say which records are its own."""
+    first: dict[tuple[str, str], Mapping] = {}
+    for mapping in mappings.values():
+        if mapping.key:
+            other = first.setdefault((mapping.table, mapping.key), mapping)
+            split = mapping.within is not None and mapping.within == other.within
+            if not (split or set(mapping.entities) & set(other.entities)):
+                said = (
+                    f"import.key {quoted(mapping.key)} finds the records of {other.file} in "
+                    f"{mapping.table} too. Take another column, or say in both files which records "
+                    "are whose, such as within: kind."
+                )
+                yield mapping.file, Problem(mapping.line("import.key"), said)
 
 
 def _shared(mappings: ReadOnly[str, Mapping]) -> Found:

@@ -1,0 +1,104 @@
+"""Whether mappings, companies and the CRM's tables fit together, told without touching any data.
+
+Imports no Airflow, and so takes a moment only; a run proves the same before any row moves.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import catalog, companies, database, fitting, mapping
+from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.companies import Company
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping.paths import picks_of, written
+
+
+@dataclass(frozen=True)
+class Module:
+    """What a module is filled with: how many columns `mapped` from which `entities`, and the labels
+    of required fields, each with what fills it."""
+
+    module: str
+    entities: tuple[str, ...]
+    table: str
+    mapped: int
+    required: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found of the companies' modules, and what a person should know though it stops
+    nothing."""
+
+    companies: dict[str, list[Module]]
+    warnings: list[str]
+
+
+def check(include: Path, names: list[str]) -> Checked:
+    """Check the files of a project against its CRM; all companies if none is named. Raises a
+    `SettingsError` that names everything that is wrong."""
+    known = mapping.load(include / "mappings")
+    found = companies.load(include / "companies", list(known))
+    told: dict[str, list[Module]] = {}
+    warnings: list[str] = []
+    with database.connect() as connection:
+        database.require_current(connection)
+        for name in names or sorted(found):
+            company = companies.load_one(include / "companies", name)
+            told[name] = list(_modules(connection, known, company))
+            warnings += fitting.warnings(connection, [known[m.module] for m in told[name]])
+    return Checked(told, list(dict.fromkeys(warnings)))
+
+
+def _modules(
+    connection: Connection[Any], known: dict[str, Mapping], company: Company
+) -> Iterator[Module]:
+    for name in fitting.modules(connection, known, company, ()):
+        table = catalog.of(connection, known[name])
+        yield _module(known[name], table)
+
+
+def _module(known: Mapping, table: Table) -> Module:
+    required = {
+        column.label: _filled_by(known, column)
+        for column in table.columns.values()
+        if column in table.required or _requires(known, column)
+    }
+    return Module(known.module, known.entities, table.name, len(known.fields), required)
+
+
+def _requires(known: Mapping, column: Column) -> bool:
+    return column.name in known.fields and known.fields[column.name].required
+
+
+def _filled_by(known: Mapping, column: Column) -> str:
+    """What fills a column, as a person reads it."""
+    if column.name == known.company:
+        return "the company"
+    if column.name not in known.fields:
+        return "the table"
+    field = known.fields[column.name]
+    sources = [source for variant in field.variants for source in variant.sources]
+    given = [written(pick) for source in sources for pick in picks_of(source)]
+    constants = [text for each in field.variants for text in (each.value, each.default)]
+    given += [f"'{text}'" for text in constants if text]
+    return ", ".join(dict.fromkeys(given))
+
+
+def lines(checked: Checked) -> Iterator[str]:
+    """What was found, for a person."""
+    for company, modules in checked.companies.items():
+        yield company
+        for module in modules:
+            yield (
+                f"  {module.module}: {module.mapped} columns of {module.table} from "
+                f"{', '.join(module.entities)}"
+            )
+            for label, filled_by in module.required.items():
+                yield f"    required: {label} <- {filled_by}"
+    for warning in checked.warnings:
+        yield f"Warning: {warning}"

@@ -1,0 +1,94 @@
+"""Whether what QuickBooks' fields hold suits the columns that they fill: kinds that never can, and
+texts that may be too long. Pure; knows Intuit's reference, not the records."""
+
+from collections.abc import Iterator
+
+from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.mapping import Field, Join, Mapping, Shown, Source
+from quickbooks_crm.mapping.quickbooks_fields import Kind, KnownField, can_become, known_field
+
+_CALLED: dict[Kind, str] = {
+    "number": "a number",
+    "yes_no": "true or false",
+    "day": "a day",
+    "moment": "a moment",
+}
+
+
+def never_fits(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The fields of which no value can ever become their column's type, each with its line."""
+    for field, column in _filled(mapping, table):
+        kinds = [_kind(*source) for source in _sources(mapping, field)]
+        if kinds and not any(can_become(kind, column.kind) for kind in kinds):
+            held = " or ".join(dict.fromkeys(_CALLED[kind] for kind in kinds))
+            yield (
+                f"{_place(mapping, field)} is {held} in QuickBooks, and {table.name}.{column.name} "
+                f"takes {column.type}. Map another field, or to another column."
+            )
+
+
+def may_be_too_long(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The fields of which QuickBooks allows values longer than their column, each with its line."""
+    for field, column in _filled(mapping, table):
+        lengths = [_length(*source) for source in _sources(mapping, field)]
+        longest = max((length for length in lengths if length), default=0)
+        if column.kind == "text" and column.length and longest > column.length:
+            yield (
+                f"{_place(mapping, field)} may have {longest} characters in QuickBooks, and "
+                f"{table.name}.{column.name} takes {column.length}: a record with a longer one is "
+                "not added. Make the column longer."
+            )
+
+
+def called_alike(mapping: Mapping, table: Table) -> Iterator[str]:
+    """Mapped columns that have the same label: a person cannot tell them apart in a form."""
+    first: dict[str, str] = {}
+    for name in mapping.fields:
+        column = table.columns.get(name)
+        if column:
+            other = first.setdefault(column.label.strip().casefold(), name)
+            if other != name:
+                yield (
+                    f"{_place(mapping, mapping.fields[name], '')}: {name} and {other} are both "
+                    f"called '{column.label}'. Give one of them another label, or map only one."
+                )
+
+
+def _filled(mapping: Mapping, table: Table) -> Iterator[tuple[Field, Column]]:
+    for name, field in mapping.fields.items():
+        column = table.columns.get(name)
+        if column and not field.refers:
+            yield field, column
+
+
+def _sources(mapping: Mapping, field: Field) -> Iterator[tuple[str, Source]]:
+    """Each source, with the entity that it is looked for in."""
+    for entity in mapping.entities:
+        for source in field.of(entity).sources:
+            yield entity, source
+
+
+def _kind(entity: str, source: Source) -> Kind:
+    """What a source holds; a text may be anything, and so may what is not known."""
+    field = _known(entity, source)
+    return field.kind if field else "text"
+
+
+def _length(entity: str, source: Source) -> int | None:
+    if isinstance(source, Join):
+        lengths = [_length(entity, path) for path in source.paths]
+        between = len(source.between) * (len(lengths) - 1)
+        return sum(length for length in lengths if length) + between if any(lengths) else None
+    field = _known(entity, source)
+    return field.length if field else None
+
+
+def _known(entity: str, source: Source) -> KnownField | None:
+    if isinstance(source, Shown):
+        return known_field(source.entity, source.show)
+    return None if isinstance(source, Join) else known_field(entity, source)
+
+
+def _place(mapping: Mapping, field: Field, word: str = ".from") -> str:
+    place = f"fields.{field.column}{word}"
+    return f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"

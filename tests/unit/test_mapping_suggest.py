@@ -1,0 +1,135 @@
+"""A mapping proposed from labels: what is called the same is taken, what is similar only shown."""
+
+from dataclasses import replace
+
+import pytest
+
+from quickbooks_crm.mapping import Shown, parse
+from quickbooks_crm.mapping.quickbooks_fields import fields_of
+from quickbooks_crm.mapping.suggest import Candidate, normal, suggest
+from quickbooks_crm.mapping.words import ENTITIES
+
+KEY = Candidate("qb", "QuickBooks id", "text", False)
+
+
+def column(label: str, kind: str = "text", name: str = "a", required: bool = False) -> Candidate:
+    return Candidate(name, label, kind, required)
+
+
+def proposed(*columns: Candidate, entity: str = "Customer") -> list[str]:
+    """The lines below `fields` of a proposal, that of the key aside."""
+    text = suggest("own.people", [KEY, *columns], [entity])
+    return text.split("fields:\n")[1].splitlines()[1:]
+
+
+@pytest.mark.parametrize(
+    ("label", "path"),
+    [
+        ("E-mail", "PrimaryEmailAddr.Address"),
+        ("  e-MAIL ", "PrimaryEmailAddr.Address"),
+        ("Ｅ-mail", "PrimaryEmailAddr.Address"),
+        ("First\u200b  name", "GivenName"),
+        ("Display name", "DisplayName"),
+        ("Billing city", "BillAddr.City"),
+        ("Mobile", "Mobile.FreeFormNumber"),
+    ],
+)
+def test_a_label_that_is_the_same_after_trimming_and_folding_is_taken(
+    label: str, path: str
+) -> None:
+    assert proposed(column(label)) == [f"  a: {{from: {path}}}"]
+
+
+def test_without_a_label_that_fits_the_name_of_the_column_counts() -> None:
+    assert proposed(column("Ansprache", name="first_name")) == ["  first_name: {from: GivenName}"]
+
+
+@pytest.mark.parametrize("label", ["E-mails", "Billing citi", "Mobil"])
+def test_what_is_only_similar_is_shown_and_never_taken(label: str) -> None:
+    (line,) = proposed(column(label))
+
+    assert line.startswith("  # perhaps: a: {from: ") and line.endswith(f"   # {label}")
+
+
+def test_what_nothing_is_called_is_left_out_unless_the_table_requires_it() -> None:
+    assert proposed(column("Shoe size")) == []
+    assert proposed(column("Shoe size", required=True)) == [
+        "  # required, and nothing is called so: a (Shoe size)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "kind", "taken"),
+    [
+        ("Balance", "numeric", True),
+        ("Balance", "boolean", False),
+        ("Balance", "text", True),
+        ("Taxable", "boolean", True),
+        ("Taxable", "date", False),
+        ("E-mail", "integer", False),
+    ],
+)
+def test_a_field_is_not_proposed_for_a_column_that_cannot_hold_it(
+    label: str, kind: str, taken: bool
+) -> None:
+    assert bool(proposed(column(label, kind))) is taken
+
+
+def test_a_name_that_may_change_is_looked_up() -> None:
+    assert proposed(column("Terms")) == [
+        "  a: {from: SalesTermRef.value, lookup: {entity: Term, show: Name}}"
+    ]
+    assert proposed(column("Category"), entity="Item") == [
+        "  a: {from: ParentRef.value, lookup: {entity: Item, show: Name}}"
+    ]
+
+
+def test_a_proposal_for_a_whole_table_is_a_valid_mapping() -> None:
+    columns = [
+        Candidate("company_id", "Company", "text", False),
+        KEY,
+        Candidate("Full Name", "Name", "text", True),
+        Candidate("it's", "Terms", "text", False),
+        Candidate("null", "Phone", "text", False),
+        column("Shoe size"),
+    ]
+
+    found = parse("people", suggest("own.people", columns, ["Customer"]), "people.yaml")
+
+    assert (found.key, found.check, found.company) == ("qb", ("Full Name",), "company_id")
+    assert {name: field.sources for name, field in found.fields.items()} == {
+        "qb": (("Id",),),
+        "Full Name": (("DisplayName",),),
+        "it's": (Shown(("SalesTermRef", "value"), "Term", ("Name",)),),
+        "null": (("PrimaryPhone", "FreeFormNumber"),),
+    }
+
+
+def test_a_table_without_a_column_for_the_id_is_told_what_it_misses() -> None:
+    text = suggest("own.people", [column("Name")], ["Customer"])
+
+    assert "  mode: create   # with a column for QuickBooks' id: mode: merge" in text
+    assert parse("people", text, "people.yaml").mode == "create"
+
+
+def test_of_several_entities_the_first_that_has_a_field_gives_it() -> None:
+    text = suggest("own.sales", [KEY, column("Total", "numeric")], ["Invoice", "CreditMemo"])
+
+    assert "entities: [Invoice, CreditMemo]\n" in text
+    assert "  a: {from: TotalAmt}\n" in text
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_no_two_fields_of_an_entity_are_called_the_same(entity: str) -> None:
+    labels = [normal(label) for field in fields_of(entity).values() for label in field.labels]
+
+    assert sorted(labels) == sorted(set(labels))
+    assert labels
+
+
+def test_a_proposal_does_not_depend_on_the_order_of_columns() -> None:
+    columns = [KEY, column("Name", name="n"), column("Phone", name="p")]
+    one, other = (suggest("a.b", each, ["Customer"]) for each in (columns, columns[::-1]))
+
+    assert sorted(one.splitlines()) == sorted(other.splitlines())
+    assert replace(columns[0]) == KEY

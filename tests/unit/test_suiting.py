@@ -1,0 +1,105 @@
+"""Whether what QuickBooks' fields hold suits the columns they are mapped to."""
+
+from dataclasses import replace
+
+import pytest
+
+from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.suiting import called_alike, may_be_too_long, never_fits
+from tests.unit.mapping_texts import mapping, read
+
+TYPES = {
+    "text": "text",
+    "numeric": "numeric(9,2)",
+    "integer": "integer",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp with time zone",
+    "uuid": "uuid",
+}
+
+
+def table(kind: str = "text", length: int | None = None, label: str = "A") -> Table:
+    """A table with the columns product_id, name and a, the last as given."""
+    plain = Column("", "", "text", "text", None, None, None, False, None, True, None, ())
+    own = replace(plain, name="a", label=label, kind=kind, type=TYPES[kind], length=length)
+    others = [replace(plain, name=name, label=name) for name in ("product_id", "name")]
+    return Table("crm", "products", "id", {c.name: c for c in (*others, own)})
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "fits"),
+    [
+        ("UnitPrice", "numeric", True),
+        ("UnitPrice", "integer", True),
+        ("UnitPrice", "text", True),
+        ("UnitPrice", "boolean", False),
+        ("UnitPrice", "date", False),
+        ("UnitPrice", "uuid", False),
+        ("Taxable", "boolean", True),
+        ("Taxable", "numeric", False),
+        ("MetaData.CreateTime", "timestamp", True),
+        ("MetaData.CreateTime", "date", False),
+        ("Name", "date", True),
+        ("Whatever.Else", "date", True),
+        ("[UnitPrice, Name]", "date", True),
+        ("[UnitPrice, Taxable]", "date", False),
+        ("{join: [UnitPrice, Taxable]}", "date", True),
+    ],
+)
+def test_a_field_that_can_never_become_its_column_is_told(path: str, kind: str, fits: bool) -> None:
+    """K12: a text may hold anything, and so may what is not known."""
+    found = list(never_fits(read(mapping(f"a: {{from: {path}}}")), table(kind)))
+
+    assert (found == []) is fits
+
+
+def test_what_never_fits_is_told_with_its_line_and_what_it_is() -> None:
+    """K12."""
+    (said,) = never_fits(read(mapping("a: {from: UnitPrice}")), table("boolean"))
+
+    assert said == (
+        "products.yaml line 4: fields.a.from is a number in QuickBooks, and crm.products.a takes "
+        "boolean. Map another field, or to another column."
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "length", "longest"),
+    [
+        ("Name", 99, 100),
+        ("Name", 100, None),
+        ("Name", None, None),
+        ("UnitPrice", 3, None),
+        ("Whatever", 3, None),
+        ("[Sku, Description]", 200, 4000),
+        ("{join: [Name, Sku], with: ' - '}", 202, 203),
+        ("{join: [Name, Sku], with: ' - '}", 203, None),
+        ("SalesTermRef.value, lookup: {entity: Term, show: Name}", 20, 31),
+    ],
+)
+def test_a_field_that_may_be_longer_than_its_column_is_worth_a_warning(
+    path: str, length: int | None, longest: int | None
+) -> None:
+    """K12: no error, since most records may fit."""
+    found = list(may_be_too_long(read(mapping(f"a: {{from: {path}}}")), table(length=length)))
+
+    assert found == (
+        [
+            f"products.yaml line 4: fields.a.from may have {longest} characters in QuickBooks, and "
+            f"crm.products.a takes {length}: a record with a longer one is not added. Make the "
+            "column longer."
+        ]
+        if longest
+        else []
+    )
+
+
+def test_two_columns_that_are_called_the_same_are_told() -> None:
+    known = read(mapping("a: {from: Sku}"))
+
+    assert list(called_alike(known, table(label="Other"))) == []
+    assert list(called_alike(known, table(label=" NAME"))) == [
+        "products.yaml line 4: fields.a: a and name are both called ' NAME'. Give one of them "
+        "another label, or map only one."
+    ]
