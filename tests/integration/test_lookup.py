@@ -27,7 +27,7 @@ from tests.integration.crm import (
     sync,
 )
 
-CATEGORY = "category: {from: ParentRef.value, lookup: {entity: Item, show: Name}}"
+CATEGORY = "description: {from: ParentRef.value, lookup: {entity: Item, show: Name}}"
 NO_FOLDER = '[{where: {Type: Category}, because: "a folder is no product"}]'
 IN_FOLDER = {"ParentRef": {"value": "1"}}
 SENT_ALONG = {"ParentRef": {"value": "1", "name": "As sent"}}
@@ -65,7 +65,7 @@ def term(name: str, **fields: Any) -> Record:
 
 def categories(connection: Connection[Any]) -> list[tuple[str, str | None]]:
     """Each product's QuickBooks id and category."""
-    return rows(connection, "SELECT quickbooks_product_id, category FROM crm.products ORDER BY 1")
+    return rows(connection, "SELECT quickbooks_product_id, description FROM crm.products ORDER BY 1")
 
 
 def test_a_record_shows_the_name_of_the_one_it_refers_to(connection: Connection[Any]) -> None:
@@ -83,7 +83,7 @@ def test_a_renamed_record_is_renamed_wherever_it_is_shown_and_nothing_else_is_lo
 
     assert ended == [End("1", "excluded", "excluded_by_mapping"), End("7", "updated")]
     assert categories(connection) == [("7", "Fountains"), ("8", None)]
-    assert outcome(connection, "7", "before")[0]["category"] == "Pumps"
+    assert outcome(connection, "7", "before")[0]["description"] == "Pumps"
 
 
 def test_a_change_that_is_not_shown_loads_nothing_else(connection: Connection[Any]) -> None:
@@ -144,7 +144,7 @@ def test_the_name_that_quickbooks_sends_along_stands_in_for_a_record_that_has_no
 
 
 def test_only_a_name_is_stood_in_for_by_the_name_sent_along(connection: Connection[Any]) -> None:
-    fields = "category: {from: ParentRef.value, lookup: {entity: Item, show: Description}}"
+    fields = "description: {from: ParentRef.value, lookup: {entity: Item, show: Sku}}"
 
     sync(connection, shelved(fields), item("7", **SENT_ALONG))
 
@@ -201,7 +201,7 @@ def test_a_name_that_changes_between_staging_and_loading_is_taken_up_by_the_next
 
 
 def test_the_first_of_several_ids_that_shows_something_counts(connection: Connection[Any]) -> None:
-    fields = "category: {from: [Other.value, ParentRef.value], lookup: {entity: Item, show: Name}}"
+    fields = "description: {from: [Other.value, ParentRef.value], lookup: {entity: Item, show: Name}}"
 
     sync(connection, shelved(fields), folder("Pumps"), item("7", **IN_FOLDER))
 
