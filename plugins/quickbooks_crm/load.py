@@ -9,7 +9,18 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe, edits, erased, keywords, lines, notes, owners, runs, shown
+from quickbooks_crm import (
+    causes,
+    dedupe,
+    edits,
+    erased,
+    keywords,
+    lines,
+    notes,
+    owners,
+    runs,
+    shown,
+)
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
@@ -42,7 +53,8 @@ class Load:
 
     `sharing` are the modules that load the same table, this one included; `referred` the targets
     that its records refer to; `breakers` say when it is too much at once, `lenience` what of it
-    does not stop this load.
+    does not stop this load. Of a `part` of the module's records the
+    position does not move, and the run may load others.
     """
 
     run: Run
@@ -53,6 +65,7 @@ class Load:
     referred: tuple[Target, ...]
     breakers: Thresholds
     lenience: Lenience = STRICT
+    part: bool = False
 
     @property
     def where(self) -> dict[str, Any]:
@@ -84,7 +97,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
     change looks like an accident.
     """
     previous = connection.execute(statements("outcomes")["previous"], work.where).fetchone()
-    if previous is None or previous[0] < work.generation:
+    if work.part or previous is None or previous[0] < work.generation:
         referring = sorted(referring, key=lambda target: target.table.name)
         _prepare(connection, [work.target, *referring], work.where)
         dedupe.receive(connection, work.target, work.referred, work.where)
@@ -242,13 +255,15 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     blocks = statements("load")
     for name in ("links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
+    causes.note(connection, work.target, work.where)
     shown.remember(connection, work.target.mapping, work.where)
     warnings = edits.record(connection, work.target, work.where)
     notes.tell(connection)
     connection.execute(statements("outcomes")["outcomes"], work.where)
     for target in referring:
         _resolve(connection, replace(work, target=target), work.target)
-    connection.execute(blocks["position"], work.where)
+    if not work.part:
+        connection.execute(blocks["position"], work.where)
     connection.execute(statements("outcomes")["activity"], work.where)
     connection.execute(statements("stage")["clear"], work.where)
     keywords.join_lists(connection, work.target, work.where)

@@ -2,14 +2,14 @@
 loaded onto its target. Every kind of run brings its records in through here."""
 
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, runs, stage
+from quickbooks_crm import catalog, causes, runs, stage
 from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
@@ -23,6 +23,10 @@ from quickbooks_crm.stage import Window
 from quickbooks_crm.transform import columns, transform
 
 log = logging.getLogger(__name__)
+
+
+Apart = Callable[[], AbstractContextManager[None]]
+"""What makes a load a transaction of its own."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,25 @@ class Bringing:
         names = sorted({f.refers.module for f in references(self.known[module]) if f.refers})
         return tuple(_there(connection, self, [self.known[name] for name in names]))
 
+    def sharing(self, module: str) -> tuple[str, ...]:
+        """The modules that load the same table, this one included."""
+        table = self.known[module].table
+        return tuple(other.module for other in self.known.values() if other.table == table)
+
 
 def pending(connection: Connection[Any], realm: str, module: str) -> Window:
     """What a module still has to load."""
     return Window(runs.position(connection, realm, module), runs.sealed(connection, realm))
+
+
+def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> list[str]:
+    """Those of these modules that have something to load, what was held back for a cause that has
+    changed included."""
+    run, known = bringing.run, bringing.known
+    for module in modules:
+        there = target(connection, known[module], bringing.company)
+        causes.probe(connection, run.realm, there, bringing.sharing(module))
+    return [m for m in modules if runs.has_work(connection, run.realm, known[m])]
 
 
 def stage_rows(
@@ -69,9 +88,25 @@ def stage_rows(
     return counts
 
 
-def load_rows(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, int]:
-    """Load what is staged of a module; the counts of the run and module by outcome. Be inside a
-    transaction. Raises `StageIncomplete` when the staged rows are no longer whole."""
+def bring(
+    connection: Connection[Any], bringing: Bringing, module: str, part: Window | None = None
+) -> dict[str, int]:
+    """Stage and load what a module still has to load, or a `part` of its records, at once; the
+    counts of the run and module by outcome. Be inside a transaction."""
+    run, known = bringing.run, bringing.known[module]
+    stage.clear_own(connection, run, known)
+    stage_rows(connection, run, known, part or pending(connection, run.realm, module))
+    return load_rows(connection, bringing, module, part is not None)
+
+
+def load_rows(
+    connection: Connection[Any], bringing: Bringing, module: str, part: bool = False
+) -> dict[str, int]:
+    """Load what is staged of a module, or of a `part` of its records, which leaves the module's
+    position where it is; the counts of the run and module by outcome.
+
+    Be inside a transaction. Raises `StageIncomplete` when the staged rows are no longer whole.
+    """
     run, known = bringing.run, bringing.known
     generation = stage.sealed(connection, run, known[module])
     if generation is None:
@@ -84,10 +119,11 @@ def load_rows(connection: Connection[Any], bringing: Bringing, module: str) -> d
         target(connection, known[module], bringing.company),
         runs.position(connection, run.realm, module),
         generation,
-        tuple(m.module for m in known.values() if m.table == known[module].table),
+        bringing.sharing(module),
         bringing.referred(connection, module),
         bringing.company.breakers,
         bringing.lenience,
+        part,
     )
     return load_staged(connection, work, bringing.referring(connection, module))
 

@@ -9,14 +9,16 @@ Postgres.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import Connection
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import retry as retried
+from tenacity import retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from quickbooks_crm import (
     activity,
@@ -28,6 +30,8 @@ from quickbooks_crm import (
     mapping,
     one_module,
     preview,
+    replay,
+    retry,
     runs,
     stage,
     undoing,
@@ -42,7 +46,7 @@ from quickbooks_crm.errors import (
 from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
 from quickbooks_crm.failures import block, noted
-from quickbooks_crm.judge import Lenience
+from quickbooks_crm.judge import STRICT, Lenience
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
@@ -50,11 +54,14 @@ from quickbooks_crm.reconcile import comparing
 from quickbooks_crm.reconcile import report as reconciled
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.reconcile.report import Report
-from quickbooks_crm.runs import Run
+from quickbooks_crm.runs import Attempt, Run
 from quickbooks_crm.status import warn_when_login_ends
 from quickbooks_crm.webhooks import inbox
 
 log = logging.getLogger(__name__)
+
+EXPECTED = {"replay": Lenience(replay.EXPECTED)}
+"""What a person expects who asks for a run of this kind."""
 
 INCLUDE = companies.INCLUDE
 
@@ -170,9 +177,10 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
         blocked = block(connection, run, known, extracted.failed)
         if extracted.stopped:
             raise extracted.stopped
-        loadable = {module: m for module, m in known.items() if module not in blocked}
-        work = runs.extracted(connection, run, loadable, extracted.fetched)
-    fetched = extracted.fetched
+        loadable = [module for module in known if module not in blocked]
+        work = one_module.with_work(connection, _bringing(connection, run), loadable)
+        fetched = extracted.fetched
+        runs.will_load(connection, run, work, fetched)
     log.info(
         "extract: %d records fetched, to load: %s",
         sum(fetched.values()),
@@ -213,9 +221,7 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     with database.connect() as connection, noted(connection, run, task):
         if stage.sealed(connection, run, runs.asked_for(connection, run, module)) is None:
             transform(company, run_id, module)
-        settings = companies.load_one(INCLUDE / "companies", company)
-        bringing = Bringing(run, settings, runs.mappings(connection, run))
-        counts = _load(connection, bringing, module)
+        counts = _load(connection, _bringing(connection, run), module)
     log.info("%s: %s", module, one_module.words(counts))
     return counts
 
@@ -235,17 +241,9 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
     with ExitStack() as at_the_end:
         at_the_end.callback(_finish, company, run_id)
         check_settings(company, run_id, request)
-        tripped: list[BreakerTripped] = []
-        for module in extract(company, run_id, everything)["work"]:
-            transform(company, run_id, module)
-            try:
-                load(company, run_id, module)
-            except BreakerTripped as trip:
-                tripped.append(trip)
-        for other in tripped[1:]:
-            tripped[0].add_note(str(other))
-        if tripped:
-            raise tripped[0]
+        _each(
+            extract(company, run_id, everything)["work"], partial(_transform_load, company, run_id)
+        )
         at_the_end.pop_all()
     missing, _ = _finish(company, run_id)
     if missing:
@@ -253,28 +251,103 @@ def sync(company: str, run_id: str, request: Request, everything: bool = False) 
 
 
 def rehearse(company: str, run_id: str, read: bool = False) -> list[str]:
-    """What a run that began now would do, kept as this run's activity, after `check_preview`; the
+    """What a sync that began now would do, kept as this run's activity, after `check_preview`; the
     modules with something to load. QuickBooks is asked for what changed only to `read` it."""
     run = _run(company, run_id)
     with database.connect() as connection, noted(connection, run, "preview"):
-        if read:
-            work = extract(company, run_id)["work"]
-            runs.release_lease(connection, run)
-        else:
-            work = runs.extracted(connection, run, runs.asked(connection, run), {})
-        settings = companies.load_one(INCLUDE / "companies", company)
-        known = runs.mappings(connection, run)
-        bringing = Bringing(run, settings, known, Lenience(rehearsal=True))
-        preview.rehearse(run, lambda inside: preview.sync(inside, bringing, work))
+        fetched = extract(company, run_id)["fetched"] if read else {}
+        runs.release_lease(connection, run)
+        bringing = _bringing(connection, run, Lenience(rehearsal=True))
+        asked = list(runs.asked(connection, run))
+        work = preview.rehearse(run, lambda inside: preview.sync(inside, bringing, asked))
+        runs.will_load(connection, run, work, fetched)
     return work
 
 
 def preview_run(company: str, run_id: str, request: Request, read: bool = False) -> None:
-    """A whole rehearsal, one stage after the other. Raises what stopped it."""
+    """A whole rehearsal of a sync, one stage after the other. Raises what stopped it."""
     with ExitStack() as at_the_end:
         at_the_end.callback(_finish, company, run_id)
         check_preview(company, run_id, request)
         rehearse(company, run_id, read)
+
+
+def plan_replay(company: str, run_id: str, request: Request) -> None:
+    """A whole rehearsal of a replay. Raises what stopped it."""
+    with ExitStack() as at_the_end:
+        at_the_end.callback(_finish, company, run_id)
+        modules = check_preview(company, run_id, request)
+        run = _run(company, run_id)
+        with database.connect() as connection, noted(connection, run, "preview"):
+            bringing = _bringing(connection, run, Lenience(replay.EXPECTED, rehearsal=True))
+            preview.rehearse(run, lambda inside: preview.replays(inside, bringing, modules))
+            runs.will_load(connection, run, modules, {})
+
+
+def replay_run(company: str, run_id: str, request: Request) -> None:
+    """Bring all that the mirror has to the mappings in force, without a call to QuickBooks. Raises
+    what stopped it; then another goes on where it was."""
+    _again(_run(company, run_id), request, "replay", replay.bring)
+
+
+def retry_run(company: str, run_id: str, request: Request, reasons: Sequence[str] = ()) -> None:
+    """Try again what is held back, without a call to QuickBooks. Raises what stopped it."""
+    _again(_run(company, run_id), request, "retry", partial(retry.bring, reasons=reasons))
+
+
+def _again(run: Run, request: Request, kind: str, bring: Callable[..., None]) -> None:
+    """Bring modules in again from what the mirror has; a breaker of one module stops no other."""
+    with ExitStack() as at_the_end:
+        at_the_end.callback(_finish, run.company, run.run_id)
+        modules = _settle(run, request, kind, runs.take_lease)
+        with database.connect() as connection:
+            runs.will_load(connection, run, modules, {})
+        _each(modules, partial(_bring_again, run, EXPECTED.get(kind, STRICT), bring))
+        at_the_end.pop_all()
+    missing, _ = _finish(run.company, run.run_id)
+    if missing:
+        raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
+
+
+def _bring_again(run: Run, lenience: Lenience, bring: Callable[..., None], module: str) -> None:
+    task = f"{module}.load"
+    with database.connect() as connection, noted(connection, run, task):
+        bringing = _bringing(connection, run, lenience)
+        attempt = runs.attempt(connection, run, task)
+        bring(connection, bringing, module, partial(_writing, connection, attempt))
+
+
+@contextmanager
+def _writing(connection: Connection[Any], attempt: Attempt) -> Iterator[None]:
+    """A transaction in which this try may write."""
+    attempt.renew(connection)
+    with connection.transaction():
+        attempt.require(connection)
+        yield
+
+
+def _each(modules: Iterable[str], act: Callable[[str], object]) -> None:
+    """Do something with every module. The breakers after the first are notes on it."""
+    tripped: list[BreakerTripped] = []
+    for module in modules:
+        try:
+            act(module)
+        except BreakerTripped as trip:
+            tripped.append(trip)
+    for other in tripped[1:]:
+        tripped[0].add_note(str(other))
+    if tripped:
+        raise tripped[0]
+
+
+def _bringing(connection: Connection[Any], run: Run, lenience: Lenience = STRICT) -> Bringing:
+    company = companies.load_one(INCLUDE / "companies", run.company)
+    return Bringing(run, company, runs.mappings(connection, run), lenience)
+
+
+def _transform_load(company: str, run_id: str, module: str) -> None:
+    transform(company, run_id, module)
+    load(company, run_id, module)
 
 
 def check_reconcile(company: str, run_id: str, request: Request) -> list[str]:
@@ -374,7 +447,7 @@ def _run(company: str, run_id: str) -> Run:
     return Run(company, QuickBooksHook(found.quickbooks).connection_settings().realm, run_id)
 
 
-@retry(
+@retried(
     retry=retry_if_exception_type(
         (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
     ),
@@ -386,4 +459,5 @@ def _load(connection: Connection[Any], bringing: Bringing, module: str) -> dict[
     attempt = runs.attempt(connection, bringing.run, f"{module}.load")
     with connection.transaction():
         attempt.require(connection)
+        replay.note_due(connection, bringing, module)
         return one_module.load_rows(connection, bringing, module)

@@ -6,15 +6,16 @@ the first load to the end.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import database, one_module, runs
+from quickbooks_crm import database, one_module, replay, runs
 from quickbooks_crm.errors import CompanyBusy
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.runs import Run
@@ -25,7 +26,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 10_000
 """Milliseconds that a rehearsal waits for others that write to the same tables."""
 
-Act = Callable[[Connection[Any]], None]
+Act = Callable[[Connection[Any]], list[str]]
+"""Does something on a connection; the modules that it has loaded."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,10 @@ class _Telling:
         }
 
 
-def rehearse(run: Run, act: Act) -> None:
+def rehearse(run: Run, act: Act) -> list[str]:
     """Do what `act` does in a transaction of which nothing stays, and keep what it tells as the
-    run's activity. Raises `CompanyBusy` when others write to the same tables meanwhile."""
+    run's activity; what it gives. Raises `CompanyBusy` when others write to the same tables
+    meanwhile."""
     with database.connect() as inside, database.connect() as outside:
         tables = _tables(outside)
         with outside.transaction():
@@ -56,7 +59,7 @@ def rehearse(run: Run, act: Act) -> None:
                 _do(outside, "forget", run, table)
         with outside.transaction():
             with _one_moment(inside, outside, run):
-                act(inside)
+                loaded = act(inside)
                 warnings = _one(inside, "warnings", run)
                 for table in tables:
                     _carry(inside, outside, run, table)
@@ -64,6 +67,7 @@ def rehearse(run: Run, act: Act) -> None:
                 _do(outside, "keep", run, table)
         for key, sentence in warnings.items():
             runs.warn(outside, run, key, sentence)
+    return loaded
 
 
 @contextmanager
@@ -83,18 +87,29 @@ def _one_moment(inside: Connection[Any], outside: Connection[Any], run: Run) -> 
         ) from None
 
 
-def sync(connection: Connection[Any], bringing: Bringing, modules: Sequence[str]) -> None:
-    """What a sync does with these modules: all are staged first, so that what is locked is not
-    locked for that long."""
+def sync(connection: Connection[Any], bringing: Bringing, asked: Iterable[str]) -> list[str]:
+    """What a sync does with these modules; those that have work. All are staged first, so that
+    what is locked is not locked for that long."""
     run, known = bringing.run, bringing.known
-    for module in modules:
+    work = one_module.with_work(connection, bringing, asked)
+    for module in work:
         window = one_module.pending(connection, run.realm, module)
         one_module.stage_rows(connection, run, known[module], window)
     take_turn(connection, bringing)
-    for module in modules:
+    for module in work:
         with whole(connection):
+            replay.note_due(connection, bringing, module)
             counts = one_module.load_rows(connection, bringing, module)
         log.info("%s: would be %s", module, one_module.words(counts))
+    return work
+
+
+def replays(connection: Connection[Any], bringing: Bringing, modules: list[str]) -> list[str]:
+    """What a replay does with these modules: the same ones."""
+    take_turn(connection, bringing)
+    for module in modules:
+        replay.bring(connection, bringing, module, partial(whole, connection))
+    return modules
 
 
 def take_turn(connection: Connection[Any], bringing: Bringing) -> None:

@@ -204,15 +204,13 @@ def asked_for(connection: Connection[Any], run: Run, module: str) -> Mapping:
     return known[module]
 
 
-def extracted(
-    connection: Connection[Any], run: Run, known: dict[str, Mapping], fetched: dict[str, int]
-) -> list[str]:
-    """Note what extract brought, and which modules have something to load, in load order: these."""
+def will_load(
+    connection: Connection[Any], run: Run, work: list[str], fetched: dict[str, int]
+) -> None:
+    """Note what was read from QuickBooks, and which modules the run is to load."""
+    values = {**asdict(run), "fetched": Jsonb(fetched), "work": work}
     with connection.transaction():
-        work = [name for name, mapping in known.items() if has_work(connection, run.realm, mapping)]
-        values = {**asdict(run), "fetched": Jsonb(fetched), "work": work}
         connection.execute(statements("runs")["extracted"], values)
-    return work
 
 
 def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:

@@ -3,7 +3,7 @@ sealed when whole."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import msgspec
 from pandas import DataFrame
@@ -23,17 +23,38 @@ BATCH = 5_000
 
 @dataclass(frozen=True)
 class Window:
-    """What a module still has to load: everything after `position`, up to the sealed generation."""
+    """What a module still has to load: everything after `position`, up to the sealed generation,
+    and what was held back or waits and can be tried again."""
 
+    wanted: ClassVar[str] = "changed"
     position: int
     sealed: int
+
+
+@dataclass(frozen=True)
+class Held(Window):
+    """What a module holds back: for these reasons, or if there are none, whatever they are."""
+
+    wanted: ClassVar[str] = "held"
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Slice(Window):
+    """Some of all that the mirror has of a module, by entity and id: what comes after the first
+    record named, up to the second."""
+
+    wanted: ClassVar[str] = "slice"
+    after_entity: str | None
+    after_id: str | None
+    until_entity: str
+    until_id: str
 
 
 def batches(
     connection: Connection[Any], run: Run, mapping: Mapping, window: Window
 ) -> Iterator[DataFrame]:
-    """The module's records that changed or whose cause changed, as `transform` takes them; Postgres
-    picks the paths."""
+    """The module's records in a window, as `transform` takes them; Postgres picks the paths."""
     blocks = statements("stage")
     wanted = {written(pick): picked(pick) for pick in picks(mapping)}
     if mapping.lines:
@@ -42,7 +63,7 @@ def batches(
     names = [*WHO, *wanted]
     with connection.cursor("staging") as cursor:
         cursor.execute(
-            blocks["batch"].format(paths=sql.SQL("\n").join(values)),
+            blocks["batch"].format(wanted=blocks[window.wanted], paths=sql.SQL("\n").join(values)),
             _where(run, mapping)
             | asdict(window)
             | {

@@ -95,6 +95,8 @@ def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
         )
     if row[3]:
         raise UndoImpossible(f"Run {undone} is still at work. Undo it when it has finished.")
+    if row[1] == "preview":
+        raise UndoImpossible(f"Run {undone} was a preview: it has changed nothing.")
     modules = dict(connection.execute(blocks["modules"], where).fetchall())
     chain = connection.execute(blocks["chain"], where).fetchone()
     before = connection.execute(blocks["undone_before"], where).fetchone()

@@ -13,7 +13,7 @@ import msgspec
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import catalog, runs, stage
+from quickbooks_crm import catalog, causes, runs, stage
 from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.check import check
 from quickbooks_crm.dedupe import Target
@@ -125,6 +125,7 @@ def sync(
     run = Run(company, realm, run_id or f"run-{count(connection, 'sync.run') + 1}")
     mirror(connection, run, *records)
     connection.execute(SETTINGS, [Jsonb(settings), run.realm, run.run_id])
+    probe(connection, run, known)
     for module in load_order(known):
         stage_rows(connection, run, known[module])
         load_rows(connection, run, known, module, breakers)
@@ -152,6 +153,13 @@ def mirror(connection: Connection[Any], run: Run, *records: Record) -> None:
             payload = _JSON.encode(record.payload).decode()
             values = [run.realm, record.entity, record.id, record.deleted, generation, payload]
             connection.execute(MIRROR, values)
+
+
+def probe(connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping]) -> None:
+    """What extract does at its end: mark what is held back for a cause that has changed."""
+    for name in known:
+        sharing = [other for other in known if known[other].table == known[name].table]
+        causes.probe(connection, run.realm, _target(connection, run, known[name]), sharing)
 
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:

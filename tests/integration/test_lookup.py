@@ -65,7 +65,9 @@ def term(name: str, **fields: Any) -> Record:
 
 def categories(connection: Connection[Any]) -> list[tuple[str, str | None]]:
     """Each product's QuickBooks id and category."""
-    return rows(connection, "SELECT quickbooks_product_id, description FROM crm.products ORDER BY 1")
+    return rows(
+        connection, "SELECT quickbooks_product_id, description FROM crm.products ORDER BY 1"
+    )
 
 
 def test_a_record_shows_the_name_of_the_one_it_refers_to(connection: Connection[Any]) -> None:
@@ -201,7 +203,9 @@ def test_a_name_that_changes_between_staging_and_loading_is_taken_up_by_the_next
 
 
 def test_the_first_of_several_ids_that_shows_something_counts(connection: Connection[Any]) -> None:
-    fields = "description: {from: [Other.value, ParentRef.value], lookup: {entity: Item, show: Name}}"
+    fields = (
+        "description: {from: [Other.value, ParentRef.value], lookup: {entity: Item, show: Name}}"
+    )
 
     sync(connection, shelved(fields), folder("Pumps"), item("7", **IN_FOLDER))
 

@@ -537,7 +537,7 @@ def test_a_run_with_a_module_that_could_not_be_loaded_is_failed_and_says_why(
 ) -> None:
     begun(connection, FIRST)
     runs.settle(connection, FIRST, [], ["products", "accounts"])
-    runs.extracted(connection, FIRST, {}, {})
+    runs.will_load(connection, FIRST, [], {})
 
     runs.block(connection, FIRST, {"accounts": "Customer could not be read"})
 
@@ -554,7 +554,7 @@ def test_a_warning_is_told_once_and_does_not_fail_the_run(
     kept: Kept, connection: Connection[Any]
 ) -> None:
     begun(connection, FIRST)
-    runs.extracted(connection, FIRST, {}, {})
+    runs.will_load(connection, FIRST, [], {})
 
     runs.warn(connection, FIRST, "budget", "79 % are used.")
     runs.warn(connection, FIRST, "budget", "80 % are used.")

@@ -21,6 +21,7 @@ _MODULES = (
     "connecting",
     "syncing",
     "previewing",
+    "repeating",
     "taking_back",
     "reconciling",
     "breaking",

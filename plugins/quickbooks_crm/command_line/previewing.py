@@ -56,11 +56,17 @@ def show(asked: argparse.Namespace, name: str, run_id: str) -> None:
         show_run(counted, name, run_id)
     if asked.rows or form == "csv":
         with database.connect() as connection:
-            run = next(r for r in activity.runs(connection, [name]) if r.run_id == run_id)
-            for module in run.counts:
-                for outcome in TOLD:
-                    for row in every_row(connection, run, module.module, outcome):
-                        FORMS[form](run, module.module, row)
+            runs = [run for run in activity.runs(connection, [name]) if run.run_id == run_id]
+            for run, module, outcome in _told(runs):
+                for row in every_row(connection, run, module, outcome):
+                    FORMS[form](run, module, row)
+
+
+def _told(runs: list[Run]) -> Iterator[tuple[Run, str, str]]:
+    """Each module of a run, if it could begin, with each outcome whose rows are shown."""
+    for run in runs:
+        for module in run.counts:
+            yield from ((run, module.module, outcome) for outcome in TOLD)
 
 
 def _as_line(run: Run, module: str, row: Row) -> None:

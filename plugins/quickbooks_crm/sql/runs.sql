@@ -87,8 +87,8 @@ UPDATE sync.generation SET sealed_at = now() WHERE generation = %(generation)s;
 UPDATE sync.run SET fetched = %(fetched)s, work = %(work)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- work --
--- The modules with something to load: changed records, records held back whose mapping changed, references that can be closed,
--- records that show a changed one.
+-- The modules with something to load: changed records, records held back whose mapping or cause changed, references that
+-- can be closed, records that show a changed one.
 SELECT EXISTS (SELECT FROM sync.generation AS written
                 WHERE written.realm = %(realm)s AND written.generation > %(position)s
                   AND EXISTS (SELECT FROM quickbooks.record AS record
@@ -97,6 +97,7 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
     OR (EXISTS (SELECT FROM sync.module_position
                  WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
         AND EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s))
+    OR EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due)
     OR EXISTS (SELECT FROM sync.parked AS parked
                  JOIN sync.target AS target
                    ON (target.realm, target.module, target.entity, target.id)

@@ -1,7 +1,14 @@
 -- batch --
--- The records of a module that changed since it last loaded, then those held back or waiting whose cause has changed, and
--- those that show a record which changed.
-WITH generations AS (
+-- The records of a module that a window takes.
+WITH {wanted}
+SELECT entity, id, sync.state_in_quickbooks(deleted, payload)
+       {paths}
+  FROM wanted;
+
+-- changed --
+-- Those that changed since it last loaded, then those held back or waiting whose cause has changed, and those that show
+-- a record which changed.
+generations AS (
     SELECT generation FROM sync.generation
      WHERE realm = %(realm)s AND generation > %(position)s AND generation <= %(sealed)s
 ), waiting AS (
@@ -9,6 +16,8 @@ WITH generations AS (
      WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s
        AND EXISTS (SELECT FROM sync.module_position
                     WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
+    UNION
+    SELECT entity, id FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due
     UNION
     SELECT parked.entity, parked.id
       FROM sync.parked AS parked
@@ -34,9 +43,37 @@ WITH generations AS (
        AND record.generation NOT IN (SELECT generation FROM generations)
        AND record.generation <= %(sealed)s
 )
-SELECT entity, id, sync.state_in_quickbooks(deleted, payload)
-       {paths}
-  FROM wanted;
+
+-- held --
+-- Those held back for these reasons; of none given, whatever a new try may help.
+wanted AS (
+    SELECT record.entity, record.id, record.deleted, record.payload
+      FROM sync.held AS held
+      JOIN quickbooks.record AS record
+        ON record.realm = %(realm)s AND (record.entity, record.id) = (held.entity, held.id)
+     WHERE held.realm = %(realm)s AND held.module = %(module)s
+       AND (held.reason = ANY (%(reasons)s)
+            OR (%(reasons)s = '{}' AND held.outcome <> 'excluded' AND held.reason <> 'undone'))
+       AND record.entity = ANY (%(entities)s)
+       AND record.generation <= %(sealed)s
+)
+
+-- slice --
+-- Some of all, in the order of ids: the first ones win against the others, as in one load of all.
+ids AS MATERIALIZED (
+    SELECT entity, id FROM quickbooks.record
+     WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
+       AND (%(after_id)s::text IS NULL
+            OR (entity, length(id), id) > (%(after_entity)s::text, length(%(after_id)s::text), %(after_id)s::text))
+       AND (entity, length(id), id) <= (%(until_entity)s::text, length(%(until_id)s::text), %(until_id)s::text)
+), wanted AS (
+    SELECT record.*
+      FROM ids
+     CROSS JOIN LATERAL (
+           SELECT entity, id, deleted, payload, generation FROM quickbooks.record
+            WHERE (realm, entity, id) = (%(realm)s, ids.entity, ids.id) LIMIT 1) AS record
+     WHERE record.generation <= %(sealed)s
+)
 
 -- picked --
 , {value}

@@ -144,6 +144,7 @@ UPDATE undoing
                  FROM sync.outcome AS own
                  JOIN sync.activity AS load
                    ON (load.realm, load.run_id, load.module) = (own.realm, own.run_id, own.module)
+                 JOIN sync.run ON (run.realm, run.run_id) = (own.realm, own.run_id) AND run.kind <> 'preview'
                 WHERE own.id = u.id AND own.entity = u.entity AND own.module = %(module)s AND own.realm = %(realm)s
                   AND own.outcome IN ('added', 'updated') AND own.run_id <> %(undone)s AND load.loaded_at > %(done_at)s
                 UNION ALL
@@ -151,6 +152,7 @@ UPDATE undoing
                  FROM sync.resolved_reference AS closed
                  JOIN sync.activity AS load
                    ON (load.realm, load.run_id, load.module) = (closed.realm, closed.run_id, closed.closed_by)
+                 JOIN sync.run ON (run.realm, run.run_id) = (closed.realm, closed.run_id) AND run.kind <> 'preview'
                 WHERE (closed.realm, closed.module, closed.entity, closed.id)
                     = (%(realm)s, %(module)s, u.entity, u.id)
                   AND closed.field = ANY (since.fields) AND closed.run_id <> %(undone)s AND load.loaded_at > %(done_at)s

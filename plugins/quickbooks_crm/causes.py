@@ -1,0 +1,67 @@
+"""Why records are held back, and whether that has changed, so that they are tried again: a person
+has renamed, changed or removed the CRM record in their way, or the table's rules are others."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import Connection, sql
+
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.sql import statements
+
+
+def note(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Keep why the rows of this load that were not brought in are held back. `where` are the load's
+    parameters; the rows are in `incoming`, and in sync.held."""
+    blocks = statements("causes")
+    values = where | _values(target)
+    connection.execute(blocks["in_the_way"], values)
+    for constraint, columns in connection.execute(blocks["broken"], values).fetchall():
+        mapped = [blocks["equal"].format(column=sql.Identifier(c)) for c in columns]
+        mapped = [e for c, e in zip(columns, mapped, strict=True) if c in target.columns]
+        if mapped:
+            statement = blocks["in_its_place"].format(
+                **_names(target), equal=sql.SQL(" AND ").join(mapped)
+            )
+            connection.execute(statement, values | {"constraint": constraint})
+    connection.execute(blocks["note"].format(cause=_cause(connection, target)), values)
+
+
+def probe(connection: Connection[Any], realm: str, target: Target, sharing: Iterable[str]) -> None:
+    """Mark the held records of a module whose cause is another now: the next load takes them.
+    `sharing` are the modules that load the same table, this one included."""
+    blocks = statements("causes")
+    values = {"realm": realm, "module": target.mapping.module, "sharing": list(sharing)}
+    values |= _values(target)
+    if connection.execute(blocks["any"], values).fetchone() == (True,):
+        connection.execute(blocks["probe"].format(cause=_cause(connection, target)), values)
+
+
+def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
+    blocks = statements("causes")
+    compared = {target.table.key, target.identity, target.mapping.key, *target.mapping.check}
+    compared |= {target.mapping.company, *_unique(connection, target)}
+    columns = (
+        blocks["column"].format(column=sql.Identifier(name))
+        for name in sorted(filter(None, compared))
+    )
+    return blocks["cause"].format(**_names(target), compared=sql.SQL(", ").join(columns))
+
+
+def _unique(connection: Connection[Any], target: Target) -> list[str]:
+    rows = connection.execute(statements("causes")["unique_columns"], _values(target)).fetchall()
+    return [name for (name,) in rows]
+
+
+def _names(target: Target) -> dict[str, sql.Composable]:
+    table = target.table
+    return {"table": table.identifier, "key": sql.Identifier(table.key), "key_type": table.key_type}
+
+
+def _values(target: Target) -> dict[str, Any]:
+    table = target.table
+    return {
+        "schema": table.schema,
+        "name": table.table,
+        "tables": [part.table for part in target.mapping.parts],
+    }

@@ -1,0 +1,70 @@
+"""Commands that bring records in again from the mirror, without a call to QuickBooks."""
+
+import argparse
+import getpass
+import sys
+from collections.abc import Callable
+
+from quickbooks_crm import companies, pipeline
+from quickbooks_crm.command_line import previewing
+from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
+from quickbooks_crm.command_line.syncing import new_run_id, show_run
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+
+MODULE = SEVERAL | {"help": "only this module; may be repeated"}
+
+
+def _replay(asked: argparse.Namespace) -> int:
+    run = pipeline.plan_replay if asked.plan else pipeline.replay_run
+    return _every(asked, run, previewing.show if asked.plan else show_run)
+
+
+def _retry(asked: argparse.Namespace) -> int:
+    def run(company: str, run_id: str, request: pipeline.Request) -> None:
+        pipeline.retry_run(company, run_id, request, asked.reason)
+
+    return _every(asked, run, show_run)
+
+
+def _every(
+    asked: argparse.Namespace,
+    run: Callable[[str, str, pipeline.Request], None],
+    show: Callable[[argparse.Namespace, str, str], None],
+) -> int:
+    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
+    request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
+    code = 0
+    for name in names:
+        run_id = new_run_id()
+        try:
+            run(name, run_id, request)
+        except SettingsError as error:
+            say(asked, error)
+            code = 2
+        except QuickBooksCrmError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            code = max(code, 1)
+        show(asked, name, run_id)
+    return code
+
+
+COMMANDS = {
+    "replay": Command(
+        _replay,
+        "bring all records to the mappings as they are now, from the mirror; goes on where it was",
+        {
+            "--module": MODULE,
+            "--plan": YES | {"help": "only show how many records would change; changes nothing"},
+            **previewing.FORM,
+        },
+    ),
+    "retry": Command(
+        _retry,
+        "try again the records that were not added or are duplicates, and no others",
+        {
+            "--module": MODULE,
+            "--reason": SEVERAL
+            | {"help": "only those held back for this reason, such as key_taken; may be repeated"},
+        },
+    ),
+}

@@ -1,0 +1,82 @@
+"""Brings all that the mirror has of a module to the mapping in force, without a call to QuickBooks:
+a slice at a time, so that one that was stopped goes on where it was."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import one_module, runs
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.one_module import Apart, Bringing
+from quickbooks_crm.runs import Run
+from quickbooks_crm.sql import statements
+from quickbooks_crm.stage import Slice
+
+log = logging.getLogger(__name__)
+
+SLICE = 50_000
+"""How many records are brought in one transaction."""
+
+EXPECTED = frozenset({"mass_change"})
+"""What a person expects who asks for a replay: no breaker trips for it."""
+
+
+def bring(connection: Connection[Any], bringing: Bringing, module: str, apart: Apart) -> None:
+    """Bring everything of a module to its mapping: first what a sync would load, then all the
+    rest. Each part is loaded inside `apart`, which makes it a transaction of its own."""
+    run, known = bringing.run, bringing.known[module]
+    with apart():
+        after = _execute(connection, "begin", run, known).fetchone()
+        one_module.bring(connection, bringing, module)
+    while part := _next(connection, run, known, after):
+        with apart():
+            counts = one_module.bring(connection, bringing, module, part)
+            _execute(connection, "brought", run, known, **asdict(part))
+        after = (part.until_entity, part.until_id)
+        log.info("%s: so far %s", module, one_module.words(counts))
+    with apart():
+        _execute(connection, "done", run, known)
+
+
+def _next(connection: Connection[Any], run: Run, known: Mapping, after: Any) -> Slice | None:
+    """The next slice, or None when all is brought."""
+    entity, id = after
+    values = {"after_entity": entity, "after_id": id, "size": SLICE}
+    end = _execute(connection, "slice_end", run, known, **values).fetchone()
+    if end is None:
+        return None
+    position, sealed = asdict(one_module.pending(connection, run.realm, known.module)).values()
+    return Slice(position, sealed, entity, id, *end)
+
+
+def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> None:
+    """Remember, and warn, that what an earlier mapping has loaded stays as it is until a replay. Be
+    inside the load's transaction, before it moves the module's position."""
+    run, known = bringing.run, bringing.known[module]
+    if _execute(connection, "due", run, known).rowcount == 0:
+        return
+    row = _execute(connection, "linked", run, known).fetchone()
+    if "mass_change" not in bringing.lenience.expected:
+        runs.warn(connection, run, f"{module}.replay", _warning(run, module, row[0] if row else 0))
+
+
+def _warning(run: Run, module: str, linked: int) -> str:
+    return (
+        f"The mapping of {module} has changed. It applies to what changes from now on; the others "
+        f"of its {linked:,} records in the CRM stay as an earlier mapping made them, until you "
+        f"run: python -m quickbooks_crm replay --company {run.company} --module {module} (with "
+        "--plan: how many would change)."
+    )
+
+
+def _execute(
+    connection: Connection[Any], statement: str, run: Run, known: Mapping, **values: Any
+) -> Any:
+    where = asdict(run) | {
+        "module": known.module,
+        "hash": known.hash,
+        "entities": list(known.entities),
+    }
+    return connection.execute(statements("replay")[statement], where | values)

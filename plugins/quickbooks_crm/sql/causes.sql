@@ -1,0 +1,89 @@
+-- Why records are held back, and whether that has changed.
+
+-- unique_columns --
+-- The columns of which a table allows no value, or combination of values, twice.
+SELECT DISTINCT a.attname
+  FROM pg_index AS i
+  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+ WHERE i.indrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text)) AND i.indisunique
+ ORDER BY 1;
+
+-- in_the_way --
+-- The CRM records that each row collided with.
+UPDATE sync.held AS held
+   SET candidates = known.candidates
+  FROM (SELECT own.ctid AS place,
+               CASE WHEN i.details -> 'candidates' IS NOT NULL THEN ARRAY (SELECT jsonb_array_elements_text(i.details -> 'candidates'))
+                    ELSE ARRAY[i.collides_with] END AS candidates
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT ctid FROM sync.held
+                WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS own
+         WHERE i.outcome IN ('duplicate', 'not_added')
+           AND (i.collides_with IS NOT NULL OR jsonb_typeof(i.details -> 'candidates') = 'array')) AS known
+ WHERE held.ctid = known.place;
+
+-- broken --
+-- The unique indexes that refused rows, each with its columns.
+SELECT broken.name, array_agg(a.attname::text ORDER BY a.attnum)
+  FROM (SELECT DISTINCT details ->> 'constraint' AS name FROM incoming
+         WHERE reason = 'refused_by_table' AND details ->> 'constraint' IS NOT NULL) AS broken
+  JOIN pg_class AS c ON c.relname = broken.name
+  JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indisunique AND i.indexprs IS NULL
+   AND i.indrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text))
+  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+ GROUP BY broken.name;
+
+-- in_its_place --
+-- The CRM records that have the value already which a unique index refused.
+UPDATE sync.held AS held
+   SET candidates = known.candidates
+  FROM (SELECT own.ctid AS place,
+               ARRAY (SELECT current.{key}::text FROM {table} AS current WHERE {equal} ORDER BY current.{key} LIMIT 20) AS candidates
+          FROM incoming AS i
+         CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
+         CROSS JOIN LATERAL (
+               SELECT ctid FROM sync.held
+                WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS own
+         WHERE i.reason = 'refused_by_table' AND i.details ->> 'constraint' = %(constraint)s) AS known
+ WHERE held.ctid = known.place;
+
+-- equal --
+current.{column} = new.{column}
+
+-- column --
+current.{column}
+
+-- cause --
+-- What keeps a record out, as one hash: the rules of the table, and what is compared of the records in its way.
+md5(concat_ws(' | ',
+    CASE WHEN own.outcome = 'not_added' THEN (SELECT sync.rules_of(%(tables)s)) END,
+    (SELECT string_agg(concat_ws(' ', jsonb_build_array({compared}), links.said), ', ' ORDER BY current.{key})
+       FROM {table} AS current
+       LEFT JOIN LATERAL (
+            SELECT string_agg(concat_ws(' ', realm, module, entity, id, state), ', ' ORDER BY realm, module, entity, id) AS said
+              FROM sync.link WHERE record_key = current.{key}::text AND module = ANY (%(sharing)s)) AS links ON true
+      WHERE current.{key} = ANY (own.candidates::{key_type}[]))))
+
+-- note --
+UPDATE sync.held AS held
+   SET cause = known.cause
+  FROM (SELECT own.place, {cause} AS cause
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT ctid AS place, outcome, candidates FROM sync.held
+                WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS own
+         WHERE i.outcome IN ('duplicate', 'not_added')) AS known
+ WHERE held.ctid = known.place;
+
+-- any --
+SELECT EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND cause IS NOT NULL AND NOT due);
+
+-- probe --
+UPDATE sync.held
+   SET due = true
+ WHERE ctid = ANY (ARRAY (
+       SELECT own.ctid
+         FROM sync.held AS own
+        WHERE own.realm = %(realm)s AND own.module = %(module)s AND own.cause IS NOT NULL AND NOT own.due
+          AND own.cause <> {cause}));

@@ -1,0 +1,48 @@
+-- Bringing all records of a module to the mapping in force.
+
+-- due --
+-- The module was loaded with another mapping: what that loaded stays as it is until a replay.
+INSERT INTO sync.replay AS known (realm, module, mapping_hash, run_id)
+SELECT %(realm)s, %(module)s, %(hash)s, %(run_id)s
+  FROM sync.module_position AS position
+ WHERE position.realm = %(realm)s AND position.module = %(module)s AND position.mapping_hash <> %(hash)s
+   AND EXISTS (SELECT FROM sync.link WHERE realm = %(realm)s AND module = %(module)s)
+ON CONFLICT (realm, module) DO UPDATE
+   SET mapping_hash = excluded.mapping_hash, run_id = excluded.run_id, due_since = now(),
+       after_entity = NULL, after_id = NULL;
+
+-- begin --
+-- Where a replay with this mapping goes on: after the last record that an earlier one has brought.
+INSERT INTO sync.replay AS known (realm, module, mapping_hash, run_id)
+VALUES (%(realm)s, %(module)s, %(hash)s, %(run_id)s)
+ON CONFLICT (realm, module) DO UPDATE
+   SET mapping_hash = excluded.mapping_hash, run_id = excluded.run_id,
+       after_entity = CASE WHEN known.mapping_hash = excluded.mapping_hash THEN known.after_entity END,
+       after_id = CASE WHEN known.mapping_hash = excluded.mapping_hash THEN known.after_id END
+RETURNING after_entity, after_id;
+
+-- slice_end --
+-- The last record of the next slice; none when there is none left.
+SELECT entity, id
+  FROM (SELECT entity, id FROM quickbooks.record
+         WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
+           AND (%(after_id)s::text IS NULL
+                OR (entity, length(id), id) > (%(after_entity)s::text, length(%(after_id)s::text), %(after_id)s::text))
+         ORDER BY entity, length(id), id
+         LIMIT %(size)s) AS slice
+ ORDER BY entity DESC, length(id) DESC, id DESC
+ LIMIT 1;
+
+-- brought --
+UPDATE sync.replay SET after_entity = %(until_entity)s, after_id = %(until_id)s
+ WHERE realm = %(realm)s AND module = %(module)s;
+
+-- done --
+DELETE FROM sync.replay WHERE realm = %(realm)s AND module = %(module)s;
+
+-- linked --
+SELECT count(*) FROM sync.link WHERE realm = %(realm)s AND module = %(module)s;
+
+-- waiting --
+-- Modules of a company that a replay has not brought to their mapping yet.
+SELECT module FROM sync.replay WHERE realm = %(realm)s ORDER BY module;

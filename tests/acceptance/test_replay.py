@@ -1,0 +1,246 @@
+"""After a mapping change the CRM is brought to it from the mirror, without a call to QuickBooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from quickbooks_crm import pipeline, replay, undoing
+from quickbooks_crm.__main__ import main
+from quickbooks_crm.errors import BreakerTripped, UndoImpossible
+from quickbooks_crm.pipeline import Request
+from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+CHANGED = ("notes:                  {from: Notes}", "notes: {value: From QuickBooks}")
+
+
+@pytest.fixture
+def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return own_include(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch, include: Path) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch) as company:
+        company.sync()
+        company.quickbooks.reset_calls()
+        yield company
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that goes well; what it prints."""
+
+    def run(*words: str) -> str:
+        assert main(words) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def remap(include: Path, before: str = CHANGED[0], after: str = CHANGED[1]) -> None:
+    mapping = include / "mappings" / "accounts.yaml"
+    assert before in mapping.read_text()
+    mapping.write_text(mapping.read_text().replace(before, after))
+
+
+def stop_at_one(include: Path, breaker: str) -> None:
+    """Let a breaker trip for a single record."""
+    company = include / "companies" / "sample.yaml"
+    limits = f"breakers:\n  {breaker}: {{percent: 1, at_least: 1}}\n"
+    company.write_text(company.read_text() + limits)
+
+
+def notes(kept: Kept) -> set[str]:
+    return {row["notes"] for row in kept.ask("SELECT notes FROM crm.accounts WHERE NOT deleted")}
+
+
+def test_a_replay_brings_every_record_to_the_mapping_without_a_call(
+    kept: Kept, include: Path, printed: Callable[..., str]
+) -> None:
+    remap(include)
+
+    [run] = map(json.loads, printed("replay", "--module", "accounts", "--json").splitlines())
+
+    assert (run["kind"], run["state"], run["api_calls"]) == ("replay", "success", 0)
+    assert {m["module"]: (m["read"], m["updated"]) for m in run["modules"]} == {
+        "accounts": (30, 30)
+    }
+    assert notes(kept) == {"From QuickBooks"}
+    assert kept.quickbooks.calls == []
+    assert kept.ask("SELECT * FROM sync.replay") == []
+    assert kept.sync().counts == ()
+    assert kept.mismatched() == []
+
+
+def test_the_plan_says_how_many_would_change_and_the_replay_agrees(
+    kept: Kept, include: Path, printed: Callable[..., str]
+) -> None:
+    remap(include)
+    before = kept.image()
+
+    planned = json.loads(printed("replay", "--plan", "--json"))
+    image = kept.image()
+    done = json.loads(printed("replay", "--json"))
+
+    assert (planned["kind"], planned["warnings"]) == ("preview", [])
+    assert image == before != kept.image()
+    assert planned["modules"] == done["modules"]
+    assert {m["module"]: m["updated"] for m in done["modules"]} == {
+        "products": 0,
+        "accounts": 30,
+        "contacts": 0,
+    }
+
+
+def test_a_sync_after_a_mapping_change_says_that_a_replay_is_due(kept: Kept, include: Path) -> None:
+    remap(include)
+    changed = kept.quickbooks.rows("Customer")[0]["Id"]
+    kept.quickbooks.change("Customer", changed, Notes="just now")
+
+    run = kept.sync()
+
+    assert counts(run)["accounts"] == {"updated": 1}
+    [warning] = run.warnings
+    assert "the others of its 30 records in the CRM stay as an earlier mapping made them" in warning
+    assert "replay --company sample --module accounts" in warning
+    assert [row["module"] for row in kept.ask("SELECT module FROM sync.replay")] == ["accounts"]
+    kept.quickbooks.change("Customer", changed, Notes="and again")
+    assert kept.sync().warnings == ()
+
+
+def test_records_held_back_are_replayed_too(kept: Kept, include: Path) -> None:
+    remap(
+        include,
+        "  name:                   {from: DisplayName}",
+        "  name: {from: CompanyName, required: true}",
+    )
+    pipeline.replay_run("sample", "replayed", BY_HAND)
+
+    run = kept.run("replayed")
+    account = run.module("accounts")
+    assert account is not None
+    assert account.read == 30
+    assert account.not_added + account.updated + account.unchanged == 30
+
+
+def killed_at(load: int) -> None:
+    """Replay in a process of its own, three records at a time, and kill it at this load."""
+    child = os.fork()
+    if child == 0:
+        seen, load_rows = 0, replay.one_module.load_rows
+
+        def counted(*given: Any) -> dict[str, int]:
+            nonlocal seen
+            seen, found = seen + 1, load_rows(*given)
+            if seen == load:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+
+        replay.one_module.load_rows = counted
+        replay.SLICE = 3
+        try:
+            pipeline.replay_run("sample", "killed", Request("command line", modules=("accounts",)))
+        finally:
+            os._exit(1)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def minutes_pass(kept: Kept) -> None:
+    kept.ask("UPDATE sync.lease SET taken_at = taken_at - interval '5 minutes'")
+    kept.ask("UPDATE sync.attempt SET renewed_at = renewed_at - interval '5 minutes'")
+
+
+def test_a_replay_that_was_killed_goes_on_where_it_was(kept: Kept, include: Path) -> None:
+    remap(include)
+    killed_at(6)  # the first load is what a sync would do, so four slices are in the CRM
+    minutes_pass(kept)
+    assert notes(kept) > {"From QuickBooks"}
+
+    pipeline.replay_run("sample", "resumed", BY_HAND)
+
+    brought = [kept.run(run).module("accounts") for run in ("killed", "resumed")]
+    assert [module.updated for module in brought if module] == [4 * 3, 30 - 4 * 3]
+    assert notes(kept) == {"From QuickBooks"}
+    assert kept.mismatched() == []
+
+
+def test_a_mass_change_stops_a_sync_but_not_the_replay_that_was_asked_for(
+    kept: Kept, include: Path
+) -> None:
+    remap(include)
+    company = include / "companies" / "sample.yaml"
+    company.write_text(
+        company.read_text() + "breakers:\n  mass_change: {percent: 1, at_least: 1}\n"
+    )
+    for row in kept.quickbooks.rows("Customer"):
+        kept.quickbooks.change("Customer", row["Id"], Title="x")
+    with pytest.raises(BreakerTripped):
+        kept.sync()
+
+    pipeline.replay_run("sample", "replayed", BY_HAND)
+
+    assert notes(kept) == {"From QuickBooks"}
+
+
+def test_too_many_rejects_stop_a_replay_too(kept: Kept, include: Path) -> None:
+    remap(
+        include,
+        "  fax:                    {from: Fax.FreeFormNumber, kind: phone}",
+        "  fax: {from: Nothing, required: true}",
+    )
+    stop_at_one(include, "too_many_rejects")
+    before = kept.image()
+
+    with pytest.raises(BreakerTripped, match="would not be added"):
+        pipeline.replay_run("sample", "replayed", BY_HAND)
+
+    assert kept.image() == before
+
+
+def test_a_replay_can_be_undone_and_its_plan_need_not_be(kept: Kept, include: Path) -> None:
+    before = notes(kept)
+    remap(include)
+    pipeline.plan_replay("sample", "planned", BY_HAND)
+    pipeline.replay_run("sample", "replayed", BY_HAND)
+    with pytest.raises(UndoImpossible, match="Run planned was a preview"):
+        main_undo("planned")
+
+    main_undo("replayed")
+
+    assert notes(kept) == before
+
+
+def main_undo(run_id: str) -> None:
+    pipeline.undo("sample", f"undo-{run_id}", undoing.Wish(run_id, BY_HAND.trigger, "tester"))
+
+
+def test_a_retry_tries_what_is_held_back_and_nothing_else(
+    kept: Kept, printed: Callable[..., str]
+) -> None:
+    name = kept.ask("SELECT name FROM crm.products WHERE active LIMIT 1")[0]["name"]
+    kept.quickbooks.add("Item", Name=name.upper(), Type="Service")
+    kept.quickbooks.add("Item", Name=f"{name.lower()} ", Type="Service")
+    kept.sync()
+    kept.quickbooks.reset_calls()
+    with psycopg.connect(kept.url, autocommit=True) as connection:
+        connection.execute("UPDATE crm.products SET name = 'Another' WHERE name = %s", [name])
+
+    [run] = map(json.loads, printed("retry", "--reason", "check_fields", "--json").splitlines())
+
+    assert (run["kind"], run["state"], run["api_calls"]) == ("retry", "success", 0)
+    done = {m["module"]: (m["read"], m["added"], m["duplicate"]) for m in run["modules"]}
+    assert done["products"] == (2, 1, 1)
+    assert kept.quickbooks.calls == []
+    held = kept.ask("SELECT reason FROM sync.held WHERE module = 'products'")
+    assert held == [{"reason": "same_in_batch"}]
+    assert kept.sync().state == "success"

@@ -1,0 +1,175 @@
+"""A row that is held back comes back by itself when what kept it out has changed, and only then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm.mapping import parse_all
+from tests.integration.crm import (
+    REALM,
+    End,
+    by_hand,
+    count,
+    item,
+    mapping,
+    one,
+    outcome,
+    products,
+    rows,
+    sync,
+)
+
+
+def held(connection: Connection[Any]) -> list[tuple[Any, ...]]:
+    return rows(connection, "SELECT id, reason FROM sync.held ORDER BY id")
+
+
+def twins(connection: Connection[Any]) -> int:
+    """A record made by hand, and one of QuickBooks' that is held back as its duplicate."""
+    key = by_hand(connection, "crm.products", company_id="sample", name="Hose")
+    assert sync(connection, products(), item("7", Name="hose")) == [
+        End("7", "duplicate", "check_fields")
+    ]
+    return key
+
+
+@pytest.fixture
+def crm(connection: Connection[Any]) -> Connection[Any]:
+    connection.execute("INSERT INTO crm.companies (id, name) VALUES ('sample', 'A company')")
+    return connection
+
+
+def test_nothing_is_tried_again_as_long_as_nothing_changed(crm: Connection[Any]) -> None:
+    twins(crm)
+    one(crm, "UPDATE crm.products SET price = 5 RETURNING id")
+
+    assert sync(crm, products()) == []
+
+
+def test_a_duplicate_is_added_once_the_record_in_its_way_is_renamed(crm: Connection[Any]) -> None:
+    key = twins(crm)
+    one(crm, "UPDATE crm.products SET name = 'Garden hose' WHERE id = %s RETURNING id", [key])
+
+    assert sync(crm, products()) == [End("7", "added")]
+    assert held(crm) == []
+
+
+def test_a_duplicate_is_added_once_the_record_in_its_way_is_deleted(crm: Connection[Any]) -> None:
+    twins(crm)
+    one(crm, "DELETE FROM crm.products RETURNING id")
+
+    assert sync(crm, products()) == [End("7", "added")]
+
+
+def test_an_ambiguous_key_is_tried_again_when_one_of_the_candidates_changed(
+    crm: Connection[Any],
+) -> None:
+    known = products("{key: code}")
+    keys = [
+        by_hand(crm, "crm.products", company_id="sample", name=name, code="A1")
+        for name in ("One", "Two")
+    ]
+    ambiguous = End("7", "not_added", "ambiguous_key")
+    assert sync(crm, known, item("7", Sku="A1")) == [ambiguous]
+    assert sync(crm, known) == []
+
+    one(crm, "UPDATE crm.products SET code = 'B2' WHERE id = %s RETURNING id", [keys[1]])
+
+    assert sync(crm, known) == [End("7", "updated")]
+    assert outcome(crm, "7", "record_key") == (str(keys[0]),)
+
+
+def test_a_taken_key_is_tried_again_when_the_other_record_gave_it_up(
+    crm: Connection[Any],
+) -> None:
+    known = products("{key: code}")
+    sync(crm, known, item("6", Sku="A1"))
+    assert sync(crm, known, item("7", Sku="A1")) == [End("7", "duplicate", "key_taken")]
+
+    sync(crm, known, item("6", Sku="B2"))
+
+    assert sync(crm, known) == [End("7", "added")]
+
+
+def test_a_name_is_tried_again_when_its_first_owner_changes_its_state(
+    crm: Connection[Any],
+) -> None:
+    """It is still the same name, so it stays a duplicate; but it was looked at again."""
+    sync(crm, products(), item("6", Name="Hose"))
+    sync(crm, products(), item("7", Name="Hose"))
+    sync(crm, products(), item("6", Name="Hose (deleted)", Active=False))
+
+    assert sync(crm, products()) == [End("7", "duplicate", "check_fields")]
+    assert sync(crm, products()) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("CREATE TABLE t (id serial PRIMARY KEY, quickbooks_id text, name varchar(5))",
+         "ALTER TABLE t ALTER name TYPE varchar(50)"),
+        ("CREATE TABLE t (id serial PRIMARY KEY, quickbooks_id text, name text CHECK (name = 'x'))",
+         "ALTER TABLE t DROP CONSTRAINT t_name_check"),
+        ("CREATE TABLE t (id serial PRIMARY KEY, quickbooks_id text, name text, code int NOT NULL)",
+         "ALTER TABLE t ALTER code DROP NOT NULL"),
+    ],
+)  # fmt: skip
+def test_a_refused_row_is_tried_again_when_the_table_has_other_rules(
+    crm: Connection[Any], table: str, change: str
+) -> None:
+    crm.execute(table.replace("TABLE t", "TABLE crm.t").encode())
+    fields = "code: {from: Sku}" if "code" in table else ""
+    known = parse_all({"things": mapping("crm.t", fields)})
+    [(_, ended, _)] = sync(crm, known, item("7", Name="A long name"))
+    assert ended == "not_added"
+    assert sync(crm, known) == []
+
+    crm.execute(change.replace("TABLE t", "TABLE crm.t").encode())
+
+    assert sync(crm, known) == [End("7", "added")]
+    assert held(crm) == []
+
+
+def test_a_row_refused_by_a_unique_index_is_tried_again_when_the_value_is_free(
+    crm: Connection[Any],
+) -> None:
+    crm.execute("CREATE TABLE crm.t (id serial PRIMARY KEY, quickbooks_id text, name text UNIQUE)")
+    known = parse_all({"things": mapping("crm.t")})
+    by_hand(crm, "crm.t", name="Hose")
+    assert sync(crm, known, item("7", Name="Hose")) == [End("7", "not_added", "refused_by_table")]
+    assert sync(crm, known) == []
+
+    crm.execute("UPDATE crm.t SET name = 'Garden hose'")
+
+    assert sync(crm, known) == [End("7", "added")]
+
+
+def test_what_the_mapping_excludes_waits_for_the_record_or_the_mapping(
+    crm: Connection[Any],
+) -> None:
+    known = products(exclude="[{where: {Type: Category}, because: it is a folder}]")
+    sync(crm, known, item("7", Type="Category"))
+    crm.execute("ALTER TABLE crm.products ALTER name TYPE varchar(300)")
+
+    assert sync(crm, known) == []
+
+
+def test_what_was_undone_waits_for_a_person(crm: Connection[Any]) -> None:
+    twins(crm)
+    crm.execute("UPDATE sync.held SET reason = 'undone', cause = NULL")
+    one(crm, "DELETE FROM crm.products RETURNING id")
+
+    assert sync(crm, products()) == []
+
+
+def test_rows_held_before_causes_were_kept_are_tried_once(crm: Connection[Any]) -> None:
+    twins(crm)
+    crm.execute("UPDATE sync.held SET cause = NULL, due = true")
+
+    assert sync(crm, products()) == [End("7", "duplicate", "check_fields")]
+    assert sync(crm, products()) == []
+    assert count(crm, "sync.held") == 1
+    assert one(crm, "SELECT realm FROM sync.held") == REALM
