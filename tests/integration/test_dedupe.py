@@ -1,7 +1,6 @@
 """Which CRM record a QuickBooks record is: its link, a typed id, the key, the check fields, or
 none."""
 
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -10,11 +9,8 @@ from psycopg import Connection
 from tests.integration.crm import (
     End,
     by_hand,
-    count,
-    counts,
     gone,
     item,
-    one,
     outcome,
     products,
     rows,
@@ -25,118 +21,6 @@ CREATE = "{mode: create, check: [name]}"
 MERGE = "{mode: merge, key: code, check: [name]}"
 IGNORE = "{mode: ignore, key: code, check: [name]}"
 PRODUCTS = "SELECT name, code FROM crm.products ORDER BY id"
-
-
-@pytest.mark.parametrize(
-    ("settings", "key_hit", "check_hit", "end"),
-    [
-        (CREATE, False, False, ("added", None)),
-        (CREATE, False, True, ("duplicate", "check_fields")),
-        (MERGE, True, False, ("updated", None)),
-        (MERGE, True, True, ("updated", None)),
-        (MERGE, False, True, ("duplicate", "check_fields")),
-        (MERGE, False, False, ("added", None)),
-        (IGNORE, True, False, ("duplicate", "key_known")),
-        (IGNORE, True, True, ("duplicate", "key_known")),
-        (IGNORE, False, True, ("duplicate", "check_fields")),
-        (IGNORE, False, False, ("added", None)),
-    ],
-)
-def test_mode_key_and_check_fields_decide_together(
-    connection: Connection[Any],
-    settings: str,
-    key_hit: bool,
-    check_hit: bool,
-    end: tuple[str, str | None],
-) -> None:
-    known_by_hand = by_hand(
-        connection,
-        "crm.products",
-        name="Pump" if check_hit else "Hose",
-        code="P-1" if key_hit else "H-1",
-    )
-
-    ended = sync(connection, products(settings), item("7", Name="Pump", Sku="P-1"))
-
-    assert ended == [End("7", *end)]
-    assert count(connection, "crm.products") == (2 if end[0] == "added" else 1)
-    if end[0] == "duplicate":
-        assert outcome(connection, "7", "collides_with") == (str(known_by_hand),)
-
-
-@pytest.mark.parametrize(
-    ("settings", "end"),
-    [
-        (CREATE, ("duplicate", "key_known")),
-        (IGNORE, ("duplicate", "key_known")),
-        (MERGE, ("updated", None)),
-        ("{key: quickbooks_product_id}", ("updated", None)),
-    ],
-)
-def test_a_product_made_by_hand_with_a_typed_quickbooks_id_is_that_product_in_every_mode(
-    connection: Connection[Any], settings: str, end: tuple[str, str | None]
-) -> None:
-    by_hand(connection, "crm.products", name="Typed", quickbooks_product_id=" 7 ")
-
-    assert sync(connection, products(settings), item("7")) == [End("7", *end)]
-    assert count(connection, "crm.products") == 1
-
-
-def test_a_product_of_the_same_name_without_an_id_is_a_duplicate_and_stays_as_it_is(
-    connection: Connection[Any],
-) -> None:
-    by_hand(connection, "crm.products", name="Pump", code="hand")
-
-    assert sync(connection, products(), item("7", Name="Pump", Sku="P-1")) == [
-        End("7", "duplicate", "check_fields")
-    ]
-    assert rows(connection, PRODUCTS) == [("Pump", "hand")]
-
-
-def test_a_key_that_finds_several_records_picks_none_and_lists_them(
-    connection: Connection[Any],
-) -> None:
-    first = by_hand(connection, "crm.products", name="One", code="P-1")
-    second = by_hand(connection, "crm.products", name="Two", code="p-1 ")
-
-    ended = sync(connection, products(MERGE), item("7", Name="Pump", Sku="P-1"))
-
-    assert ended == [End("7", "not_added", "ambiguous_key")]
-    assert outcome(connection, "7", "message", "details") == (
-        "2 CRM records have the same Product code.",
-        {"candidates": [str(first), str(second)]},
-    )
-
-
-def test_a_blank_key_falls_to_the_check_fields(connection: Connection[Any]) -> None:
-    by_hand(connection, "crm.products", name="Pump", code=None)
-
-    ended = sync(connection, products(MERGE), item("7", Name="Pump"), item("8", Name="Hose"))
-
-    assert ended == [End("7", "duplicate", "check_fields"), End("8", "added")]
-
-
-def test_two_blanks_never_match(connection: Connection[Any]) -> None:
-    by_hand(connection, "crm.products", name="By hand")
-    by_code = "{mode: create, check: [code]}"
-
-    ended = sync(connection, products(by_code), item("7"), item("8", Sku="\u200b "))
-
-    assert ended == [End("7", "added"), End("8", "added")]
-
-
-def test_all_check_fields_must_be_equal(connection: Connection[Any]) -> None:
-    by_hand(connection, "crm.products", name="Pump", code="A")
-    both = "{mode: create, check: [name, code]}"
-
-    ended = sync(
-        connection,
-        products(both),
-        item("7", Name="PUMP", Sku="B"),
-        item("8", Name="PUMP", Sku="a"),
-    )
-
-    assert ended == [End("7", "added"), End("8", "duplicate", "check_fields")]
 
 
 def test_without_check_fields_nothing_is_checked(connection: Connection[Any]) -> None:
@@ -158,32 +42,6 @@ def test_a_record_that_is_another_quickbooks_record_already_is_never_taken_over(
 
     assert ended == [End("8", "duplicate", "key_taken")]
     assert rows(connection, PRODUCTS) == [("Pump", "P-1")]
-
-
-@pytest.mark.parametrize("settings", [CREATE, IGNORE])
-def test_create_and_ignore_leave_a_linked_record_as_it_is(
-    connection: Connection[Any], settings: str
-) -> None:
-    sync(connection, products(settings), item("7", Name="Pump", Sku="P-1"))
-
-    ended = sync(connection, products(settings), item("7", Name="Renamed", Sku="P-2"))
-
-    assert ended == [End("7", "duplicate", "key_known")]
-    assert outcome(connection, "7", "message", "collides_with") == (
-        "The CRM has this QuickBooks record already.",
-        str(one(connection, "SELECT id FROM crm.products")),
-    )
-    assert rows(connection, PRODUCTS) == [("Pump", "P-1")]
-
-
-def test_the_link_is_the_identity_whatever_becomes_of_the_key(connection: Connection[Any]) -> None:
-    sync(connection, products(MERGE), item("7", Name="Pump", Sku="P-1"))
-    connection.execute("UPDATE crm.products SET code = 'changed', quickbooks_product_id = NULL")
-
-    ended = sync(connection, products(MERGE), item("7", Name="Pump 2", Sku="P-9"))
-
-    assert ended == [End("7", "updated")]
-    assert rows(connection, PRODUCTS) == [("Pump 2", "P-9")]
 
 
 # ── whose records are compared ──────────────────────────────────────────────────────────────
@@ -233,38 +91,6 @@ def test_a_record_of_no_company_that_another_company_has_taken_is_not_taken_agai
 # ── rows of one batch against each other ────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("one_way", "other_way"),
-    [
-        ("Pump", "PUMP"),
-        ("Big pump", "  big \t pump "),
-        ("Café", "Cafe\u0301"),
-        ("ﬁtting", "FITTING"),
-        ("Ｐｕｍｐ", "Pump"),
-        ("Straße", "STRASSE"),
-        ("Pump", "Pu\u00admp\u200b"),
-    ],
-)
-def test_two_rows_of_a_batch_that_are_equal_on_the_check_fields_are_one(
-    connection: Connection[Any], one_way: str, other_way: str
-) -> None:
-    ended = sync(connection, products(), item("7", Name=one_way), item("8", Name=other_way))
-
-    assert ended == [End("7", "added"), End("8", "duplicate", "same_in_batch")]
-    assert outcome(connection, "8", "message", "collides_with") == (
-        "The QuickBooks record 7 is the same thing.",
-        str(one(connection, "SELECT id FROM crm.products")),
-    )
-
-
-def test_two_rows_of_a_batch_that_are_equal_on_the_key_are_one(connection: Connection[Any]) -> None:
-    ended = sync(
-        connection, products(MERGE), item("7", Sku="P-1"), item("8", Sku="p-1"), item("9", Sku="P2")
-    )
-
-    assert ended == [End("7", "added"), End("8", "duplicate", "same_in_batch"), End("9", "added")]
-
-
 def test_of_two_rows_whose_key_finds_the_same_record_the_first_is_that_record(
     connection: Connection[Any],
 ) -> None:
@@ -276,33 +102,6 @@ def test_of_two_rows_whose_key_finds_the_same_record_the_first_is_that_record(
     assert outcome(connection, "8", "message") == (
         "The QuickBooks record 7 has the same Product code.",
     )
-
-
-def test_numeric_ids_win_in_the_order_of_numbers_and_before_all_others(
-    connection: Connection[Any],
-) -> None:
-    same = [item(id, Name="Pump") for id in ("12sync", "10", "9", "A")]
-
-    sync(connection, products(), *same)
-
-    assert outcome(connection, "9", "outcome") == ("added",)
-    assert counts(connection) == {"read": 4, "added": 1, "duplicate": 3}
-
-
-@pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_a_chain_of_equals_ends_alike_in_whatever_order_it_arrives(
-    connection: Connection[Any], order: tuple[int, ...]
-) -> None:
-    """8 is equal to 7 by name and to 9 by code; 7 and 9 have nothing in common."""
-    chain = [
-        item("7", Name="Pump", Sku="A"),
-        item("8", Name="pump", Sku="B"),
-        item("9", Name="Hose", Sku="b"),
-    ]
-
-    ended = sync(connection, products(MERGE), *(chain[place] for place in order))
-
-    assert ended == [End("7", "added"), End("8", "duplicate", "same_in_batch"), End("9", "added")]
 
 
 def test_a_typed_id_comes_before_the_key_and_no_record_is_two_quickbooks_records(

@@ -3,7 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import Connection
 
@@ -18,17 +17,13 @@ from tests.integration.crm import (
     count,
     counts,
     customer,
-    ends,
     gone,
     item,
-    load_rows,
     mapping,
-    mirror,
     one,
     outcome,
     products,
     rows,
-    stage_rows,
     sync,
 )
 
@@ -54,16 +49,6 @@ def set_code(connection: Connection[Any], code: str | None) -> None:
 
 
 # ── the second time ─────────────────────────────────────────────────────────────────────────
-
-
-def test_loading_the_same_again_changes_nothing(connection: Connection[Any]) -> None:
-    sync(connection, products(), item("7", UnitPrice=Decimal("0.10")))
-    before = rows(connection, "SELECT * FROM crm.products")
-
-    assert sync(connection, products(), item("7", UnitPrice=Decimal("0.1"))) == [
-        End("7", "unchanged")
-    ]
-    assert rows(connection, "SELECT * FROM crm.products") == before
 
 
 def test_a_change_in_a_field_that_is_not_mapped_changes_nothing(
@@ -112,22 +97,6 @@ def test_what_a_person_changed_is_overwritten_by_the_next_change_in_quickbooks(
 
 
 # ── blanks ──────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_blank_clears_what_the_sync_wrote(connection: Connection[Any]) -> None:
-    sync(connection, products(), item("7", Sku="A"))
-
-    assert sync(connection, products(), item("7")) == [End("7", "updated")]
-    assert code(connection) is None
-
-
-@pytest.mark.parametrize("blank", [None, "", "  ", "\u200b"])
-def test_a_blank_keeps_what_a_person_wrote(connection: Connection[Any], blank: str | None) -> None:
-    sync(connection, products(), item("7", Sku="A"))
-    set_code(connection, "by hand")
-
-    assert sync(connection, products(), item("7", Sku=blank)) == [End("7", "unchanged")]
-    assert code(connection) == "by hand"
 
 
 def test_a_blank_keeps_what_a_person_wrote_however_often_the_rest_changes(
@@ -202,27 +171,6 @@ def test_a_blank_that_overwrites_from_now_on_clears_a_record_that_did_not_change
     assert code(connection) is None
 
 
-@pytest.mark.parametrize(
-    ("settings", "field", "expected"),
-    [
-        ("{key: quickbooks_product_id, blank_overwrites: true}", "", None),
-        (KEYED, "blank_overwrites: true", None),
-        ("{key: quickbooks_product_id, blank_overwrites: true}", "blank_overwrites: false", "hand"),
-    ],
-)
-def test_blank_overwrites_clears_whoever_wrote_it_and_the_field_has_the_last_word(
-    connection: Connection[Any], settings: str, field: str, expected: str | None
-) -> None:
-    column = f"description: {{from: Description{field and ', ' + field}}}"
-    known = products(settings, fields=column)
-    sync(connection, known, item("7"))
-    connection.execute("UPDATE crm.products SET description = 'hand'")
-
-    sync(connection, known, item("7", Name="Pump"))
-
-    assert one(connection, "SELECT description FROM crm.products") == expected
-
-
 def test_a_blank_leaves_a_column_that_takes_none_to_its_default(
     connection: Connection[Any],
 ) -> None:
@@ -265,11 +213,6 @@ def test_inactive_deleted_and_back_are_flags_and_are_counted(connection: Connect
         ("updated", "reactivated", (0, 0)),
         (True, False),
     ]
-
-
-def test_a_record_first_seen_inactive_is_added_and_flagged(connection: Connection[Any]) -> None:
-    assert sync(connection, products(), item("7", Active=False)) == [End("7", "added")]
-    assert rows(connection, FLAGS) == [(False, False)]
 
 
 def test_a_delete_writes_the_flags_only(connection: Connection[Any]) -> None:
@@ -422,34 +365,6 @@ def under(parent: str, id: str) -> Any:
     return customer(id, ParentRef={"value": parent})
 
 
-def test_a_child_before_its_parent_in_one_batch_finds_it(connection: Connection[Any]) -> None:
-    ended = sync(connection, parse_all({"accounts": accounts()}), under("9", "8"), customer("9"))
-
-    assert ended == [End("8", "added"), End("9", "added")]
-    assert sorted(rows(connection, TREE)) == [("Customer 8", "Customer 9"), ("Customer 9", None)]
-    parent = one(connection, "SELECT id FROM crm.accounts WHERE name = 'Customer 9'")
-    assert outcome(connection, "8", "after")[0]["parent_id"] == parent
-    assert counts(connection, "accounts") == {"read": 2, "added": 2}
-    assert count(connection, "sync.parked") == 0
-
-
-def test_a_parent_that_comes_one_run_later_is_found_and_counted_once(
-    connection: Connection[Any],
-) -> None:
-    known = parse_all({"accounts": accounts()})
-    sync(connection, known, under("9", "8"))
-    assert count(connection, "sync.parked") == 1
-
-    ended = sync(connection, known, customer("9"))
-    third = sync(connection, known)
-
-    assert (ended, third) == ([End("9", "added")], [])
-    assert rows(connection, TREE) == [("Customer 8", "Customer 9"), ("Customer 9", None)]
-    assert one(connection, "SELECT sum(resolved) FROM sync.activity") == 1
-    assert count(connection, "sync.parked") == 0
-    assert sync(connection, known, under("9", "8")) == [End("8", "unchanged")]
-
-
 def test_a_reference_closed_in_an_unchanged_row_makes_it_an_update_with_both_images(
     connection: Connection[Any],
 ) -> None:
@@ -493,48 +408,6 @@ def test_a_parent_that_a_person_has_chosen_rightly_leaves_the_row_unchanged(
     assert ended == [End("8", "unchanged"), End("9", "updated")]
     assert rows(connection, TREE)[0] == ("Customer 8", "Customer 9")
     assert count(connection, "sync.parked") == 0
-
-
-def test_cycles_and_records_that_are_their_own_parents_load_and_end(
-    connection: Connection[Any],
-) -> None:
-    known = parse_all({"accounts": accounts()})
-    family = [under("8", "7"), under("9", "8"), under("7", "9"), under("6", "6")]
-
-    first = sync(connection, known, *family)
-    again = sync(connection, known, *family)
-
-    assert {end.outcome for end in first} == {"added"}
-    assert {end.outcome for end in again} == {"unchanged"}
-    assert sorted(rows(connection, TREE)) == [
-        ("Customer 6", "Customer 6"),
-        ("Customer 7", "Customer 8"),
-        ("Customer 8", "Customer 9"),
-        ("Customer 9", "Customer 7"),
-    ]
-
-
-def test_a_reference_to_a_duplicate_means_the_record_it_collided_with(
-    connection: Connection[Any],
-) -> None:
-    by_hand(connection, "crm.accounts", name="Customer 9")
-
-    sync(
-        connection,
-        parse_all({"accounts": accounts()}),
-        customer("5"),
-        customer("6", DisplayName="Customer 5"),
-        under("9", "7"),
-        under("6", "8"),
-        customer("9"),
-    )
-
-    assert sorted(rows(connection, TREE)) == [
-        ("Customer 5", None),
-        ("Customer 7", "Customer 9"),
-        ("Customer 8", "Customer 5"),
-        ("Customer 9", None),
-    ]
 
 
 def test_a_contact_belongs_to_the_account_of_its_customer(connection: Connection[Any]) -> None:
@@ -624,45 +497,6 @@ def test_a_row_held_back_that_is_mended_in_quickbooks_leaves_the_list(
 # ── every row is accounted for ──────────────────────────────────────────────────────────────
 
 
-def test_every_row_read_ends_once_and_is_counted(connection: Connection[Any]) -> None:
-    known = products(
-        exclude="[{where: {Type: Category}, because: it is a folder}]",
-    )
-    sync(connection, known, item("1"), item("2"))
-
-    sync(
-        connection,
-        known,
-        item("1"),
-        item("2", Name="Other"),
-        item("3"),
-        item("4", Name="Item 1"),
-        item("5", Name=""),
-        item("6", Type="Category"),
-        gone(item("7")),
-    )
-
-    kinds = ("unchanged", "updated", "added", "duplicate", "not_added")
-    assert counts(connection) == {"read": 7, "excluded": 2} | dict.fromkeys(kinds, 1)
-    assert rows(
-        connection,
-        """SELECT outcome, count(*) FROM sync.outcome WHERE run_id = 'run-2'
-            GROUP BY outcome ORDER BY outcome""",
-    ) == [(kind, 1) for kind in ("added", "duplicate")] + [
-        ("excluded", 2),
-        ("not_added", 1),
-        ("unchanged", 1),
-        ("updated", 1),
-    ]
-
-
-def test_the_database_refuses_counts_that_do_not_add_up(connection: Connection[Any]) -> None:
-    sync(connection, products(), item("7"))
-
-    with pytest.raises(psycopg.errors.CheckViolation, match="every_row_is_accounted_for"):
-        connection.execute("UPDATE sync.activity SET unchanged = 1")
-
-
 def test_images_are_what_the_table_holds_to_the_last_digit(connection: Connection[Any]) -> None:
     connection.execute("ALTER TABLE crm.products ADD COLUMN amount numeric")
     known = products(fields="amount: {from: Amount}")
@@ -692,27 +526,6 @@ def whole(connection: Connection[Any]) -> list[tuple[Any, ...]]:
     return [row for query in queries for row in rows(connection, query)]
 
 
-def test_loading_the_same_stage_again_changes_nothing(connection: Connection[Any]) -> None:
-    sync(connection, products(), item("7"), item("8", Name=""), run_id="run-1")
-    before = whole(connection)
-
-    numbers = load_rows(connection, RUN, products(), "products")
-
-    assert whole(connection) == before
-    assert (numbers["read"], numbers["added"], numbers["not_added"]) == (2, 1, 1)
-
-
-def test_staging_and_loading_a_run_again_changes_nothing(connection: Connection[Any]) -> None:
-    sync(connection, products(), item("7"), item("8", Name=""), run_id="run-1")
-    before = whole(connection)
-
-    stage_rows(connection, RUN, products()["products"])
-    numbers = load_rows(connection, RUN, products(), "products")
-
-    assert whole(connection) == before
-    assert (numbers["read"], numbers["added"], numbers["not_added"]) == (2, 1, 1)
-
-
 def test_a_repeated_run_that_finds_more_tells_what_it_did_in_all(
     connection: Connection[Any],
 ) -> None:
@@ -734,21 +547,6 @@ def test_a_repeated_run_that_finds_more_tells_what_it_did_in_all(
     before, after = outcome(connection, "1", "before", "after")
     assert (before["name"], after["name"]) == ("Item 1", "B")
     assert outcome(connection, "3", "before", "after")[0] is None
-
-
-def test_a_load_that_is_cut_off_leaves_nothing(connection: Connection[Any]) -> None:
-    sync(connection, products(), item("7"), run_id="before")
-    mirror(connection, RUN, item("7", Name="New"), item("8"))
-    stage_rows(connection, RUN, products()["products"])
-    before = whole(connection)
-
-    with pytest.raises(ZeroDivisionError), connection.transaction():
-        load_rows(connection, RUN, products(), "products")
-        raise ZeroDivisionError
-
-    assert whole(connection) == before
-    load_rows(connection, RUN, products(), "products")
-    assert ends(connection, RUN, "products") == [End("7", "updated"), End("8", "added")]
 
 
 # ── other tables than ours ──────────────────────────────────────────────────────────────────
