@@ -21,6 +21,8 @@ _KINDS = {
     "int4": "integer",
     "int8": "integer",
     "numeric": "numeric",
+    "float4": "numeric",
+    "float8": "numeric",
     "bool": "boolean",
     "date": "date",
     "timestamp": "timestamp",
@@ -51,7 +53,7 @@ class KeywordList:
 @dataclass(frozen=True)
 class Column:
     """One column. `kind` is text, integer, numeric, boolean, date, time, timestamp, uuid, choice
-    or other."""
+    or other. `lacking` are the rights on it that this login has not."""
 
     name: str
     label: str
@@ -66,6 +68,7 @@ class Column:
     sequence: str | None
     choices: tuple[str, ...]
     keywords: KeywordList | None = None
+    lacking: tuple[str, ...] = ()
 
     @property
     def array(self) -> bool:
@@ -156,12 +159,14 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
         yield from _misfits_of_lines(table.lines, mapping.lines)
     yield from _unfit(table, mapping, places)
     yield from _unfilled(table, mapping)
+    yield from _forbidden(table, mapping)
 
 
 def _misfits_of_lines(table: Table, lines: Lines) -> Iterator[str]:
     places = {"parent": lines.parent, "position": lines.position}
     places |= {f"fields.{name}": name for name in lines.rows.fields}
     yield from _unfit(table, lines.rows, places)
+    yield from _forbidden(table, lines.rows)
 
 
 def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[str]:
@@ -169,6 +174,8 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
         where = f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"
         if name not in table.columns:
             yield f"{where}: {table.name} has no column '{name}'. {_hint(name, table)}"
+        elif name.startswith("@"):
+            yield f"{where}: a column whose name begins with @ cannot be mapped. Rename it."
         elif not table.columns[name].writable or _numbers_itself(table, name):
             yield f"{where}: the database itself fills {table.name}.{name}. Take it out."
     key = table.columns[table.key]
@@ -189,6 +196,31 @@ def _hint(name: str, table: Table) -> str:
 
 def _numbers_itself(table: Table, name: str) -> bool:
     return name == table.key and table.columns[name].sequence is not None
+
+
+def _forbidden(table: Table, mapping: Mapping) -> Iterator[str]:
+    """What a login must be allowed and is not: to read the table's records, to add some, to change
+    the mapped columns, to number new ones."""
+    written = [name for name in [*mapping.fields, mapping.company] if name in table.columns]
+    key = table.columns[table.key]
+    changed = [name for name in written if name != table.key and mapping.mode == "merge"]
+    wanted = {
+        "SELECT": list(table.columns),
+        "INSERT": list(dict.fromkeys([*written, table.key])),
+        "UPDATE": changed,
+    }
+    for right, names in wanted.items():
+        lacking = [name for name in names if right in table.columns[name].lacking]
+        if lacking:
+            yield (
+                f"{mapping.file}: this login has no right to {right} {', '.join(lacking)} of "
+                f"{table.name}. Let its owner GRANT {right} on the table, or on these columns."
+            )
+    if "USAGE" in key.lacking and key.name not in mapping.fields:
+        yield (
+            f"{mapping.file}: this login has no right to use the sequence {key.sequence}, which "
+            f"numbers new records of {table.name}. Let its owner GRANT USAGE on it."
+        )
 
 
 def _unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
@@ -294,4 +326,5 @@ def _column(row: dict[str, Any], form: dict[str, Any], listed: KeywordList | Non
         sequence=row["sequence"],
         choices=tuple(row["choices"] or ()),
         keywords=listed,
+        lacking=tuple(row["lacking"]),
     )

@@ -1,26 +1,50 @@
 -- columns --
--- The columns of one table as the database's own catalog knows them; no rows when there is no such table.
+-- The columns of one table as the database's own catalog knows them; no rows when there is no such table. A view over one
+-- table is known by that table's columns of the same names: its key, what must not be empty, what is filled by itself.
 SELECT a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
        base.typname AS base_type,
-       CASE WHEN base.typname IN ('varchar', 'bpchar') AND m.modifier > 4 THEN m.modifier - 4 END AS length,
-       CASE WHEN base.typname = 'numeric' AND m.modifier > 4 THEN ((m.modifier - 4) >> 16) & 65535 END AS precision,
-       CASE WHEN base.typname = 'numeric' AND m.modifier > 4 THEN (m.modifier - 4) & 2047 END AS scale,
-       a.attnotnull OR t.typnotnull AS not_null,
-       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
-       a.attidentity <> '' AS identity,
-       a.attgenerated <> '' AS generated,
-       pg_get_serial_sequence(format('%%I.%%I', n.nspname, c.relname), a.attname) AS sequence,
-       coalesce(a.attnum = ANY (p.conkey), false) AS in_primary_key,
-       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = base.oid) AS choices
+       CASE WHEN base.typname IN ('varchar', 'bpchar') AND domains.modifier > 4 THEN domains.modifier - 4 END AS length,
+       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN ((domains.modifier - 4) >> 16) & 65535 END AS precision,
+       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN (domains.modifier - 4) & 2047 END AS scale,
+       coalesce(own.attnotnull, false) OR domains.not_null AS not_null,
+       CASE WHEN own.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
+       coalesce(own.attidentity <> '', false) AS identity,
+       coalesce(own.attgenerated <> '', false) OR NOT pg_column_is_updatable(c.oid, a.attnum, false) AS generated,
+       owned.sequence,
+       coalesce(own.attnum = ANY (p.conkey), false) AS in_primary_key,
+       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = base.oid) AS choices,
+       ARRAY (SELECT wanted FROM unnest('{SELECT,INSERT,UPDATE}'::text[]) AS wanted
+               WHERE NOT has_column_privilege(c.oid, a.attnum, wanted))
+       || CASE WHEN NOT has_sequence_privilege(owned.sequence, 'USAGE') THEN '{USAGE}' ELSE '{}' END::text[] AS lacking
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (
+       SELECT min(uses.refobjid::bigint)::oid AS oid
+         FROM pg_rewrite AS rule
+         JOIN pg_depend AS uses ON uses.classid = 'pg_rewrite'::regclass AND uses.objid = rule.oid
+                               AND uses.refclassid = 'pg_class'::regclass AND uses.refobjid <> c.oid
+        WHERE rule.ev_class = c.oid
+       HAVING count(DISTINCT uses.refobjid) = 1) AS behind ON c.relkind = 'v'
+ CROSS JOIN LATERAL (SELECT coalesce(behind.oid, c.oid) AS oid) AS kept
   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN pg_type AS t ON t.oid = a.atttypid
-  JOIN pg_type AS base ON base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
- CROSS JOIN LATERAL (SELECT CASE WHEN t.typbasetype = 0 THEN a.atttypmod ELSE t.typtypmod END AS modifier) AS m
-  LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
-  LEFT JOIN pg_constraint AS p ON p.conrelid = c.oid AND p.contype = 'p'
+  LEFT JOIN pg_attribute AS own ON own.attrelid = kept.oid AND own.attname = a.attname AND NOT own.attisdropped
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN own.attname IS NOT NULL THEN pg_get_serial_sequence(kept.oid::regclass::text, own.attname) END AS sequence
+       ) AS owned
+ CROSS JOIN LATERAL (
+       WITH RECURSIVE domain AS (
+           SELECT oid, typbasetype, a.atttypmod AS modifier, typtypmod, typnotnull FROM pg_type WHERE oid = a.atttypid
+           UNION ALL
+           SELECT inner_type.oid, inner_type.typbasetype, domain.typtypmod, inner_type.typtypmod, inner_type.typnotnull
+             FROM domain JOIN pg_type AS inner_type ON inner_type.oid = domain.typbasetype
+       )
+       SELECT max(oid::bigint) FILTER (WHERE typbasetype = 0)::oid AS base, bool_or(typnotnull) AS not_null,
+              max(modifier) FILTER (WHERE typbasetype = 0) AS modifier
+         FROM domain) AS domains
+  JOIN pg_type AS base ON base.oid = domains.base
+  LEFT JOIN pg_attrdef AS d ON d.adrelid = kept.oid AND d.adnum = own.attnum
+  LEFT JOIN pg_constraint AS p ON p.conrelid = kept.oid AND p.contype = 'p'
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'f')
  ORDER BY a.attnum;
 

@@ -184,7 +184,7 @@ UPDATE incoming
    SET outcome = 'duplicate', reason = 'check_fields', collides_with = hit.record_key,
        message = format('The CRM has a record with the same %%s.', %(label)s::text),
        details = CASE WHEN hit.count > 1 THEN jsonb_build_object('candidates', hit.keys) END
-  FROM (SELECT i.n, min(current.{key}) ::text AS record_key, count(*) AS count,
+  FROM (SELECT i.n, (array_agg(current.{key}::text ORDER BY current.{key}))[1] AS record_key, count(*) AS count,
                (array_agg(current.{key}::text ORDER BY current.{key}))[1:20] AS keys
           FROM comparing
           JOIN incoming AS i ON i.n = comparing.n

@@ -122,12 +122,14 @@ i.action IS NULL AND i.outcome IS NULL
 SELECT EXISTS (SELECT FROM incoming AS i WHERE {waiting});
 
 -- untypable --
--- Set aside the rows with a value that its column's type does not take, each with the database's reason.
+-- Set aside the rows with a value that its column's type does not take, each with the column and the database's reason.
 DO $refusals$
 DECLARE
     candidate record;
     said text;
     broken text;
+    named text;
+    value record;
 BEGIN
     FOR candidate IN SELECT n, fields FROM incoming WHERE outcome IS NULL ORDER BY n LOOP
         BEGIN
@@ -138,10 +140,18 @@ BEGIN
                     RAISE;
                 END IF;
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
+                named := NULL;
+                FOR value IN SELECT key, jsonb_build_object(key, of.value) AS alone FROM jsonb_each(candidate.fields) AS of LOOP
+                    BEGIN
+                        PERFORM jsonb_populate_record(NULL::{table}, value.alone);
+                    EXCEPTION WHEN OTHERS THEN
+                        named := concat_ws(', ', named, value.key);
+                    END;
+                END LOOP;
                 UPDATE incoming
                    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
-                       message = format('The CRM table refused the record: %s.', said),
-                       details = jsonb_strip_nulls(jsonb_build_object('constraint', nullif(broken, '')))
+                       message = format('The CRM table refused the record: %s.', concat_ws(': ', named, said)),
+                       details = jsonb_strip_nulls(jsonb_build_object('field', named, 'constraint', nullif(broken, '')))
                  WHERE n = candidate.n;
         END;
     END LOOP;
