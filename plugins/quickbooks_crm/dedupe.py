@@ -176,7 +176,12 @@ def _combination(target: Target, columns: tuple[str, ...]) -> sql.Composable:
 
 
 def _scope(target: Target) -> sql.Composable:
-    """Which CRM records count: those of the same company and those of none."""
+    """Which CRM records count: those of the same company and those of none, but for those that
+    a person has told apart from a row."""
+    return statements("dedupe")["not_told_apart"].format(**_names(target), scope=_own(target))
+
+
+def _own(target: Target) -> sql.Composable:
     blocks = statements("dedupe")
     if target.mapping.company is None:
         return blocks["everywhere"]

@@ -151,6 +151,13 @@ class BreakerTripped(RunError):
         return f"{danger.message} {remedy}".rstrip()
 
 
+class LinkRefused(RunError):
+    """A record cannot be linked, parted or told apart as asked: one of the two is not there, or is
+    linked otherwise. Nothing was done."""
+
+    code = "link_refused"
+
+
 class UndoImpossible(RunError):
     """The run cannot be undone: it is not there, still at work, or what an undo needs is no longer
     kept. Nothing was undone."""
@@ -186,6 +193,7 @@ A_PERSON_IS_NEEDED = (
     BudgetSpent,
     RunSuperseded,
     SyncFailed,
+    LinkRefused,
     UndoImpossible,
     DriftFound,
 )

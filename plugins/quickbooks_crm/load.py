@@ -18,6 +18,7 @@ from quickbooks_crm import (
     lines,
     notes,
     owners,
+    parted,
     runs,
     shown,
 )
@@ -102,6 +103,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         _prepare(connection, [work.target, *referring], work.where)
         dedupe.receive(connection, work.target, work.referred, work.where)
         erased.leave_out(connection, work.where)
+        parted.leave_alone(connection, work.where)
         notes.begin(connection)
         keywords.spell(connection, work.target, work.where)
         owners.decide(connection, work.target, work.where)

@@ -19,7 +19,7 @@ def bring(
     reasons: Sequence[str] = (),
 ) -> None:
     """Try a module's records again that are held back for one of these reasons; of none given, all
-    but the excluded and those that a person has undone."""
+    but the excluded and those that a person has undone or unlinked."""
     with apart():
         window = one_module.pending(connection, bringing.run.realm, module)
         held = Held(**asdict(window), reasons=list(reasons))

@@ -33,8 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edits": {"dedupe", "sql"},
     "notes": {"sql"},
     "load": {
-        *("breakers", "dedupe", "edits", "erased", "errors", "judge", "keywords"),
-        *("lines", "notes", "owners", "refusals", "runs", "shown", "sql"),
+        *("breakers", "causes", "dedupe", "edits", "erased", "errors", "judge", "keywords"),
+        *("lines", "notes", "owners", "parted", "refusals", "runs", "shown", "sql"),
     },
     "undo": {"catalog", "dedupe", "errors", "refusals", "runs", "sql"},
     "lines": {"catalog", "dedupe", "mapping", "refusals", "sql"},
@@ -42,6 +42,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "environment": set(),
     "suiting": {"catalog", "mapping"},
     "database": {"environment", "errors", "sql"},
+    "causes": {"dedupe", "sql"},
+    "parted": {"sql"},
+    "linking": {"acts", "dedupe", "errors", "sql"},
     "webhooks": {"database", "errors", "sql", "webhooks"},
     "sql": set(),
 }

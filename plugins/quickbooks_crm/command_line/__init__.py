@@ -23,6 +23,7 @@ _MODULES = (
     "previewing",
     "repeating",
     "taking_back",
+    "taking_over",
     "reconciling",
     "breaking",
     "receiving",

@@ -136,6 +136,12 @@ NULL::text
 -- everywhere --
 true
 
+-- not_told_apart --
+{scope} AND NOT EXISTS (SELECT FROM sync.different AS told
+                         WHERE (told.record_key, told.other_key, told.module, told.realm)
+                             = (current.{key}::text, '', %(module)s, %(realm)s)
+                           AND (told.entity, told.id) = (i.entity, i.id))
+
 -- same_value --
 -- Rows whose value finds a CRM record: one, several, or one that is another QuickBooks record already.
 WITH holders AS (

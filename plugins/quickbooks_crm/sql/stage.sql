@@ -53,7 +53,7 @@ wanted AS (
         ON record.realm = %(realm)s AND (record.entity, record.id) = (held.entity, held.id)
      WHERE held.realm = %(realm)s AND held.module = %(module)s
        AND (held.reason = ANY (%(reasons)s)
-            OR (%(reasons)s = '{}' AND held.outcome <> 'excluded' AND held.reason <> 'undone'))
+            OR (%(reasons)s = '{}' AND held.outcome <> 'excluded' AND held.reason NOT IN ('undone', 'unlinked')))
        AND record.entity = ANY (%(entities)s)
        AND record.generation <= %(sealed)s
 )

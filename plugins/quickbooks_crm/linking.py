@@ -1,0 +1,191 @@
+"""Settles for good what no rule can: which CRM record a QuickBooks record is, that it is none, or
+that two things are not the same. Every such act is written down with who did it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from quickbooks_crm import acts
+from quickbooks_crm.dedupe import Target
+from quickbooks_crm.errors import CompanyBusy, LinkRefused
+from quickbooks_crm.sql import statements
+
+
+@dataclass(frozen=True)
+class Place:
+    """One QuickBooks record as a module takes it. `sharing` are the modules that load the same
+    table, this one included."""
+
+    company: str
+    realm: str
+    target: Target
+    sharing: tuple[str, ...]
+    entity: str
+    id: str
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The parameters that the statements share."""
+        mapping = self.target.mapping
+        return {
+            "realm": self.realm,
+            "module": mapping.module,
+            "entity": self.entity,
+            "id": self.id,
+            "hash": mapping.hash,
+            "table": self.target.table.name,
+            "company": self.target.company,
+            "sharing": list(self.sharing),
+        }
+
+    @property
+    def named(self) -> str:
+        """It for a person."""
+        return f"{self.entity} {self.id}"
+
+
+def link(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
+    """Make a QuickBooks record be a CRM record for good; the next sync brings the record up to
+    date. What was done, in a sentence. Raises `LinkRefused` when it cannot be."""
+    where = _begin(connection, place) | {"record_key": record_key, "by_whom": by_whom}
+    _require_both(connection, place, record_key)
+    own = connection.execute(statements("linking")["link_of"], where).fetchone()
+    if own == (record_key,):
+        raise LinkRefused(f"{place.named} is CRM record {record_key} already. Nothing to do.")
+    if own and _record(connection, place, own[0]):
+        raise LinkRefused(
+            f"{place.named} is CRM record {own[0]}. Unlink it first: {_command('unlink', place)}"
+        )
+    taken = connection.execute(statements("linking")["linked_to"], where).fetchone()
+    if taken:
+        raise LinkRefused(
+            f"CRM record {record_key} is QuickBooks' {taken[0]} {taken[1]}. Unlink that first, or "
+            "name another record."
+        )
+    for name in ("link", "no_longer_parted"):
+        connection.execute(statements("linking")[name], where)
+    connection.execute(statements("linking")["hold"], where | {"reason": "linked", "due": True})
+    _note(connection, place, "linked", where)
+    return f"{place.named} is CRM record {record_key} from now on; the next sync updates it."
+
+
+def unlink(connection: Connection[Any], place: Place, by_whom: str) -> str:
+    """Part a QuickBooks record from its CRM record, which is left alone from now on. What was done,
+    in a sentence."""
+    where = _begin(connection, place) | {"by_whom": by_whom}
+    own = connection.execute(statements("linking")["link_of"], where).fetchone()
+    if own is None:
+        raise LinkRefused(f"{place.named} is no CRM record of {where['module']}. Nothing to do.")
+    where["record_key"] = own[0]
+    for name in ("unlink", "wait_no_more", "part"):
+        connection.execute(statements("linking")[name], where)
+    connection.execute(statements("linking")["hold"], where | {"reason": "unlinked", "due": False})
+    _note(connection, place, "unlinked", where)
+    return f"{place.named} is parted from CRM record {own[0]}, which no sync touches any more."
+
+
+def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
+    """Remember that a QuickBooks record is not this CRM record: it is no duplicate of it, and never
+    found as it. What was done, in a sentence."""
+    where = _begin(connection, place) | {"record_key": record_key, "by_whom": by_whom}
+    _require_both(connection, place, record_key)
+    if connection.execute(statements("linking")["link_of"], where).fetchone() == (record_key,):
+        raise LinkRefused(
+            f"{place.named} is CRM record {record_key}. Unlink it: {_command('unlink', place)}"
+        )
+    connection.execute(statements("linking")["tell_apart"], where | {"other_key": ""})
+    connection.execute(statements("linking")["try_again"], where)
+    _note(connection, place, "told_apart", where)
+    return f"{place.named} and CRM record {record_key} are different; the next sync knows."
+
+
+def tell_records_apart(
+    connection: Connection[Any], place: Place, one: str, other: str, by_whom: str
+) -> str:
+    """Remember that two CRM records, which look alike, are not the same. What was done, in a
+    sentence."""
+    where = _begin(connection, place)
+    for key in (one, other):
+        if not _record(connection, place, key):
+            raise LinkRefused(_no_record(place, key))
+    if one == other:
+        raise LinkRefused("These are one and the same record. Name two.")
+    first, second = sorted((one, other))
+    where |= {"record_key": first, "other_key": second, "by_whom": by_whom}
+    connection.execute(statements("linking")["tell_apart"], where)
+    _note(connection, place, "told_apart", where)
+    return f"CRM records {first} and {second} are different; review lists them no more."
+
+
+def _begin(connection: Connection[Any], place: Place) -> dict[str, Any]:
+    """Let no load of the table run meanwhile."""
+    where = place.where
+    try:
+        connection.execute(statements("load")["settings"])
+        connection.execute(statements("load")["one_writer"], where)
+    except psycopg.errors.LockNotAvailable as error:
+        raise CompanyBusy(
+            f"A run is loading {where['table']}. Try again when it has finished."
+        ) from error
+    return where
+
+
+def _require_both(connection: Connection[Any], place: Place, record_key: str) -> None:
+    blocks, where = statements("linking"), place.where
+    entities = place.target.mapping.entities
+    if place.entity not in entities:
+        raise LinkRefused(
+            f"{where['module']} takes {', '.join(entities)}, not {place.entity}. Nothing was done."
+        )
+    known = connection.execute(blocks["in_the_mirror"], where).fetchone()
+    if known is None or connection.execute(blocks["is_erased"], where).fetchone() is not None:
+        raise LinkRefused(
+            f"The mirror has no {place.named} of {place.company}. If QuickBooks has it, sync first."
+        )
+    if not _record(connection, place, record_key):
+        raise LinkRefused(_no_record(place, record_key))
+
+
+def _record(connection: Connection[Any], place: Place, record_key: str) -> bool:
+    """Whether the CRM has such a record of this company or of none, by its key as its type has
+    it."""
+    blocks, target = statements("linking"), place.target
+    company = target.mapping.company
+    scope = (
+        blocks["in_scope"].format(company=sql.Identifier(company))
+        if company
+        else blocks["everywhere"]
+    )
+    query = blocks["in_the_crm"].format(
+        table=target.table.identifier,
+        key=sql.Identifier(target.table.key),
+        key_type=target.table.key_type,
+        scope=scope,
+    )
+    try:
+        with connection.transaction():
+            where = place.where | {"record_key": record_key}
+            return connection.execute(query, where).fetchone() == (record_key,)
+    except psycopg.DataError:
+        return False
+
+
+def _no_record(place: Place, record_key: str) -> str:
+    return (
+        f"{place.target.table.name} has no record {record_key} of {place.company}. Name one by its "
+        f"{place.target.table.key}, as it is written there."
+    )
+
+
+def _command(name: str, place: Place) -> str:
+    module = place.target.mapping.module
+    rest = f"--company {place.company} {module} {place.entity} {place.id}"
+    return f"python -m quickbooks_crm {name} {rest}"
+
+
+def _note(connection: Connection[Any], place: Place, kind: str, where: dict[str, Any]) -> None:
+    told = {name: where[name] for name in ("module", "record_key", "other_key") if where.get(name)}
+    subject = place.named if place.entity else f"CRM record {where['record_key']}"
+    acts.note(connection, kind, subject, where["by_whom"], told, place.company)

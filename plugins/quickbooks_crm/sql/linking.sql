@@ -1,0 +1,68 @@
+-- What people settle about links: this QuickBooks record is that CRM record, is none, or is another.
+
+-- in_the_mirror --
+SELECT deleted FROM quickbooks.record WHERE (realm, entity, id) = (%(realm)s, %(entity)s, %(id)s);
+
+-- is_erased --
+SELECT FROM sync.erased WHERE (realm, entity, id) = (%(realm)s, %(entity)s, %(id)s);
+
+-- in_the_crm --
+-- The CRM record, if it is one of this company or of none.
+SELECT current.{key}::text
+  FROM {table} AS current
+ WHERE current.{key} = %(record_key)s::text::{key_type} AND {scope};
+
+-- in_scope --
+(current.{company} IS NULL OR current.{company}::text = %(company)s)
+
+-- everywhere --
+true
+
+-- link_of --
+SELECT record_key FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
+
+-- linked_to --
+-- The other QuickBooks record that a CRM record is.
+SELECT entity, id FROM sync.link
+ WHERE record_key = %(record_key)s AND module = ANY (%(sharing)s)
+   AND (realm, entity, id, module) <> (%(realm)s, %(entity)s, %(id)s, %(module)s)
+ LIMIT 1;
+
+-- link --
+-- Nothing of it was written by a sync yet, so that what people entered stays where QuickBooks has nothing.
+INSERT INTO sync.link (realm, entity, id, module, record_key, source_hash, written, run_id)
+VALUES (%(realm)s, %(entity)s, %(id)s, %(module)s, %(record_key)s, '', '{}', 'by hand')
+ON CONFLICT (realm, entity, id, module) DO UPDATE
+   SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
+       state = excluded.state, run_id = excluded.run_id;
+
+-- unlink --
+DELETE FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
+
+-- wait_no_more --
+DELETE FROM sync.parked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+
+-- part --
+INSERT INTO sync.unlinked (realm, module, entity, id, record_key, by_whom)
+VALUES (%(realm)s, %(module)s, %(entity)s, %(id)s, %(record_key)s, %(by_whom)s)
+ON CONFLICT (realm, module, entity, id) DO UPDATE
+   SET record_key = excluded.record_key, by_whom = excluded.by_whom, since = now();
+
+-- no_longer_parted --
+DELETE FROM sync.unlinked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+
+-- hold --
+-- Held back, or due for the next load.
+INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id, due)
+VALUES (%(realm)s, %(module)s, %(entity)s, %(id)s, 'not_added', %(reason)s, %(hash)s, 'by hand', %(due)s)
+ON CONFLICT (realm, module, entity, id) DO UPDATE
+   SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL, candidates = '{}', cause = NULL,
+       mapping_hash = excluded.mapping_hash, run_id = excluded.run_id, due = excluded.due, held_since = now();
+
+-- try_again --
+UPDATE sync.held SET due = true WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+
+-- tell_apart --
+INSERT INTO sync.different (realm, module, entity, id, record_key, other_key, by_whom)
+VALUES (%(realm)s, %(module)s, %(entity)s, %(id)s, %(record_key)s, %(other_key)s, %(by_whom)s)
+ON CONFLICT DO NOTHING;

@@ -1,0 +1,207 @@
+"""What a person settles about links, for good."""
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import acts, linking, one_module
+from quickbooks_crm.errors import LinkRefused
+from quickbooks_crm.linking import Place
+from tests.integration.crm import (
+    REALM,
+    End,
+    by_hand,
+    count,
+    gone,
+    item,
+    one,
+    outcome,
+    products,
+    rows,
+    sync,
+)
+from tests.integration.undo import company, undo
+
+NAMED = "{key: name, check: [name]}"
+HELD = "SELECT id, reason, due FROM sync.held ORDER BY id"
+LINKS = "SELECT id, record_key FROM sync.link ORDER BY id"
+
+
+def place(connection: Connection[Any], id: str = "7", entity: str = "Item") -> Place:
+    target = one_module.target(connection, products()["products"], company())
+    return Place("sample", REALM, target, ("products",), entity, id)
+
+
+def due(connection: Connection[Any]) -> list[End]:
+    """The next sync: what it takes by itself."""
+    return sync(connection, products(NAMED))
+
+
+def two_pumps(connection: Connection[Any]) -> tuple[int, int]:
+    """Two CRM records that one item may be, so that a person has to tell."""
+    first = by_hand(connection, "crm.products", name="Pump", code="own")
+    second = by_hand(connection, "crm.products", name="pump")
+    ended = sync(connection, products(NAMED), item("7", Name="Pump", UnitPrice=2))
+    assert ended == [End("7", "not_added", "ambiguous_key")]
+    return first, second
+
+
+# ── link ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_linked_record_is_brought_up_to_date_by_the_next_sync(
+    connection: Connection[Any],
+) -> None:
+    _, second = two_pumps(connection)
+
+    said = linking.link(connection, place(connection), str(second), "ann")
+
+    assert said == f"Item 7 is CRM record {second} from now on; the next sync updates it."
+    assert due(connection) == [End("7", "updated")]
+    assert rows(connection, "SELECT name, price::int FROM crm.products ORDER BY id") == [
+        ("Pump", None),
+        ("Pump", 2),
+    ]
+    assert rows(connection, HELD) == []
+    assert due(connection) == []
+
+
+def test_what_a_person_entered_stays_where_quickbooks_has_nothing(
+    connection: Connection[Any],
+) -> None:
+    first, _ = two_pumps(connection)
+
+    linking.link(connection, place(connection), str(first), "ann")
+
+    assert due(connection) == [End("7", "updated")]
+    assert one(connection, "SELECT code FROM crm.products ORDER BY id") == "own"
+
+
+def test_who_linked_it_is_written_down(connection: Connection[Any]) -> None:
+    first, _ = two_pumps(connection)
+
+    linking.link(connection, place(connection), str(first), "ann")
+
+    [act] = acts.listed(connection, "sample", 5)
+    assert (act.kind, act.subject, act.by_whom) == ("linked", "Item 7", "ann")
+    assert act.details == {"module": "products", "record_key": str(first)}
+
+
+def test_a_run_that_updated_what_a_person_linked_can_be_undone(
+    connection: Connection[Any],
+) -> None:
+    first, _ = two_pumps(connection)
+    linking.link(connection, place(connection), str(first), "ann")
+    sync(connection, products(NAMED), run_id="wrong")
+
+    assert undo(connection, products(NAMED), "wrong") == [End("7", "updated")]
+    assert rows(connection, LINKS) == [("7", str(first))]
+    assert one(connection, "SELECT price FROM crm.products ORDER BY id") is None
+
+
+REFUSALS = {
+    ("Item", "8", "1"): "The mirror has no Item 8 of sample. If QuickBooks has it, sync first.",
+    ("Item", "7", "99"): "crm.products has no record 99 of sample. Name one by its id, as it is "
+    "written there.",
+    ("Item", "7", "x"): "crm.products has no record x of sample. Name one by its id, as it is "
+    "written there.",
+    ("Item", "7", "3"): "crm.products has no record 3 of sample. Name one by its id, as it is "
+    "written there.",
+    ("Vendor", "7", "1"): "products takes Item, not Vendor. Nothing was done.",
+    ("Item", "6", "1"): "Item 6 is CRM record 4. Unlink it first: python -m quickbooks_crm unlink "
+    "--company sample products Item 6",
+    ("Item", "7", "4"): "CRM record 4 is QuickBooks' Item 6. Unlink that first, or name another "
+    "record.",
+    ("Item", "6", "4"): "Item 6 is CRM record 4 already. Nothing to do.",
+}
+
+
+@pytest.mark.parametrize("asked", REFUSALS)
+def test_a_link_that_cannot_be_is_refused(
+    connection: Connection[Any], asked: tuple[str, str, str]
+) -> None:
+    two_pumps(connection)
+    connection.execute("INSERT INTO crm.companies (id, name) VALUES ('other', 'Another')")
+    by_hand(connection, "crm.products", name="Theirs", company_id="other")
+    sync(connection, products(NAMED), item("6"))
+    entity, id, key = asked
+
+    with pytest.raises(LinkRefused) as refused:
+        linking.link(connection, place(connection, id, entity), key, "ann")
+
+    assert str(refused.value) == REFUSALS[asked]
+    assert count(connection, "sync.act") == 0
+
+
+# ── unlink ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_unlinked_record_is_left_alone_for_good(connection: Connection[Any]) -> None:
+    sync(connection, products(NAMED), item("7", Name="Pump"))
+    linking.unlink(connection, place(connection), "ann")
+    before = rows(connection, "SELECT * FROM crm.products")
+
+    ended = [
+        sync(connection, products(NAMED), item("7", Name="Pump", Sku="A")),
+        sync(connection, products(NAMED), gone(item("7", Name="Pump"))),
+        sync(connection, products(NAMED), item("7", Name="Other")),
+        sync(connection, products(NAMED, fields="type: {from: Type}")),
+    ]
+
+    assert ended == [[End("7", "not_added", "unlinked")]] * 4
+    assert outcome(connection, "7", "message") == ("ann has unlinked it from CRM record 1.",)
+    assert rows(connection, "SELECT * FROM crm.products") == before
+    assert rows(connection, HELD) == [("7", "unlinked", False)]
+
+
+def test_an_unlinked_record_can_be_linked_to_another(connection: Connection[Any]) -> None:
+    other = by_hand(connection, "crm.products", name="Other")
+    sync(connection, products(NAMED), item("7", Name="Pump"))
+
+    linking.unlink(connection, place(connection), "ann")
+    linking.link(connection, place(connection), str(other), "ann")
+
+    assert due(connection) == [End("7", "updated")]
+    assert rows(connection, LINKS) == [("7", str(other))]
+    assert count(connection, "sync.unlinked") == 0
+
+
+def test_what_is_no_crm_record_cannot_be_unlinked(connection: Connection[Any]) -> None:
+    two_pumps(connection)
+
+    with pytest.raises(LinkRefused, match=r"^Item 7 is no CRM record of products\. Nothing to do"):
+        linking.unlink(connection, place(connection), "ann")
+
+
+# ── different ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_different_is_no_duplicate(connection: Connection[Any]) -> None:
+    mine = by_hand(connection, "crm.products", name="Pump")
+    known = products("{key: quickbooks_product_id, check: [name]}")
+    assert sync(connection, known, item("7", Name="Pump")) == [
+        End("7", "duplicate", "check_fields")
+    ]
+
+    linking.tell_apart(connection, place(connection), str(mine), "ann")
+
+    assert sync(connection, known) == [End("7", "added")]
+    assert sync(connection, known, item("7", Name="PUMP")) == [End("7", "updated")]
+    assert count(connection, "crm.products") == 2
+
+
+def test_what_is_different_is_not_found_by_its_key(connection: Connection[Any]) -> None:
+    first, second = two_pumps(connection)
+
+    linking.tell_apart(connection, place(connection), str(first), "ann")
+
+    assert due(connection) == [End("7", "updated")]
+    assert rows(connection, LINKS) == [("7", str(second))]
+
+
+def test_what_is_one_thing_is_not_different(connection: Connection[Any]) -> None:
+    sync(connection, products(NAMED), item("7"))
+
+    with pytest.raises(LinkRefused, match=r"^Item 7 is CRM record 1\. Unlink it: python"):
+        linking.tell_apart(connection, place(connection), "1", "ann")
