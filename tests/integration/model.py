@@ -14,6 +14,7 @@ from typing import Any
 
 Key = int
 Who = tuple[str, str]  # module and QuickBooks id
+Cause = tuple[tuple[Key, ...], Any]  # the records in the way of one held back, and how they were
 COLUMNS = ("quickbooks_id", "name", "code", "note", "active", "deleted")
 REFERS = {"accounts": "parent_id", "contacts": "account_id"}  # both to accounts
 SOURCES = {"accounts": ("DisplayName", "ParentRef"), "contacts": ("FamilyName", "Id")}
@@ -76,6 +77,7 @@ class Row:
     end: End | None = None
     lost_to: "Row | None" = None
     found: Key | None = None
+    in_the_way: tuple[Key, ...] = ()
 
     def finish(self, outcome: str, reason: str | None = None, collides: Key | None = None) -> None:
         self.end = End(outcome, reason, collides)
@@ -109,6 +111,7 @@ class Model:
     links: dict[Who, Link] = field(default_factory=dict)
     held: dict[Who, End] = field(default_factory=dict)
     parked: dict[Who, str] = field(default_factory=dict)
+    causes: dict[Who, Cause] = field(default_factory=dict)
     mirror: dict[str, Customer] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in REFERS})
     loaded_with: dict[str, Settings] = field(default_factory=dict)
@@ -138,15 +141,20 @@ class Model:
         """Bring accounts, then contacts up to date. A record that is added gets its key from
         `new_keys`: which number that is, is the database's affair."""
         self.ends = {}
+        due = {
+            who
+            for who, (keys, before) in self.causes.items()
+            if self._seen(who[0], settings[who[0]], keys) != before
+        }
         for module in REFERS:
-            self._load(module, settings[module], new_keys)
+            self._load(module, settings[module], due, new_keys)
             self.loaded_with[module] = settings[module]
 
-    def _load(self, module: str, says: Settings, new_keys: Mapping[Who, Key]) -> None:
-        rows = [
-            Row(place, self.mirror[id])
-            for place, id in enumerate(sorted(self._wanted(module, says), key=wins))
-        ]
+    def _load(
+        self, module: str, says: Settings, due: set[Who], new_keys: Mapping[Who, Key]
+    ) -> None:
+        wanted = self._wanted(module, says) | {id for name, id in due if name == module}
+        rows = [Row(place, self.mirror[id]) for place, id in enumerate(sorted(wanted, key=wins))]
         for row in rows:
             self._shape(module, says, row)
         whole = [row for row in rows if not row.end and not row.customer.deleted]
@@ -160,6 +168,8 @@ class Model:
         self._new_ones(module, says, new, new_keys)
         for row in rows:
             self._remember(module, row, row.place in linked)
+        for row in rows:
+            self._remember_cause(module, says, row)
         self._close_references(module)
         self.changed[module] = set()
 
@@ -264,6 +274,7 @@ class Model:
                 if column and column in todo[0].values:
                     self._find(module, says, column, rows, todo, found)
             for row, key in found:
+                row.in_the_way = (key,)
                 self._update(module, says, row, key, {})
             for row in [row for row in todo if not row.end]:
                 self._check(module, says, row)
@@ -273,6 +284,7 @@ class Model:
             for row in rows:
                 if row.lost_to and row.lost_to.end and row.lost_to.end.outcome == "not_added":
                     row.end = row.lost_to = None
+                    row.in_the_way = ()
         for row in rows:
             if row.end and row.lost_to:
                 row.end = replace(row.end, collides=row.lost_to.found)
@@ -299,6 +311,7 @@ class Model:
             holders += [other for other in rows if other.found == key]
             if len(hits) > 1:
                 row.finish("not_added", "ambiguous_key")
+                row.in_the_way = tuple(hits)
             elif self._is_another(module, key):
                 row.finish("duplicate", "key_taken", key)
             elif holders:
@@ -320,10 +333,14 @@ class Model:
     def _check(self, module: str, says: Settings, row: Row) -> None:
         wanted = [normal(row.values[column]) for column in says.check]
         if wanted and None not in wanted:
-            for key, record in self._own(module):
-                if [normal(record[column]) for column in says.check] == wanted:
-                    row.finish("duplicate", "check_fields", key)
-                    return
+            hits = tuple(
+                key
+                for key, record in self._own(module)
+                if [normal(record[column]) for column in says.check] == wanted
+            )
+            if hits:
+                row.finish("duplicate", "check_fields", hits[0])
+                row.in_the_way = hits
 
     def _compare(self, says: Settings, rows: list[Row]) -> None:
         """The first of two equal rows wins."""
@@ -383,6 +400,32 @@ class Model:
             else:
                 wrote.pop(column, None)
         self.links[who] = Link(key, wrote, row.customer.state)
+
+    def _remember_cause(self, module: str, says: Settings, row: Row) -> None:
+        """What is in the way of a row that is held back: when that changes, the row comes again."""
+        who = (module, row.customer.id)
+        self.causes.pop(who, None)
+        if row.end and row.end.outcome in ("duplicate", "not_added"):
+            keys = row.in_the_way or tuple(k for k in (row.end.collides,) if k is not None)
+            self.causes[who] = (keys, self._seen(module, says, keys))
+
+    def _seen(self, module: str, says: Settings, keys: tuple[Key, ...]) -> Any:
+        """What is compared of records, and whose they are."""
+        columns = {"company", *says.check, says.key} | (
+            {"quickbooks_id"} if says.typed_ids else set()
+        )
+        return [
+            (
+                [self.records[module][key][column] for column in sorted(filter(None, columns))],
+                sorted(
+                    (who, link.state)
+                    for who, link in self.links.items()
+                    if link.key == key and who[0] == module
+                ),
+            )
+            for key in sorted(keys)
+            if key in self.records[module]
+        ]
 
     def _close_references(self, module: str) -> None:
         """What waited for a record that is there now, in whatever run it was loaded."""
