@@ -252,16 +252,6 @@ def _meant(name: str, table: Table, mapping: Mapping) -> str:
     return f"Did you mean '{near[0]}'? " if near else ""
 
 
-def forbidden(connection: Connection[Any], table: Table) -> Iterator[str]:
-    """What this login may not do with a table though a load must."""
-    where = {"schema": table.schema, "table": table.table}
-    for (right,) in connection.execute(statements("catalog")["forbidden"], where).fetchall():
-        yield (
-            f"This login may not {right} records of {table.name}. "
-            f"Run as its owner: GRANT {right} ON {table.name} TO the login."
-        )
-
-
 def company_is_known(connection: Connection[Any], table: Table, column: str, company: str) -> bool:
     """Whether a record of this company can be written: its company column points to a record that
     exists, or nowhere."""

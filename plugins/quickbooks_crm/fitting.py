@@ -78,7 +78,6 @@ def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> I
     except SettingsError as error:
         yield str(error)
         return
-    yield from catalog.forbidden(connection, table)
     yield from catalog.misfits(table, known)
     yield from unfit_constants(known, table)
     yield from never_fits(known, table)

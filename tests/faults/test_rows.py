@@ -1,5 +1,5 @@
-"""Every fault of network, QuickBooks and its data that we know of has a number, and a test that
-names what becomes of it.
+"""Every fault of network and QuickBooks (N), of data (D) and of settings (K) that we know of has a
+number, and a test that names what becomes of it.
 
 Where several tests are given, each covers a part. A fault whose number is missing was found to be
 another one's twin.
@@ -126,11 +126,39 @@ D39 twelve hundred lines              faults/data                twelve_hundred_
 D40 a person writes meanwhile         faults/data                what_a_person_writes_between
 D42 a person was there before         faults/data                a_record_that_a_person_made
 D44 all bad                           integration/judge          a_load_of_which_too_much
+K01 an alias bomb                     unit/mapping_document      a_file_that_would_swell
+K02 an alias of itself                unit/mapping_document      a_file_that_is_not_plain_yaml
+K03 a tag of Python                   unit/mapping_document      a_file_that_is_not_plain_yaml
+K04 a key twice                       unit/mapping_document      a_file_that_is_not_plain_yaml
+K06 a slip of the pen                 unit/mapping_mistakes      a_slip_of_one_letter
+K07 null, empty, BOM, tabs            unit/mapping_document      a_file_that_is_not_plain_yaml
+K07 a wrong type                      unit/mapping_mistakes      a_mistake_is_named_with_its_line
+K09 two sources for a column          unit/mapping_mistakes      a_mistake_is_named_with_its_line
+K10 two mappings, one table and key   unit/mapping_together      one_table_with_the_same_key
+K11 no such table                     integration/catalog        a_table_that_is_not_there
+K11 no such column                    integration/catalog        all_that_does_not_fit_is_told
+K11 a table that cannot be written    integration/any_table      what_the_login_may_not_do
+K12 a type that never fits            unit/suiting               what_never_fits
+K12 a source longer than its column   unit/suiting               longer_than_its_column
+K13 names that have to be quoted      integration/odd_names      a_column_may_be_called_anything
+K13 names that are too long           unit/mapping_mistakes      a_mistake_is_named_with_its_line
+K14 a protected column                integration/catalog        a_key_that_the_table_numbers
+K14 the company column                unit/mapping_mistakes      a_mistake_is_named_with_its_line
+K15 text that takes for ever          unit/mapping_paths         a_long_text_that_is_no_path
+K16 values that no rule foresaw       unit/check                 whatever_text_comes_every_row
+K17 edited during a run               integration/runs           a_mapping_edited_during_a_run
+K18 a mandatory field not mapped      integration/mandatory_fields  all_missing_fields_by_label
+K19 a template                        unit/mapping               a_constant_is_the_text_that
+K20 no connection                     integration/hook           a_missing_connection_is_named
+K20 an empty secret                   unit/quickbooks_settings   everything_wrong_is_said
+K20 two companies with one realm      integration/runs           two_companies_do_not_share
+K20 sandbox and production            unit/quickbooks_settings   never_read_from_another_address
 """
 
 NUMBERS = {
     "N": [n for n in range(1, 51) if n not in (8, 12, 31, 33, 36, 47)],
     "D": [n for n in range(1, 45) if n not in (4, 5, 24, 36, 38, 41, 43)],  # 43: the benchmarks
+    "K": [n for n in range(1, 21) if n not in (5, 8)],
 }
 
 

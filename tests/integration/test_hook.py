@@ -102,6 +102,7 @@ def test_everything_and_changes_are_read(quickbooks: Simulator) -> None:
 
 
 def test_a_missing_connection_is_named(crm: str) -> None:
+    """K20."""
     told = "Airflow has no connection 'quickbooks_sample'. Add one of type QuickBooks Online under"
 
     assert pressed() == (False, f"{told} Admin > Connections.")

@@ -68,6 +68,7 @@ def company(crm: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection[An
 def test_one_message_names_all_missing_fields_by_label_and_module_and_no_row_moves(
     company: Connection[Any],
 ) -> None:
+    """K18."""
     company.execute(BUILT_IN.encode())
     company.execute(ADDED_BY_THE_CUSTOMER)
 

@@ -22,6 +22,7 @@ RECORD = {
         {"DefinitionId": "4", "Name": "Sales Rep", "StringValue": "Bob"},
         {"DefinitionId": "5", "Name": 'a "b" ]', "StringValue": "odd"},
         {"DefinitionId": "6", "Name": "Gone", "StringValue": None},
+        {"DefinitionId": "7", "Name": "% off {x} %s", "StringValue": "5"},
     ],
     "Phones": [
         {"Type": {"value": "Home"}, "Free": "1", "Primary": False, "Order": 2},
@@ -48,6 +49,7 @@ RECORD = {
         ("CustomField[Name=Sales Rep].StringValue", "Amy"),
         ("CustomField[Name='Crew #'].StringValue", "102"),
         ('CustomField[Name="a ""b"" ]"].StringValue', "odd"),
+        ("CustomField[Name=% off {x} %s].StringValue", "5"),
         ("CustomField[Name=sales rep].StringValue", None),
         ("CustomField[Name=Gone].StringValue", None),
         ("CustomField[DefinitionId=4].StringValue", "Bob"),

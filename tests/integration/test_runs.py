@@ -387,6 +387,7 @@ def test_modules_of_one_run_load_in_parallel(kept: Kept) -> None:
 def test_a_mapping_edited_during_a_run_is_used_by_the_next_one(
     kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """K17."""
     file = own_include(tmp_path, monkeypatch) / "mappings" / "products.yaml"
     item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
     pipeline.check_settings("sample", "run-1", BY_HAND)
@@ -655,6 +656,7 @@ def test_staged_rows_that_vanish_right_before_the_load_stop_it_and_the_next_try_
 def test_two_companies_do_not_share_one_company_of_quickbooks(
     connection: Connection[Any],
 ) -> None:
+    """K20."""
     runs.start(connection, FIRST, "manual", None)
     runs.take_lease(connection, FIRST)
     twin = replace(FIRST, company="twin", run_id="run-2")

@@ -281,6 +281,7 @@ def test_an_empty_batch_stays_empty() -> None:
 def test_whatever_text_comes_every_row_ends_in_exactly_one_place(
     values: list[str | None], kind: str, words: str
 ) -> None:
+    """K16: no value can stop the others."""
     rows = batch(*({"own": value} for value in values))
 
     fit, ended = check(rows, own(words), table(column("own", kind, **KINDS[kind])))

@@ -97,6 +97,7 @@ def test_fields_keep_the_order_of_the_file() -> None:
     ],
 )
 def test_a_constant_is_the_text_that_was_written(written: str, text: str) -> None:
+    """K19: templates are texts like others, and nothing renders them."""
     assert read(mapping(f"a: {{value: {written}}}")).fields["a"].value == text
 
 

@@ -44,6 +44,7 @@ def said(text: str) -> list[str]:
 
 @pytest.mark.parametrize(("text", "problem"), REFUSED.items(), ids=range(len(REFUSED)))
 def test_a_file_that_is_not_plain_yaml_is_refused_with_its_line(text: str, problem: str) -> None:
+    """K02, K03, K04, K07: an alias of itself, a tag, a key twice, and what is not plain text."""
     assert said(text)[0] == problem
 
 
@@ -54,6 +55,7 @@ def test_what_is_not_yaml_is_refused_where_it_stops_making_sense() -> None:
 
 
 def test_a_file_that_would_swell_is_refused_before_it_does() -> None:
+    """K01."""
     assert said(BOMB) == [
         "line 1: sets an anchor: &a. Write values where they are used.",
         "line 2: sets an anchor: &b. Write values where they are used.",

@@ -3,8 +3,11 @@
 from textwrap import dedent
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from quickbooks_crm.errors import MappingError
+from quickbooks_crm.mapping.words import MAPPING
 from tests.unit.mapping_texts import mapping, read
 
 
@@ -275,6 +278,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG.keys())
 def test_a_mistake_is_named_with_its_line_and_its_cure(text: str, said: str) -> None:
+    """K06, K07, K09, K14."""
     assert problems(text) == [said]
 
 
@@ -283,3 +287,21 @@ def test_key_and_check_fields_without_a_line_of_fields_are_no_mistake_of_the_fil
     found = read(mapping(**{"import": "{key: nam, check: [name, cod]}"}))
 
     assert (found.key, found.check) == ("nam", ("name", "cod"))
+
+
+KNOWN = {"required", "default", "blank_overwrites", "lookup", "refers"}
+
+
+@given(st.sampled_from(sorted(KNOWN)), st.data())
+def test_a_slip_of_one_letter_is_told_with_the_word_that_was_meant(
+    word: str, data: st.DataObject
+) -> None:
+    """K06."""
+    place = data.draw(st.integers(0, len(word) - 1))
+    letter = data.draw(st.sampled_from("aeiounrst"))
+    slip = word[:place] + letter + word[place + data.draw(st.integers(0, 1)) :]
+    assume(slip not in MAPPING.below(("fields", "a")))
+
+    found = problems(mapping(f"a: {{from: A, {slip}: x}}"))
+
+    assert found == [f"line 4: fields.a.{slip} is not a key here: '{slip}'. Did you mean '{word}'?"]

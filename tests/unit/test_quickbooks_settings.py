@@ -51,6 +51,7 @@ def test_the_simulator_is_where_the_connection_says() -> None:
 
 
 def test_everything_wrong_is_said_at_once() -> None:
+    """K20: an empty secret, a realm that is none."""
     lines = problems_of(typed(login=" ", secret="", environment="prod", realm_id="93-41"))
 
     assert lines == [
@@ -65,7 +66,7 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 
 def test_a_real_company_is_never_read_from_another_address() -> None:
-    """An address in the connection could send a real company's token anywhere."""
+    """K20: an address in the connection could send a real company's token anywhere."""
     lines = problems_of(typed(environment="production", api_url="https://elsewhere.example"))
 
     assert lines[1:-1] == ["  api_url is for the simulator only: leave it empty."]

@@ -76,8 +76,3 @@ SELECT target_schema.nspname, target.relname, target_column.attname
 
 -- company_known --
 SELECT EXISTS (SELECT FROM {table} WHERE {column}::text = %(company)s);
-
--- forbidden --
--- What the login may not do with a table, or any column of it.
-SELECT needed FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS needed
- WHERE NOT has_any_column_privilege(to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text)), needed);
