@@ -1,12 +1,13 @@
 """Rows on their way: read from the mirror in batches of bounded size, laid down for the load,
 sealed when whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import msgspec
-from pandas import DataFrame
+import numpy as np
+from pandas import DataFrame, Series
 from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Table
@@ -19,6 +20,7 @@ from quickbooks_crm.sql import statements
 from quickbooks_crm.transform import WHO, columns, picks
 
 BATCH = 5_000
+_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,7 @@ def _fit(
     own, of_lines = _Shape.of(mapping, table), None
     if mapping.lines and table.lines:
         of_lines = _Shape.of(mapping.lines.rows, table.lines)
-    rows = fit.astype(object).where(fit.notna(), None).to_dict("records")
-    for row in cast(list[dict[str, Any]], rows):
-        who = tuple(row.pop(name) for name in WHO)
-        lines = row.pop(LINES, None)
+    for who, row, lines in _rows(fit):
         if who[2] == "deleted":
             row = {name: row[name] for name in mapping.when_deleted}
         values, references = own.values(row), own.references(row)
@@ -157,6 +156,19 @@ def _fit(
             for place, line in enumerate(named, 1):
                 references |= of_lines.references(line, f"{LINES}.{place}.")
         yield who, _json(values), _json(references)
+
+
+def _rows(fit: DataFrame) -> Iterable[tuple[tuple[str, ...], dict[str, str | None], Any]]:
+    """Who each row is, its values by column, and its lines."""
+    plain = {name: _plain(fit[name]) for name in fit.columns}
+    who = zip(*(plain.pop(name) for name in WHO), strict=True)
+    lines = plain.pop(LINES, [None] * len(fit))
+    rows = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
+    return zip(who, rows, lines, strict=True)
+
+
+def _plain(values: Series) -> list[Any]:
+    return np.where(values.isna(), None, values.to_numpy(object)).tolist()
 
 
 @dataclass(frozen=True)
@@ -176,11 +188,9 @@ class _Shape:
 
     def values(self, row: dict[str, str | None]) -> dict[str, Any]:
         """What the row itself says; a reference is only among it when it is blank."""
-        return {
-            name: value
-            for name, value in row.items()
-            if not (value and name in self.refers) and not (value is None and name in self.keep)
-        }
+        left_out = [name for name in self.refers if row.get(name)]
+        left_out += [name for name in self.keep if name in row and row[name] is None]
+        return {n: v for n, v in row.items() if n not in left_out} if left_out else row
 
     def references(self, row: dict[str, str | None], prefix: str = "") -> dict[str, dict[str, str]]:
         """The QuickBooks records that the row refers to, by column."""
@@ -192,7 +202,7 @@ class _Shape:
 
 
 def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return _ENCODER.encode(value).decode()
 
 
 def _has_default(table: Table, name: str) -> bool:

@@ -24,7 +24,7 @@ ENDED = [*WHO, "outcome", "reason", "message", "details"]
 
 _SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-_BLANK = f"[{_SPACES}{_INVISIBLE}]*"
+_BLANKS = "".join(re.findall(f"[{_SPACES}{_INVISIBLE}]", "".join(map(chr, range(0x10000)))))
 _SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -69,9 +69,16 @@ def columns(mapping: Mapping) -> list[str]:
 
 def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
     named = set(map(written, picks(mapping)))
+    blank = {name: _is_blank(batch[name]) for name in named}
     return batch.assign(
-        **{name: batch[name].mask(batch[name].str.fullmatch(_BLANK, na=False)) for name in named}
+        **{name: batch[name].mask(rows) for name, rows in blank.items() if rows.any()}
     )
+
+
+def _is_blank(values: Series) -> Series:
+    texts = values.to_numpy(object)
+    blank = [isinstance(text, str) and not text.strip(_BLANKS) for text in texts]
+    return Series(blank, index=values.index, dtype=bool)
 
 
 def _without_suffix(batch: DataFrame) -> DataFrame:
