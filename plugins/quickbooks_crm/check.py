@@ -193,7 +193,7 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     """For each rule of the column's type: which values break it, and how to say so."""
     match column.kind:
         case "text":
-            yield each(values.where(_opens(values)), _is_nested), "is not a single value"
+            yield _nested(values), "is not a single value"
             if column.length:
                 yield values.str.len() > column.length, f"is longer than {column.length} characters"
         case "numeric":
@@ -224,9 +224,10 @@ def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
             yield ~values.isin(column.choices), f"is none of {', '.join(column.choices)}"
 
 
-def _opens(values: Series) -> Series:
-    """Which values may be an object or a list of QuickBooks where it used to send a text."""
-    return values.str.startswith(("{", "["), na=False)
+def _nested(values: Series) -> Series:
+    """Which values are an object or a list of QuickBooks where it used to send a text."""
+    opening = values.str.startswith(("{", "["), na=False)
+    return each(values.where(opening), _is_nested) if opening.any() else opening
 
 
 def _is_nested(text: str) -> bool:

@@ -76,7 +76,7 @@ def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
 
 
 def _is_blank(values: Series) -> Series:
-    texts = values.to_numpy(object)
+    texts = values.to_numpy(object).tolist()
     blank = [isinstance(text, str) and not text.strip(_BLANKS) for text in texts]
     return Series(blank, index=values.index, dtype=bool)
 

@@ -51,7 +51,8 @@ DELETE FROM sync.link
 -- The same of duplicates, whose references mean the record that they collided with.
 UPDATE sync.held
    SET collides_with = NULL
- WHERE ctid = ANY (ARRAY (
+ WHERE EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(referred)s AND collides_with IS NOT NULL)
+   AND ctid = ANY (ARRAY (
        SELECT own.ctid
          FROM (SELECT DISTINCT ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
                  FROM incoming AS i CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
@@ -260,11 +261,13 @@ END $$;
 UPDATE incoming AS loser
    SET outcome = NULL, reason = NULL, message = NULL, winner = NULL, record_key = NULL, collides_with = NULL
   FROM incoming AS refused
- WHERE loser.winner = refused.n AND refused.outcome = 'not_added';
+ WHERE EXISTS (SELECT FROM incoming WHERE winner IS NOT NULL)
+   AND loser.winner = refused.n AND refused.outcome = 'not_added';
 
 -- collisions --
 -- A duplicate of a row that was added collides with the record which that row has become.
 UPDATE incoming AS loser
    SET collides_with = won.record_key
   FROM incoming AS won
- WHERE loser.winner = won.n AND won.outcome = 'added';
+ WHERE EXISTS (SELECT FROM incoming WHERE winner IS NOT NULL)
+   AND loser.winner = won.n AND won.outcome = 'added';

@@ -217,7 +217,8 @@ ON CONFLICT (realm, entity, id, module) DO UPDATE
 -- release --
 -- Each row looks its own entry up, so that the work stays as small as the batch.
 DELETE FROM sync.held
- WHERE ctid = ANY (ARRAY (
+ WHERE EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s)
+   AND ctid = ANY (ARRAY (
        SELECT known.ctid
          FROM incoming AS i
         CROSS JOIN LATERAL (
@@ -233,7 +234,8 @@ SELECT %(realm)s, %(module)s, entity, id, outcome, reason, collides_with, %(hash
 -- unpark --
 -- A record that was not brought up to date goes on waiting for what it waited for.
 DELETE FROM sync.parked
- WHERE ctid = ANY (ARRAY (
+ WHERE EXISTS (SELECT FROM sync.parked WHERE realm = %(realm)s AND module = %(module)s)
+   AND ctid = ANY (ARRAY (
        SELECT known.ctid
          FROM incoming AS i
         CROSS JOIN LATERAL (

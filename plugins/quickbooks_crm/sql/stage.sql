@@ -100,7 +100,8 @@ COPY sync.staged (realm, run_id, module, entity, id, state, fields, refs, outcom
 -- seal --
 INSERT INTO sync.stage (realm, run_id, module, generation, rows, checksum)
 SELECT %(realm)s, %(run_id)s, %(module)s, %(sealed)s, count(*),
-       coalesce(bit_xor(hashtextextended(concat_ws(' ', entity, id, state, fields, refs, outcome), 0)), 0)
+       coalesce(bit_xor(hashtextextended(concat_ws(' ', entity, id, state, jsonb_hash_extended(fields, 0),
+                                                       jsonb_hash_extended(refs, 0), outcome), 0)), 0)
   FROM sync.staged
  WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s
 RETURNING rows;
@@ -110,7 +111,8 @@ RETURNING rows;
 SELECT stage.generation
   FROM sync.stage AS stage
   JOIN LATERAL (SELECT count(*) AS rows,
-                       coalesce(bit_xor(hashtextextended(concat_ws(' ', entity, id, state, fields, refs, outcome), 0)), 0) AS checksum
+                       coalesce(bit_xor(hashtextextended(concat_ws(' ', entity, id, state, jsonb_hash_extended(fields, 0),
+                                                       jsonb_hash_extended(refs, 0), outcome), 0)), 0) AS checksum
                   FROM sync.staged AS staged
                  WHERE (staged.realm, staged.run_id, staged.module) = (stage.realm, stage.run_id, stage.module)) AS now
     ON (now.rows, now.checksum) = (stage.rows, stage.checksum)
