@@ -119,6 +119,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
 def _prepare(connection: Connection[Any], targets: list[Target], where: dict[str, Any]) -> None:
     blocks = statements("load")
     connection.execute(blocks["settings"])
+    connection.execute(blocks["room_for_rows"])
     connection.execute(blocks["constraints_at_once"])
     connection.execute(statements("undo")["in_the_name_of"], where)
     for table, company in sorted({(target.table.name, target.company) for target in targets}):

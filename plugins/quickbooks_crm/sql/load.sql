@@ -5,6 +5,11 @@ SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', 
        set_config('jit', 'off', true),
        set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024 || 'kB', true);
 
+-- room_for_rows --
+-- Room in memory for the rows on their way; Postgres takes this only before a session's first temporary table.
+SELECT set_config('temp_buffers', greatest(pg_size_bytes(current_setting('temp_buffers')), 134217728) / 1024 || 'kB', false)
+ WHERE pg_my_temp_schema() = 0;
+
 -- constraints_at_once --
 SET CONSTRAINTS ALL IMMEDIATE;
 
