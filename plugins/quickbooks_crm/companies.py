@@ -27,6 +27,7 @@ from quickbooks_crm.mapping.shape import (
 )
 from quickbooks_crm.mapping.together import files, misnamed
 from quickbooks_crm.mapping.words import COMPANY, Vocabulary
+from quickbooks_crm.retention import Retention
 
 INCLUDE = Path(__file__).parents[2] / "include"
 """Where the project keeps its mappings and companies."""
@@ -49,8 +50,8 @@ class Company:
 
     `name` is the file's, `title` what people call it. `quickbooks` is the Airflow connection to it,
     `schedule` a cron expression in UTC or None when it runs by hand only, `crm_company` what stands
-    in the company column of its CRM records, `breakers` when it is too much at once, `reconcile`
-    the schedule of its comparisons, `default_owner` the External User Id of who owns records that
+    in the company column of its CRM records, `breakers` when it is too much at once, `retention`
+    how long what is kept, `reconcile` the schedule of its comparisons, `default_owner` the External User Id of who owns records that
     nobody else does, `child_accounts` what becomes of sub-customers.
     """
 
@@ -61,6 +62,7 @@ class Company:
     modules: tuple[str, ...] | None
     crm_company: str
     breakers: Thresholds = field(default_factory=Thresholds)
+    retention: Retention = field(default_factory=Retention)
     reconcile: str | None = None
     default_owner: str | None = None
     child_accounts: ChildAccounts = "child_account"
@@ -167,6 +169,25 @@ class _BreakersShape(Strict):
     too_many_rejects: _ThresholdShape = _ThresholdShape()
 
 
+def _days(written: Any) -> int:
+    word = text(written)
+    number, _, unit = word.partition(" ")
+    if unit not in ("day", "days") or not re.fullmatch(r"[1-9][0-9]{0,4}", number):
+        refuse(f"is no number of days: {quoted(word)}. Write, for example, 90 days.")
+    return int(number)
+
+
+Days = Annotated[int, BeforeValidator(_days)]
+
+
+class _RetentionShape(Strict):
+    words: ClassVar[Vocabulary] = COMPANY
+    unchanged: Days | None = None
+    images: Days | None = None
+    outcomes: Days | None = None
+    calls: Days | None = None
+
+
 class _CompanyShape(Strict):
     words: ClassVar[Vocabulary] = COMPANY
     name: Sentence
@@ -176,6 +197,7 @@ class _CompanyShape(Strict):
     crm_company: Sentence | None = None
     breakers: _BreakersShape = _BreakersShape()
     reconcile: Annotated[str, BeforeValidator(_schedule)] | None = None
+    retention: _RetentionShape = _RetentionShape()
     default_owner: Sentence | None = None
     child_accounts: Annotated[str, BeforeValidator(one_of(*get_args(ChildAccounts)))] = (
         "child_account"
@@ -220,6 +242,7 @@ def _company(name: str, document: Document) -> Company:
         modules=None if shape.modules is None else tuple(shape.modules),
         crm_company=shape.crm_company or name,
         breakers=_thresholds(shape.breakers),
+        retention=replace(Retention(), **shape.retention.model_dump(exclude_none=True)),
         reconcile=_reconcile(shape),
         default_owner=shape.default_owner,
         child_accounts=cast(ChildAccounts, shape.child_accounts),

@@ -11,7 +11,7 @@ Postgres.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,10 +27,12 @@ from quickbooks_crm import (
     company_check,
     database,
     fitting,
+    leaving,
     mapping,
     one_module,
     preview,
     replay,
+    retention,
     retry,
     runs,
     stage,
@@ -54,6 +56,7 @@ from quickbooks_crm.reconcile import comparing
 from quickbooks_crm.reconcile import report as reconciled
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.reconcile.report import Report
+from quickbooks_crm.retention import Purged
 from quickbooks_crm.runs import Attempt, Run
 from quickbooks_crm.status import warn_when_login_ends
 from quickbooks_crm.webhooks import inbox
@@ -348,6 +351,32 @@ def _bringing(connection: Connection[Any], run: Run, lenience: Lenience = STRICT
 def _transform_load(company: str, run_id: str, module: str) -> None:
     transform(company, run_id, module)
     load(company, run_id, module)
+
+
+def purge(company: str, by: str, plan: bool = False) -> Purged:
+    """Throw away what is older than the company's settings keep it; with `plan`, only count it."""
+    settings = companies.load_one(INCLUDE / "companies", company)
+    with database.connect() as connection:
+        database.require_current(connection)
+        try:
+            realm = leaving.realm_of(connection, company)
+        except SettingsError:
+            return Purged(company)
+        if plan:
+            return retention.plan(connection, company, realm, settings.retention)
+        purged = retention.purge(connection, company, realm, settings.retention, by)
+    log.info("%s: %s", company, asdict(purged))
+    return purged
+
+
+def purge_all() -> None:
+    """The same for every company, as Airflow does it daily. One whose file is wrong stops no
+    other."""
+    for name in companies.names(INCLUDE / "companies"):
+        try:
+            purge(name, "airflow")
+        except SettingsError as error:
+            log.warning("%s: nothing was thrown away: %s", name, error)
 
 
 def check_reconcile(company: str, run_id: str, request: Request) -> list[str]:

@@ -90,6 +90,25 @@ def test_a_company_leaves_and_only_what_was_done_is_remembered(
     assert kept.quickbooks.calls[-1].kind == "revoke"
 
 
+def test_what_is_old_is_counted_and_thrown_away(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.sync()
+    assert main(["purge"]) == 0
+    assert capsys.readouterr().out == "sample: nothing is too old\n"
+    kept.ask("UPDATE sync.run SET finished_at = now() - interval '100 days' RETURNING 1")
+
+    assert main(["purge", "--plan"]) == 0
+    planned = capsys.readouterr().out
+    assert main(["purge", "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+
+    assert planned == "sample: would be thrown away: 11 images (of 1 runs)\n"
+    assert (done["images"], done["runs"], done["planned"]) == (11, 1, False)
+    assert main(["undo", "run-1", "--company", "sample"]) != 0
+    assert "longer kept" in capsys.readouterr().err
+
+
 def test_a_company_that_is_not_named_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remove-company", "--crm", "keep"]) == 2
     assert main(["erase", "--company", "sample"]) == 2

@@ -51,7 +51,11 @@ def newest(kept: Kept) -> Any:
 
 def test_every_company_has_a_dag_and_nothing_fails_to_load(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"quickbooks_to_crm_sample", "reconcile_sample"}
+    assert set(bag.dags) == {
+        "quickbooks_to_crm_sample",
+        "reconcile_sample",
+        "purge_quickbooks_crm",
+    }
 
 
 def test_the_file_is_read_in_well_under_a_second(bag: DagBag) -> None:

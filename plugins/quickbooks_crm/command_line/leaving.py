@@ -127,6 +127,19 @@ def _tell_erased(done: Erased, plan: bool) -> None:
         print("Nothing was changed. To do it, add --yes: it cannot be taken back.")
 
 
+def _purge(asked: argparse.Namespace) -> None:
+    for name in asked.company or companies.names(pipeline.INCLUDE / "companies"):
+        purged = pipeline.purge(name, getpass.getuser(), asked.plan)
+        if asked.json:
+            print(json.dumps(asdict(purged) | {"planned": asked.plan}))
+            continue
+        counts = asdict(purged)
+        runs = f"{counts.pop('runs'):,} runs"
+        told = ", ".join(f"{n:,} {what}" for what, n in counts.items() if isinstance(n, int) and n)
+        what = "would be thrown away" if asked.plan else "thrown away"
+        print(f"{name}: " + (f"{what}: {told} (of {runs})" if told else "nothing is too old"))
+
+
 def _acts(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         for company in asked.company or [None]:
@@ -174,6 +187,11 @@ COMMANDS = {
             "--plan": PLAN,
             "--yes": SURE,
         },
+    ),
+    "purge": Command(
+        _purge,
+        "throw away what is older than a company's `retention` keeps it; Airflow does it every day",
+        {"--plan": PLAN},
     ),
     "acts": Command(
         _acts,

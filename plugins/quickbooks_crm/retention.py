@@ -1,0 +1,121 @@
+"""What is old is thrown away: how records ended, their values before and after, calls, generations
+under which nothing stands. How many ended how is kept for ever."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg import Connection, sql
+
+from quickbooks_crm import acts
+from quickbooks_crm.sql import statements
+
+BATCH = 5_000
+"""How many rows go in one transaction."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """For how many days what is kept: that a record was unchanged, the values before and after a
+    change, how records ended and why, calls to QuickBooks."""
+
+    unchanged: int = 30
+    images: int = 90
+    outcomes: int = 400
+    calls: int = 400
+
+
+@dataclass(frozen=True)
+class Purged:
+    """How many rows were thrown away, or would be, and of how many runs."""
+
+    company: str
+    runs: int = 0
+    unchanged: int = 0
+    images: int = 0
+    outcomes: int = 0
+    calls: int = 0
+    generations: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there was anything to throw away."""
+        return any(count for count in asdict(self).values() if isinstance(count, int))
+
+
+_STAGES = {"outcomes": "emptied_at", "unchanged": "thinned_at", "images": "purged_at"}
+"""What goes when a run is old, and which column of the run says that it is gone."""
+
+
+_COUNTED = {
+    "outcomes": "count_outcomes",
+    "unchanged": "count_unchanged",
+    "images": "count_images",
+    "calls": "count_calls",
+    "generations": "count_generations",
+}
+
+
+def purge(
+    connection: Connection[Any], company: str, realm: str, kept: Retention, by: str
+) -> Purged:
+    """Throw away what a company's settings no longer keep, some rows in each transaction. Be
+    outside of one: what is done stays done, whatever happens after it."""
+    counts: dict[str, int] = {}
+    touched: set[str] = set()
+    for what in _STAGES:
+        run_ids = _old(connection, realm, what, kept)
+        counts[what] = sum(_throw_away(connection, realm, run_id, what) for run_id in run_ids)
+        touched |= set(run_ids)
+    for what, days in (("calls", kept.calls), ("generations", kept.outcomes)):
+        where = {"realm": realm, "days": days}
+        counts[what] = connection.execute(statements("retention")[what], where).rowcount
+    purged = Purged(company, len(touched), **counts)
+    if purged.any:
+        told = asdict(purged) | {"kept": asdict(kept)}
+        acts.note(connection, "purged", f"{company} ({realm})", by, told, company)
+    return purged
+
+
+def plan(connection: Connection[Any], company: str, realm: str, kept: Retention) -> Purged:
+    """What `purge` would throw away now."""
+    counts: dict[str, int] = {}
+    emptied = set(_old(connection, realm, "outcomes", kept))
+    touched = set(emptied)
+    for what in _STAGES:
+        run_ids = set(_old(connection, realm, what, kept))
+        touched |= run_ids
+        left = run_ids if what == "outcomes" else run_ids - emptied
+        where = {"realm": realm, "run_ids": sorted(left)}
+        counts[what] = _count(connection, what, where)
+    for what, days in (("calls", kept.calls), ("generations", kept.outcomes)):
+        counts[what] = _count(connection, what, {"realm": realm, "days": days})
+    return Purged(company, len(touched), **counts)
+
+
+def _old(connection: Connection[Any], realm: str, what: str, kept: Retention) -> list[str]:
+    query = statements("retention")["old_runs"].format(done=sql.Identifier(_STAGES[what]))
+    rows = connection.execute(query, {"realm": realm, "days": getattr(kept, what)}).fetchall()
+    return [run_id for (run_id,) in rows]
+
+
+def _throw_away(connection: Connection[Any], realm: str, run_id: str, what: str) -> int:
+    """How many rows of a run went, each batch in a transaction of its own."""
+    blocks, where = statements("retention"), {"realm": realm, "run_id": run_id, "batch": BATCH}
+    query = blocks["part"].format(done=blocks[what].format())
+    gone, last = 0, ("", "", "")
+    while row := connection.execute(query, where | _after(last)).fetchone():
+        gone, last = gone + row[0], row[1:]
+    for name in ("references", "drift") if what == "outcomes" else ():
+        while connection.execute(blocks[name], where).rowcount:
+            pass
+    connection.execute(blocks["mark"].format(done=sql.Identifier(_STAGES[what])), where)
+    return gone
+
+
+def _after(last: tuple[str, str, str]) -> dict[str, str]:
+    return dict(zip(("module", "entity", "id"), last, strict=True))
+
+
+def _count(connection: Connection[Any], what: str, where: dict[str, Any]) -> int:
+    row = connection.execute(statements("retention")[_COUNTED[what]], where).fetchone()
+    return row[0] if row else 0

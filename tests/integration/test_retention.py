@@ -1,0 +1,145 @@
+"""What is old is thrown away, some rows at a time; what was counted stays for ever."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import acts, retention
+from quickbooks_crm.retention import Purged, Retention, plan, purge
+from tests.integration.crm import REALM, count, item, one, products, rows, sync
+
+KEPT = Retention()
+IMAGES = "SELECT count(*) FROM sync.outcome WHERE before IS NOT NULL OR after <> '{}'"
+
+
+def after(connection: Connection[Any], days: int) -> None:
+    """Let all that has happened be so many days ago."""
+    for statement in (
+        "UPDATE sync.run SET started_at = started_at - make_interval(days => %s), "
+        "finished_at = now() - make_interval(days => %s), state = 'success'",
+        "UPDATE sync.generation SET started_at = started_at - make_interval(days => %s)",
+    ):
+        connection.execute(statement.encode(), [days] * statement.count("%s"))
+
+
+@pytest.fixture
+def ran(connection: Connection[Any]) -> Connection[Any]:
+    """A run that added two, and one that updated one and left one unchanged."""
+    sync(connection, products(), item("7"), item("8"))
+    sync(connection, products(), item("7", Name="Pump"), item("8"))
+    return connection
+
+
+def purged(connection: Connection[Any], **days: int) -> Purged:
+    return purge(connection, "sample", REALM, replace(KEPT, **days), "ann")
+
+
+@pytest.mark.parametrize(
+    ("days", "left", "images"), [(29, 4, 3), (31, 3, 3), (91, 3, 0), (401, 0, 0)]
+)
+def test_the_older_a_run_the_less_of_it_is_kept(
+    ran: Connection[Any], days: int, left: int, images: int
+) -> None:
+    after(ran, days)
+
+    purged(ran)
+
+    assert (count(ran, "sync.outcome"), one(ran, IMAGES)) == (left, images)
+
+
+def test_counts_records_links_and_what_is_held_stay_for_ever(ran: Connection[Any]) -> None:
+    query = "SELECT to_jsonb(a) FROM sync.activity AS a ORDER BY to_generation"
+    kept = rows(ran, query), rows(ran, "SELECT * FROM sync.link ORDER BY id")
+    after(ran, 5_000)
+
+    purged(ran)
+
+    assert (rows(ran, query), rows(ran, "SELECT * FROM sync.link ORDER BY id")) == kept
+    assert count(ran, "crm.products") == count(ran, "quickbooks.record") == 2
+    assert sync(ran, products(), item("7", Name="Pump")) == [("7", "unchanged", None)]
+
+
+@pytest.mark.parametrize("days", [31, 91, 401])
+def test_a_plan_counts_what_a_purge_then_throws_away(ran: Connection[Any], days: int) -> None:
+    after(ran, days)
+
+    planned = plan(ran, "sample", REALM, KEPT)
+
+    assert planned.any
+    assert count(ran, "sync.outcome") == 4
+    assert purged(ran) == planned
+    assert plan(ran, "sample", REALM, KEPT) == purged(ran) == Purged("sample")
+
+
+def test_rows_go_some_at_a_time_and_a_purge_that_is_killed_goes_on(
+    ran: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+    after(ran, 401)
+
+    assert purged(ran).outcomes == 4
+    assert count(ran, "sync.outcome") == 0
+
+
+def test_a_run_whose_images_are_gone_says_so(ran: Connection[Any]) -> None:
+    after(ran, 91)
+
+    purged(ran)
+
+    assert one(ran, "SELECT count(*) FROM sync.run WHERE purged_at IS NOT NULL") == 2
+
+
+def test_generations_of_quiet_runs_go_and_those_that_records_stand_under_stay(
+    ran: Connection[Any],
+) -> None:
+    ran.execute(
+        "INSERT INTO sync.generation (realm, run_id, sealed_at) SELECT %s, 'quiet', now() "
+        "FROM generate_series(1, 5)",
+        [REALM],
+    )
+    after(ran, 401)
+
+    assert purged(ran).generations == 5
+
+    assert sync(ran, products(), item("7", Name="Hose"))[0].outcome == "updated"
+
+
+def test_a_module_that_comes_later_still_reads_every_record(ran: Connection[Any]) -> None:
+    after(ran, 401)
+    purged(ran)
+    ran.execute("DELETE FROM sync.module_position")
+    ran.execute("DELETE FROM sync.link")
+    ran.execute("DELETE FROM crm.products")
+
+    assert len(sync(ran, products())) == 2
+
+
+def test_old_calls_go_month_by_month(ran: Connection[Any]) -> None:
+    for months in (0, 13, 15):
+        ran.execute(
+            "INSERT INTO sync.call VALUES ('a', (date_trunc('month', now()) "
+            "- make_interval(months => %s))::date, %s, %s, 'count', 1, 1)",
+            [months, REALM, f"run-{months}"],
+        )
+
+    assert purged(ran).calls == 1
+    assert count(ran, "sync.call") == 2
+
+
+def test_another_companys_rows_stay(ran: Connection[Any]) -> None:
+    after(ran, 401)
+
+    purge(ran, "other", "9341452000000002", KEPT, "ann")
+
+    assert count(ran, "sync.outcome") == 4
+
+
+def test_what_was_thrown_away_is_written_down_once(ran: Connection[Any]) -> None:
+    after(ran, 401)
+    purged(ran)
+    purged(ran)
+
+    [act] = acts.listed(ran, "sample", 9)
+    assert (act.kind, act.by_whom, act.details["outcomes"]) == ("purged", "ann", 4)
