@@ -72,9 +72,10 @@ class Company:
         """What the loads of a run depend on, stored with the run."""
         return {"default_owner": self.default_owner, "child_accounts": self.child_accounts}
 
-    def takes(self, module: str) -> bool:
-        """Whether the module is brought in for this company."""
-        return self.modules is None or module in self.modules
+    def takes(self, module: str, by_name: bool = False) -> bool:
+        """Whether the module is brought in for this company. One that is had `by_name` is, only
+        when the company names it."""
+        return not by_name if self.modules is None else module in self.modules
 
 
 def load(directory: Path, modules: Collection[str] | None = None) -> dict[str, Company]:

@@ -28,15 +28,14 @@ def modules(
         raise SettingsError(
             f"There is no mapping for {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
         )
-    not_taken = sorted(m for m in asked if not company.takes(m))
+    taking = {m: company.takes(m, known[m].by_name) for m in known}
+    not_taken = sorted(m for m in asked if not taking[m])
     if not_taken:
         raise SettingsError(
             f"Company {company.name} does not take {', '.join(not_taken)}. Add it to the modules "
             f"in {company.name}.yaml, or ask for another."
         )
-    taken = [
-        known[m] for m in mapping.load_order(known) if company.takes(m) and m in (asked or known)
-    ]
+    taken = [known[m] for m in mapping.load_order(known) if taking[m] and m in (asked or known)]
     missing = [
         f"  {m.module}: {', '.join(fields)}" for m in taken if (fields := _missing(connection, m))
     ]

@@ -100,18 +100,20 @@ def plans(only: str = "") -> dict[str, Plan]:
     try:
         known = mapping.load(INCLUDE / "mappings")
         tables: dict[str, str | None] = {m: known[m].table for m in mapping.load_order(known)}
+        by_name = {module for module in known if known[module].by_name}
     except SettingsError:
         tables = dict.fromkeys(sorted(file.stem for file in (INCLUDE / "mappings").glob("*.yaml")))
+        by_name = set()
     names = companies.names(INCLUDE / "companies")
-    return {name: _plan(name, tables) for name in names if only in ("", name)}
+    return {name: _plan(name, tables, by_name) for name in names if only in ("", name)}
 
 
-def _plan(name: str, tables: dict[str, str | None]) -> Plan:
+def _plan(name: str, tables: dict[str, str | None], by_name: set[str]) -> Plan:
     try:
         company = companies.load_one(INCLUDE / "companies", name)
     except SettingsError:
         return Plan(name, "@hourly", companies.WEEKLY, tables)
-    taken = {m: t for m, t in tables.items() if company.takes(m)}
+    taken = {m: t for m, t in tables.items() if company.takes(m, m in by_name)}
     return Plan(company.title, company.schedule, company.reconcile, taken)
 
 

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -20,6 +22,7 @@ from simulator import Company, Simulator
 from tests.integration.connected import typed_as_json
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
+FEW = "[products, accounts, contacts]"
 TABLES = ("crm.products", "crm.accounts", "crm.contacts")
 IMAGE = """
     SELECT to_jsonb(kept) - %s::text[] AS record,
@@ -94,20 +97,29 @@ class Kept:
 def kept_in_step(
     url: str, patch: pytest.MonkeyPatch, company: Company | None = None, **size: Any
 ) -> Iterator[Kept]:
-    """A company of 30 customers and 8 items, if nothing else is said, and its CRM database."""
+    """A company of 30 customers and 8 items, if nothing else is said, and its CRM database. Of the
+    modules it takes a few, unless the test has an include of its own."""
     chosen = {"customers": 30, "items": 8, "invoices": 0, "throttle": False, **size}
     with psycopg.connect(url, autocommit=True) as connection:
         database.add_companies(connection, INCLUDE / "crm", {"sample": "Sample company"})
-    with Simulator(company, **chosen) as quickbooks:
+    with Simulator(company, **chosen) as quickbooks, TemporaryDirectory() as directory:
+        if pipeline.INCLUDE == INCLUDE:
+            own_include(Path(directory), patch)
         patch.setenv("AIRFLOW_CONN_CRM", url)
         patch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", typed_as_json(quickbooks))
         yield Kept(quickbooks, url)
 
 
-def own_include(directory: Path, patch: pytest.MonkeyPatch) -> Path:
-    """A copy of include/ that a test may edit, used instead of the project's."""
+def own_include(directory: Path, patch: pytest.MonkeyPatch, modules: str = FEW) -> Path:
+    """A copy of include/ that a test may edit, used instead of the project's; the company takes
+    these modules."""
     copy = directory / "include"
     shutil.copytree(INCLUDE, copy)
+    for file in (copy / "mappings").glob("*.yaml"):
+        if file.stem not in modules:
+            file.unlink()
+    company = copy / "companies" / "sample.yaml"
+    company.write_text(re.sub("modules: .*", f"modules: {modules}", company.read_text()))
     patch.setattr(pipeline, "INCLUDE", copy)
     return copy
 

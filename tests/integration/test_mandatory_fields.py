@@ -95,7 +95,9 @@ def test_with_a_default_in_the_table_the_run_may_start(company: Connection[Any])
 
     settled = pipeline.check_settings("sample", "run-1", Request("manual", "admin"))
 
-    assert settled == ["products", "accounts", "contacts"]
+    assert settled == [
+        *("products", "vendors", "accounts", "contacts", "quotes", "invoices", "payments")
+    ]
 
 
 def test_only_the_modules_that_were_asked_for_are_looked_at(company: Connection[Any]) -> None:

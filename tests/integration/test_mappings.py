@@ -2,7 +2,8 @@
 
 given: QuickBooks records; crm: records that are there before. The rest is how the given ones must
 end: `keeps` are the CRM records of those that end well, a value in braces being the record that has
-it.
+it, and `lines` those of a document. `is` says which entity a record is of, if not the mapping's
+first; one of another module is only there to be referred to.
 """
 
 from decimal import Decimal
@@ -15,7 +16,7 @@ import yaml
 from psycopg import Connection, sql
 
 from quickbooks_crm import catalog
-from quickbooks_crm.mapping import Mapping, load
+from quickbooks_crm.mapping import Mapping, load, references
 from tests.integration.crm import Record, by_hand, one, sync
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,10 @@ HELD = """
     SELECT count(*) FROM {table} AS held
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, %s::jsonb) AS promised
      WHERE ({held}) IS NOT DISTINCT FROM ({promised})"""
+LINES = """
+    SELECT to_jsonb(line) FROM {lines} AS line
+      JOIN {documents} AS document ON document.id = line.{parent}
+     WHERE document.{key} = %s AND document.{within} = %s ORDER BY line.position"""
 JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -59,12 +64,14 @@ def test_the_mapping_keeps_its_promise(
     given = promise.pop("given")
     kept = promise.pop("keeps", [])
 
-    sync(connection, needed(known), *(record(known, fields) for fields in given))
+    records = [record(known, fields) for fields in given]
+
+    sync(connection, needed(known), *records)
 
     assert [held(connection, known, row) for row in kept] == [1] * len(kept)
     ended = told(connection, module)
     assert ended == announced(connection, known, promise)
-    assert len(kept) + len(ended) == len(given)
+    assert len(kept) + len(ended) == sum(each.entity in known.entities for each in records)
 
 
 def test_every_shipped_mapping_makes_promises() -> None:
@@ -73,17 +80,24 @@ def test_every_shipped_mapping_makes_promises() -> None:
 
 def needed(known: Mapping) -> dict[str, Mapping]:
     """A module and those it refers to, without which its references stay open."""
-    referred = {field.refers.module for field in known.fields.values() if field.refers}
-    return {name: KNOWN[name] for name in {known.module, *referred}}
+    names = [known.module]
+    for name in names:
+        referred = {field.refers.module for field in references(KNOWN[name]) if field.refers}
+        names += sorted(referred - set(names))
+    return {name: KNOWN[name] for name in names}
 
 
 def record(known: Mapping, fields: dict[str, Any]) -> Record:
     id = str(fields["Id"])
-    return Record(known.entities[0], id, fields | {"Id": id})
+    plain = {name: value for name, value in fields.items() if name != "is"}
+    return Record(fields.get("is", known.entities[0]), id, plain | {"Id": id})
 
 
 def held(connection: Connection[Any], known: Mapping, values: dict[str, Any]) -> int:
-    """How many CRM records have all these values."""
+    """How many CRM records have all these values, and just these lines."""
+    if "lines" in values:
+        assert lines(connection, known, values) == values["lines"]
+    values = {column: value for column, value in values.items() if column != "lines"}
     promised = {
         column: referred(connection, known, column, value) if isinstance(value, dict) else value
         for column, value in values.items()
@@ -94,6 +108,41 @@ def held(connection: Connection[Any], known: Mapping, values: dict[str, Any]) ->
         promised=sql.SQL(", ").join(sql.Identifier("promised", column) for column in values),
     )
     return int(one(connection, query, [JSON.encode(promised).decode()]))
+
+
+def lines(
+    connection: Connection[Any], known: Mapping, values: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The lines of the document with the promised key, as far as they are promised of."""
+    assert known.lines and known.key
+    query = sql.SQL(LINES).format(
+        lines=sql.Identifier(*known.lines.rows.table.split(".")),
+        documents=sql.Identifier(*known.table.split(".")),
+        parent=sql.Identifier(known.lines.parent),
+        key=sql.Identifier(known.key),
+        within=sql.Identifier(known.within or known.key),
+    )
+    which = [str(values[known.key]), str(values[known.within or known.key])]
+    found = [row for (row,) in connection.execute(query, which).fetchall()]
+    named = [list(line) for line in values["lines"]]
+    names = [*named, *([[*named[0]]] * (len(found) - len(named)) if named else [])]
+    return [
+        {name: shown(connection, known.lines.rows, name, row[name]) for name in own}
+        for row, own in zip(found, names, strict=False)
+    ]
+
+
+def shown(connection: Connection[Any], known: Mapping, column: str, value: Any) -> Any:
+    """A value of a line; of a reference, the QuickBooks id of the record that it means."""
+    refers = known.fields[column].refers
+    if refers is None or value is None:
+        return Decimal(str(value)) if isinstance(value, float) else value
+    key = KNOWN[refers.module].key
+    query = sql.SQL("SELECT {key} FROM {table} WHERE id = %s").format(
+        key=sql.Identifier(key or ""),
+        table=sql.Identifier(*KNOWN[refers.module].table.split(".")),
+    )
+    return {key: int(one(connection, query, [value]))}
 
 
 def referred(

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from quickbooks_crm import companies
+from quickbooks_crm import companies, mapping
 from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
@@ -56,6 +56,8 @@ def test_a_company_takes_the_modules_it_names_or_all(tmp_path: Path) -> None:
 
     assert [found["some"].takes(module) for module in ("products", "contacts")] == [True, False]
     assert found["all"].takes("contacts")
+    assert not found["all"].takes("vendors", by_name=True)
+    assert found["some"].takes("products", by_name=True)
 
 
 def test_the_mistakes_of_all_companies_come_in_one_message(tmp_path: Path) -> None:
@@ -190,7 +192,9 @@ def test_a_folder_without_companies_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_company_that_ships_is_valid() -> None:
-    found = companies.load(PROJECT / "include" / "companies", ["products", "accounts", "contacts"])
+    modules = list(mapping.load(PROJECT / "include" / "mappings"))
+
+    found = companies.load(PROJECT / "include" / "companies", modules)
 
     assert found["sample"].quickbooks == "quickbooks_sample"
 

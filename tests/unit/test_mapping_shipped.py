@@ -30,10 +30,12 @@ DOCUMENTED = {  # by Intuit, but in none of the real rows at hand
 }
 
 
-def test_the_mappings_that_ship_load_products_then_accounts_then_contacts() -> None:
+def test_the_mappings_that_ship_load_in_the_order_of_their_references() -> None:
     found = load(PROJECT / "include" / "mappings")
 
-    assert load_order(found) == ["products", "accounts", "contacts"]
+    assert load_order(found) == [
+        *("products", "vendors", "accounts", "contacts", "quotes", "invoices", "payments")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,10 @@ def test_the_mappings_that_ship_load_products_then_accounts_then_contacts() -> N
         ("products", ("name",)),
         ("accounts", ("name",)),
         ("contacts", ("last_name", "first_name", "account_id")),
+        ("vendors", ("name",)),
+        ("quotes", ()),
+        ("invoices", ()),
+        ("payments", ()),
     ],
 )
 def test_the_mappings_that_ship_merge_by_quickbooks_id(module: str, check: tuple[str, ...]) -> None:

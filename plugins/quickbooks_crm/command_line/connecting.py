@@ -42,7 +42,11 @@ def _modules(name: str) -> list[Mapping]:
     """The mappings of the modules that a company takes, in load order."""
     known = mapping.load(pipeline.INCLUDE / "mappings")
     company = companies.load_one(pipeline.INCLUDE / "companies", name)
-    return [known[module] for module in mapping.load_order(known) if company.takes(module)]
+    return [
+        known[module]
+        for module in mapping.load_order(known)
+        if company.takes(module, known[module].by_name)
+    ]
 
 
 def _plain(found: Status) -> dict[str, object]:

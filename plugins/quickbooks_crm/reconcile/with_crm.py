@@ -7,6 +7,8 @@ from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
+from quickbooks_crm.documents import LINES
+from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.mapping import Field, Join
 from quickbooks_crm.mapping.paths import picks_of
 from quickbooks_crm.picking import picked
@@ -28,7 +30,8 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
             name
             for name in target.columns
             if name in target.table.columns and name not in mapping.edited_in_crm
-        ],
+        ]
+        + [LINES],
         "always_clear": [name for name in mapping.fields if mapping.clears(name)],
     }
     names = _names(target)
@@ -38,18 +41,16 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
         connection.execute(statements("load")["settings"])
         for name in ("forget_module", "forget_module_totals"):
             connection.execute(blocks[name], where)
+        beside: dict[str, sql.Composable]
         beside = {name: sql.Literal(where[name]) for name in ("realm", "module", "entities")}
-        connection.execute(
-            blocks["records_and_crm"].format(**names, **beside, position=sql.Literal(position))
-        )
+        beside |= {"position": sql.Literal(position), "line_image": _line_image(target)}
+        connection.execute(blocks["records_and_crm"].format(**names, **beside))
         connection.execute(blocks["accounted"], where)
         connection.execute(blocks["strayed"].format(**names), where)
         for field, column in _amounts(target):
-            picks = (pick for source in field.sources for pick in picks_of(source))
-            values = (blocks["amount"].format(value=picked(pick)) for pick in picks)
-            amounts = sql.SQL(", ").join(values)
-            which = {"field": column.name, "default": field.default, "scale": _scale(column)}
-            connection.execute(blocks["control_totals"].format(amounts=amounts), where | which)
+            which = {"field": column.name, "scale": _scale(column)}
+            statement = blocks["control_totals"].format(amount=_of_each(field))
+            connection.execute(statement, where | which)
         connection.execute(blocks["beside_no_more"])
 
 
@@ -65,9 +66,45 @@ def _amounts(target: Target) -> Iterator[tuple[Field, Column]]:
         column = target.table.columns.get(name)
         if column is None or column.kind != "numeric" or name in mapping.when_inactive:
             continue
-        joined = any(isinstance(source, Join) for source in field.sources)
-        if field.sources and not joined and not field.refers and mapping.mode == "merge":
+        variants = [field.of(entity) for entity in mapping.entities]
+        sums = all(_is_amount(variant) for variant in variants)
+        if sums and not field.refers and mapping.mode == "merge":
             yield field, column
+
+
+def _is_amount(field: Field) -> bool:
+    """Whether the field has one value of QuickBooks, whose sign does not depend on another."""
+    joined = any(isinstance(source, Join) for source in field.sources)
+    return bool(field.sources) and not joined and not field.negate
+
+
+def _of_each(field: Field) -> sql.Composable:
+    """The amount that a record is to have, by its entity."""
+    blocks = statements("reconcile")
+    cases = [
+        blocks["of_entity"].format(entity=sql.Literal(entity), amount=_amount(own))
+        for entity, own in field.for_entity.items()
+    ]
+    if not cases:
+        return _amount(field)
+    return blocks["by_entity"].format(cases=sql.SQL(" ").join(cases), amount=_amount(field))
+
+
+def _amount(field: Field) -> sql.Composable:
+    blocks = statements("reconcile")
+    picks = (pick for source in field.sources for pick in picks_of(source))
+    values = [blocks["amount"].format(value=picked(pick)) for pick in picks]
+    if field.default is not None:
+        values.append(blocks["amount"].format(value=sql.Literal(field.default)))
+    one = sql.SQL(", ").join(values) if values else sql.NULL
+    return blocks["one_amount" if field.negate is None else "negated"].format(amounts=one)
+
+
+def _line_image(target: Target) -> sql.Composable:
+    """A document's lines, as its images have them."""
+    own = LineTarget.of(target)
+    block = statements("reconcile")["line_image" if own else "no_lines"]
+    return block.format(**own.names, key=sql.Identifier(target.table.key)) if own else block
 
 
 def _scale(column: Column) -> int:

@@ -179,7 +179,8 @@ SELECT record.entity, record.id, record.deleted, record.payload,
        link.record_key, link.written, link.state AS known_state,
        held.outcome AS held, held.collides_with,
        current.{key} IS NOT NULL AS in_crm,
-       CASE WHEN current.{key} IS NOT NULL THEN to_jsonb(current.*) END AS image
+       CASE WHEN current.{key} IS NOT NULL THEN to_jsonb(current.*) END AS image,
+       {line_image} AS line_image
   FROM quickbooks.record AS record
   LEFT JOIN sync.link AS link
     ON link.realm = {realm} AND link.entity = record.entity AND link.id = record.id AND link.module = {module}
@@ -187,6 +188,14 @@ SELECT record.entity, record.id, record.deleted, record.payload,
     ON held.realm = {realm} AND held.entity = record.entity AND held.id = record.id AND held.module = {module}
   LEFT JOIN {table} AS current ON current.{key} = link.record_key::{key_type}
  WHERE record.realm = {realm} AND record.entity = ANY ({entities});
+
+-- line_image --
+(SELECT jsonb_build_object('@lines', coalesce(jsonb_agg(to_jsonb(line.*) - {unmapped}::text[]
+                                                        ORDER BY line.{position}, line.{line_key}), '[]'))
+   FROM {lines} AS line WHERE line.{parent} = current.{key})
+
+-- no_lines --
+'{}'::jsonb
 
 -- beside_no_more --
 DROP VIEW beside;
@@ -211,11 +220,12 @@ INSERT INTO sync.drift AS told (realm, run_id, side, subject, entity, id, kind, 
 SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, beside.entity, beside.id, kind,
        CASE WHEN kind = 'changed_in_crm' THEN jsonb_build_object('fields', changed) ELSE '{{}}' END
   FROM beside
+ CROSS JOIN LATERAL (SELECT image || line_image AS whole OFFSET 0) AS crm
  CROSS JOIN LATERAL (
        SELECT jsonb_agg(kept.key ORDER BY kept.key) AS changed
-         FROM jsonb_each(CASE WHEN %(merges)s AND image || written <> image THEN written ELSE '{{}}' END) AS kept
+         FROM jsonb_each(CASE WHEN %(merges)s AND whole || written <> whole THEN written ELSE '{{}}' END) AS kept
         WHERE kept.key = ANY (%(columns)s::text[])
-          AND image -> kept.key IS DISTINCT FROM kept.value
+          AND whole -> kept.key IS DISTINCT FROM kept.value
           AND (kept.value <> 'null' OR kept.key = ANY (%(always_clear)s::text[]))) AS since
  CROSS JOIN LATERAL (
        SELECT CASE
@@ -252,13 +262,25 @@ SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, %(field)s, currency,
        coalesce(sum(amount) FILTER (WHERE waiting), 0),
        coalesce(sum((image ->> %(field)s)::numeric) FILTER (WHERE NOT waiting AND held IS NULL), 0)
   FROM (SELECT waiting, held, image, coalesce(payload #>> '{{CurrencyRef,value}}', '') AS currency,
-               round(coalesce({amounts}, sync.amount(%(default)s)), %(scale)s) AS amount
+               round({amount}, %(scale)s) AS amount
           FROM beside WHERE NOT deleted) AS side_by_side
  WHERE amount IS NOT NULL
  GROUP BY currency;
 
 -- amount --
 sync.amount({value})
+
+-- one_amount --
+coalesce({amounts})
+
+-- negated --
+-coalesce({amounts})
+
+-- by_entity --
+CASE entity {cases} ELSE {amount} END
+
+-- of_entity --
+WHEN {entity} THEN {amount}
 
 -- load_again --
 -- Give the next sync the records whose CRM side is wrong, as if they had changed; one that is nowhere any more was deleted.
