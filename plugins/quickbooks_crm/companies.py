@@ -51,8 +51,9 @@ class Company:
     `name` is the file's, `title` what people call it. `quickbooks` is the Airflow connection to it,
     `schedule` a cron expression in UTC or None when it runs by hand only, `crm_company` what stands
     in the company column of its CRM records, `breakers` when it is too much at once, `retention`
-    how long what is kept, `reconcile` the schedule of its comparisons, `default_owner` the External User Id of who owns records that
-    nobody else does, `child_accounts` what becomes of sub-customers.
+    how long what is kept, `reconcile` the schedule of its comparisons, `default_owner` the External
+    User Id of who owns records that nobody else does, `child_accounts` what becomes of
+    sub-customers.
     """
 
     name: str

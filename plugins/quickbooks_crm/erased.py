@@ -21,4 +21,5 @@ def scrub_page(connection: Connection[Any], realm: str) -> None:
 
 def leave_out(connection: Connection[Any], where: dict[str, Any]) -> None:
     """End the rows in `incoming` of people who were erased."""
-    connection.execute(statements("erased")["leave_out"], where)
+    if has_erased(connection, where["realm"]):
+        connection.execute(statements("erased")["leave_out"], where)

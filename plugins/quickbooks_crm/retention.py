@@ -46,6 +46,9 @@ _STAGES = {"outcomes": "emptied_at", "unchanged": "thinned_at", "images": "purge
 """What goes when a run is old, and which column of the run says that it is gone."""
 
 
+_BESIDES = {"outcomes": ("references", "drift"), "images": ("former",)}
+"""What goes along with it."""
+
 _COUNTED = {
     "outcomes": "count_outcomes",
     "unchanged": "count_unchanged",
@@ -105,7 +108,7 @@ def _throw_away(connection: Connection[Any], realm: str, run_id: str, what: str)
     gone, last = 0, ("", "", "")
     while row := connection.execute(query, where | _after(last)).fetchone():
         gone, last = gone + row[0], row[1:]
-    for name in ("references", "drift") if what == "outcomes" else ():
+    for name in _BESIDES.get(what, ()):
         while connection.execute(blocks[name], where).rowcount:
             pass
     connection.execute(blocks["mark"].format(done=sql.Identifier(_STAGES[what])), where)

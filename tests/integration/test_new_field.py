@@ -86,6 +86,21 @@ def test_a_new_field_is_mapped_and_filled_at_once(connection: Connection[Any]) -
     assert rows(connection, "SELECT sales_region FROM crm.products") == [("North",)]
 
 
+def test_a_new_keyword_field_takes_several_keywords_of_its_list(
+    connection: Connection[Any],
+) -> None:
+    add(connection, type="keyword", list="Regions", multi_value=True)
+    known = products(
+        "{key: quickbooks_product_id, separator: '|'}",
+        fields="sales_region: {from: Region, keywords: insert}",
+    )
+
+    ended = sync(connection, known, item("7", Region="North|South"))
+
+    assert ended == [End("7", "added")]
+    assert one(connection, "SELECT sales_region FROM crm.products") == ["North", "South"]
+
+
 @pytest.mark.parametrize(
     ("label", "name"),
     [

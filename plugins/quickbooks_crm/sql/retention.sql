@@ -54,6 +54,10 @@ DELETE FROM sync.resolved_reference
 DELETE FROM sync.drift
  WHERE ctid = ANY (ARRAY (SELECT ctid FROM sync.drift WHERE realm = %(realm)s AND run_id = %(run_id)s LIMIT %(batch)s));
 
+-- former --
+DELETE FROM sync.former
+ WHERE ctid = ANY (ARRAY (SELECT ctid FROM sync.former WHERE realm = %(realm)s AND run_id = %(run_id)s LIMIT %(batch)s));
+
 -- calls --
 DELETE FROM sync.call
  WHERE realm = %(realm)s AND month < date_trunc('month', now() AT TIME ZONE 'UTC' - make_interval(days => %(days)s))::date;
