@@ -11,6 +11,7 @@ from psycopg import Connection, sql
 
 from quickbooks_crm import (
     causes,
+    circles,
     dedupe,
     edits,
     erased,
@@ -21,6 +22,7 @@ from quickbooks_crm import (
     parted,
     runs,
     shown,
+    stand_ins,
 )
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
@@ -101,6 +103,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
     if work.part or previous is None or previous[0] < work.generation:
         referring = sorted(referring, key=lambda target: target.table.name)
         _prepare(connection, [work.target, *referring], work.where)
+        stand_ins.follow(connection, work.where)
         dedupe.receive(connection, work.target, work.referred, work.where)
         erased.leave_out(connection, work.where)
         parted.leave_alone(connection, work.where)
@@ -265,6 +268,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     connection.execute(statements("outcomes")["outcomes"], work.where)
     for target in referring:
         _resolve(connection, replace(work, target=target), work.target)
+    warnings |= circles.tell(connection, work.target, work.where)
     if not work.part:
         connection.execute(blocks["position"], work.where)
     connection.execute(statements("outcomes")["activity"], work.where)

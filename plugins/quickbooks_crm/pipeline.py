@@ -36,6 +36,7 @@ from quickbooks_crm import (
     retry,
     runs,
     stage,
+    stand_ins,
     undoing,
 )
 from quickbooks_crm.alive import alive
@@ -183,6 +184,7 @@ def extract(company: str, run_id: str, everything: bool = False) -> dict[str, An
         if extracted.stopped:
             raise extracted.stopped
         loadable = [module for module in known if module not in blocked]
+        stand_ins.refresh(connection, attempt, runs.mappings(connection, run))
         work = one_module.with_work(connection, _bringing(connection, run), loadable)
         fetched = extracted.fetched
         runs.will_load(connection, run, work, fetched)

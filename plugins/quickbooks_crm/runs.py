@@ -8,7 +8,7 @@ newest. So a zombie cannot write.
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import Connection
@@ -21,7 +21,8 @@ from quickbooks_crm.errors import (
     RunSuperseded,
     SettingsError,
 )
-from quickbooks_crm.mapping import Mapping, load_order, parse_all
+from quickbooks_crm.mapping import Mapping, load_order, parse_all, with_children
+from quickbooks_crm.mapping.model import ChildAccounts
 from quickbooks_crm.sql import statements
 
 SILENCE = timedelta(minutes=2)
@@ -181,7 +182,10 @@ def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
         raise RunError(
             f"Run {run.run_id} has no mappings yet: its task check_settings has not succeeded."
         )
-    known = parse_all(dict(rows))
+    settings = _one(connection.execute(statements("runs")["settings"], asdict(run)))[0]
+    known = with_children(
+        parse_all(dict(rows)), cast(ChildAccounts, settings.get("child_accounts", "child_account"))
+    )
     return {module: known[module] for module in load_order(known)}
 
 

@@ -13,12 +13,12 @@ import msgspec
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import catalog, causes, runs, stage
+from quickbooks_crm import catalog, causes, runs, stage, stand_ins
 from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.check import check
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.load import Load, load
-from quickbooks_crm.mapping import Mapping, load_order, parse_all, references
+from quickbooks_crm.mapping import Mapping, load_order, parse_all, references, with_children
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Window
 from quickbooks_crm.transform import columns, transform
@@ -125,6 +125,9 @@ def sync(
     run = Run(company, realm, run_id or f"run-{count(connection, 'sync.run') + 1}")
     mirror(connection, run, *records)
     connection.execute(SETTINGS, [Jsonb(settings), run.realm, run.run_id])
+    known = with_children(known, settings.get("child_accounts", "child_account"))  # type: ignore[arg-type]
+    stand_ins.refresh(connection, runs.attempt(connection, run, "extract"), known)
+    connection.execute("UPDATE sync.lease SET run_id = NULL")
     probe(connection, run, known)
     for module in load_order(known):
         stage_rows(connection, run, known[module])

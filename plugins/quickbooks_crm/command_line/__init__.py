@@ -27,6 +27,7 @@ _MODULES = (
     "reconciling",
     "breaking",
     "receiving",
+    "merging",
     "new_field",
     "leaving",
 )

@@ -12,7 +12,7 @@ from quickbooks_crm.mapping.model import (
 )
 from quickbooks_crm.mapping.paths import Item, Join, Path, Shown, Source
 from quickbooks_crm.mapping.reading import parse
-from quickbooks_crm.mapping.together import load, load_order, parse_all, references
+from quickbooks_crm.mapping.together import load, load_order, parse_all, references, with_children
 
 __all__ = [
     "Condition",
@@ -33,4 +33,5 @@ __all__ = [
     "parse",
     "parse_all",
     "references",
+    "with_children",
 ]

@@ -132,6 +132,7 @@ class Mapping:
     separator: str = "|"
     unknown_keywords: Policy = "ignore"
     unknown_owner: UnknownOwner = "default_owner"
+    rolls_up: bool = False
     within: str | None = None
     by_name: bool = False
     lines: "Lines | None" = None
@@ -169,6 +170,15 @@ class Mapping:
     def edited_in_crm(self) -> list[str]:
         """The columns in which a person's value stays."""
         return [name for name, field in self.fields.items() if field.edits == "crm"]
+
+    @property
+    def has_children(self) -> bool:
+        """Whether it is made of customers whose records refer to those of their parents."""
+        return any(
+            field.refers == Reference(self.module, "Customer")
+            and ("ParentRef", "value") in field.sources
+            for field in self.fields.values()
+        )
 
     def clears(self, column: str) -> bool:
         """Whether a blank from QuickBooks always empties the column. Where a person's value stays,

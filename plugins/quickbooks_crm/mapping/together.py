@@ -3,17 +3,23 @@
 from collections.abc import Iterator
 from collections.abc import Mapping as ReadOnly
 from dataclasses import replace
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
 from quickbooks_crm.errors import MappingError
 from quickbooks_crm.mapping.document import decode
-from quickbooks_crm.mapping.model import Field, Mapping
+from quickbooks_crm.mapping.model import ChildAccounts, Condition, Exclusion, Field, Mapping
 from quickbooks_crm.mapping.problems import Problem, quoted, report, suggestion
 from quickbooks_crm.mapping.reading import attempt
 from quickbooks_crm.mapping.shape import is_module_name
 
 Problems = dict[str, list[Problem]]
+
+_NO_ACCOUNT = {
+    "roll_up": "a sub-customer, whose records belong to the account of its topmost parent",
+    "skip": "a sub-customer, which this company leaves out",
+}
 
 
 def load(directory: Path) -> dict[str, Mapping]:
@@ -35,6 +41,31 @@ def load(directory: Path) -> dict[str, Mapping]:
 def parse_all(texts: ReadOnly[str, str]) -> dict[str, Mapping]:
     """The mappings in the texts of several modules, as `load` has them of their files."""
     return _all(texts, {})
+
+
+def with_children(
+    mappings: ReadOnly[str, Mapping], child_accounts: ChildAccounts
+) -> dict[str, Mapping]:
+    """The mappings as they are for a company that wants this of its sub-customers."""
+    return {
+        module: _without_children(mapping, child_accounts)
+        if mapping.has_children and child_accounts != "child_account"
+        else mapping
+        for module, mapping in mappings.items()
+    }
+
+
+def _without_children(mapping: Mapping, child_accounts: ChildAccounts) -> Mapping:
+    """Another mapping, with a hash of its own: records held back are tried again with it."""
+    exclusion = Exclusion(
+        (Condition(("ParentRef", "value"), "blank", ("false",)),), _NO_ACCOUNT[child_accounts]
+    )
+    return replace(
+        mapping,
+        hash=sha256(f"{mapping.hash} {child_accounts}".encode()).hexdigest(),
+        exclude=(*mapping.exclude, exclusion),
+        rolls_up=child_accounts == "roll_up",
+    )
 
 
 def files(directory: Path) -> list[Path]:

@@ -204,8 +204,9 @@ UPDATE incoming AS i
 -- flags --
 UPDATE incoming
    SET flag = CASE WHEN state = 'deleted' AND known_state IS DISTINCT FROM 'deleted' THEN 'deleted'
+                   WHEN state = 'merged' AND known_state IS DISTINCT FROM 'merged' THEN 'merged'
                    WHEN state = 'inactive' AND known_state = 'active' THEN 'deactivated'
-                   WHEN state = 'active' AND known_state IN ('inactive', 'deleted') THEN 'reactivated' END
+                   WHEN state = 'active' AND known_state IN ('inactive', 'merged', 'deleted') THEN 'reactivated' END
  WHERE outcome = 'updated' AND linked;
 
 -- links --

@@ -234,7 +234,7 @@ SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, beside.entity, beside.id, kind,
               WHEN record_key IS NULL AND held = 'duplicate' AND collides_with IS NOT NULL
                    AND NOT EXISTS (SELECT FROM {table} AS original WHERE original.{key} = collides_with::{key_type})
               THEN 'original_gone'
-              WHEN held IS NULL AND known_state <> state THEN 'other_state'
+              WHEN held IS NULL AND replace(known_state, 'merged', 'inactive') <> state THEN 'other_state'
               WHEN changed IS NOT NULL THEN 'changed_in_crm' END AS kind) AS judged
  WHERE NOT waiting AND kind IS NOT NULL
    AND (kind <> 'other_state'

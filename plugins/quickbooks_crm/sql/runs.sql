@@ -22,6 +22,9 @@ SELECT used.module, snapshot.content
   JOIN sync.mapping_snapshot AS snapshot ON snapshot.hash = used.hash
  WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s;
 
+-- settings --
+SELECT settings FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
 -- asked --
 SELECT modules FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
 

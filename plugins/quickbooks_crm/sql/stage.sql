@@ -1,7 +1,11 @@
 -- batch --
 -- The records of a module that a window takes.
 WITH {wanted}
-SELECT entity, id, sync.state_in_quickbooks(deleted, payload)
+SELECT entity, id,
+       CASE WHEN sync.state_in_quickbooks(deleted, payload) = 'inactive'
+             AND EXISTS (SELECT FROM sync.merged_away AS merged
+                          WHERE (merged.realm, merged.entity, merged.loser) = (%(realm)s, wanted.entity, wanted.id))
+            THEN 'merged' ELSE sync.state_in_quickbooks(deleted, payload) END
        {paths}
   FROM wanted;
 

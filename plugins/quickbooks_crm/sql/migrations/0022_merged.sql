@@ -1,0 +1,12 @@
+-- Which records count as merged away.
+
+CREATE VIEW sync.merged_away AS
+    SELECT lost.realm, lost.entity, lost.loser, lost.survivor, lost.told_at
+      FROM sync.merge AS lost
+     WHERE NOT EXISTS (SELECT FROM sync.merge AS later
+                        WHERE (later.realm, later.entity, later.survivor) = (lost.realm, lost.entity, lost.loser)
+                          AND later.told_at > lost.told_at)
+       AND NOT EXISTS (SELECT FROM quickbooks.record AS record
+                        WHERE (record.realm, record.entity, record.id) = (lost.realm, lost.entity, lost.loser)
+                          AND sync.state_in_quickbooks(record.deleted, record.payload) = 'active');
+COMMENT ON VIEW sync.merged_away IS 'Merges that still hold: the loser has not become active again, and nothing has been merged into it since.';
