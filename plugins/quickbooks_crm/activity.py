@@ -29,6 +29,7 @@ REASONS = {
     "missing_required": "a required field is blank",
     "invalid_value": "a value does not fit its field",
     "ambiguous_key": "the key fits more than one CRM record",
+    "unknown_owner": "the owner is no active user of the CRM",
     "refused_by_table": "the CRM's table refused the record",
     "key_known": "the CRM has a record with the same key",
     "key_taken": "the CRM record with the same key is another QuickBooks record",
@@ -194,6 +195,14 @@ class Row:
     def sentence(self) -> str:
         """The reason in words, without any customer's value."""
         return _sentence(self.reason or "")
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What else there is to say of it: keywords left out, an owner not known, a conflict."""
+        notes = self.details.get("notes", ()) if isinstance(self.details, dict) else ()
+        return tuple(
+            f"{note['label']}{_quoted(note.get('value'))} {note['rule']}." for note in notes
+        )
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -394,9 +403,14 @@ def notes(module: Module) -> list[str]:
 def listing(rows: Iterable[Row]) -> str:
     """Rows as plain text for a person's terminal. It holds customer data: never log it."""
     return "\n".join(
-        printable(f"{row.entity} {row.id}  {words(row.outcome)}  {row.message or ''}").rstrip()
+        printable(f"{row.entity} {row.id}  {words(row.outcome)}  {said}").rstrip()
         for row in rows
+        for said in [" ".join([row.message or "", *row.told]).strip()]
     )
+
+
+def _quoted(value: Any) -> str:
+    return "" if value is None else f" '{value}'"
 
 
 def _sentence(reason: str) -> str:

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog, keywords
+from quickbooks_crm import activity, catalog, keywords
 from quickbooks_crm.mapping import Mapping
 from tests.integration.crm import (
+    REALM,
     End,
     counts,
     item,
@@ -97,6 +98,17 @@ def test_under_ignore_an_unknown_keyword_is_left_out_and_told_on_its_row(
                 }
             ]
         },
+    )
+
+
+def test_what_was_left_out_is_told_with_the_row(connection: Connection[Any]) -> None:
+    listed(connection, "terms")
+
+    sync(connection, mapped(TERMS), item("7", Terms="Net 45"), run_id="first")
+
+    found = activity.rows(connection, REALM, "first", "products", "added")
+    assert activity.listing(found) == (
+        "Item 7  added  Terms 'Net 45' is not on the list of keywords."
     )
 
 
