@@ -37,6 +37,7 @@ REASONS = {
     "check_fields": "the CRM has a record that is the same on all check fields",
     "same_in_batch": "another QuickBooks record is the same thing",
     "excluded_by_mapping": "the mapping excludes it",
+    "before_start_date": "the document is older than the company's start date",
     "linked": "a person has linked it; the next sync brings it up to date",
     "erased_on_request": "erased on request",
     "unlinked": "a person has unlinked it from its CRM record",

@@ -37,6 +37,12 @@ def probe(connection: Connection[Any], realm: str, target: Target, sharing: Iter
         connection.execute(blocks["probe"].format(cause=_cause(connection, target)), values)
 
 
+def let_in(connection: Connection[Any], realm: str, run_id: str, module: str) -> None:
+    """Mark the documents that a start date kept out and the run's own no longer does."""
+    where = {"realm": realm, "run_id": run_id, "module": module}
+    connection.execute(statements("causes")["not_early_any_more"], where)
+
+
 def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
     blocks = statements("causes")
     compared = {target.table.key, target.identity, target.mapping.key, *target.mapping.check}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast, get_args
 
@@ -40,6 +41,7 @@ _PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _DAYS = "sun mon tue wed thu fri sat"
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _CRON = ((0, 59, ""), (0, 23, ""), (1, 31, ""), (1, 12, _MONTHS), (0, 7, _DAYS))
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MANY = 1_000_000_000
 _CRON_PART = re.compile(r"(\*|\w+(-\w+)?)(/[1-9]\d{0,2})?", re.ASCII)
 
@@ -53,7 +55,7 @@ class Company:
     in the company column of its CRM records, `breakers` when it is too much at once, `retention`
     how long what is kept, `reconcile` the schedule of its comparisons, `default_owner` the External
     User Id of who owns records that nobody else does, `child_accounts` what becomes of
-    sub-customers.
+    sub-customers, `start_date` the day before which documents stay out.
     """
 
     name: str
@@ -67,11 +69,16 @@ class Company:
     reconcile: str | None = None
     default_owner: str | None = None
     child_accounts: ChildAccounts = "child_account"
+    start_date: str | None = None
 
     @property
     def for_loads(self) -> dict[str, str | None]:
         """What the loads of a run depend on, stored with the run."""
-        return {"default_owner": self.default_owner, "child_accounts": self.child_accounts}
+        return {
+            "default_owner": self.default_owner,
+            "child_accounts": self.child_accounts,
+            "start_date": self.start_date,
+        }
 
     def takes(self, module: str, by_name: bool = False) -> bool:
         """Whether the module is brought in for this company. One that is had `by_name` is, only
@@ -122,6 +129,14 @@ def _connection(written: Any) -> str:
     if not _CONNECTION.fullmatch(word):
         refuse(f"is not a connection: {quoted(word)}. Write its id, such as quickbooks_sample.")
     return word
+
+
+def _day(written: Any) -> str:
+    word = text(written)
+    try:
+        return date.fromisoformat(word if _DAY.fullmatch(word) else "").isoformat()
+    except ValueError:
+        refuse(f"is not a day: {quoted(word)}. Write year-month-day, such as 2024-01-01.")
 
 
 def _schedule(written: Any) -> str:
@@ -204,6 +219,7 @@ class _CompanyShape(Strict):
     child_accounts: Annotated[str, BeforeValidator(one_of(*get_args(ChildAccounts)))] = (
         "child_account"
     )
+    start_date: Annotated[str, BeforeValidator(_day)] | None = None
 
 
 _Read = tuple[Company | None, Document, list[Problem]]
@@ -248,6 +264,7 @@ def _company(name: str, document: Document) -> Company:
         reconcile=_reconcile(shape),
         default_owner=shape.default_owner,
         child_accounts=cast(ChildAccounts, shape.child_accounts),
+        start_date=shape.start_date,
     )
 
 

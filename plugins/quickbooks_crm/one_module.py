@@ -67,6 +67,7 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
     for module in modules:
         there = target(connection, known[module], bringing.company)
         causes.probe(connection, run.realm, there, bringing.sharing(module))
+        causes.let_in(connection, run.realm, run.run_id, module)
     return [m for m in modules if runs.has_work(connection, run.realm, known[m])]
 
 

@@ -19,6 +19,9 @@ WHO = ["@entity", "@id", "@state"]
 """The columns every batch begins with, named so that no column of a CRM is called the same. The
 state is active, inactive, merged or deleted."""
 
+EARLY = "dated before the company's start date"
+"""Why a document in the state early stays out."""
+
 ENDED = [*WHO, "outcome", "reason", "message", "details"]
 """The columns of rows that end before the load, with why."""
 
@@ -98,6 +101,7 @@ def _without_suffix(batch: DataFrame) -> DataFrame:
 def _excluded(batch: DataFrame, mapping: Mapping) -> Series:
     """For each row the reason it is excluded, the first that applies; missing where it is kept."""
     verdicts = Series(pd.NA, index=batch.index, dtype="str")
+    verdicts = verdicts.mask(batch["@state"] == "early", EARLY)
     for exclusion in mapping.exclude:
         verdicts = verdicts.mask(verdicts.isna() & _applies(exclusion, batch), exclusion.because)
     return verdicts
@@ -240,9 +244,9 @@ def _joined(values: list[Series], between: str) -> Series:
 
 def _ended(rows: DataFrame, reasons: Series) -> DataFrame:
     sentences = reasons.str[:1].str.upper() + reasons.str[1:] + "."
-    return rows[WHO].assign(
-        outcome="excluded", reason="excluded_by_mapping", message=sentences, details=None
-    )
+    by = Series("excluded_by_mapping", index=rows.index, dtype="str")
+    by = by.mask(rows["@state"] == "early", "before_start_date")
+    return rows[WHO].assign(outcome="excluded", reason=by, message=sentences, details=None)
 
 
 def each(values: Series, rule: Callable[[str], bool]) -> Series:

@@ -163,6 +163,7 @@ def probe(connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping]) 
     for name in known:
         sharing = [other for other in known if known[other].table == known[name].table]
         causes.probe(connection, run.realm, _target(connection, run, known[name]), sharing)
+        causes.let_in(connection, run.realm, run.run_id, name)
 
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:

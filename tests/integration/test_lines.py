@@ -522,3 +522,51 @@ def test_lines_of_a_document_that_a_person_made_become_quickbooks(
     assert sync(connection, known(), invoice("1", line("a"))) == [End("1", "updated")]
     assert rows(connection, TEXTS) == [(1, "a")]
     assert outcome(connection, "1", "before")[0]["@lines"] == [image(1, "mine"), image(2, "mine")]
+
+
+# A start date
+
+EARLY, LATE = ("2023-12-31", "2024-01-01")
+NUMBERS = "SELECT quickbooks_invoice_id FROM crm.invoices ORDER BY 1"
+
+
+def test_documents_before_the_start_date_stay_out_and_say_so(connection: Connection[Any]) -> None:
+    early, late = invoice("1", line("a"), TxnDate=EARLY), invoice("2", TxnDate=LATE)
+
+    ended = sync(connection, known(), early, late, start_date=LATE)
+
+    assert ended == [End("1", "excluded", "before_start_date"), End("2", "added")]
+    assert outcome(connection, "1", "message") == ("Dated before the company's start date.",)
+    assert rows(connection, TEXTS) == []
+
+
+def test_an_earlier_start_date_brings_older_documents_in(connection: Connection[Any]) -> None:
+    old = [invoice(str(year), line("a"), TxnDate=f"{year}-06-01") for year in (2020, 2021, 2022)]
+    sync(connection, known(), *old, start_date="2022-01-01")
+
+    assert sync(connection, known(), start_date="2021-01-01") == [End("2021", "added")]
+    assert sync(connection, known(), start_date="2021-01-01") == []
+    assert sync(connection, known()) == [End("2020", "added")]
+    assert rows(connection, NUMBERS) == [("2020",), ("2021",), ("2022",)]
+
+
+def test_a_later_start_date_leaves_what_is_in_the_crm_and_keeps_it_up_to_date(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("1", TxnDate=EARLY))
+
+    ended = sync(connection, known(), invoice("1", TxnDate=EARLY, DocNumber="5"), start_date=LATE)
+
+    assert ended == [End("1", "updated")]
+
+
+def test_records_that_are_no_documents_know_no_start_date(connection: Connection[Any]) -> None:
+    assert sync(connection, known(), item("7"), start_date=LATE) == [End("7", "added")]
+
+
+def test_a_document_that_is_given_a_later_day_comes_in(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("1", TxnDate=EARLY), start_date=LATE)
+
+    assert sync(connection, known(), invoice("1", TxnDate=LATE), start_date=LATE) == [
+        End("1", "added")
+    ]

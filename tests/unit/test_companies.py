@@ -101,10 +101,11 @@ def test_two_companies_may_not_share_what_tells_their_records_apart(
 
 
 def test_a_word_of_later_says_what_to_do_instead(tmp_path: Path) -> None:
-    company(tmp_path, start_date="2024-01-01")
+    company(tmp_path, mappings="{accounts: own.yaml}")
 
     assert problems(tmp_path) == [
-        "line 3: start_date is not available yet: documents of all dates are read. Remove the word."
+        "line 3: mappings is not available yet: all companies use the files in include/mappings. "
+        "Remove the word."
     ]
 
 
@@ -116,8 +117,9 @@ def test_a_company_says_who_owns_what_nobody_does_and_what_becomes_of_sub_custom
 
     plain, own = (companies.load_one(tmp_path, name) for name in ("plain", "own"))
 
-    assert plain.for_loads == {"default_owner": None, "child_accounts": "child_account"}
-    assert own.for_loads == {"default_owner": "U-100", "child_accounts": "roll_up"}
+    usual = {"default_owner": None, "child_accounts": "child_account", "start_date": None}
+    assert plain.for_loads == usual
+    assert own.for_loads == usual | {"default_owner": "U-100", "child_accounts": "roll_up"}
 
 
 def test_a_policy_for_sub_customers_that_is_none_is_told(tmp_path: Path) -> None:
@@ -240,3 +242,18 @@ def test_a_mistake_in_a_breaker_is_told_with_its_remedy(
     tmp_path: Path, written: str, said: str
 ) -> None:
     assert problems(company(tmp_path, breakers=written)) == [f"line 3: {said}"]
+
+
+def test_a_company_may_begin_with_documents_of_a_day(tmp_path: Path) -> None:
+    company(tmp_path, start_date="2024-01-31")
+
+    assert companies.load_one(tmp_path, "acme").start_date == "2024-01-31"
+
+
+@pytest.mark.parametrize("day", ["2024-02-30", "01/02/2024", "20240102", "soon"])
+def test_a_start_date_must_be_a_day(tmp_path: Path, day: str) -> None:
+    company(tmp_path, start_date=day)
+
+    assert problems(tmp_path) == [
+        f"line 3: start_date is not a day: '{day}'. Write year-month-day, such as 2024-01-01."
+    ]

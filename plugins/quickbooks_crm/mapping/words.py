@@ -187,9 +187,5 @@ COMPANY = Vocabulary(
     ),
     Word("default_owner", "default_owner: U-100"),
     Word("child_accounts", "child_accounts: roll_up"),
-    Word(
-        "start_date",
-        "start_date: 2024-01-01",
-        "documents of all dates are read. Remove the word.",
-    ),
+    Word("start_date", "start_date: 2024-01-01"),
 )

@@ -76,6 +76,25 @@ UPDATE sync.held AS held
          WHERE i.outcome IN ('duplicate', 'not_added')) AS known
  WHERE held.ctid = known.place;
 
+-- not_early_any_more --
+-- Documents held back for their date, which the company's start date no longer keeps out.
+WITH now AS MATERIALIZED (
+    SELECT settings ->> 'start_date' AS start FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s
+), same AS MATERIALIZED (
+    SELECT run_id FROM sync.run, now WHERE realm = %(realm)s AND settings ->> 'start_date' = now.start
+)
+UPDATE sync.held
+   SET due = true
+ WHERE ctid = ANY (ARRAY (
+       SELECT own.ctid
+         FROM now, sync.held AS own
+        CROSS JOIN LATERAL (
+              SELECT payload ->> 'TxnDate' AS day FROM quickbooks.record
+               WHERE (realm, entity, id) = (%(realm)s, own.entity, own.id) LIMIT 1) AS document
+        WHERE own.realm = %(realm)s AND own.module = %(module)s AND own.reason = 'before_start_date' AND NOT own.due
+          AND own.run_id NOT IN (SELECT run_id FROM same)
+          AND (document.day < now.start) IS NOT TRUE));
+
 -- any --
 SELECT EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND cause IS NOT NULL AND NOT due);
 

@@ -2,7 +2,14 @@
 -- The records of a module that a window takes.
 WITH {wanted}
 SELECT entity, id,
-       CASE WHEN sync.state_in_quickbooks(deleted, payload) = 'inactive'
+       CASE WHEN NOT deleted
+             AND payload ->> 'TxnDate' < (SELECT settings ->> 'start_date' FROM sync.run
+                                           WHERE realm = %(realm)s AND run_id = %(run_id)s)
+             AND NOT EXISTS (SELECT FROM sync.link
+                              WHERE (link.realm, link.entity, link.id, link.module)
+                                  = (%(realm)s, wanted.entity, wanted.id, %(module)s))
+            THEN 'early'
+            WHEN sync.state_in_quickbooks(deleted, payload) = 'inactive'
              AND EXISTS (SELECT FROM sync.merged_away AS merged
                           WHERE (merged.realm, merged.entity, merged.loser) = (%(realm)s, wanted.entity, wanted.id))
             THEN 'merged' ELSE sync.state_in_quickbooks(deleted, payload) END
