@@ -10,7 +10,8 @@ a process of its own, with the product's own code as a run calls it, for each mo
     load        the staged rows brought into the CRM with their links and outcomes, in a transaction
 
 for a first sync, for a sync that finds nothing new, and for one after every hundredth record has
-changed. `rows` are the records that the stage took.
+changed; then `replay`, both stages in one process, after a mapping that changes every CRM record.
+`rows` are the records that the stage took.
 
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
 the two has used: where other programs run too it is steadier than seconds. Memory is the peak of
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,9 @@ CHANGE = """
                WHEN 'Item' THEN '{"Description": "Not what it was"}'::jsonb
                ELSE '{"Mobile": {"FreeFormNumber": "(555) 555-0100"}, "Notes": "Called"}' END
      WHERE realm = %(realm)s AND mod(id::bigint, 100) = 7"""
+
+OTHERWISE = ("{value: false}", "{value: true}")
+READ = "SELECT read FROM sync.activity WHERE run_id = %s AND module = %s"
 
 
 # Each measurement, in a process of its own
@@ -108,11 +113,37 @@ def load(connection: psycopg.Connection[Any], run_id: str, module: str) -> int:
         return load_rows(connection, bringing, module)["read"]
 
 
+def replay(connection: psycopg.Connection[Any], run_id: str, module: str) -> int:
+    """What a replay does of a module whose mapping now says something else of every record."""
+    from quickbooks_crm import replay
+    from quickbooks_crm.companies import load_one
+    from quickbooks_crm.judge import Lenience
+    from quickbooks_crm.mapping import parse_all
+    from quickbooks_crm.one_module import Bringing
+    from quickbooks_crm.runs import Run
+
+    texts = {name: known.text.replace(*OTHERWISE) for name, known in _mappings().items()}
+    company = load_one(ROOT / "include/companies", COMPANY)
+    expected = Lenience(expected=replay.EXPECTED)
+    bringing = Bringing(Run(COMPANY, REALM, run_id), company, parse_all(texts), expected)
+
+    @contextmanager
+    def apart() -> Iterator[None]:
+        with connection.transaction():
+            yield
+
+    replay.bring(connection, bringing, module, apart)
+    row = connection.execute(READ, [run_id, module]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 MEASURED: dict[str, Callable[..., int]] = {
     "fill": fill,
     "look": look,
     "transform": transform,
     "load": load,
+    "replay": replay,
 }
 
 
@@ -194,7 +225,8 @@ def _prepare(database: str, customers: int, items: int) -> None:
 
 
 def _syncs(database: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """A first sync, one that finds nothing new, and one after every hundredth record changed."""
+    """A first sync, one that finds nothing new, one after every hundredth record has changed, and a
+    replay."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE quickbooks.record")
         yield from _sync(connection, database, "first")
@@ -203,20 +235,24 @@ def _syncs(database: str) -> Iterator[tuple[str, dict[str, float]]]:
             changed = {"realm": REALM, "generation": _new_generation(connection, "changed")}
             connection.execute(CHANGE, changed)
         yield from _sync(connection, database, "1 %")
+        yield from _sync(connection, database, "replay", ("replay",))
 
 
 def _sync(
-    connection: psycopg.Connection[Any], database: str, name: str
+    connection: psycopg.Connection[Any],
+    database: str,
+    name: str,
+    stages: tuple[str, ...] = ("transform", "load"),
 ) -> Iterator[tuple[str, dict[str, float]]]:
     from quickbooks_crm import runs
 
     runs.start(connection, runs.Run(COMPANY, REALM, name), "manual", None)
     whole = dict.fromkeys(("rows", "seconds", "cpu", "postgres", "peak"), 0.0)
     for module in MODULES:
-        for stage in ("transform", "load"):
+        for stage in stages:
             figures = _measured(stage, database, name, module)
             yield f"{name} {module} {stage}", figures
-            of_load = figures["rows"] if stage == "load" else 0
+            of_load = figures["rows"] if stage != "transform" else 0
             summed = {key: whole[key] + figures[key] for key in ("seconds", "cpu", "postgres")}
             whole |= summed | {"rows": whole["rows"] + of_load}
             whole["peak"] = max(whole["peak"], figures["peak"])
