@@ -53,6 +53,19 @@ def modules(
     return [m.module for m in taken]
 
 
+def require_still(connection: Connection[Any], known: Mapping) -> None:
+    """Raise `SettingsError` when somebody has changed a module's table since the run began, so that
+    its mapping no longer fits."""
+    table = catalog.of(connection, known)
+    problems = list(catalog.misfits(table, known))
+    problems += [f"{known.file}: {label} must be filled." for label in missing_fields(known, table)]
+    if problems:
+        raise SettingsError(
+            f"{known.table} was changed while this run was at work, and {known.module} no longer "
+            "fits it:\n" + "\n".join(f"  {problem}" for problem in problems)
+        )
+
+
 def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[str]:
     """What a person should know of mappings that fit, each with its line."""
     for known in taken:

@@ -210,6 +210,7 @@ def transform(company: str, run_id: str, module: str) -> dict[str, int]:
     task = f"{module}.transform"
     with database.connect() as connection, noted(connection, run, task):
         known = runs.asked_for(connection, run, module)
+        fitting.require_still(connection, known)
         attempt = runs.attempt(connection, run, task)
         with connection.transaction():
             attempt.require(connection)
@@ -226,7 +227,9 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     run = _run(company, run_id)
     task = f"{module}.load"
     with database.connect() as connection, noted(connection, run, task):
-        if stage.sealed(connection, run, runs.asked_for(connection, run, module)) is None:
+        known = runs.asked_for(connection, run, module)
+        fitting.require_still(connection, known)
+        if stage.sealed(connection, run, known) is None:
             transform(company, run_id, module)
         counts = _load(connection, _bringing(connection, run), module)
     log.info("%s: %s", module, one_module.words(counts))
