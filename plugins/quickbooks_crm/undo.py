@@ -17,11 +17,17 @@ from psycopg import Connection, sql
 from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import UndoImpossible
+from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import SILENCE, Run
 from quickbooks_crm.sql import statements
 
-ACTIONS = ("insert", "restore", "remove")
+ACTIONS = {
+    "insert": ("insert", "insert_lines", "tell_lines"),
+    "restore": ("restore", "drop_lines", "change_lines", "add_lines", "tell_lines"),
+    "remove": ("remove_lines", "remove"),
+}
+"""What is done to records, and the statements of each in their order."""
 FORGOTTEN = ("parked_off", "links_off")
 REMEMBERED = ("links_back", "links_reopened", "links_left", "parked_back", "held_before")
 HELD = ("collisions_gone", "hold")
@@ -74,7 +80,7 @@ class Undo:
         """The names and texts that the statements share."""
         table = self.target.table
         lost = [name for name in self.target.columns if name not in table.columns]
-        return {
+        return _of_lines(self.target) | {
             "table": table.identifier,
             "key": sql.Identifier(table.key),
             "key_type": table.key_type,
@@ -153,6 +159,9 @@ def _take(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["undoing_index"])
     connection.execute(blocks["undoing_statistics"])
     connection.execute(blocks["current"].format(**work.names))
+    if LineTarget.of(work.target):
+        connection.execute(blocks["current_lines"].format(**work.names))
+        connection.execute(blocks["lines_resolved"].format(**work.names), work.where)
     connection.execute(blocks["nowhere"])
 
 
@@ -210,7 +219,8 @@ def _at_once(connection: Connection[Any], work: Undo, action: str) -> bool:
     try:
         with connection.transaction() as savepoint:
             every_row = statements("undo")["every_row"]
-            connection.execute(_statement(work, action, every_row))
+            for statement in _statements(work, action, every_row):
+                connection.execute(statement)
             if _pending(connection, action):
                 raise psycopg.Rollback(savepoint)
             return True
@@ -226,10 +236,13 @@ def _row_by_row(connection: Connection[Any], work: Undo, action: str) -> int:
     before = _pending(connection, action)
     if before:
         blocks = statements("undo")
-        one = _statement(work, action, blocks["one_row"])
+        one = [
+            statement.as_string(connection).rstrip().rstrip(";")
+            for statement in _statements(work, action, blocks["one_row"])
+        ]
         block = blocks["row_by_row"].format(
             action=sql.Literal(action),
-            statement=sql.SQL(one.as_string(connection).rstrip().rstrip(";")),
+            statement=sql.SQL(";\n".join(one)),
             ready=_ready(connection, work) if action == "remove" else blocks["every_row"],
         )
         connection.execute(block)
@@ -241,19 +254,38 @@ def _pending(connection: Connection[Any], action: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _statement(work: Undo, action: str, which: sql.SQL) -> sql.Composed:
+def _statements(work: Undo, action: str, which: sql.SQL) -> list[sql.Composed]:
+    """What carries out an action, with the lines of documents where there are any."""
     blocks, table = statements("undo"), work.target.table
+    names = [n for n in ACTIONS[action] if n == action or LineTarget.of(work.target)]
     mapped = [table.columns[name] for name in work.target.columns if name in table.columns]
     restored = [c.name for c in mapped if c.writable and c.name != table.key]
     every = [c.name for c in table.columns.values() if c.writable or c.sequence]
-    return blocks[action].format(
-        **work.names,
-        which=which,
-        columns=_listed(restored),
-        new_columns=_listed(restored, blocks["new_value"]),
-        every_column=_listed(every),
-        every_new=_listed(every, blocks["new_value"]),
-    )
+    listed = {
+        "which": which,
+        "columns": _listed(restored),
+        "new_columns": _listed(restored, blocks["new_value"]),
+        "every_column": _listed(every),
+        "every_new": _listed(every, blocks["new_value"]),
+    }
+    return [blocks[name].format(**work.names, **listed) for name in names]
+
+
+def _of_lines(target: Target) -> dict[str, sql.Composable]:
+    """The names and texts of statements about a document's lines, where it has any."""
+    own, new = LineTarget.of(target), statements("undo")["new_value"]
+    if own is None:
+        return {}
+    names = own.names
+    names["line_unmapped"] = names.pop("unmapped")
+    mapped = [own.lines.position, *own.lines.rows.fields]
+    every = [c.name for c in own.table.columns.values() if c.writable or c.sequence]
+    return names | {
+        "line_columns": _listed(mapped),
+        "new_line_columns": _listed(mapped, new),
+        "every_line_column": _listed(every),
+        "every_new_line": _listed(every, new),
+    }
 
 
 def _listed(names: list[str], block: sql.SQL | None = None) -> sql.Composed:
@@ -275,9 +307,12 @@ class _Pointer:
 def _pointers(connection: Connection[Any], work: Undo) -> set[_Pointer]:
     """What may refer to the module's records: foreign keys of any table, and what mappings say."""
     found = connection.execute(statements("undo")["pointing"], _regclass(work.target)).fetchall()
+    own = LineTarget.of(work.target)
+    lines = (own.table.schema, own.table.table, [own.lines.parent]) if own else None
     pointers = {
         _Pointer((schema, table), tuple(columns), tuple(meant))
         for schema, table, columns, meant in found
+        if (schema, table, columns) != lines
     }
     for other in work.pointing:
         for field in other.mapping.fields.values():

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         *("lines", "notes", "owners", "parted", "refusals", "runs", "shown", "sql", "stand_ins"),
     },
-    "undo": {"catalog", "dedupe", "errors", "refusals", "runs", "sql"},
+    "undo": {"catalog", "dedupe", "errors", "lines", "refusals", "runs", "sql"},
     "lines": {"catalog", "dedupe", "mapping", "refusals", "sql"},
     "refusals": set(),
     "environment": set(),

@@ -40,14 +40,16 @@ SELECT EXISTS (SELECT FROM sync.run WHERE undoes = %(undone)s AND realm = %(real
 CREATE TEMP TABLE undoing ON COMMIT DROP AS
 WITH told AS (
     SELECT entity, id, outcome AS did, record_key, before - {gone}::text[] AS was, after - {gone}::text[] AS left_as,
-           coalesce(details ? 'references', false) AS partial
+           CASE WHEN details ? 'references' THEN ARRAY (SELECT jsonb_array_elements_text(details -> 'references')) END AS reopened
       FROM sync.outcome
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND outcome IN ('added', 'updated', 'removed')
 ), resolved AS (
-    SELECT entity, id, 'updated', record_key, jsonb_object_agg(field, coalesce(was, 'null')) AS was,
-           jsonb_object_agg(field, to_jsonb(jsonb_populate_record(NULL::{table},
-                                                                  jsonb_build_object(field, target_key))) -> field) AS left_as,
-           true
+    SELECT entity, id, 'updated', record_key,
+           coalesce(jsonb_object_agg(field, coalesce(was, 'null')) FILTER (WHERE field NOT LIKE '@lines.%'), '{{}}') AS was,
+           coalesce(jsonb_object_agg(field, to_jsonb(jsonb_populate_record(NULL::{table},
+                                                                           jsonb_build_object(field, target_key))) -> field)
+                        FILTER (WHERE field NOT LIKE '@lines.%'), '{{}}') AS left_as,
+           array_agg(field)
       FROM sync.resolved_reference AS closed
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND field <> ALL ({gone}::text[])
        AND NOT EXISTS (SELECT FROM told WHERE (told.entity, told.id) = (closed.entity, closed.id))
@@ -63,7 +65,7 @@ WITH told AS (
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'link'
 ), linked AS (
     SELECT touched.entity, touched.id, 'linked', coalesce(link.record_key, former.was ->> 'record_key'),
-           NULL::jsonb, NULL::jsonb, false
+           NULL::jsonb, NULL::jsonb, NULL::text[]
       FROM touched
       LEFT JOIN sync.link AS link
         ON (link.realm, link.entity, link.id, link.module) = ({realm}, touched.entity, touched.id, {module})
@@ -74,7 +76,9 @@ WITH told AS (
 )
 SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n, every.*,
        CASE did WHEN 'added' THEN 'remove' WHEN 'removed' THEN 'insert' WHEN 'updated' THEN 'restore' ELSE 'link' END AS action,
+       reopened IS NOT NULL AS partial,
        NULL::jsonb AS image,
+       NULL::jsonb AS whole_lines,
        NULL::jsonb AS after,
        NULL::text AS outcome,
        NULL::text AS reason,
@@ -84,7 +88,7 @@ SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric EN
        NULL::text AS refusal
   FROM (SELECT * FROM changed
          UNION ALL
-        SELECT * FROM linked) AS every (entity, id, did, record_key, was, left_as, partial)
+        SELECT * FROM linked) AS every (entity, id, did, record_key, was, left_as, reopened)
  WHERE NOT {undone_before} OR sync.stands({realm}, {undone}, {module}, entity, id);
 
 -- undoing_index --
@@ -102,6 +106,43 @@ UPDATE undoing
           JOIN {table} AS current ON current.{key} = u.record_key::{key_type}
            FOR UPDATE OF current) AS held
  WHERE held.n = undoing.n;
+
+-- current_lines --
+-- The lines that each document holds now: those that the mapping fills of them, and the whole rows.
+UPDATE undoing
+   SET image = image || jsonb_build_object('@lines', held.lines), whole_lines = held.whole
+  FROM (SELECT u.n, coalesce(jsonb_agg(to_jsonb(line.*) - {line_unmapped}::text[] ORDER BY line.{position}, line.{line_key})
+                                 FILTER (WHERE line.{line_key} IS NOT NULL), '[]') AS lines,
+               coalesce(jsonb_agg(to_jsonb(line.*) ORDER BY line.{position}, line.{line_key})
+                            FILTER (WHERE line.{line_key} IS NOT NULL), '[]') AS whole
+          FROM undoing AS u
+          LEFT JOIN {lines} AS line ON line.{parent} = u.record_key::{parent_type}
+         WHERE u.image IS NOT NULL
+         GROUP BY u.n) AS held
+ WHERE held.n = undoing.n;
+
+-- lines_resolved --
+-- References that the run closed in lines of documents loaded earlier: where a line still has it, it loses it.
+UPDATE undoing
+   SET was = undoing.was || jsonb_build_object('@lines', closed.was),
+       left_as = undoing.left_as || jsonb_build_object('@lines', closed.left_as)
+  FROM (SELECT u.n, jsonb_agg(line.row || coalesce(own.was, '{{}}') ORDER BY line.place) AS was,
+               jsonb_agg(line.row || coalesce(own.left_as, '{{}}') ORDER BY line.place) AS left_as
+          FROM undoing AS u
+         CROSS JOIN LATERAL jsonb_array_elements(u.image -> '@lines') WITH ORDINALITY AS line (row, place)
+          LEFT JOIN LATERAL (
+               SELECT jsonb_object_agg(split.name, 'null'::jsonb) AS was,
+                      jsonb_object_agg(split.name, to_jsonb(jsonb_populate_record(NULL::{lines},
+                                                        jsonb_build_object(split.name, told.target_key))) -> split.name) AS left_as
+                 FROM sync.resolved_reference AS told
+                CROSS JOIN LATERAL (SELECT substring(told.field FROM '^@lines\.[0-9]+\.(.*)$') AS name) AS split
+                WHERE (told.realm, told.run_id, told.module, told.entity, told.id)
+                    = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id)
+                  AND substring(told.field FROM '^@lines\.([0-9]+)\.') = line.row ->> {position_name}) AS own ON true
+         WHERE u.partial AND NOT u.was ? '@lines'
+           AND EXISTS (SELECT FROM unnest(u.reopened) AS field WHERE field LIKE '@lines.%%')
+         GROUP BY u.n) AS closed
+ WHERE closed.n = undoing.n;
 
 -- nowhere --
 -- A link that leads to no record, before and now, is nothing to undo.
@@ -273,12 +314,67 @@ WITH done AS (
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, u.image || u.was) AS new
      WHERE u.outcome IS NULL AND u.action = 'restore' AND current.{key} = u.record_key::{key_type} AND {which}
  RETURNING u.n, (SELECT jsonb_object_agg(was.key, to_jsonb(current.*) -> was.key)
-                   FROM jsonb_object_keys(u.was) AS was (key)) AS after
+                   FROM jsonb_object_keys(u.was - '@lines') AS was (key)) AS after
 )
 UPDATE undoing
-   SET outcome = 'updated', after = done.after
+   SET outcome = 'updated', after = coalesce(done.after, '{{}}')
   FROM done
  WHERE done.n = undoing.n;
+
+-- remove_lines --
+-- A document's lines go with it.
+DELETE FROM {lines} AS line
+ USING undoing AS u
+ WHERE u.outcome IS NULL AND u.action = 'remove' AND u.blocked IS NULL
+   AND line.{parent} = u.record_key::{parent_type} AND {which};
+
+-- insert_lines --
+INSERT INTO {lines} ({every_line_column}) OVERRIDING SYSTEM VALUE
+SELECT {every_new_line}
+  FROM undoing AS u
+ CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS line (row)
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.row) AS new
+ WHERE u.outcome = 'added' AND NOT u.after ? '@lines' AND {which};
+
+-- drop_lines --
+-- Lines that the document did not have before the run.
+DELETE FROM {lines} AS line
+ USING undoing AS u
+ WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
+   AND line.{parent} = u.record_key::{parent_type}
+   AND NOT EXISTS (SELECT FROM jsonb_array_elements(u.was -> '@lines') AS before (row)
+                    WHERE before.row -> {position_name} = to_jsonb(line.{position}));
+
+-- change_lines --
+UPDATE {lines} AS line
+   SET ({line_columns}) = ROW ({new_line_columns})
+  FROM undoing AS u
+ CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS before (row)
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, before.row) AS new
+ WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
+   AND line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position}
+   AND to_jsonb(line.*) - {line_unmapped}::text[] <> before.row;
+
+-- add_lines --
+INSERT INTO {lines} ({parent}, {line_columns})
+SELECT u.record_key::{parent_type}, {new_line_columns}
+  FROM undoing AS u
+ CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS before (row)
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, before.row) AS new
+ WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
+   AND NOT EXISTS (SELECT FROM {lines} AS line
+                    WHERE line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position});
+
+-- tell_lines --
+UPDATE undoing
+   SET after = after || jsonb_build_object('@lines', held.lines)
+  FROM (SELECT u.n, coalesce(jsonb_agg(to_jsonb(line.*) - {line_unmapped}::text[] ORDER BY line.{position}, line.{line_key})
+                                 FILTER (WHERE line.{line_key} IS NOT NULL), '[]') AS lines
+          FROM undoing AS u
+          LEFT JOIN {lines} AS line ON line.{parent} = u.record_key::{parent_type}
+         WHERE (u.outcome = 'added' OR u.outcome = 'updated' AND u.was ? '@lines') AND NOT u.after ? '@lines' AND {which}
+         GROUP BY u.n) AS held
+ WHERE held.n = undoing.n;
 
 -- remove --
 -- Records that the run added go, those that refer to others before these.
@@ -357,7 +453,7 @@ UPDATE undoing
 DELETE FROM sync.parked
  USING undoing AS u
  WHERE (parked.realm, parked.module, parked.entity, parked.id) = (%(realm)s, %(module)s, u.entity, u.id)
-   AND u.outcome <> 'kept' AND (NOT u.partial OR u.was ? parked.field);
+   AND u.outcome <> 'kept' AND (NOT u.partial OR parked.field = ANY (u.reopened));
 
 -- parked_back --
 INSERT INTO sync.parked
@@ -367,7 +463,7 @@ SELECT was.*
     ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
      = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
  CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.parked, former.was) AS was
- WHERE u.outcome <> 'kept' AND (NOT u.partial OR u.was ? former.field)
+ WHERE u.outcome <> 'kept' AND (NOT u.partial OR former.field = ANY (u.reopened))
 ON CONFLICT DO NOTHING;
 
 -- links_off --
@@ -396,7 +492,8 @@ UPDATE sync.link
    SET written = (link.written - reopened.fields) || reopened.were
   FROM (SELECT u.entity, u.id, fields.names AS fields,
                (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(former.was -> 'written')
-                 WHERE key = ANY (fields.names)) AS were
+                 WHERE key = ANY (fields.names) AND key <> '@lines')
+               || CASE WHEN u.was ? '@lines' THEN jsonb_build_object('@lines', u.was -> '@lines') ELSE '{}' END AS were
           FROM undoing AS u
           JOIN sync.former AS former
             ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
@@ -469,9 +566,11 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE
 INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message, details, record_key, before, after)
 SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message,
        CASE WHEN outcome = 'kept' THEN details
-            WHEN partial THEN jsonb_build_object('references', ARRAY (SELECT jsonb_object_keys(was))) END,
+            WHEN partial THEN jsonb_build_object('references', reopened) END,
        record_key,
-       CASE outcome WHEN 'removed' THEN image WHEN 'updated' THEN left_as END,
+       CASE outcome WHEN 'removed'
+                    THEN image || CASE WHEN whole_lines IS NULL THEN '{}' ELSE jsonb_build_object('@lines', whole_lines) END
+                    WHEN 'updated' THEN left_as END,
        after
   FROM undoing;
 

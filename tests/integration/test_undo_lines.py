@@ -1,0 +1,100 @@
+"""Undoing what a run did to documents: a document and its lines are one record."""
+
+from typing import Any
+
+from psycopg import Connection
+
+from tests.integration.crm import End, by_hand, item, one, outcome, rows, sync
+from tests.integration.test_lines import invoice, known, line
+from tests.integration.undo import undo
+
+CRM = """
+    SELECT to_jsonb(d.*) - 'updated_at', (SELECT jsonb_agg(to_jsonb(l.*) ORDER BY position)
+      FROM crm.invoice_lines AS l WHERE l.invoice_id = d.id) FROM crm.invoices AS d ORDER BY id"""
+LINKS = "SELECT to_jsonb(l.*) FROM sync.link AS l ORDER BY module, entity, id"
+PARKED = "SELECT id, field, target_id FROM sync.parked ORDER BY id, field"
+
+
+def everything(connection: Connection[Any]) -> list[Any]:
+    return [rows(connection, query) for query in (CRM, LINKS, PARKED)]
+
+
+def mapped(connection: Connection[Any]) -> list[Any]:
+    """All but the numbers of lines, which a line that was removed does not get back."""
+    plain = CRM.replace("to_jsonb(l.*)", "to_jsonb(l.*) - 'id'")
+    return [rows(connection, query) for query in (plain, LINKS, PARKED)]
+
+
+def test_lines_that_were_changed_added_and_removed_are_as_before(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), item("1"), invoice("7", line("A", "1"), line("B"), line("C")))
+    sync(connection, known(), invoice("8", line("X")))
+    before = mapped(connection)
+    sync(
+        connection,
+        known(),
+        invoice("7", line("A2"), line("B"), DocNumber="new"),
+        invoice("8", line("X"), line("Y"), line("Z", "1")),
+        run_id="wrong",
+    )
+    after = mapped(connection)
+
+    ended = undo(connection, known(), "wrong", run_id="back")
+
+    assert ended == [End("7", "updated"), End("8", "updated")]
+    assert mapped(connection) == before
+    undo(connection, known(), "back")
+    assert mapped(connection) == after
+
+
+def test_a_document_that_was_added_goes_with_its_lines_and_comes_back_with_them(
+    connection: Connection[Any],
+) -> None:
+    new = [item("1"), invoice("7", line("A", "1"), line("B", "9"))]
+    sync(connection, known(), *new, run_id="wrong")
+    after = everything(connection)
+
+    ended = undo(connection, known(), "wrong", run_id="back")
+
+    assert ended == [End("1", "removed"), End("7", "removed")]
+    assert everything(connection) == [[], [], []]
+    undo(connection, known(), "back", run_id="forth")
+    assert everything(connection) == after
+    undo(connection, known(), "forth")
+    assert everything(connection) == [[], [], []]
+
+
+def test_a_document_of_which_somebody_changed_a_line_is_kept(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("7", line("A")))
+    sync(connection, known(), invoice("7", line("A"), line("B")), run_id="wrong")
+    connection.execute("UPDATE crm.invoice_lines SET description = 'own' WHERE position = 1")
+
+    assert undo(connection, known(), "wrong") == [End("7", "kept", "changed_since")]
+    assert outcome(connection, "7", "message") == ("Changed since by somebody in the CRM: @lines.",)
+
+
+def test_a_reference_that_the_run_closed_in_a_line_is_open_again(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("7", line("A"), line("B", "1")))
+    before = everything(connection)
+    sync(connection, known(), item("1"), run_id="wrong")
+    after = everything(connection)
+    assert after[2] == []
+
+    ended = undo(connection, known(), "wrong", run_id="back")
+
+    assert ended == [End("1", "removed"), End("7", "updated")]
+    assert everything(connection) == before
+    undo(connection, known(), "back")
+    assert everything(connection) == after
+
+
+def test_a_product_that_a_line_of_somebody_refers_to_is_kept(connection: Connection[Any]) -> None:
+    sync(connection, known(), item("1"), run_id="wrong")
+    product = one(connection, "SELECT id FROM crm.products")
+    document = by_hand(connection, "crm.invoices", number="own", kind="invoice")
+    by_hand(connection, "crm.invoice_lines", invoice_id=document, position=1, product_id=product)
+
+    assert undo(connection, known(), "wrong") == [End("1", "kept", "referenced")]
