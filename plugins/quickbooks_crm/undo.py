@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
+from quickbooks_crm import unused_keywords
 from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import UndoImpossible
@@ -147,6 +148,7 @@ def undo(connection: Connection[Any], work: Undo) -> None:
     names = (*FORGOTTEN, *REMEMBERED, *(FREED if work.undone.again else HELD))
     for name in (*names, "outcomes", "activity"):
         connection.execute(blocks[name], where)
+    (unused_keywords.bring_back if work.undone.again else unused_keywords.drop)(connection, where)
     connection.execute(blocks["done"])
 
 

@@ -48,7 +48,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         *("lines", "notes", "owners", "parted", "refusals", "runs", "shown", "sql", "stand_ins"),
     },
-    "undo": {"catalog", "dedupe", "errors", "lines", "refusals", "runs", "sql"},
+    "undo": {
+        *("catalog", "dedupe", "errors", "lines", "refusals", "runs", "sql"),
+        "unused_keywords",
+    },
+    "unused_keywords": {"refusals", "sql"},
     "lines": {"catalog", "dedupe", "mapping", "refusals", "sql"},
     "refusals": set(),
     "environment": set(),
