@@ -148,6 +148,19 @@ def test_a_reference_that_the_run_closed_is_open_again(connection: Connection[An
     assert ("accounts", "2", "not_added", "undone") not in rows(connection, HELD)
 
 
+def test_a_reference_that_the_run_closed_in_a_record_it_read_is_open_again(
+    connection: Connection[Any],
+) -> None:
+    waiting = customer("2", ParentRef={"value": "1"})
+    sync(connection, people(), waiting)
+    before = crm(connection), rows(connection, LINKS), rows(connection, PARKED)
+    sync(connection, people(), waiting, customer("1"), run_id="wrong")
+
+    undo(connection, people(), "wrong")
+
+    assert (crm(connection), rows(connection, LINKS), rows(connection, PARKED)) == before
+
+
 def test_a_reference_that_was_opened_for_another_waits_for_the_first_again(
     connection: Connection[Any],
 ) -> None:

@@ -41,7 +41,7 @@ RUNS = any_of.lists(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(RUNS, any_of.sets(IDS, max_size=2))
 def test_runs_undone_the_last_first_leave_what_was_before_each(
     connection: Connection[Any], runs: list[list[Record]], made_by_hand: set[str]

@@ -226,7 +226,8 @@ UPDATE undoing
                     link.row IS NULL AND former.became IS NULL OR coalesce(link.row || former.became = link.row, false)
                WHEN u.action = 'link' THEN
                     link.row IS NULL OR link.run_id IN (%(undone)s, former.was ->> 'run_id')
-               ELSE coalesce(link.record_key = u.record_key AND link.run_id = %(undone)s, false) END) AS told
+               ELSE coalesce(link.record_key = u.record_key
+                             AND link.run_id IN (%(undone)s, former.was ->> 'run_id'), false) END) AS told
  WHERE told.n = undoing.n;
 
 -- filled_since --
