@@ -60,8 +60,33 @@ def receive(
         for name in ("bury_links", "bury_collisions"):
             statement = blocks[name].format(**_names(other))
             connection.execute(statement, where | {"referred": other.mapping.module})
-    for name in ("references", "count_again", "update_linked", "never_here"):
+    connection.execute(blocks["references"], where)
+    if any([_link_typed(connection, other, "meant_by_rows", where) for other in referred]):
+        connection.execute(blocks["references"], where)
+    for name in ("count_again", "update_linked", "never_here"):
         connection.execute(blocks[name], where)
+
+
+def link_typed(connection: Connection[Any], realm: str, target: Target) -> None:
+    """Link the records of a target that people made and gave the id that a parked reference waits
+    for: QuickBooks' own record may never come in."""
+    _link_typed(connection, target, "meant_by_parked", {"realm": realm})
+
+
+def _link_typed(
+    connection: Connection[Any], target: Target, meant: str, where: dict[str, Any]
+) -> bool:
+    """Whether there are any."""
+    if target.identity is None:
+        return False
+    blocks = statements("dedupe")
+    column = sql.Identifier(target.identity)
+    statement = blocks["link_typed"].format(
+        **_names(target), meant=blocks[meant], column=column, scope=_own(target)
+    )
+    own: dict[str, Any] = {"referred": target.mapping.module, "company": target.company}
+    own |= {"entities": list(target.mapping.entities), "table": target.table.name}
+    return connection.execute(statement, where | own).rowcount > 0
 
 
 def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, causes, runs, stage
+from quickbooks_crm import catalog, causes, dedupe, runs, stage
 from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
@@ -61,13 +61,14 @@ def pending(connection: Connection[Any], realm: str, module: str) -> Window:
 
 
 def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> list[str]:
-    """Those of these modules that have something to load, what was held back for a cause that has
-    changed included."""
+    """Those of these modules that have something to load: also what was held back for a cause that
+    has changed, and what waits for a record that a person has made."""
     run, known = bringing.run, bringing.known
     for module in modules:
         there = target(connection, known[module], bringing.company)
         causes.probe(connection, run.realm, there, bringing.sharing(module))
         causes.let_in(connection, run.realm, run.run_id, module)
+        dedupe.link_typed(connection, run.realm, there)
     return [m for m in modules if runs.has_work(connection, run.realm, known[m])]
 
 

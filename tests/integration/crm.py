@@ -13,7 +13,7 @@ import msgspec
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import catalog, causes, runs, stage, stand_ins
+from quickbooks_crm import catalog, causes, dedupe, runs, stage, stand_ins
 from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.check import check
 from quickbooks_crm.dedupe import Target
@@ -159,11 +159,14 @@ def mirror(connection: Connection[Any], run: Run, *records: Record) -> None:
 
 
 def probe(connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping]) -> None:
-    """What extract does at its end: mark what is held back for a cause that has changed."""
+    """What extract does at its end: mark what is held back for a cause that has changed, and link
+    what people made for references that wait."""
     for name in known:
         sharing = [other for other in known if known[other].table == known[name].table]
-        causes.probe(connection, run.realm, _target(connection, run, known[name]), sharing)
+        target = _target(connection, run, known[name])
+        causes.probe(connection, run.realm, target, sharing)
         causes.let_in(connection, run.realm, run.run_id, name)
+        dedupe.link_typed(connection, run.realm, target)
 
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:

@@ -116,6 +116,7 @@ class Model:
     changed: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in REFERS})
     loaded_with: dict[str, Settings] = field(default_factory=dict)
     ends: dict[Who, End] = field(default_factory=dict)
+    typed_ids: bool = False
 
     # What people do
 
@@ -146,6 +147,8 @@ class Model:
             for who, (keys, before) in self.causes.items()
             if self._seen(who[0], settings[who[0]], keys) != before
         }
+        self.typed_ids = settings["accounts"].typed_ids
+        self._link_typed(set(self.parked.values()))
         for module in REFERS:
             self._load(module, settings[module], due, new_keys)
             self.loaded_with[module] = settings[module]
@@ -160,6 +163,10 @@ class Model:
         whole = [row for row in rows if not row.end and not row.customer.deleted]
         for row in whole:
             self._forget_what_is_gone(("accounts", _meant(module, row.customer) or ""))
+        for row in whole:
+            self._refer(module, row)
+        coming = {row.customer.id for row in whole} if module == "accounts" else set()
+        self._link_typed({row.waits_for for row in whole if row.waits_for} - coming)
         for row in whole:
             self._refer(module, row)
         linked = {row.place for row in rows if self._link(module, row)}
@@ -224,6 +231,19 @@ class Model:
         if link:
             return link.key
         return end.collides if end and end.outcome == "duplicate" else None
+
+    def _link_typed(self, meant: set[str]) -> None:
+        """A reference means the one account that a person gave the id, if QuickBooks' own is not
+        there."""
+        for id in meant if self.typed_ids else ():
+            hits = [
+                key
+                for key, record in self._own("accounts")
+                if normal(record["quickbooks_id"]) == normal(id)
+            ]
+            found = len(hits) == 1 and not self._is_another("accounts", hits[0])
+            if found and self._target(id) is None:
+                self.links["accounts", id] = Link(hits[0], {}, "active")
 
     def _link(self, module: str, row: Row) -> Link | None:
         link = self.links.get((module, row.customer.id))

@@ -448,6 +448,44 @@ def test_cycles_and_records_that_are_their_own_parents_load_and_end(
     ]
 
 
+def test_a_reference_means_a_record_that_a_person_made_with_the_typed_id_before(
+    connection: Connection[Any],
+) -> None:
+    by_hand(connection, "crm.accounts", name="Nine", quickbooks_customer_id="9")
+
+    sync(connection, parse_all({"accounts": accounts()}), under("9", "8"))
+
+    assert rows(connection, TREE) == [("Nine", None), ("Customer 8", "Nine")]
+    assert count(connection, "sync.parked") == 0
+
+
+def test_a_reference_means_a_record_that_a_person_makes_with_the_typed_id_later(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts("balance: {from: Balance}")})
+    sync(connection, known, under("9", "8"), customer("9", Balance="much"))
+    by_hand(connection, "crm.accounts", name="Nine", quickbooks_customer_id=" 9")
+
+    resolved = sync(connection, known)
+    mended = sync(connection, known, customer("9", Balance=1))
+
+    assert (resolved, mended) == ([End("8", "updated")], [End("9", "updated")])
+    assert rows(connection, TREE) == [("Customer 8", "Customer 9"), ("Customer 9", None)]
+
+
+@pytest.mark.parametrize("typed", [("9", "9"), ("9", "9 "), ("90",), (None,)])
+def test_a_reference_stays_open_when_no_record_or_several_have_the_typed_id(
+    connection: Connection[Any], typed: tuple[str | None, ...]
+) -> None:
+    for number, id in enumerate(typed):
+        by_hand(connection, "crm.accounts", name=f"Nine {number}", quickbooks_customer_id=id)
+
+    sync(connection, parse_all({"accounts": accounts()}), under("9", "8"))
+
+    assert rows(connection, TREE)[-1] == ("Customer 8", None)
+    assert count(connection, "sync.parked") == 1
+
+
 def test_a_reference_to_a_duplicate_means_the_record_it_collided_with(
     connection: Connection[Any],
 ) -> None:

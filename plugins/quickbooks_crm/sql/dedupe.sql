@@ -81,6 +81,46 @@ UPDATE incoming
          GROUP BY i.n) AS found
  WHERE found.n = incoming.n;
 
+-- link_typed --
+-- A record with the id that a reference means is that QuickBooks record, if there is one such and it is no other.
+INSERT INTO sync.link (realm, entity, id, module, record_key, source_hash, written, run_id)
+SELECT %(realm)s, meant.entity, meant.id, %(referred)s, min(typed.record_key), '', '{{}}', 'by hand'
+  FROM ({meant}) AS meant
+ CROSS JOIN LATERAL (
+       SELECT current.{key}::text AS record_key
+         FROM {table} AS current
+        WHERE sync.normal(current.{column}::text) = sync.normal(meant.id) AND {scope} LIMIT 2) AS typed
+ WHERE meant.entity = ANY (%(entities)s)
+   AND NOT EXISTS (SELECT FROM sync.target
+                    WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meant.entity, meant.id))
+   AND NOT EXISTS (SELECT FROM sync.unlinked
+                    WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meant.entity, meant.id))
+   AND NOT EXISTS (SELECT FROM sync.different AS told
+                    WHERE (told.realm, told.module, told.entity, told.id, told.record_key)
+                        = (%(realm)s, %(referred)s, meant.entity, meant.id, typed.record_key))
+ GROUP BY meant.entity, meant.id
+HAVING count(*) = 1
+   AND NOT EXISTS (SELECT FROM sync.link
+                    WHERE record_key = min(typed.record_key)
+                      AND module IN (SELECT module FROM sync.module_position WHERE target = %(table)s
+                                     UNION ALL SELECT %(referred)s))
+ON CONFLICT DO NOTHING;
+
+-- meant_by_rows --
+-- What the open references of a load's rows mean, but for rows of the load itself.
+SELECT DISTINCT open.value ->> 'entity' AS entity, open.value ->> 'id' AS id
+  FROM incoming AS i
+ CROSS JOIN LATERAL jsonb_each(i.open_refs) AS open
+ WHERE i.outcome IS NULL AND open.value ->> 'module' = %(referred)s
+   AND NOT EXISTS (SELECT FROM incoming AS own
+                    WHERE %(referred)s = %(module)s AND own.outcome IS NULL
+                      AND (own.entity, own.id) = (open.value ->> 'entity', open.value ->> 'id'))
+
+-- meant_by_parked --
+SELECT DISTINCT target_entity AS entity, target_id AS id
+  FROM sync.parked
+ WHERE realm = %(realm)s AND target_module = %(referred)s
+
 -- update_linked --
 -- A linked record is brought up to date by merge only; the other modes leave alone what the CRM has.
 UPDATE incoming

@@ -245,6 +245,7 @@ SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, beside.entity, beside.id, kind,
 SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, link.entity, link.id, 'mirror_record_gone', '{{}}'
   FROM sync.link AS link
  WHERE link.realm = %(realm)s AND link.module = %(module)s AND link.entity = ANY (%(entities)s)
+   AND link.source_hash <> ''
    AND NOT EXISTS (SELECT FROM quickbooks.record AS record
                     WHERE (record.realm, record.entity, record.id) = (link.realm, link.entity, link.id))
    AND NOT EXISTS (SELECT FROM sync.drift AS known
