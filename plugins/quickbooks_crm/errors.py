@@ -171,6 +171,13 @@ class StageIncomplete(RunError):
     code = "stage_incomplete"
 
 
+class DoesNotAddUp(RunError):
+    """What a load has stored is not what it says of itself; the message says what differs. Nothing
+    of it was kept."""
+
+    code = "does_not_add_up"
+
+
 class SyncFailed(RunError):
     """One or more modules of the run did not load; the message names them."""
 
@@ -191,6 +198,7 @@ A_PERSON_IS_NEEDED = (
     QuickBooksLoginExpired,
     BreakerTripped,
     BudgetSpent,
+    DoesNotAddUp,
     RunSuperseded,
     SyncFailed,
     LinkRefused,

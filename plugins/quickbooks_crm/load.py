@@ -10,6 +10,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from quickbooks_crm import (
+    accounting,
     causes,
     circles,
     dedupe,
@@ -114,6 +115,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         _bring_up_to_date(connection, work)
         warnings = judge(connection, work.breakers, work.where, work.lenience)
         warnings |= _account(connection, work, referring)
+        accounting.prove(connection, work.target, work.where)
         for key, sentence in warnings.items():
             runs.warn(connection, work.run, key, sentence)
     return _counts(connection, work)

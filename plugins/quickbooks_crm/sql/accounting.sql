@@ -1,0 +1,48 @@
+-- Does a load add up? Counted anew, at its end, from what is stored.
+
+-- differences --
+-- What was to be and what is, where they differ. Records of the CRM that were there before are the linked ones and
+-- those that were found; each that was added makes one more.
+WITH batch AS (
+    SELECT i.outcome, i.linked, i.record_key,
+           (SELECT true FROM sync.outcome
+             WHERE (realm, run_id, module, entity, id) = (%(realm)s, %(run_id)s, %(module)s, i.entity, i.id) LIMIT 1) AS told,
+           (SELECT held.outcome FROM sync.held
+             WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS held,
+           live.record_key AS live
+      FROM incoming AS i
+      LEFT JOIN LATERAL (
+           SELECT link.record_key
+             FROM (SELECT record_key FROM sync.link
+                    WHERE (realm, entity, id, module) = (%(realm)s, i.entity, i.id, %(module)s) LIMIT 1) AS link
+             JOIN {table} AS current ON current.{key} = link.record_key::{key_type} LIMIT 1) AS live ON true
+), counted AS (
+    SELECT count(*) AS read,
+           count(*) FILTER (WHERE told) AS told,
+           count(*) FILTER (WHERE linked) AS live_before,
+           count(*) FILTER (WHERE NOT linked AND outcome IN ('added', 'updated', 'unchanged')) AS new,
+           count(live) AS live_after,
+           count(*) FILTER (WHERE outcome IN ('added', 'updated', 'unchanged')) AS in_crm,
+           count(*) FILTER (WHERE outcome IN ('added', 'updated', 'unchanged') AND live = record_key) AS found_in_crm,
+           count(DISTINCT record_key) FILTER (WHERE outcome = 'added') AS keys_added,
+           count(*) FILTER (WHERE outcome = 'added') AS added,
+           count(*) FILTER (WHERE outcome IN ('duplicate', 'not_added', 'excluded')) AS held_back,
+           count(*) FILTER (WHERE held = outcome) AS held,
+           count(held) AS held_at_all
+      FROM batch
+)
+SELECT what, wanted, found
+  FROM counted,
+       (SELECT read AS all_read, added + updated + unchanged + duplicate + not_added + excluded AS all_ended
+          FROM sync.activity WHERE (realm, run_id, module) = (%(realm)s, %(run_id)s, %(module)s)) AS activity,
+       (SELECT count(*) AS outcomes FROM sync.outcome
+         WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s) AS stored,
+       LATERAL (VALUES ('records with an outcome', read, told),
+                       ('records counted in the activity', outcomes, all_read),
+                       ('outcomes counted in the activity', outcomes, all_ended),
+                       ('records in the CRM and linked', live_before + new, live_after),
+                       ('records of this load in the CRM', in_crm, found_in_crm),
+                       ('records added, each once', added, keys_added),
+                       ('records held back', held_back, held),
+                       ('records held back and no others', held_back, held_at_all)) AS told (what, wanted, found)
+ WHERE wanted <> found;
