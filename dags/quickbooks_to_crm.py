@@ -62,6 +62,12 @@ def form(modules: list[str]) -> dict[str, Param]:
             description="Reads QuickBooks wholly instead of only what changed. Costs about one "
             "call for every 1,000 records, and finds deletes that QuickBooks never told of.",
         ),
+        "previewed": Param(
+            "",
+            type="string",
+            title="Preview",
+            description="The run id of a preview, whose mappings and modules are used instead.",
+        ),
     }
 
 
@@ -97,7 +103,8 @@ def build(name: str, plan: pipeline.Plan) -> None:
             context = get_current_context()
             run, asked = context["dag_run"], context["params"]["modules"]
             trigger = TRIGGERS.get(str(run.run_type.value), str(run.run_type.value))
-            request = pipeline.Request(trigger, run.triggering_user_name, tuple(asked))
+            shown = context["params"]["previewed"]
+            request = pipeline.Request(trigger, run.triggering_user_name, tuple(asked), shown)
             return pipeline.check_settings(name, run.run_id, request)
 
         @task(doc_md="QuickBooks to the mirror. Modules with nothing to load are skipped.")

@@ -73,7 +73,7 @@ INCLUDE = companies.INCLUDE
 @dataclass(frozen=True)
 class Request:
     """What a run was asked for, by whom. No modules named means all that the company takes; a
-    `previewed` run lends its mappings instead of the files."""
+    `previewed` run lends its mappings and modules instead."""
 
     trigger: str
     started_by: str | None = None
@@ -141,7 +141,8 @@ def _settle(
         with noted(connection, run, "check_settings"):
             known = _mappings(connection, run, request)
             settings = companies.load_one(INCLUDE / "companies", run.company)
-            modules = fitting.modules(connection, known, settings, request.modules)
+            asked = _modules(connection, run, request)
+            modules = fitting.modules(connection, known, settings, asked)
             runs.require_own_realm(connection, run, companies.names(INCLUDE / "companies"))
             runs.require_same_tables(connection, run, known.values())
             take(connection, run)
@@ -151,6 +152,13 @@ def _settle(
         if doubtful := list(fitting.warnings(connection, [known[m] for m in modules])):
             runs.warn(connection, run, "mappings", " ".join(doubtful))
     return modules
+
+
+def _modules(connection: Connection[Any], run: Run, request: Request) -> tuple[str, ...]:
+    """The modules that are asked for, or those of which a person has seen what would become."""
+    if request.previewed:
+        return tuple(runs.asked(connection, replace(run, run_id=request.previewed)))
+    return request.modules
 
 
 def _mappings(connection: Connection[Any], run: Run, request: Request) -> dict[str, Mapping]:
@@ -236,13 +244,14 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     return counts
 
 
-def record_activity(company: str, run_id: str) -> None:
-    """End the run, whatever happened, and say in the log what it did. Raises `SyncFailed` when a
-    module did not load."""
+def record_activity(company: str, run_id: str) -> str:
+    """End the run, whatever happened, and say, in the log too, what it did. Raises `SyncFailed`
+    when a module did not load."""
     missing, summary = _finish(company, run_id)
     log.info("what this run did\n%s", summary)
     if missing:
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.\n{summary}")
+    return summary
 
 
 def sync(company: str, run_id: str, request: Request, everything: bool = False) -> None:

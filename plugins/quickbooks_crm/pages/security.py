@@ -36,8 +36,11 @@ def readable(user: Any, companies: Iterable[str]) -> list[str]:
 
 
 def dag_id(company: str, kind: str = "sync") -> str:
-    """The DAG that brings a company's QuickBooks into the CRM, or the one that compares them."""
-    return f"reconcile_{company}" if kind == "reconcile" else f"quickbooks_to_crm_{company}"
+    """The DAG that brings a company's QuickBooks into the CRM, or the one that compares or
+    previews."""
+    return (
+        f"{kind}_{company}" if kind in ("reconcile", "preview") else f"quickbooks_to_crm_{company}"
+    )
 
 
 class Headers:

@@ -1,0 +1,90 @@
+"""The DAG that asks a person first: its file, and what becomes of a Yes and of a No."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+
+from quickbooks_crm import pipeline
+from quickbooks_crm.pipeline import Request
+from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
+from tests.dags.test_dags import DAGS, states
+
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+
+
+@pytest.fixture
+def dag(airflow_metadata: None) -> Any:
+    return DagBag(DAGS).dags["preview_sample"]
+
+
+@pytest.fixture
+def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with kept_in_step(database_url, monkeypatch) as company:
+        yield company
+
+
+def test_it_runs_by_hand_only_and_its_tasks_follow_each_other(dag: Any) -> None:
+    order = ["check_settings", "rehearse", "record_activity", "proceed"]
+
+    names = [task.task_id for task in dag.topological_sort()]
+    assert names[:4] == order
+    assert set(names[4:]) == {"sync", "cancelled"}
+    assert dag.schedule is None
+    assert dag.get_task("sync").trigger_dag_id == "quickbooks_to_crm_sample"
+    assert all(task.doc_md and task.retries == 4 for task in dag.tasks)
+
+
+def test_a_person_is_asked_for_a_day_and_silence_means_no(dag: Any) -> None:
+    asked = dag.get_task("proceed")
+
+    assert (asked.options, asked.defaults) == (["Yes", "No"], ["No"])
+    assert asked.options_mapping == {"Yes": "sync", "No": "cancelled"}
+    assert asked.response_timeout == timedelta(hours=24)
+
+
+def test_a_yes_starts_the_sync_with_what_was_shown(kept: Kept, dag: Any) -> None:
+    run = dag.test(run_conf={"modules": ["products"]}, mark_success_pattern="proceed")
+
+    assert states(run)["sync"] == "success"
+    [triggered] = _runs_of("quickbooks_to_crm_sample", run.run_id)
+    assert triggered.conf == {"previewed": run.run_id}
+    assert [module.module for module in kept.run(run.run_id).counts] == ["products"]
+    assert kept.run(run.run_id).kind == "preview"
+
+
+def test_nobody_is_asked_when_there_is_nothing_to_do(kept: Kept, dag: Any) -> None:
+    kept.sync()
+
+    ended = states(dag.test())
+
+    assert (ended["record_activity"], ended["proceed"]) == ("success", "skipped")
+
+
+def test_a_sync_uses_what_was_previewed_whatever_became_of_the_files(
+    kept: Kept, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    include = own_include(tmp_path, monkeypatch)
+    asked = Request("manual", "anna", ("accounts",))
+    pipeline.preview_run("sample", "previewed", asked, read=True)
+    mapping = include / "mappings" / "accounts.yaml"
+    mapping.write_text(mapping.read_text().replace("{from: Notes}", "{value: Changed since}"))
+
+    pipeline.sync("sample", "synced", Request("manual", "anna", previewed="previewed"))
+
+    assert kept.run("synced").counts == kept.run("previewed").counts
+    assert [module.module for module in kept.run("synced").counts] == ["accounts"]
+    changed = kept.ask("SELECT 1 FROM crm.accounts WHERE notes = 'Changed since'")
+    assert (changed, BY_HAND.previewed) == ([], "")
+
+
+def _runs_of(dag_id: str, since: str) -> list[Any]:
+    """The runs of a DAG that a run has triggered."""
+    with create_session() as session:
+        runs = session.query(DagRun).filter(DagRun.dag_id == dag_id).all()
+        session.expunge_all()
+    return [run for run in runs if (run.conf or {}).get("previewed") == since]
