@@ -111,7 +111,10 @@ def database_url(server: postgres.Server, template: str) -> Iterator[str]:
 @pytest.fixture
 def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
     """An open connection to `database_url`."""
+    from quickbooks_crm.quoting import take_any_name
+
     with psycopg.connect(database_url) as connection:
+        take_any_name(connection)
         yield connection
 
 

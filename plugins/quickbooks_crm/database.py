@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from quickbooks_crm import environment
 from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError
+from quickbooks_crm.quoting import take_any_name
 from quickbooks_crm.sql import HERE, statements
 
 CONNECTION_ID = "crm"
@@ -32,6 +33,7 @@ def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
     known = None if "airflow" in sys.modules else environment.connection(CONNECTION_ID)
     with _opened(known, settings) if known else _opened_by_airflow(settings) as connection:
         connection.autocommit = True
+        take_any_name(connection)
         yield connection
 
 

@@ -9,8 +9,7 @@ PAYLOAD = sql.Identifier("payload")
 
 
 def picked(pick: Pick, record: sql.Composable = PAYLOAD) -> sql.Composed:
-    """The expression for a value of a record, as text; NULL where there is none. It belongs in a
-    statement that is given parameters.
+    """The expression for a value of a record, as text; NULL where there is none.
 
     What another record shows is looked up among the records of the parameter `realm`.
     """
@@ -37,10 +36,5 @@ def _at(path: Path, record: sql.Composable) -> sql.Composed:
         return blocks["by_names"].format(record=record, names=sql.Literal(list(path)))
     found, variables = json_path(path)
     return blocks["from_list"].format(
-        record=record, path=sql.Literal(found), variables=_literal(variables)
+        record=record, path=sql.Literal(found), variables=sql.Literal(variables)
     )
-
-
-def _literal(text: str) -> sql.Literal:
-    """A text of the mapping's author, in a statement that has parameters: there a % begins one."""
-    return sql.Literal(text.replace("%", "%%"))
