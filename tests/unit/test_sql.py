@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stand_ins": {"mapping", "picking", "runs", "sql"},
     "load": {
         *(
+            "accounting",
             "breakers",
             "causes",
             "circles",
