@@ -62,13 +62,15 @@ def pending(connection: Connection[Any], realm: str, module: str) -> Window:
 
 def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> list[str]:
     """Those of these modules that have something to load: also what was held back for a cause that
-    has changed, and what waits for a record that a person has made."""
+    has changed, and what waits for a record that a person has made. A module whose table is gone
+    stops no other: its own tasks say so."""
     run, known = bringing.run, bringing.known
     for module in modules:
-        there = target(connection, known[module], bringing.company)
-        causes.probe(connection, run.realm, there, bringing.sharing(module))
-        causes.let_in(connection, run.realm, run.run_id, module)
-        dedupe.link_typed(connection, run.realm, there)
+        with suppress(SettingsError):
+            there = target(connection, known[module], bringing.company)
+            causes.probe(connection, run.realm, there, bringing.sharing(module))
+            causes.let_in(connection, run.realm, run.run_id, module)
+            dedupe.link_typed(connection, run.realm, there)
     return [m for m in modules if runs.has_work(connection, run.realm, known[m])]
 
 
