@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from quickbooks_crm import owners
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.sql import statements
 
@@ -51,7 +52,10 @@ def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
         blocks["column"].format(column=sql.Identifier(name))
         for name in sorted(filter(None, compared))
     )
-    return blocks["cause"].format(**_names(target), compared=sql.SQL(", ").join(columns))
+    users = (blocks["and_users"].format(users=u) for u in owners.who_there_is(connection, target))
+    return blocks["cause"].format(
+        **_names(target), compared=sql.SQL(", ").join(columns), users=sql.SQL("").join(users)
+    )
 
 
 def _unique(connection: Connection[Any], target: Target) -> list[str]:

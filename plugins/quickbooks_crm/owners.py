@@ -137,6 +137,17 @@ def decide(connection: Connection[Any], target: Target, where: dict[str, Any]) -
             connection.execute(blocks[block].format(**_names(users)), asked)
 
 
+def who_there_is(connection: Connection[Any], target: Target) -> list[sql.Composable]:
+    """For each owner field, an expression of the users that can be found for it now."""
+    return [
+        statements("owners")["who_there_is"].format(
+            **_names(users_of(connection, target.table, field.column, field.owner))
+        )
+        for field in owner_fields(target.mapping)
+        if field.owner and not field.owner.same_as
+    ]
+
+
 def keep(
     connection: Connection[Any],
     target: Target,

@@ -115,6 +115,26 @@ def test_under_reject_a_record_of_an_unknown_or_inactive_owner_is_not_added(
     assert rows(connection, OWNED) == [("8", "Dora")]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO crm.users (name, external_user_id) VALUES ('Bob', 'U-9')",
+        "UPDATE crm.users SET external_user_id = 'U-9'",
+    ],
+)
+def test_a_refused_record_is_tried_again_once_its_owner_is_a_user(
+    connection: Connection[Any], change: str
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    known = accounts(settings=REJECT)
+    sync(connection, known, customer("7", Rep="U-9"))
+    assert sync(connection, known) == []
+
+    connection.execute(change.encode())
+
+    assert sync(connection, known) == [End("7", "added")]
+
+
 @pytest.mark.parametrize("who", [{"external_user_id": "Admin"}, {"email": "ADMIN"}])
 def test_without_a_source_value_the_owner_is_who_runs_the_import(
     connection: Connection[Any], who: dict[str, str]

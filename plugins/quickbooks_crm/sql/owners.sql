@@ -26,6 +26,11 @@ SELECT %(field)s::text, sync.normal(person.{external_id}::text), min(person.{key
  GROUP BY sync.normal(person.{external_id}::text)
 HAVING count(*) = 1;
 
+-- who_there_is --
+-- The External User Ids by which owners can be found now: when they are others, a refused record may have an owner.
+(SELECT string_agg(sync.normal(person.{external_id}::text), ', ' ORDER BY sync.normal(person.{external_id}::text))
+   FROM {users} AS person WHERE {is_active})
+
 -- fallback --
 -- Whom a record gets that has no owner: the person who runs the import, known by external id or e-mail, or else the
 -- company's default owner (standing).
