@@ -320,12 +320,19 @@ def _again(run: Run, request: Request, kind: str, bring: Callable[..., None]) ->
         at_the_end.callback(_finish, run.company, run.run_id)
         modules = _settle(run, request, kind, runs.take_lease)
         with database.connect() as connection:
+            _refresh_stand_ins(connection, run)
             runs.will_load(connection, run, modules, {})
         _each(modules, partial(_bring_again, run, EXPECTED.get(kind, STRICT), bring))
         at_the_end.pop_all()
     missing, _ = _finish(run.company, run.run_id)
     if missing:
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
+
+
+def _refresh_stand_ins(connection: Connection[Any], run: Run) -> None:
+    with noted(connection, run, "stand_ins"):
+        attempt = runs.attempt(connection, run, "stand_ins")
+        stand_ins.refresh(connection, attempt, runs.mappings(connection, run))
 
 
 def _bring_again(run: Run, lenience: Lenience, bring: Callable[..., None], module: str) -> None:

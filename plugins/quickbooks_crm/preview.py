@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import database, one_module, replay, runs
+from quickbooks_crm import database, one_module, replay, runs, stand_ins
 from quickbooks_crm.errors import CompanyBusy
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.runs import Run
@@ -25,6 +25,13 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 10_000
 """Milliseconds that a rehearsal waits for others that write to the same tables."""
+
+IN_THE_WAY = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+)
+"""How the database tells that others write to the same rows."""
 
 Act = Callable[[Connection[Any]], list[str]]
 """Does something on a connection; the modules that it has loaded."""
@@ -76,11 +83,12 @@ def _one_moment(inside: Connection[Any], outside: Connection[Any], run: Run) -> 
     try:
         with inside.transaction(force_rollback=True):
             inside.execute(statements("preview")["one_moment"])
+            inside.execute(statements("preview")["patience"], {"milliseconds": str(PATIENCE)})
             positions = _one(inside, "positions", run)
             yield
             if _one(outside, "positions", run) != positions:
                 raise psycopg.errors.SerializationFailure
-    except (psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable):
+    except IN_THE_WAY:
         raise CompanyBusy(
             f"Something else writes to the CRM tables of company {run.company}. This preview has "
             "changed nothing, and told nothing. Try again when it has finished."
@@ -91,6 +99,7 @@ def sync(connection: Connection[Any], bringing: Bringing, asked: Iterable[str]) 
     """What a sync does with these modules; those that have work. All are staged first, so that
     what is locked is not locked for that long."""
     run, known = bringing.run, bringing.known
+    stand_ins.work_out(connection, run, known)
     work = one_module.with_work(connection, bringing, asked)
     for module in work:
         window = one_module.pending(connection, run.realm, module)
@@ -106,6 +115,7 @@ def sync(connection: Connection[Any], bringing: Bringing, asked: Iterable[str]) 
 
 def replays(connection: Connection[Any], bringing: Bringing, modules: list[str]) -> list[str]:
     """What a replay does with these modules: the same ones."""
+    stand_ins.work_out(connection, bringing.run, bringing.known)
     take_turn(connection, bringing)
     for module in modules:
         replay.bring(connection, bringing, module, partial(whole, connection))
@@ -114,7 +124,6 @@ def replays(connection: Connection[Any], bringing: Bringing, modules: list[str])
 
 def take_turn(connection: Connection[Any], bringing: Bringing) -> None:
     """Become the only one that writes to the tables of these modules, or give up soon."""
-    connection.execute(statements("preview")["patience"], {"milliseconds": str(PATIENCE)})
     company = bringing.company.crm_company
     for table in sorted({mapping.table for mapping in bringing.known.values()}):
         values = {"table": table, "company": company}

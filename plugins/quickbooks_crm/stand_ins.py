@@ -1,9 +1,9 @@
 """Which record a reference means: itself, the survivor of a merge, or the topmost parent of a
 sub-customer that is rolled up.
 
-Worked out after each extract, for what has changed; a load only follows it. Records whose
-references mean another record now come under a new generation, so that their modules load them
-again.
+Worked out after each extract and before a replay, for what has changed; a load only follows it.
+Records whose references mean another record now come under a new generation, so that their modules
+load them again.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from psycopg import Connection, sql
 
 from quickbooks_crm.mapping import Field, Mapping
 from quickbooks_crm.picking import picked
-from quickbooks_crm.runs import Attempt
+from quickbooks_crm.runs import Attempt, Run
 from quickbooks_crm.sql import statements
 
 Target = tuple[str, str]
@@ -23,15 +23,20 @@ Target = tuple[str, str]
 def refresh(connection: Connection[Any], attempt: Attempt, known: dict[str, Mapping]) -> int:
     """Bring it up to date with what the mirror holds and what was told of merges; how many records
     are to be loaded again because of it."""
-    blocks = statements("stand_ins")
-    where = {"realm": attempt.realm, "run_id": attempt.run_id}
     with connection.transaction():
         attempt.require(connection)
-        connection.execute(blocks["begin"])
-        connection.execute(blocks["remember"], where | {"entities": _entities(known)})
-        for module, entity in _targets(known):
-            _walk(connection, known[module], entity, where)
-        return _again(connection, known, where)
+        return work_out(connection, attempt.run, known)
+
+
+def work_out(connection: Connection[Any], run: Run, known: dict[str, Mapping]) -> int:
+    """The same, inside a transaction."""
+    blocks = statements("stand_ins")
+    where = {"realm": run.realm, "run_id": run.run_id}
+    connection.execute(blocks["begin"])
+    connection.execute(blocks["remember"], where | {"entities": _entities(known)})
+    for module, entity in _targets(known):
+        _walk(connection, known[module], entity, where)
+    return _again(connection, known, where)
 
 
 def tell_merge(

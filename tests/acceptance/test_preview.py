@@ -31,6 +31,9 @@ STATE = (
     "sync.breaker",
     "sync.lease",
     "sync.replay",
+    "sync.stand_in",
+    "sync.merge",
+    "sync.generation",
 )
 """All that a preview must leave as it was."""
 
@@ -273,3 +276,31 @@ def test_the_command_writes_json_and_csv(kept: Kept, printed: Callable[..., str]
     assert (row["id"], price in row["changes"]) == (item["Id"], True)
     assert {line["field"]: line["after"] for line in lines} == {"name": "'=1+1", "price": "47.11"}
     assert {line["crm_record"] for line in lines} == {str(before["id"])}
+
+
+def test_the_calls_of_a_preview_stay_counted(kept: Kept) -> None:
+    foreseen = preview(kept, read=True)
+
+    own = "SELECT purpose, calls FROM sync.call WHERE run_id = %s ORDER BY purpose"
+    assert [row["purpose"] for row in kept.ask(own, foreseen.run_id)] == [
+        "Customer",
+        "Item",
+        "companyinfo",
+        "count",
+    ]
+
+
+def test_a_preview_of_another_policy_for_sub_customers_and_the_sync_after_it_agree(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = own_include(tmp_path, monkeypatch) / "companies" / "sample.yaml"
+    kept.sync()
+    company.write_text(company.read_text() + "child_accounts: roll_up\n")
+    before = state(kept)
+
+    foreseen = preview(kept)
+
+    assert state(kept) == before
+    run = kept.sync()
+    assert foreseen.counts == run.counts != ()
+    assert told(kept, foreseen.run_id) == told(kept, run.run_id)

@@ -64,6 +64,28 @@ def notes(kept: Kept) -> set[str]:
     return {row["notes"] for row in kept.ask("SELECT notes FROM crm.accounts WHERE NOT deleted")}
 
 
+ACCOUNT = """
+    SELECT account.quickbooks_customer_id AS id FROM crm.contacts AS contact
+      JOIN crm.accounts AS account ON account.id = contact.account_id
+     WHERE contact.quickbooks_customer_id = %s"""
+
+
+def test_a_replay_brings_records_to_another_policy_for_sub_customers(
+    kept: Kept, include: Path
+) -> None:
+    top = kept.quickbooks.add("Customer", DisplayName="Top")
+    below = kept.quickbooks.add(
+        "Customer", DisplayName="Below", FamilyName="Lee", ParentRef={"value": top}
+    )
+    kept.sync()
+    company = include / "companies" / "sample.yaml"
+    company.write_text(company.read_text() + "child_accounts: roll_up\n")
+
+    pipeline.replay_run("sample", "replayed", BY_HAND)
+
+    assert kept.ask(ACCOUNT, below) == [{"id": top}]
+
+
 def test_a_replay_brings_every_record_to_the_mapping_without_a_call(
     kept: Kept, include: Path, printed: Callable[..., str]
 ) -> None:

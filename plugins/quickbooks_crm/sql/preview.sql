@@ -20,7 +20,8 @@ SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkin
 DROP TABLE pg_temp.{table};
 
 -- telling --
--- The tables that say what runs did, by their primary keys, each with its columns.
+-- The tables that say what runs did, by their primary keys, each with its columns; not the calls to QuickBooks, which a
+-- rehearsal makes in earnest.
 SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum)
   FROM pg_constraint AS p
   JOIN pg_class AS c ON c.oid = p.conrelid
@@ -30,7 +31,7 @@ SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum)
    AND cardinality(p.conkey) > 2
    AND (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = p.conkey[1]) = 'realm'
    AND (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = p.conkey[2]) = 'run_id'
-   AND c.relname NOT IN ('staged', 'stage', 'former')
+   AND c.relname NOT IN ('staged', 'stage', 'former', 'call')
  GROUP BY c.relname
  ORDER BY c.relname;
 
