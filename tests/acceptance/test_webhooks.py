@@ -144,7 +144,9 @@ def told_and_synced(demo: Demo) -> str:
 
 
 def accounts(demo: Demo) -> set[str]:
-    return {id for (id,) in demo.query("SELECT quickbooks_customer_id FROM crm.accounts")}
+    """Which customers are in the CRM; vendors are accounts too."""
+    ids = "SELECT quickbooks_customer_id FROM crm.accounts WHERE quickbooks_customer_id IS NOT NULL"
+    return {id for (id,) in demo.query(ids)}
 
 
 @contextmanager
