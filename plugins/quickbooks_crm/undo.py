@@ -29,8 +29,15 @@ ACTIONS = {
     "remove": ("remove_lines", "remove"),
 }
 """What is done to records, and the statements of each in their order."""
-FORGOTTEN = ("parked_off", "links_off")
-REMEMBERED = ("links_back", "links_reopened", "links_left", "parked_back", "held_before")
+FORGOTTEN = ("parked_off", "conflicts_off", "links_off")
+REMEMBERED = (
+    "links_back",
+    "links_reopened",
+    "links_left",
+    "parked_back",
+    "conflicts_back",
+    "held_before",
+)
 HELD = ("collisions_gone", "hold")
 FREED = ("no_longer_undone", "held_back")
 
@@ -175,6 +182,7 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["number_taken"])
     connection.execute(blocks["changed_since"].format(**work.names), work.where)
     connection.execute(blocks["linked_since"], work.where)
+    connection.execute(blocks["waits_since"], work.where)
     told = connection.execute(blocks["tells_by_default"], _regclass(work.target)).fetchone()
     filled = [
         blocks["filled"].format(

@@ -3,12 +3,14 @@
 assert undo(connection, products(), "run-2") == [End("7", "updated")]
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping as ReadOnly
+from functools import partial
 from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import one_module, runs
+from quickbooks_crm import one_module, replay, retry, runs
 from quickbooks_crm import undo as stage
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping, load_order
@@ -43,3 +45,30 @@ def undo(
             position = runs.position(connection, REALM, module)
             stage.undo(connection, Undo(run, found, target, pointing, position))
     return [end for module in modules for end in ends(connection, run, module)]
+
+
+def release(
+    connection: Connection[Any], known: ReadOnly[str, Mapping], reason: str, run_id: str
+) -> list[End]:
+    """Try again what is held back for a reason; how each record ended, in load order."""
+    return _again(connection, known, run_id, "retry", partial(retry.bring, reasons=[reason]))
+
+
+def bring_all(connection: Connection[Any], known: ReadOnly[str, Mapping], run_id: str) -> list[End]:
+    """Bring all that the mirror has to these mappings; how each record ended, in load order."""
+    return _again(connection, known, run_id, "replay", replay.bring)
+
+
+def _again(
+    connection: Connection[Any],
+    known: ReadOnly[str, Mapping],
+    run_id: str,
+    kind: str,
+    bring: Callable[..., None],
+) -> list[End]:
+    run = Run("sample", REALM, run_id)
+    runs.start(connection, run, "manual", "admin", kind)
+    bringing = Bringing(run, company(), dict(known))
+    for module in load_order(known):
+        bring(connection, bringing, module, connection.transaction)
+    return [end for module in load_order(known) for end in ends(connection, run, module)]

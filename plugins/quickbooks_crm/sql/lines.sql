@@ -88,13 +88,21 @@ line.position = place
 
 -- remove --
 -- Lines that the document no longer has, and all but the first of several at one position.
-DELETE FROM {lines} AS current
- USING incoming AS i
- WHERE {pending} AND i.outcome = 'updated' AND current.{parent} = i.record_key::{parent_type}
-   AND (NOT EXISTS (SELECT FROM incoming_line AS line WHERE line.n = i.n AND line.position = current.{position})
-        OR EXISTS (SELECT FROM {lines} AS other
-                    WHERE other.{parent} = current.{parent} AND other.{position} = current.{position}
-                      AND other.{line_key} < current.{line_key}));
+-- They are kept whole, so that an undo can bring them back as they were.
+WITH gone AS (
+    DELETE FROM {lines} AS current
+     USING incoming AS i
+     WHERE {pending} AND i.outcome = 'updated' AND current.{parent} = i.record_key::{parent_type}
+       AND (NOT EXISTS (SELECT FROM incoming_line AS line WHERE line.n = i.n AND line.position = current.{position})
+            OR EXISTS (SELECT FROM {lines} AS other
+                        WHERE other.{parent} = current.{parent} AND other.{position} = current.{position}
+                          AND other.{line_key} < current.{line_key}))
+ RETURNING i.entity, i.id, current.{line_key}::text AS key, to_jsonb(current.*) AS was
+)
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
+SELECT current_setting('sync.realm'), current_setting('sync.run_id'), current_setting('sync.module'), 'line', entity, id, key, was
+  FROM gone
+ON CONFLICT DO NOTHING;
 
 -- change --
 UPDATE {lines} AS current

@@ -355,8 +355,10 @@ WITH told AS (
 UPDATE closing SET told = true FROM told WHERE (closing.entity, closing.id) = (told.entity, told.id);
 
 -- close_told --
-INSERT INTO sync.resolved_reference (realm, run_id, module, entity, id, field, record_key, target_key, closed_by, was)
-SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, %(field)s, record_key, target_key, %(closed_by)s, before -> %(field)s
+INSERT INTO sync.resolved_reference (realm, run_id, module, entity, id, field, record_key, target_key, closed_by, was, with_it)
+SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, %(field)s, record_key, target_key, %(closed_by)s, before -> %(field)s,
+       (SELECT jsonb_object_agg(key, jsonb_build_array(before -> key, value)) FROM jsonb_each(after)
+         WHERE key <> %(field)s AND before -> key IS DISTINCT FROM value)
   FROM closing
  WHERE after IS NOT NULL AND NOT told
 ON CONFLICT DO NOTHING;

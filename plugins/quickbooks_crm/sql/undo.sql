@@ -1,8 +1,9 @@
 -- Undoing what a run did to one module: on the temporary table `undoing`, a row for each record that the run changed.
 
 -- in_the_name_of --
--- Whose changes of links and open references these are: sync.former keeps what they were.
-SELECT set_config('sync.run_id', %(run_id)s, true);
+-- Whose changes these are: sync.former keeps what there was before them.
+SELECT set_config('sync.realm', %(realm)s, true), set_config('sync.run_id', %(run_id)s, true),
+       set_config('sync.module', %(module)s, true);
 
 -- undone_run --
 -- The run that is to be undone, and whether it may still be at work.
@@ -45,12 +46,15 @@ WITH told AS (
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND outcome IN ('added', 'updated', 'removed')
 ), resolved AS (
     SELECT entity, id, 'updated', record_key,
-           coalesce(jsonb_object_agg(field, coalesce(was, 'null')) FILTER (WHERE field NOT LIKE '@lines.%'), '{{}}') AS was,
-           coalesce(jsonb_object_agg(field, to_jsonb(jsonb_populate_record(NULL::{table},
-                                                                           jsonb_build_object(field, target_key))) -> field)
-                        FILTER (WHERE field NOT LIKE '@lines.%'), '{{}}') AS left_as,
-           array_agg(field)
+           coalesce(jsonb_object_agg(own.name, own.was) FILTER (WHERE own.name NOT LIKE '@lines.%'), '{{}}') AS was,
+           coalesce(jsonb_object_agg(own.name, own.became) FILTER (WHERE own.name NOT LIKE '@lines.%'), '{{}}') AS left_as,
+           array_agg(DISTINCT field)
       FROM sync.resolved_reference AS closed
+     CROSS JOIN LATERAL (
+           SELECT field AS name, coalesce(was, 'null') AS was,
+                  to_jsonb(jsonb_populate_record(NULL::{table}, jsonb_build_object(field, target_key))) -> field AS became
+            UNION ALL
+           SELECT key, value -> 0, value -> 1 FROM jsonb_each(with_it) WHERE key <> ALL ({gone}::text[])) AS own
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND field <> ALL ({gone}::text[])
        AND NOT EXISTS (SELECT FROM told WHERE (told.entity, told.id) = (closed.entity, closed.id))
      GROUP BY entity, id, record_key
@@ -63,7 +67,30 @@ WITH told AS (
      UNION
     SELECT entity, id FROM sync.former
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'link'
+), waiting AS (
+    SELECT entity, id, jsonb_build_array(field, target_module, target_entity, target_id) AS what
+      FROM sync.parked WHERE realm = {realm} AND run_id = {undone} AND module = {module}
+     UNION
+    SELECT entity, id, jsonb_build_array(field, was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id')
+      FROM sync.former
+     WHERE realm = {realm} AND module = {module} AND kind = 'parked' AND was ->> 'run_id' = {undone}
+), waited AS (
+    SELECT entity, id, jsonb_build_array(field, was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id') AS what
+      FROM sync.former
+     WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'parked'
+), beside AS (
+    SELECT entity, id FROM (TABLE waiting EXCEPT TABLE waited) AS opened
+     UNION
+    SELECT entity, id FROM (TABLE waited EXCEPT TABLE waiting) AS dropped
+     UNION
+    SELECT entity, id FROM sync.former
+     WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'conflict'
 ), linked AS (
+    SELECT link.entity, link.id, 'beside', link.record_key, NULL::jsonb, NULL::jsonb, NULL::text[]
+      FROM (TABLE beside EXCEPT TABLE touched) AS own
+      JOIN sync.link AS link ON (link.realm, link.entity, link.id, link.module) = ({realm}, own.entity, own.id, {module})
+     WHERE NOT EXISTS (SELECT FROM changed WHERE (changed.entity, changed.id) = (own.entity, own.id))
+     UNION ALL
     SELECT touched.entity, touched.id, 'linked', coalesce(link.record_key, former.was ->> 'record_key'),
            NULL::jsonb, NULL::jsonb, NULL::text[]
       FROM touched
@@ -221,13 +248,41 @@ UPDATE undoing
                     = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '') LIMIT 1) AS former ON true
          WHERE u.outcome IS NULL
            AND NOT CASE
-               WHEN u.partial THEN link.record_key IS NOT DISTINCT FROM u.record_key
+               WHEN u.partial OR u.did = 'beside' THEN link.record_key IS NOT DISTINCT FROM u.record_key
                WHEN %(undone_kind)s::text = 'undo' THEN
                     link.row IS NULL AND former.became IS NULL OR coalesce(link.row || former.became = link.row, false)
                WHEN u.action = 'link' THEN
                     link.row IS NULL OR link.run_id IN (%(undone)s, former.was ->> 'run_id')
                ELSE coalesce(link.record_key = u.record_key
                              AND link.run_id IN (%(undone)s, former.was ->> 'run_id'), false) END) AS told
+ WHERE told.n = undoing.n;
+
+-- waits_since --
+-- Records whose open references are no longer those that the run left: some have been opened, dropped or closed since.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'changed_since', message = format('Changed since by run %%s: %%s.', told.who, told.columns),
+       details = jsonb_build_object('fields', told.fields, 'by', told.who)
+  FROM (SELECT u.n, max(since.run_id) AS who, array_agg(DISTINCT since.field ORDER BY since.field) AS fields,
+               string_agg(DISTINCT since.field, ', ' ORDER BY since.field) AS columns
+          FROM undoing AS u
+         CROSS JOIN LATERAL (
+               SELECT coalesce(held.field, left_open.field) AS field, coalesce(held.run_id, left_open.by) AS run_id
+                 FROM (SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id
+                         FROM sync.parked
+                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, u.entity, u.id)) AS held
+                 FULL JOIN (
+                      SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id AS by
+                        FROM sync.parked
+                       WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)
+                       UNION
+                      SELECT field, jsonb_build_array(was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id'), run_id
+                        FROM sync.former
+                       WHERE (id, entity, module, realm, kind) = (u.id, u.entity, %(module)s, %(realm)s, 'parked')
+                         AND was ->> 'run_id' = %(undone)s AND run_id <> %(undone)s
+                      ) AS left_open ON (left_open.field, left_open.target) = (held.field, held.target)
+                WHERE held.field IS NULL OR left_open.field IS NULL) AS since
+         WHERE u.outcome IS NULL AND u.did = 'beside' AND %(undone_kind)s::text <> 'undo'
+         GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
 
 -- filled_since --
@@ -457,14 +512,49 @@ DELETE FROM sync.parked
    AND u.outcome <> 'kept' AND (NOT u.partial OR parked.field = ANY (u.reopened));
 
 -- parked_back --
-INSERT INTO sync.parked
-SELECT was.*
-  FROM undoing AS u
-  JOIN sync.former AS former
-    ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
-     = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
- CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.parked, former.was) AS was
- WHERE u.outcome <> 'kept' AND (NOT u.partial OR former.field = ANY (u.reopened))
+-- Also written down, so that an undo of this undo knows which references it has opened again.
+WITH back AS (
+    INSERT INTO sync.parked
+    SELECT was.*
+      FROM undoing AS u
+      JOIN sync.former AS former
+        ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
+         = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.parked, former.was) AS was
+     WHERE u.outcome <> 'kept' AND former.was IS NOT NULL AND (NOT u.partial OR former.field = ANY (u.reopened))
+    ON CONFLICT DO NOTHING
+ RETURNING parked.*
+)
+INSERT INTO sync.former AS known (realm, run_id, module, kind, entity, id, field, became)
+SELECT %(realm)s, %(run_id)s, %(module)s, 'parked', entity, id, field, to_jsonb(back.*) FROM back
+ON CONFLICT (realm, run_id, module, kind, entity, id, field) DO UPDATE SET became = excluded.became;
+
+-- conflicts_off --
+DELETE FROM sync.conflict AS known
+ USING undoing AS u
+ WHERE (known.realm, known.module, known.entity, known.id) = (%(realm)s, %(module)s, u.entity, u.id)
+   AND u.outcome <> 'kept' AND NOT u.partial
+   AND (known.run_id = %(undone)s
+        OR EXISTS (SELECT FROM sync.former
+                    WHERE (realm, run_id, module, kind, entity, id, field)
+                        = (%(realm)s, %(undone)s, %(module)s, 'conflict', u.entity, u.id, known.field)));
+
+-- conflicts_back --
+-- Also written down, so that an undo of this undo knows which conflicts there are again.
+WITH back AS (
+    INSERT INTO sync.conflict
+    SELECT was.*
+      FROM undoing AS u
+      JOIN sync.former AS former
+        ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
+         = (%(realm)s, %(undone)s, %(module)s, 'conflict', u.entity, u.id)
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.conflict, former.was) AS was
+     WHERE u.outcome <> 'kept' AND NOT u.partial AND former.was IS NOT NULL
+    ON CONFLICT DO NOTHING
+ RETURNING conflict.*
+)
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field)
+SELECT %(realm)s, %(run_id)s, %(module)s, 'conflict', entity, id, field FROM back
 ON CONFLICT DO NOTHING;
 
 -- links_off --
@@ -510,7 +600,7 @@ SELECT %(realm)s, %(run_id)s, %(module)s, 'link', u.entity, u.id, '', to_jsonb(l
   FROM undoing AS u
   LEFT JOIN sync.link AS link
     ON (link.realm, link.entity, link.id, link.module) = (%(realm)s, u.entity, u.id, %(module)s)
- WHERE u.outcome <> 'kept'
+ WHERE u.outcome <> 'kept' AND u.did <> 'beside'
 ON CONFLICT (realm, run_id, module, kind, entity, id, field) DO UPDATE SET became = excluded.became;
 
 -- held_before --

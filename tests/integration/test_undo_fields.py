@@ -1,0 +1,306 @@
+"""What else a load decides beside its rows goes back with it: merges, conflicts, owners."""
+
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import replay, stand_ins
+from quickbooks_crm.mapping import parse_all
+from tests.integration.crm import (
+    CONTACTS,
+    REALM,
+    End,
+    accounts,
+    customer,
+    item,
+    outcome,
+    products,
+    rows,
+    sync,
+)
+from tests.integration.test_edits import edit, held, seven
+from tests.integration.test_edits import mapped as edited
+from tests.integration.test_owners import CONTACTS as OWNED_CONTACTS
+from tests.integration.test_owners import PEOPLE, user
+from tests.integration.test_owners import accounts as owned
+from tests.integration.test_stand_ins import inactive, invoice, mapped, merge
+from tests.integration.undo import bring_all, release, undo
+
+CRM = """
+    SELECT 'account', to_jsonb(c.*) - 'updated_at' FROM crm.accounts AS c UNION ALL
+    SELECT 'contact', to_jsonb(c.*) - 'updated_at' FROM crm.contacts AS c UNION ALL
+    SELECT 'link', to_jsonb(l.*) FROM sync.link AS l UNION ALL
+    SELECT 'parked', to_jsonb(p.*) FROM sync.parked AS p ORDER BY 1, 2"""
+PRODUCTS = "SELECT to_jsonb(p.*) - 'updated_at' FROM crm.products AS p ORDER BY id"
+LINKS = "SELECT to_jsonb(l.*) FROM sync.link AS l ORDER BY id"
+CONFLICTS = "SELECT to_jsonb(c.*) FROM sync.conflict AS c ORDER BY id, field"
+MEANS = """
+    SELECT account.quickbooks_customer_id, account.type, contact.quickbooks_customer_id
+      FROM crm.accounts AS account
+      LEFT JOIN crm.contacts AS contact ON contact.account_id = account.id
+     ORDER BY 1, 3"""
+MERGES = "SELECT loser, survivor FROM sync.merge"
+
+
+def crm(connection: Connection[Any]) -> list[Any]:
+    """Products and their links; not which run an undo of an undo has named last."""
+    return [rows(connection, query) for query in (PRODUCTS, LINKS)]
+
+
+# ── merges ──────────────────────────────────────────────────────────────────────────────────
+
+
+def merged(connection: Connection[Any]) -> list[Any]:
+    """A merge that a run has brought into the CRM; how it was before."""
+    sync(connection, mapped(), customer("1"), customer("2"), invoice("8", "1"), invoice("9", "2"))
+    before = rows(connection, CRM)
+    merge(connection, loser="1", survivor="2")
+    ended = sync(connection, mapped(), inactive("1"), run_id="wrong")
+    assert ended == [End("1", "updated"), End("8", "updated")]
+    return before
+
+
+def test_a_merge_that_the_run_brought_leaves_the_crm_as_before(connection: Connection[Any]) -> None:
+    before = merged(connection)
+    after = rows(connection, CRM)
+
+    ended = undo(connection, mapped(), "wrong", run_id="back")
+
+    assert ended == [End("1", "updated"), End("8", "updated")]
+    assert rows(connection, CRM) == before
+    assert rows(connection, MERGES) == [("1", "2")]
+    undo(connection, mapped(), "back")
+    assert rows(connection, CRM) == after
+
+
+def told_later(connection: Connection[Any]) -> list[Any]:
+    """A merge that was told when the loser had been inactive for long; the CRM before it."""
+    sync(connection, mapped(), inactive("1"), customer("2"), invoice("8", "1"))
+    before = rows(connection, CRM)
+    stand_ins.tell_merge(connection, REALM, ("Customer", "1", "2"), "ann")
+    assert sync(connection, mapped(), run_id="wrong") == [End("1", "updated"), End("8", "updated")]
+    return before
+
+
+def test_a_merge_that_was_undone_stays_so_until_its_records_change(
+    connection: Connection[Any],
+) -> None:
+    before = told_later(connection)
+    after = rows(connection, MEANS)
+    undo(connection, mapped(), "wrong")
+
+    assert sync(connection, mapped()) == []
+    assert rows(connection, CRM) == before
+    changed = [inactive("1"), invoice("8", "1")]
+    assert sync(connection, mapped(), *changed) == [End("1", "updated"), End("8", "updated")]
+    assert rows(connection, MEANS) == after
+
+
+def test_a_merge_that_was_undone_is_brought_again_when_a_person_releases_it(
+    connection: Connection[Any],
+) -> None:
+    told_later(connection)
+    after = rows(connection, MEANS)
+    undo(connection, mapped(), "wrong")
+
+    release(connection, mapped(), "undone", run_id="release")
+
+    assert rows(connection, MEANS) == after
+    assert rows(connection, "SELECT id FROM sync.held") == []
+
+
+# ── conflicts ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_conflict_that_the_run_found_goes_with_it_and_comes_back_with_it(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, edited(), seven("A"))
+    edit(connection, "mine")
+    links = rows(connection, "SELECT to_jsonb(l.*) FROM sync.link AS l")
+    sync(connection, edited(), seven("B"), run_id="wrong")
+    after = rows(connection, CONFLICTS)
+    assert after
+
+    undo(connection, edited(), "wrong", run_id="back")
+
+    assert rows(connection, CONFLICTS) == []
+    assert held(connection) == "mine"
+    assert rows(connection, "SELECT to_jsonb(l.*) FROM sync.link AS l") == links
+    undo(connection, edited(), "back")
+    assert rows(connection, CONFLICTS) == after
+
+
+@pytest.mark.parametrize("agreed", ["A", "mine"])
+def test_a_conflict_that_the_run_ended_comes_back(connection: Connection[Any], agreed: str) -> None:
+    sync(connection, edited(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, edited(), seven("B"))
+    before = rows(connection, CONFLICTS)
+    assert before
+    sync(connection, edited(), seven(agreed), run_id="wrong")
+    assert rows(connection, CONFLICTS) == []
+
+    undo(connection, edited(), "wrong", run_id="back")
+
+    assert rows(connection, CONFLICTS) == before
+    undo(connection, edited(), "back")
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_a_conflict_that_the_run_changed_is_as_before(connection: Connection[Any]) -> None:
+    sync(connection, edited(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, edited(), seven("B"))
+    before = rows(connection, CONFLICTS)
+    sync(connection, edited(), seven("C", Name="New"), run_id="wrong")
+
+    undo(connection, edited(), "wrong")
+
+    assert rows(connection, CONFLICTS) == before
+
+
+# ── owners ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_owner_that_came_with_a_closed_reference_goes_with_it(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    known = owned(contacts=OWNED_CONTACTS)
+    sync(connection, known, customer("7", Account="8", Rep=None))
+    before = rows(connection, CRM)
+    sync(connection, known, customer("8", Rep="U-1"), run_id="wrong")
+    after = rows(connection, CRM)
+    assert ("7", "Ann") in rows(connection, PEOPLE)
+
+    undo(connection, known, "wrong", run_id="back")
+
+    assert rows(connection, CRM) == before
+    undo(connection, known, "back")
+    assert rows(connection, CRM) == after
+
+
+# ── references of records that stay as they are ─────────────────────────────────────────────
+
+
+def test_a_reference_opened_on_a_record_that_stays_as_it_is_is_taken_back(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    sync(connection, known, customer("2"))
+    before = rows(connection, CRM)
+    ended = sync(connection, known, customer("2", ParentRef={"value": "1"}), run_id="wrong")
+    assert ended[0] == End("2", "unchanged")
+    after = rows(connection, CRM)
+    assert after != before
+
+    undo(connection, known, "wrong", run_id="back")
+
+    assert rows(connection, CRM) == before
+    undo(connection, known, "back")
+    assert rows(connection, CRM) == after
+
+
+def test_a_reference_dropped_from_a_record_that_stays_as_it_is_is_open_again(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    sync(connection, known, customer("2", ParentRef={"value": "1"}))
+    before = rows(connection, CRM)
+    ended = sync(connection, known, customer("2"), run_id="wrong")
+    assert ended[0] == End("2", "unchanged")
+    after = rows(connection, CRM)
+
+    undo(connection, known, "wrong", run_id="back")
+
+    assert rows(connection, CRM) == before
+    undo(connection, known, "back")
+    assert rows(connection, CRM) == after
+
+
+def test_a_reference_opened_for_another_on_a_record_that_stays_as_it_is_is_as_before(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    sync(connection, known, customer("2", ParentRef={"value": "1"}))
+    before = rows(connection, CRM)
+    sync(connection, known, customer("2", ParentRef={"value": "3"}), run_id="wrong")
+    after = rows(connection, CRM)
+
+    undo(connection, known, "wrong", run_id="back")
+
+    assert rows(connection, CRM) == before
+    undo(connection, known, "back")
+    assert rows(connection, CRM) == after
+
+
+def test_a_reference_that_a_later_run_opened_for_yet_another_is_kept(
+    connection: Connection[Any],
+) -> None:
+    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    sync(connection, known, customer("2"))
+    before = rows(connection, CRM)
+    sync(connection, known, customer("2", ParentRef={"value": "1"}), run_id="wrong")
+    sync(connection, known, customer("2", ParentRef={"value": "3"}), run_id="worse")
+    after = rows(connection, CRM)
+
+    assert undo(connection, known, "wrong") == [End("2", "kept", "changed_since")]
+    assert outcome(connection, "2", "message") == ("Changed since by run worse: parent_id.",)
+    assert rows(connection, CRM) == after
+    undo(connection, known, "worse")
+    undo(connection, known, "wrong")
+    assert rows(connection, CRM) == before
+
+
+# ── runs of other kinds ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_replay_can_be_undone_and_done_again(connection: Connection[Any]) -> None:
+    sync(connection, products(), item("7", Type="Service"), item("8"))
+    before = crm(connection)
+    mapped_more = products(fields="type: {from: Type}")
+    ended = bring_all(connection, mapped_more, run_id="wrong")
+    assert ended == [End("7", "updated"), End("8", "unchanged")]
+    after = crm(connection)
+
+    assert undo(connection, mapped_more, "wrong", run_id="back")[0] == End("7", "updated")
+
+    assert crm(connection) == before
+    undo(connection, mapped_more, "back")
+    assert crm(connection) == after
+
+
+def test_a_replay_of_several_slices_can_be_undone(
+    connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "SLICE", 2)
+    sync(connection, products(), *(item(n, Type="Service") for n in "12345"))
+    before = crm(connection)
+    mapped_more = products(fields="type: {from: Type}")
+    bring_all(connection, mapped_more, run_id="wrong")
+    assert crm(connection) != before
+
+    undo(connection, mapped_more, "wrong")
+
+    assert crm(connection) == before
+
+
+def test_a_retry_can_be_undone_and_done_again(connection: Connection[Any]) -> None:
+    sync(connection, products(), item("6"))
+    sync(connection, products(), item("6", Name="Six"), item("7"), run_id="first")
+    undo(connection, products(), "first")
+    before = crm(connection)
+    ended = release(connection, products(), "undone", run_id="wrong")
+    assert ended == [End("6", "updated"), End("7", "added")]
+    after = crm(connection)
+
+    assert undo(connection, products(), "wrong", run_id="back") == [
+        End("6", "updated"),
+        End("7", "removed"),
+    ]
+
+    assert crm(connection) == before
+    undo(connection, products(), "back")
+    assert crm(connection) == after
