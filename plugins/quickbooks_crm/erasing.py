@@ -389,11 +389,24 @@ def _from_runs(
         }
         for name in ("hide_outcomes", "hide_written", "hold_erased"):
             connection.execute(blocks[name], values)
+    _from_others(connection, where | {"modules": [t.mapping.module for t in targets]}, erased)
     connection.execute(blocks["hide_breakers"], where | {"values": sought})
     connection.execute(blocks["hide_shown"], where)
     for names in connection.execute(blocks["tables_of_records"], {"known": list(HANDLED)}):
         statement = blocks["forget_records"].format(table=sql.Identifier(*names))
         connection.execute(statement, where)
+
+
+def _from_others(connection: Connection[Any], where: dict[str, Any], erased: Erased) -> None:
+    """What was noted of modules whose mapping or table is not there any more, all of it."""
+    blocks = statements("erasing")
+    for module, table in connection.execute(blocks["others"], where).fetchall():
+        erased.notes.append(
+            f"What {module} has filled in {table} is not known here any more, and stays as it is: "
+            "look there yourself."
+        )
+    for name in ("hide_outcomes_of_others", "hide_links_of_others"):
+        connection.execute(blocks[name], where)
 
 
 def _search(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm import acts, erasing, runs
 from quickbooks_crm.erasing import Erased, What
@@ -348,3 +349,35 @@ def test_who_was_erased_is_written_down_without_a_value(loaded: Connection[Any])
     [act] = acts.listed(loaded, "sample", 9)
     assert (act.kind, act.subject, act.by_whom) == ("person_erased", "Customer 57", "bob")
     assert act.details["documents"] == 1
+
+
+def test_a_breaker_that_tells_of_the_person_forgets_what(loaded: Connection[Any]) -> None:
+    told = {"entity": "Customer", "id": "57", "message": f"Last name '{CANARY}' is too long."}
+    loaded.execute(
+        "INSERT INTO sync.breaker (realm, company, code, subject, count, total, message, details, "
+        "run_id) VALUES (%s, 'sample', 'too_many_rejects', 'contacts', 1, 1, 'x', %s, 'r')",
+        [REALM, Jsonb({"records": [told]})],
+    )
+
+    erase(loaded)
+
+    assert found(loaded) == []
+
+
+def test_what_a_module_without_a_mapping_has_left_of_the_person_is_erased_too(
+    loaded: Connection[Any],
+) -> None:
+    for table in ("outcome", "link", "module_position"):
+        statement = sql.SQL("UPDATE sync.{} SET module = 'people' WHERE module = 'contacts'")
+        loaded.execute(statement.format(sql.Identifier(table)))
+    run = Run("sample", REALM, "newest")
+    runs.start(loaded, run, "manual", "ann")
+    runs.settle(loaded, run, [known()[m] for m in ("accounts", "bills")], ["accounts", "bills"])
+
+    erased = erase(loaded)
+
+    assert [table for table in found(loaded) if table.startswith("sync.")] == []
+    assert erased.notes == [
+        "What people has filled in crm.contacts is not known here any more, and stays as it is: "
+        "look there yourself."
+    ]

@@ -115,6 +115,35 @@ UPDATE sync.outcome
  WHERE outcome.realm = %(realm)s AND outcome.module = %(module)s
    AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id);
 
+-- hide_outcomes_of_others --
+-- Of modules whose mapping or table is not there any more nobody knows which column tells what.
+UPDATE sync.outcome
+   SET message = CASE WHEN reason IS NOT NULL THEN 'Erased on request.' END,
+       details = NULL,
+       before = NULL,
+       after = CASE WHEN after IS NOT NULL THEN '{}'::jsonb END
+  FROM erasing
+ WHERE outcome.realm = %(realm)s AND outcome.module <> ALL (%(modules)s)
+   AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id);
+
+-- hide_links_of_others --
+UPDATE sync.link
+   SET written = '{}'
+  FROM erasing
+ WHERE link.realm = %(realm)s AND link.module <> ALL (%(modules)s)
+   AND (link.entity, link.id) = (erasing.entity, erasing.id);
+
+-- others --
+-- The modules of these people's records whose mapping or table is not there any more, each with its table.
+SELECT place.module, place.target
+  FROM sync.module_position AS place
+ WHERE place.realm = %(realm)s AND place.module <> ALL (%(modules)s)
+   AND EXISTS (SELECT FROM erasing
+                 JOIN sync.link AS link
+                   ON (link.realm, link.entity, link.id, link.module)
+                    = (%(realm)s, erasing.entity, erasing.id, place.module))
+ ORDER BY place.module;
+
 -- hide_written --
 UPDATE sync.link
    SET written = sync.without_keys(written, %(columns)s::text[])
@@ -125,7 +154,10 @@ UPDATE sync.link
 -- hide_breakers --
 UPDATE sync.breaker SET details = '{}'
  WHERE realm = %(realm)s
-   AND EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(details::text), sought) > 0);
+   AND (EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(details::text), sought) > 0)
+        OR EXISTS (SELECT FROM erasing
+                    WHERE details @> jsonb_build_object('records', jsonb_build_array(
+                                         jsonb_build_object('entity', entity, 'id', id)))));
 
 -- hide_shown --
 UPDATE sync.shown SET value = NULL
