@@ -63,7 +63,7 @@ def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
 
 
 def _unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
-    for place, name, constant in _constants(mapping):
+    for place, name, constant in mapping.constants:
         column = table.columns.get(name)
         if column and column.writable and (said := unfit(constant, column, mapping.fields[name])):
             yield (
@@ -77,22 +77,6 @@ def unfit(constant: str, column: Column, field: Field | None = None) -> str:
     values = _whole(Series([constant], dtype="str"), column)
     broken = _broken(values, field or Field(column.name), column)
     return " and ".join(rule for wrong, rule in broken if wrong.iloc[0])
-
-
-def _constants(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
-    """What the file itself gives columns: where it says so, the column, the text."""
-    for name, field in mapping.fields.items():
-        own = {f"for_entity.{entity}.": other for entity, other in field.for_entity.items()}
-        if field.owner:
-            continue
-        for place, variant in {"": field, **own}.items():
-            if variant.value is not None:
-                yield f"fields.{name}.{place}value", name, variant.value
-            if variant.default is not None:
-                yield f"fields.{name}.{place}default", name, variant.default
-    for word in ("when_inactive", "when_deleted", "when_merged"):
-        for name, constant in getattr(mapping, word).items():
-            yield f"{word}.{name}", name, constant
 
 
 def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, DataFrame]:

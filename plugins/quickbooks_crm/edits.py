@@ -16,7 +16,8 @@ from quickbooks_crm.sql import statements
 def three_way(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Let a person's values stay in the records that are to be updated. Comes after `compare`."""
     if columns := target.mapping.edited_in_crm:
-        connection.execute(statements("edits")["three_way"], where | {"columns": columns})
+        for block in ("three_way", "remember"):
+            connection.execute(statements("edits")[block], where | {"columns": columns})
 
 
 def record(connection: Connection[Any], target: Target, where: dict[str, Any]) -> dict[str, str]:

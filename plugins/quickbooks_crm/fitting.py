@@ -94,6 +94,7 @@ def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> I
     yield from unfit_constants(known, table)
     yield from never_fits(known, table)
     yield from keywords.misfits(known, table)
+    yield from keywords.unlisted(connection, known, table)
     yield from owners.misfits(connection, known, table, company.default_owner)
     if known.company in table.columns and not catalog.company_is_known(
         connection, table, known.company, company.crm_company

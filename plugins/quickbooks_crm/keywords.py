@@ -73,6 +73,30 @@ def misfits(mapping: Mapping, table: Table) -> Iterator[str]:
             )
 
 
+def unlisted(connection: Connection[Any], mapping: Mapping, table: Table) -> Iterator[str]:
+    """The constants of a mapping that are on no list, where none joins it, each with its line."""
+    closed = {f.column.name: f for f in keyword_fields(mapping, table) if not f.inserts}
+    for place, name, constant in mapping.constants:
+        field = closed.get(name)
+        if field and (unknown := _unlisted(connection, field, constant, mapping.separator)):
+            yield (
+                f"{mapping.file} line {mapping.line(place)}: {place} '{unknown[0]}' is not on the "
+                f"list of keywords of {table.name}.{name}. Take one that is, or add it to the list."
+            )
+
+
+def _unlisted(
+    connection: Connection[Any], field: KeywordField, constant: str, separator: str
+) -> list[str]:
+    said = constant.split(separator) if field.column.array else [constant]
+    blocks = statements("keywords")
+    with connection.transaction():
+        connection.execute(blocks["begin"])
+        _know(connection, field, {})
+        found = connection.execute(blocks["unlisted"], {"said": said}).fetchall()
+    return [keyword for (keyword,) in found]
+
+
 def spell(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Put keywords as their lists spell them into the incoming rows. Those that are on no list are
     left out and noted, or are to join it."""

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import Field, Join, Mapping, Shown, Source
-from quickbooks_crm.mapping.quickbooks_fields import Kind, KnownField, can_become, known_field
+from quickbooks_crm.mapping.quickbooks_fields import (
+    LINE,
+    Kind,
+    KnownField,
+    can_become,
+    known_field,
+)
 
 _CALLED: dict[Kind, str] = {
     "number": "a number",
@@ -17,31 +23,36 @@ _CALLED: dict[Kind, str] = {
 
 def never_fits(mapping: Mapping, table: Table) -> Iterator[str]:
     """The fields of which no value can ever become their column's type, each with its line."""
-    for field, column in _filled(mapping, table):
-        kinds = [_kind(*source) for source in _sources(mapping, field)]
+    for part, own, field, column in _filled(mapping, table):
+        kinds = [_kind(*source) for source in _sources(part, field)]
         if kinds and not any(can_become(kind, column.kind) for kind in kinds):
             held = " or ".join(dict.fromkeys(_CALLED[kind] for kind in kinds))
             yield (
-                f"{_place(mapping, field)} is {held} in QuickBooks, and {table.name}.{column.name} "
+                f"{_place(part, field)} is {held} in QuickBooks, and {own.name}.{column.name} "
                 f"takes {column.type}. Map another field, or to another column."
             )
 
 
 def may_be_too_long(mapping: Mapping, table: Table) -> Iterator[str]:
     """The fields of which QuickBooks allows values longer than their column, each with its line."""
-    for field, column in _filled(mapping, table):
-        lengths = [_length(*source) for source in _sources(mapping, field)]
+    for part, own, field, column in _filled(mapping, table):
+        lengths = [_length(*source) for source in _sources(part, field)]
         longest = max((length for length in lengths if length), default=0)
         if column.kind == "text" and column.length and longest > column.length:
             yield (
-                f"{_place(mapping, field)} may have {longest} characters in QuickBooks, and "
-                f"{table.name}.{column.name} takes {column.length}: a record with a longer one is "
+                f"{_place(part, field)} may have {longest} characters in QuickBooks, and "
+                f"{own.name}.{column.name} takes {column.length}: a record with a longer one is "
                 "not added. Make the column longer."
             )
 
 
 def called_alike(mapping: Mapping, table: Table) -> Iterator[str]:
     """Mapped columns that have the same label: a person cannot tell them apart in a form."""
+    for part, own in _parts(mapping, table):
+        yield from _called_alike(part, own)
+
+
+def _called_alike(mapping: Mapping, table: Table) -> Iterator[str]:
     first: dict[str, str] = {}
     for name in mapping.fields:
         column = table.columns.get(name)
@@ -54,18 +65,26 @@ def called_alike(mapping: Mapping, table: Table) -> Iterator[str]:
                 )
 
 
-def _filled(mapping: Mapping, table: Table) -> Iterator[tuple[Field, Column]]:
-    for name, field in mapping.fields.items():
-        column = table.columns.get(name)
-        if column and not field.refers:
-            yield field, column
+def _parts(mapping: Mapping, table: Table) -> Iterator[tuple[Mapping, Table]]:
+    """The mapping with its table, and that of a document's lines with theirs."""
+    for part, own in zip(mapping.parts, (table, table.lines), strict=False):
+        if own:
+            yield part, own
+
+
+def _filled(mapping: Mapping, table: Table) -> Iterator[tuple[Mapping, Table, Field, Column]]:
+    for part, own in _parts(mapping, table):
+        for name, field in part.fields.items():
+            column = own.columns.get(name)
+            if column and not field.refers:
+                yield part, own, field, column
 
 
 def _sources(mapping: Mapping, field: Field) -> Iterator[tuple[str, Source]]:
-    """Each source, with the entity that it is looked for in."""
+    """Each source, with what it is looked for in: an entity, or a line."""
     for entity in mapping.entities:
         for source in field.of(entity).sources:
-            yield entity, source
+            yield (LINE if mapping.at else entity), source
 
 
 def _kind(entity: str, source: Source) -> Kind:

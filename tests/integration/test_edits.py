@@ -6,7 +6,7 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping
-from tests.integration.crm import End, by_hand, item, outcome, products, rows, sync
+from tests.integration.crm import End, by_hand, gone, item, outcome, products, rows, sync
 
 CONFLICTS = "SELECT id, field, crm, quickbooks, run_id FROM sync.conflict ORDER BY id, field"
 DESCRIPTION = "SELECT description FROM crm.products"
@@ -136,6 +136,36 @@ def test_a_conflict_goes_away_when_the_person_agrees_and_the_field_follows_again
 
     sync(connection, mapped(), seven("C"))
     assert rows(connection, DESCRIPTION + " WHERE quickbooks_product_id = '7'") == [("C",)]
+
+
+@pytest.mark.parametrize("edited", ["a person's", None])
+def test_a_persons_value_stays_when_the_record_is_deleted_and_comes_back(
+    connection: Connection[Any], edited: str | None
+) -> None:
+    sync(connection, mapped(), seven("first"))
+    edit(connection, edited)
+
+    sync(connection, mapped(), gone(seven("first")))
+    sync(connection, mapped(), gone(seven("first", Sku="P-1")))
+    sync(connection, mapped(), seven("first"))
+
+    assert held(connection) == edited
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_what_quickbooks_changed_while_the_record_was_deleted_is_a_conflict(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), seven("first"))
+    edit(connection, "a person's")
+
+    sync(connection, mapped(), gone(seven("first")))
+    sync(connection, mapped(), seven("second"))
+
+    assert held(connection) == "a person's"
+    assert rows(connection, CONFLICTS) == [
+        ("7", "description", "a person's", "second", "run-3"),
+    ]
 
 
 def test_a_record_made_by_hand_keeps_what_its_maker_wrote_and_gets_what_they_left_blank(

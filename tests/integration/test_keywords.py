@@ -338,3 +338,48 @@ def test_keywords_that_do_not_fit_their_column_are_told_before_any_run(
 
     found = [p.partition(": fields.terms.keywords: ")[2] for p in keywords.misfits(known, table)]
     assert found == [said]
+
+
+@pytest.mark.parametrize(
+    ("field", "unknown"),
+    [
+        ("tags: {value: Net 45}", "fields.tags.value 'Net 45'"),
+        ("tags: {from: Tags, default: Net 30|Net 45}", "fields.tags.default 'Net 45'"),
+        (
+            "tags: {from: Tags, for_entity: {Item: {value: Net 45}}}",
+            "fields.tags.for_entity.Item.value 'Net 45'",
+        ),
+        ("tags: {value: Net 45, keywords: [Net 15]}", "fields.tags.value 'Net 45'"),
+        ("tags: {value: net30|NET 60}", None),
+        ("tags: {value: Net 45, keywords: insert}", None),
+        ("tags: {value: Net 45, keywords: [NET 45]}", None),
+    ],
+)
+def test_a_constant_that_is_on_no_list_is_told_before_any_run(
+    connection: Connection[Any], field: str, unknown: str | None
+) -> None:
+    listed(connection, "tags", several=True)
+    known = products(fields=field)["products"]
+    table = catalog.read(connection, "crm.products")
+
+    found = list(keywords.unlisted(connection, known, table))
+
+    assert found == (
+        [
+            f"products.yaml line {known.line('fields')}: {unknown} is not on the list of keywords "
+            "of crm.products.tags. Take one that is, or add it to the list."
+        ]
+        if unknown
+        else []
+    )
+
+
+def test_a_flag_that_is_on_no_list_is_told_before_any_run(connection: Connection[Any]) -> None:
+    listed(connection, "terms")
+    known = products(fields=TERMS, when_deleted="{terms: Gone}")["products"]
+
+    found = list(keywords.unlisted(connection, known, catalog.read(connection, "crm.products")))
+
+    assert [said.partition(": ")[2].partition(" is ")[0] for said in found] == [
+        "when_deleted.terms 'Gone'"
+    ]

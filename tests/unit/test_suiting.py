@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.suiting import called_alike, may_be_too_long, never_fits
 from tests.unit.mapping_texts import mapping, read
 
@@ -103,3 +104,36 @@ def test_two_columns_that_are_called_the_same_are_told() -> None:
         "products.yaml line 4: fields.a: a and name are both called ' NAME'. Give one of them "
         "another label, or map only one."
     ]
+
+
+def of_lines(**columns: str) -> tuple[Mapping, Table]:
+    """A document with lines that fill these columns of numbers from these paths."""
+    fields = ", ".join(f"{name}: {{from: {path}}}" for name, path in columns.items())
+    lines = f"{{from: Line, table: crm.lines, parent: of, position: place, fields: {{{fields}}}}}"
+    own = table("numeric").columns["a"]
+    numbers = {name: replace(own, name=name, label=name) for name in columns}
+    texts = {"text": replace(own, name="text", kind="text", type="varchar(9)", length=9)}
+    document = replace(table(), lines=Table("crm", "lines", "id", numbers | texts))
+    return read(mapping(entities="[Invoice]", lines=lines)), document
+
+
+def test_a_field_of_a_line_that_can_never_become_its_column_is_told() -> None:
+    """K12: a line is no document. What is a day there may be anything here."""
+    known = of_lines(
+        amount="Amount", day="SalesItemLineDetail.ServiceDate", other="TxnDate", product="Whatever"
+    )
+
+    assert list(never_fits(*known)) == [
+        "products.yaml line 5: lines.fields.day.from is a day in QuickBooks, and crm.lines.day "
+        "takes numeric(9,2). Map another field, or to another column."
+    ]
+
+
+def test_a_field_of_a_line_that_may_be_longer_than_its_column_is_worth_a_warning() -> None:
+    """K12."""
+    (said,) = may_be_too_long(*of_lines(text="Description"))
+
+    assert said == (
+        "products.yaml line 5: lines.fields.text.from may have 4000 characters in QuickBooks, and "
+        "crm.lines.text takes 9: a record with a longer one is not added. Make the column longer."
+    )

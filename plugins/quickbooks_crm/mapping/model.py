@@ -1,5 +1,6 @@
 """A mapping as the stages use it: frozen values, with every text as the file has it."""
 
+from collections.abc import Iterator
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field
 from typing import Literal
@@ -187,6 +188,20 @@ class Mapping:
             return True
         own = self.fields[column].blank_overwrites
         return self.blank_overwrites if own is None else own
+
+    @property
+    def constants(self) -> Iterator[tuple[str, str, str]]:
+        """What the file itself gives columns, owners aside: where it says so, the column, the
+        text."""
+        for name, filled in self.fields.items():
+            own = {f"for_entity.{entity}.": other for entity, other in filled.for_entity.items()}
+            for place, variant in ({} if filled.owner else {"": filled, **own}).items():
+                for word in ("value", "default"):
+                    if (constant := getattr(variant, word)) is not None:
+                        yield f"fields.{name}.{place}{word}", name, constant
+        for word in ("when_inactive", "when_deleted", "when_merged"):
+            for name, constant in getattr(self, word).items():
+                yield f"{word}.{name}", name, constant
 
     @property
     def parts(self) -> "tuple[Mapping, ...]":

@@ -79,7 +79,26 @@ BillEmail.Address | text 100 | E-mail, Email, Billing e-mail
 TxnTaxDetail.TotalTax | number | Tax, Total tax, Sales tax
 """
 
+LINE = "Line"
+"""What the lines of documents are known by, beside the entities."""
+
 _FIELDS = {
+    LINE: """
+LineNum | number | Line number
+Description | text 4000 | Description
+Amount | number | Amount
+DetailType | text | Type, Line type
+SalesItemLineDetail.ItemRef.name | text | Product
+SalesItemLineDetail.Qty | number | Quantity
+SalesItemLineDetail.UnitPrice | number | Unit price, Price
+SalesItemLineDetail.ServiceDate | day | Service date
+SalesItemLineDetail.DiscountRate | number | Discount rate
+SalesItemLineDetail.DiscountAmt | number | Discount
+DescriptionLineDetail.ServiceDate | day | Service date
+GroupLineDetail.Quantity | number | Quantity
+DiscountLineDetail.PercentBased | yes_no | In percent
+DiscountLineDetail.DiscountPercent | number | Discount in percent
+""",
     "Customer": """
 FullyQualifiedName | text | Full name
 Notes | text 2000 | Notes, Description, Remarks
@@ -200,7 +219,7 @@ def can_become(kind: Kind, column: str) -> bool:
 
 @cache
 def fields_of(entity: str) -> dict[Path, KnownField]:
-    """The known fields of an entity, by their paths, the most usual ones first."""
+    """The known fields of an entity, or of a `LINE`, by their paths, the most usual ones first."""
     own = _FIELDS.get(entity, "")
     text = _of_all(entity) + own if entity in _PEOPLE | _LISTS else own + _of_all(entity)
     for path, name in _ADDRESSES.get(entity, {}).items():
@@ -213,11 +232,13 @@ def fields_of(entity: str) -> dict[Path, KnownField]:
 
 
 def known_field(entity: str, path: Path) -> KnownField | None:
-    """What is known of the field at a path of an entity."""
+    """What is known of the field at a path of an entity, or of a `LINE`."""
     return fields_of(entity).get(path)
 
 
 def _of_all(entity: str) -> str:
+    if entity == LINE:
+        return ""
     if entity in _PEOPLE:
         return _PERSON + _ACTIVE
     return _ACTIVE if entity in _LISTS else _DOCUMENT

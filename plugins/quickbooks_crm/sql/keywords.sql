@@ -41,6 +41,14 @@ SELECT %(list)s::text, sync.normal(value), value
  WHERE sync.normal(value) IS NOT NULL
 ON CONFLICT DO NOTHING;
 
+-- unlisted --
+-- Which of these are on no list, whatever their case or form.
+SELECT btrim(keyword.said)
+  FROM unnest(%(said)s::text[]) WITH ORDINALITY AS keyword (said, position)
+ WHERE sync.normal(keyword.said) IS NOT NULL
+   AND NOT EXISTS (SELECT FROM keyword_known AS known WHERE known.normal = sync.normal(keyword.said))
+ ORDER BY position;
+
 -- spelled --
 -- What each different cell of each field becomes, which of its keywords are left out, and which are new to their list.
 -- A new one is spelled as in the first row that has it.
