@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suiting": {"catalog", "mapping"},
     "quoting": set(),
     "database": {"environment", "errors", "quoting", "sql"},
-    "causes": {"dedupe", "sql"},
+    "causes": {"dedupe", "owners", "sql"},
     "parted": {"sql"},
     "linking": {"acts", "dedupe", "errors", "sql"},
     "webhooks": {"database", "errors", "sql", "webhooks"},
