@@ -1,16 +1,19 @@
 """From the mirror into the CRM: rows per second of each stage, when much, nothing and little has
 changed.
 
-    python benchmarks/load.py [--customers 100000 1000000] [--items 20000] [--times 1]
+    python benchmarks/load.py [--customers 100000 1000000] [--items 20000] [--invoices 20000]
+                              [--times 1]
 
-The mirror is filled with the simulator's customers and items, without QuickBooks. Measured, each in
-a process of its own, with the product's own code as a run calls it, for each module:
+The mirror is filled with the simulator's customers, items and invoices, without QuickBooks.
+Measured, each in a process of its own, with the product's own code as a run calls it, for each
+module:
 
     transform   the records read, shaped, checked, staged and sealed
     load        the staged rows brought into the CRM with their links and outcomes, in a transaction
 
-for a first sync, for a sync that finds nothing new, and for one after every hundredth record has
-changed; then `replay`, both stages in one process, after a mapping that changes every CRM record.
+for a first sync, for a sync that finds nothing new, for one that reads every record again and finds
+each as it was, and for one after every hundredth record has changed; then `replay`, both stages in
+one process, after a mapping that changes every CRM record.
 `rows` are the records that the stage took.
 
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
@@ -41,8 +44,8 @@ from benchmarks.mirror import REALM, cpu, peak, postgres_cpu, postmaster_of  # n
 from demo import postgres  # noqa: E402
 
 COMPANY = "sample"
-ENTITIES = {"Customer": "customers", "Item": "items"}
-MODULES = ("products", "accounts", "contacts")
+ENTITIES = {"Customer": "customers", "Item": "items", "Invoice": "invoices"}
+MODULES = ("products", "accounts", "contacts", "invoices")
 NEW_GENERATION = """
     INSERT INTO sync.generation (realm, run_id, sealed_at) VALUES (%s, %s, now())
     RETURNING generation"""
@@ -53,8 +56,10 @@ CHANGE = """
        SET generation = %(generation)s, sync_token = sync_token + 1,
            payload = payload || CASE entity
                WHEN 'Item' THEN '{"Description": "Not what it was"}'::jsonb
+               WHEN 'Invoice' THEN '{"PrivateNote": "Called"}'
                ELSE '{"Mobile": {"FreeFormNumber": "(555) 555-0100"}, "Notes": "Called"}' END
      WHERE realm = %(realm)s AND mod(id::bigint, 100) = 7"""
+AGAIN = "UPDATE quickbooks.record SET generation = %(generation)s WHERE realm = %(realm)s"
 
 OTHERWISE = ("{value: false}", "{value: true}")
 READ = "SELECT read FROM sync.activity WHERE run_id = %s AND module = %s"
@@ -63,13 +68,14 @@ READ = "SELECT read FROM sync.activity WHERE run_id = %s AND module = %s"
 # Each measurement, in a process of its own
 
 
-def fill(connection: psycopg.Connection[Any], customers: str, items: str) -> int:
-    """The simulator's customers and items in the mirror."""
+def fill(connection: psycopg.Connection[Any], *counted: str) -> int:
+    """The simulator's customers, items and invoices in the mirror."""
     from quickbooks_crm.copying import escaped
     from simulator.generate import generated
     from simulator.settings import COUNTS, Settings
 
-    counts: Any = dict.fromkeys(COUNTS, 0) | {"customers": int(customers), "items": int(items)}
+    own = dict(zip(ENTITIES.values(), map(int, counted), strict=True))
+    counts: Any = dict.fromkeys(COUNTS, 0) | own
     made = generated(replace(Settings(), **counts))
     with connection.transaction():
         generation = b"%d" % _new_generation(connection, "filled")
@@ -150,8 +156,7 @@ MEASURED: dict[str, Callable[..., int]] = {
 def _mappings() -> dict[str, Any]:
     from quickbooks_crm import mapping
 
-    known = mapping.load(ROOT / "include/mappings")
-    return {module: known[module] for module in MODULES}
+    return mapping.load(ROOT / "include/mappings")
 
 
 def _new_generation(connection: psycopg.Connection[Any], run_id: str) -> int:
@@ -180,6 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--customers", type=int, nargs="+", default=[100_000])
     parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--invoices", type=int, default=20_000)
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -187,13 +193,17 @@ def main() -> None:
         return measure(*asked.measure)
     with tempfile.TemporaryDirectory() as place, postgres.cluster(Path(place), {}) as server:
         for customers in asked.customers:
-            _table(server, customers, asked.items, asked.times)
+            _table(server, (customers, asked.items, asked.invoices), asked.times)
 
 
-def _table(server: postgres.Server, customers: int, items: int, times: int) -> None:
+def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) -> None:
+    customers, items, invoices = counts
     filled = f"template_{customers}"
-    _prepare(server.create_database(filled), customers, items)
-    print(f"\n{customers:,} customers, {items:,} items; median of {times}; {os.cpu_count()} cores")
+    _prepare(server.create_database(filled), counts)
+    print(
+        f"\n{customers:,} customers, {items:,} items, {invoices:,} invoices; "
+        f"median of {times}; {os.cpu_count()} cores"
+    )
     print(f"{'rows':>33}  seconds    rows/s  CPU: program  Postgres  peak memory")
     runs: dict[str, list[dict[str, float]]] = {}
     for number in range(times):
@@ -214,27 +224,28 @@ def _print(name: str, f: dict[str, float]) -> None:
     )
 
 
-def _prepare(database: str, customers: int, items: int) -> None:
+def _prepare(database: str, counts: tuple[int, int, int]) -> None:
     from quickbooks_crm.database import add_companies, install_crm, migrate
 
     with psycopg.connect(database, autocommit=True) as connection:
         migrate(connection)
         install_crm(connection, ROOT / "include/crm")
         add_companies(connection, ROOT / "include/crm", {COMPANY: "A company"})
-    _measured("fill", database, str(customers), str(items))
+    _measured("fill", database, *map(str, counts))
 
 
 def _syncs(database: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """A first sync, one that finds nothing new, one after every hundredth record has changed, and a
-    replay."""
+    """A first sync, one that finds nothing new, one that reads all again, one after every hundredth
+    record has changed, and a replay."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE quickbooks.record")
         yield from _sync(connection, database, "first")
         yield "no change", _measured("look", database, "")
-        with connection.transaction():
-            changed = {"realm": REALM, "generation": _new_generation(connection, "changed")}
-            connection.execute(CHANGE, changed)
-        yield from _sync(connection, database, "1 %")
+        for name, change in {"again": AGAIN, "1 %": CHANGE}.items():
+            with connection.transaction():
+                changed = {"realm": REALM, "generation": _new_generation(connection, name)}
+                connection.execute(change, changed)
+            yield from _sync(connection, database, name)
         yield from _sync(connection, database, "replay", ("replay",))
 
 

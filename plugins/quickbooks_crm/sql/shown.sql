@@ -1,7 +1,14 @@
 -- forget --
-DELETE FROM sync.shown AS shown
- USING incoming AS i
- WHERE shown.realm = %(realm)s AND shown.module = %(module)s AND (shown.entity, shown.id) = (i.entity, i.id);
+-- Each row looks its own entries up, so that the work stays as small as the batch.
+DELETE FROM sync.shown
+ WHERE EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
+   AND ctid = ANY (ARRAY (
+       SELECT known.ctid
+         FROM incoming AS i
+        CROSS JOIN LATERAL (
+              SELECT ctid FROM sync.shown
+               WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id)
+              OFFSET 0) AS known));
 
 -- remember --
 -- What the loaded records show of others. What changed after this generation counts as not seen yet.
