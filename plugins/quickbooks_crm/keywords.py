@@ -134,7 +134,7 @@ def join_lists(connection: Connection[Any], target: Target, where: dict[str, Any
                 if same.fetchone() != (0,):
                     raise SerializationFailure("another load spelled a keyword differently")
         except psycopg.errors.IntegrityError as refusal:
-            raise _refused(name, refusal) from refusal
+            raise _refused(name, refusal) from None  # its own words hold the keyword
 
 
 def _refused(name: str, refusal: psycopg.Error) -> RunError:

@@ -278,6 +278,18 @@ def test_the_command_writes_json_and_csv(kept: Kept, printed: Callable[..., str]
     assert {line["crm_record"] for line in lines} == {str(before["id"])}
 
 
+def test_no_cell_of_the_csv_is_a_formula(kept: Kept, printed: Callable[..., str]) -> None:
+    names = [f"{start}1+1" for start in "=+-@＝＋－＠"]
+    for name in names:
+        kept.quickbooks.add("Item", Name=name, Type="Service", Description="\n=1+1")
+
+    cells = csv.DictReader(io.StringIO(printed("preview", "--read", "--format", "csv")))
+
+    told = {cell for line in cells for cell in line.values() if "1+1" in cell}
+    assert told >= {f"'{name}" for name in names}
+    assert {cell[0] for cell in told} == {"'"}
+
+
 def test_the_calls_of_a_preview_stay_counted(kept: Kept) -> None:
     foreseen = preview(kept, read=True)
 

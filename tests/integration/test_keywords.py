@@ -1,5 +1,6 @@
 """Keywords: stored as their list spells them; what is on no list is left out or joins it."""
 
+import traceback
 from typing import Any
 
 import psycopg
@@ -7,6 +8,7 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm import activity, catalog, keywords
+from quickbooks_crm.errors import RunError
 from quickbooks_crm.mapping import Mapping
 from tests.integration.crm import (
     REALM,
@@ -383,3 +385,17 @@ def test_a_flag_that_is_on_no_list_is_told_before_any_run(connection: Connection
     assert [said.partition(": ")[2].partition(" is ")[0] for said in found] == [
         "when_deleted.terms 'Gone'"
     ]
+
+
+def test_a_list_that_refuses_a_keyword_stops_the_load_without_telling_the_keyword(
+    connection: Connection[Any],
+) -> None:
+    listed(connection, "terms")
+    record = item("7", Terms="Net 45")
+    connection.execute("ALTER TABLE crm.keyword_values ADD CHECK (value <> 'Net 45')")
+
+    with pytest.raises(RunError, match="does not take the new keywords of this load") as stopped:
+        sync(connection, mapped(TERMS, unknown_keywords="insert"), record)
+
+    assert "Net 45" not in "".join(traceback.format_exception(stopped.value))
+    assert held(connection, "terms") == []

@@ -22,7 +22,7 @@ COLUMNS = (
     *("company", "module", "entity", "id", "name", "outcome", "crm_record"),
     *("field", "before", "after", "reason", "message"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 def _preview(asked: argparse.Namespace) -> int:
