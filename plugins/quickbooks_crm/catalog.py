@@ -112,7 +112,7 @@ def of(connection: Connection[Any], mapping: Mapping) -> Table:
     """The table that a mapping loads, with that of its lines. Raises as `read` does."""
     table = read(connection, mapping.table)
     lines = mapping.lines
-    return replace(table, lines=read(connection, lines.rows.table)) if lines else table
+    return replace(table, lines=_read(connection, lines.rows.table, lines)) if lines else table
 
 
 def read(connection: Connection[Any], name: str) -> Table:
@@ -121,6 +121,12 @@ def read(connection: Connection[Any], name: str) -> Table:
 
     Raises `SettingsError` when there is no such table or it has no primary key of one column.
     """
+    return _read(connection, name, None)
+
+
+def _read(connection: Connection[Any], name: str, lines: Lines | None) -> Table:
+    """The same; a line may be known by its document and its position, and then its position counts
+    as the key."""
     schema, _, table = name.partition(".")
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
@@ -133,6 +139,8 @@ def read(connection: Connection[Any], name: str) -> Table:
             "another one in the mapping."
         )
     keys = [row["name"] for row in rows if row["in_primary_key"]]
+    if lines and set(keys) == {lines.parent, lines.position}:
+        keys = [lines.position]
     if len(keys) != 1:
         raise SettingsError(
             f"The table {name} has {len(keys) or 'no'} primary key columns. A mapped table needs "
@@ -179,7 +187,7 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
         elif not table.columns[name].writable or _numbers_itself(table, name):
             yield f"{where}: the database itself fills {table.name}.{name}. Take it out."
     key = table.columns[table.key]
-    if not (key.sequence or key.default or key.name in mapping.fields):
+    if not (key.sequence or key.default or key.name in places.values()):
         yield (
             f"{mapping.file}: new records of {table.name} get no {key.name}. "
             "Give the column a default, or map it."

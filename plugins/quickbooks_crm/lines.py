@@ -61,6 +61,18 @@ class LineTarget:
             "unmapped": sql.Literal([name for name in table.columns if name not in imaged]),
         }
 
+    @property
+    def blank(self) -> sql.Composable:
+        """What a line holds of which QuickBooks says nothing: the defaults of its columns that take
+        no blank."""
+        block = statements("lines")["default"]
+        defaults = [
+            block.format(name=sql.Literal(name), default=sql.SQL(column.default))
+            for name in self.lines.rows.fields
+            if (column := self.table.columns[name]).required and column.default is not None
+        ]
+        return sql.SQL(", ").join(defaults)
+
     def writing(self, which: str, which_line: str) -> dict[str, sql.Composed]:
         """The statements that bring the lines of documents up to date, in their order."""
         blocks, written = statements("lines"), [self.lines.position, *self.lines.rows.fields]
@@ -92,7 +104,7 @@ def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) 
     blocks = statements("lines")
     refers = [field.column for field in own.lines.rows.fields.values() if field.refers]
     references = [blocks["reference"].format(name=sql.Literal(name)) for name in refers]
-    names = own.names | {"references": sql.SQL("\n").join(references)}
+    names = own.names | {"references": sql.SQL("\n").join(references), "blank": own.blank}
     connection.execute(blocks["receive"].format(**names), where)
     for name in ("line_index", "line_statistics"):
         connection.execute(blocks[name])

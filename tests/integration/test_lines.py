@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm import catalog
 from quickbooks_crm.mapping import Mapping, parse_all
 from tests.integration.crm import (
     End,
@@ -391,6 +392,40 @@ def test_a_blank_is_left_to_the_columns_own_default(connection: Connection[Any])
     sync(connection, known(), invoice("1", line("b")))
 
     assert rows(connection, LINES) == [(1, "b", 1, None, None)]
+
+
+def test_a_line_that_moves_up_does_not_take_over_what_stood_there(
+    connection: Connection[Any],
+) -> None:
+    """What it leaves blank is the column's own default again, not another line's value."""
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER quantity SET DEFAULT 1")
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER quantity SET NOT NULL")
+    five = line("a", SalesItemLineDetail={"Qty": 5})
+
+    sync(connection, known(), invoice("1", five, line("b")))
+    ended = sync(connection, known(), invoice("1", line("b")))
+    again = sync(connection, known(), invoice("1", line("b")))
+
+    assert rows(connection, LINES) == [(1, "b", 1, None, None)]
+    assert (ended, again) == ([End("1", "updated")], [End("1", "unchanged")])
+
+
+@pytest.mark.parametrize("key", ["invoice_id, position", "position, invoice_id"])
+def test_lines_may_have_document_and_position_for_their_primary_key(
+    connection: Connection[Any], key: str
+) -> None:
+    connection.execute("ALTER TABLE crm.invoice_lines DROP id")
+    connection.execute(f"ALTER TABLE crm.invoice_lines ADD PRIMARY KEY ({key})".encode())
+    three = [line("a", "7"), line("b"), line("c")]
+
+    sync(connection, known(), invoice("1", *three), invoice("2", line("x")))
+    ended = sync(connection, known(), invoice("1", line("b"), line("a", "7")), item("7"))
+
+    assert ended == [End("7", "added"), End("1", "updated")]
+    assert rows(connection, TEXTS) == [(1, "b"), (2, "a"), (1, "x")]
+    assert rows(connection, REFERRED) == [(None,), ("Item 7",), (None,)]
+    documents = known()["documents"]
+    assert list(catalog.misfits(catalog.of(connection, documents), documents)) == []
 
 
 # References

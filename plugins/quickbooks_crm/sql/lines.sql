@@ -4,10 +4,13 @@
 -- The lines of documents that go on, each with the CRM records that it refers to and its place.
 CREATE TEMP TABLE incoming_line ON COMMIT DROP AS
 SELECT i.n, line.place AS position,
-       line.fields || jsonb_build_object({position_name}, line.place) {references} AS fields
+       jsonb_build_object({blank}) || line.fields || jsonb_build_object({position_name}, line.place) {references} AS fields
   FROM incoming AS i
  CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
  WHERE i.outcome IS NULL;
+
+-- default --
+{name}, {default}
 
 -- reference --
 || CASE WHEN i.fields ? format('@lines.%%s.%%s', line.place, {name}::text)
