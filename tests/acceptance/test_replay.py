@@ -246,6 +246,17 @@ def main_undo(run_id: str) -> None:
     pipeline.undo("sample", f"undo-{run_id}", undoing.Wish(run_id, BY_HAND.trigger, "tester"))
 
 
+def test_a_replay_leaves_undone_what_a_person_has_undone(kept: Kept, include: Path) -> None:
+    pipeline.undo("sample", "undo", undoing.Wish("run-1", "command line", "ann"))
+
+    pipeline.replay_run("sample", "same mappings", BY_HAND)
+
+    assert kept.ask("SELECT id FROM crm.accounts") == []
+    remap(include)
+    pipeline.replay_run("sample", "another mapping", BY_HAND)
+    assert notes(kept) == {"From QuickBooks"}
+
+
 def test_a_retry_tries_what_is_held_back_and_nothing_else(
     kept: Kept, printed: Callable[..., str]
 ) -> None:

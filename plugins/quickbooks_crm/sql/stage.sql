@@ -70,7 +70,8 @@ wanted AS (
 )
 
 -- slice --
--- Some of all, in the order of ids: the first ones win against the others, as in one load of all.
+-- Some of all, in the order of ids: the first ones win against the others, as in one load of all. What a person has
+-- undone waits for the record, another mapping or a person here, too.
 ids AS MATERIALIZED (
     SELECT entity, id FROM quickbooks.record
      WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
@@ -84,6 +85,9 @@ ids AS MATERIALIZED (
            SELECT entity, id, deleted, payload, generation FROM quickbooks.record
             WHERE (realm, entity, id) = (%(realm)s, ids.entity, ids.id) LIMIT 1) AS record
      WHERE record.generation <= %(sealed)s
+       AND NOT EXISTS (SELECT FROM sync.held
+                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
+                          AND reason = 'undone' AND mapping_hash = %(hash)s)
 )
 
 -- picked --
