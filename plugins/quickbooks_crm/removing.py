@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.dedupe import Target
+from quickbooks_crm.mapping import Lines
 from quickbooks_crm.sql import statements
 
 
@@ -51,10 +52,9 @@ def remove(connection: Connection[Any], targets: list[Target]) -> list[Kept]:
         connection.execute(blocks["not_there"].format(**names(table)), {"table": table.name})
     connection.execute(blocks["count_leaving"])
     _keep_what_is_referred_to(connection, tables, _parts(targets))
-    for target in reversed(targets):
-        _remove_lines(connection, target)
     for table in reversed(tables.values()):
-        _remove(connection, table)
+        own = [t.mapping.lines for t in targets if t.table.name == table.name and t.mapping.lines]
+        _remove(connection, table, own)
     return [Kept(*row) for row in connection.execute(blocks["kept"])]
 
 
@@ -119,22 +119,37 @@ def _keep(
     return connection.execute(query, values).rowcount
 
 
-def _remove_lines(connection: Connection[Any], target: Target) -> None:
-    if lines := target.mapping.lines:
-        statement = statements("removing")["remove_lines"].format(
-            table=sql.Identifier(*lines.rows.table.split(".", 1)),
-            parent=sql.Identifier(lines.parent),
+def _remove(connection: Connection[Any], table: Table, lines: list[Lines]) -> None:
+    """Remove records with their lines; those that the table does not let go keep theirs."""
+    blocks, which = statements("removing"), names(table)
+    if not _at_once(connection, table, lines):
+        its_lines = [blocks["remove_its_lines"].format(**_line_names(own)) for own in lines]
+        connection.execute(
+            blocks["remove_row_by_row"].format(
+                **which, name=sql.Literal(table.name), lines=sql.SQL("\n").join(its_lines)
+            )
         )
-        connection.execute(statement, {"table": target.table.name})
 
 
-def _remove(connection: Connection[Any], table: Table) -> None:
+def _at_once(connection: Connection[Any], table: Table, lines: list[Lines]) -> bool:
+    """Whether one statement could remove all records; if not, it has removed none."""
     blocks, where = statements("removing"), {"table": table.name}
-    which = names(table)
     try:
-        with connection.transaction():
-            connection.execute(blocks["remove"].format(**which), where)
+        with connection.transaction() as savepoint:
+            for own in lines:
+                connection.execute(blocks["remove_lines"].format(**_line_names(own)), where)
+            connection.execute(blocks["remove"].format(**names(table)), where)
+            left = connection.execute(blocks["left"].format(**names(table)), where).fetchone()
+            if left == (True,):
+                raise psycopg.Rollback(savepoint)
+            return True
     except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException):
-        name = sql.Literal(table.name)
-        connection.execute(blocks["remove_row_by_row"].format(**which, name=name))
-    connection.execute(blocks["still_there"].format(**which), where)
+        pass
+    return False
+
+
+def _line_names(lines: Lines) -> dict[str, sql.Composable]:
+    return {
+        "table": sql.Identifier(*lines.rows.table.split(".", 1)),
+        "parent": sql.Identifier(lines.parent),
+    }

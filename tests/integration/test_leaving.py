@@ -13,6 +13,7 @@ from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     CONTACTS,
     REALM,
+    Record,
     accounts,
     by_hand,
     count,
@@ -38,11 +39,17 @@ def known() -> dict[str, Mapping]:
     return products() | parse_all({"accounts": flagged, "contacts": CONTACTS})
 
 
-def settle(connection: Connection[Any], realm: str = REALM, company: str = "sample") -> None:
+def settle(
+    connection: Connection[Any],
+    realm: str = REALM,
+    company: str = "sample",
+    mappings: dict[str, Mapping] | None = None,
+) -> None:
     """Keep the mappings that a company's runs use, as a run does."""
+    used = mappings or known()
     run = Run(company, realm, "settled")
     runs.start(connection, run, "manual", "ann")
-    runs.settle(connection, run, known().values(), list(known()))
+    runs.settle(connection, run, used.values(), list(used))
     connection.execute(
         "INSERT INTO sync.company (company, realm, environment, name) VALUES (%s, %s, 'x', 'A')",
         [company, realm],
@@ -241,6 +248,18 @@ def test_what_a_record_that_stays_refers_to_stays_too(connection: Connection[Any
     assert rows(connection, query) == [("1",), ("2",)]
 
 
+def guard(connection: Connection[Any], table: str, body: str) -> None:
+    """Let a trigger decide which records of a table may be removed."""
+    connection.execute(
+        "CREATE FUNCTION crm.own() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN {body} END $$".encode()
+    )
+    connection.execute(
+        f"CREATE TRIGGER own BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION "
+        "crm.own()".encode()
+    )
+
+
 REFUSES = "IF OLD.name = 'Item 8' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN OLD;"
 DROPS = "IF OLD.name = 'Item 8' THEN RETURN NULL; END IF; RETURN OLD;"
 
@@ -253,18 +272,44 @@ def test_a_record_that_the_table_does_not_let_go_stays_and_the_others_do_not(
 ) -> None:
     sync(connection, known(), item("7"), item("8"), item("9"))
     settle(connection)
-    connection.execute(
-        "CREATE FUNCTION crm.own() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN {body} END $$".encode()
-    )
-    connection.execute(
-        "CREATE TRIGGER own BEFORE DELETE ON crm.products FOR EACH ROW EXECUTE FUNCTION crm.own()"
-    )
+    guard(connection, "crm.products", body)
 
     left = removed(connection)
 
     assert rows(connection, "SELECT name FROM crm.products") == [("Item 8",)]
     assert [k.because for k in left.kept] == [because]
+
+
+BILLS = """\
+entities: [Invoice]
+table: crm.invoices
+company: company_id
+import: {key: quickbooks_invoice_id}
+fields: {quickbooks_invoice_id: {from: Id}, number: {from: DocNumber}, kind: {value: invoice}}
+lines:
+  from: Line
+  table: crm.invoice_lines
+  parent: invoice_id
+  position: position
+  fields: {description: {from: Description}}
+"""
+
+
+@pytest.mark.parametrize("body", [REFUSES, DROPS])
+def test_a_document_that_the_table_does_not_let_go_keeps_its_lines(
+    connection: Connection[Any], body: str
+) -> None:
+    bills = parse_all({"bills": BILLS})
+    for id in ("7", "8"):
+        bill = {"Id": id, "DocNumber": f"Item {id}", "Line": [{"Description": f"Of {id}"}]}
+        sync(connection, bills, Record("Invoice", id, bill))
+    settle(connection, mappings=bills)
+    guard(connection, "crm.invoices", body.replace("OLD.name", "OLD.number"))
+
+    removed(connection)
+
+    assert rows(connection, "SELECT number FROM crm.invoices") == [("Item 8",)]
+    assert rows(connection, "SELECT description FROM crm.invoice_lines") == [("Of 8",)]
 
 
 def test_flags_that_the_table_refuses_change_nothing(loaded: Connection[Any]) -> None:

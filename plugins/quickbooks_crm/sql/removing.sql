@@ -56,7 +56,11 @@ DELETE FROM {table} AS line USING leaving
 DELETE FROM {table} AS current USING leaving
  WHERE leaving.table_name = %(table)s AND leaving.kept IS NULL AND current.{key} = leaving.record_key::{key_type};
 
+-- remove_its_lines --
+DELETE FROM {table} AS line WHERE line.{parent}::text = candidate.record_key;
+
 -- remove_row_by_row --
+-- A record that stays keeps its lines.
 DO $refusals$
 DECLARE
     candidate record;
@@ -64,7 +68,11 @@ DECLARE
 BEGIN
     FOR candidate IN SELECT record_key FROM leaving WHERE table_name = {name} AND kept IS NULL ORDER BY record_key LOOP
         BEGIN
+            {lines}
             DELETE FROM {table} AS current WHERE current.{key} = candidate.record_key::{key_type};
+            IF EXISTS (SELECT FROM {table} AS current WHERE current.{key} = candidate.record_key::{key_type}) THEN
+                RAISE EXCEPTION 'a trigger of the table kept it';
+            END IF;
         EXCEPTION
             WHEN OTHERS THEN
                 IF NOT sync.is_refusal(SQLSTATE) THEN
@@ -76,11 +84,11 @@ BEGIN
     END LOOP;
 END $refusals$;
 
--- still_there --
-UPDATE leaving
-   SET kept = 'a trigger of the table kept it'
- WHERE table_name = %(table)s AND kept IS NULL
-   AND EXISTS (SELECT FROM {table} AS current WHERE current.{key} = leaving.record_key::{key_type});
+-- left --
+-- Whether a trigger kept a record that was to leave.
+SELECT EXISTS (SELECT FROM leaving
+                 JOIN {table} AS current ON current.{key} = leaving.record_key::{key_type}
+                WHERE leaving.table_name = %(table)s AND leaving.kept IS NULL);
 
 -- removed --
 SELECT table_name, count(*) FILTER (WHERE kept IS NULL), count(*) FILTER (WHERE kept IS NOT NULL)
