@@ -298,6 +298,24 @@ def test_an_update_that_the_table_refuses_leaves_the_record_and_its_link(
     assert rows(connection, "SELECT name FROM crm.products ORDER BY id") == [("Mended",), ("Good",)]
 
 
+@pytest.mark.parametrize("names", [["B", "C", "D"], ["C", "A", "B"], ["X", "A", "B"]])
+def test_names_that_move_on_from_record_to_record_pass_a_unique_index_in_any_order(
+    connection: Connection[Any], names: list[str]
+) -> None:
+    """Only a full circle has no order in which it could be written."""
+    connection.execute("CREATE UNIQUE INDEX ON crm.products (name)")
+    known = products("{key: quickbooks_product_id}")
+    sync(connection, known, *[item(id, Name=name) for id, name in zip("123", "ABC", strict=True)])
+
+    ended = sync(connection, known, *[item(i, Name=n) for i, n in zip("123", names, strict=True)])
+
+    circle = sorted(names) == ["A", "B", "C"]
+    end = ("not_added", "refused_by_table") if circle else ("updated", None)
+    assert ended == [End(id, *end) for id in "123"]
+    held = "SELECT name FROM crm.products ORDER BY quickbooks_product_id"
+    assert [name for (name,) in rows(connection, held)] == (["A", "B", "C"] if circle else names)
+
+
 def test_a_missing_reference_that_the_table_demands_is_refused_and_comes_when_it_is_there(
     connection: Connection[Any],
 ) -> None:

@@ -163,33 +163,49 @@ BEGIN
 END $refusals$;
 
 -- row_by_row --
--- The same statement for one row after the other; a row that the table refuses keeps the database's reason.
+-- The same statement for one row after the other; a row that the table refuses keeps the database's reason. One that is
+-- refused for what another row still holds is tried again when the others are through, as long as that helps.
 DO $refusals$
 DECLARE
     candidate record;
     place bigint;
     said text;
     broken text;
+    in_the_way bigint;
+    until_now bigint;
+    last boolean := false;
+    upwards boolean := true;
 BEGIN
-    FOR candidate IN SELECT i.n FROM incoming AS i WHERE {waiting} ORDER BY i.n LOOP
-        BEGIN
-            place := NULL;
-            {statement};
-            {lines}
-        EXCEPTION
-            WHEN OTHERS THEN
-                IF NOT sync.is_refusal(SQLSTATE) THEN
-                    RAISE;
-                END IF;
-                GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
-                UPDATE incoming
-                   SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
-                       message = CASE WHEN place IS NULL THEN format('The CRM table refused the record: %s.', said)
-                                      ELSE format('The CRM table refused line %s: %s.', place, said) END,
-                       details = jsonb_strip_nulls(jsonb_build_object('constraint', nullif(broken, ''), 'line', place)),
-                       record_key = CASE WHEN linked THEN record_key END
-                 WHERE n = candidate.n;
-        END;
+    LOOP
+        in_the_way := 0;
+        FOR candidate IN SELECT i.n FROM incoming AS i WHERE {waiting} ORDER BY CASE WHEN upwards THEN i.n ELSE -i.n END LOOP
+            BEGIN
+                place := NULL;
+                {statement};
+                {lines}
+            EXCEPTION
+                WHEN OTHERS THEN
+                    IF NOT sync.is_refusal(SQLSTATE) THEN
+                        RAISE;
+                    END IF;
+                    IF SQLSTATE IN ('23505', '23P01') AND NOT last THEN
+                        in_the_way := in_the_way + 1;
+                        CONTINUE;
+                    END IF;
+                    GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
+                    UPDATE incoming
+                       SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
+                           message = CASE WHEN place IS NULL THEN format('The CRM table refused the record: %s.', said)
+                                          ELSE format('The CRM table refused line %s: %s.', place, said) END,
+                           details = jsonb_strip_nulls(jsonb_build_object('constraint', nullif(broken, ''), 'line', place)),
+                           record_key = CASE WHEN linked THEN record_key END
+                     WHERE n = candidate.n;
+            END;
+        END LOOP;
+        EXIT WHEN last OR in_the_way = 0;
+        last := in_the_way IS NOT DISTINCT FROM until_now;
+        until_now := in_the_way;
+        upwards := last OR NOT upwards;
     END LOOP;
 END $refusals$;
 
