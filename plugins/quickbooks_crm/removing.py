@@ -73,23 +73,39 @@ def names(table: Table) -> dict[str, sql.Composable]:
     }
 
 
-def _parts(targets: list[Target]) -> set[str]:
-    """Tables of lines: these are parts of their documents and go with them."""
-    return {lines.rows.table for target in targets if (lines := target.mapping.lines)}
+def _parts(targets: list[Target]) -> dict[str, tuple[str, str]]:
+    """Tables of lines, each with the table of the documents that they go with, and the column that
+    says which."""
+    return {
+        lines.rows.table: (target.table.name, lines.parent)
+        for target in targets
+        if (lines := target.mapping.lines)
+    }
 
 
 def _keep_what_is_referred_to(
-    connection: Connection[Any], tables: dict[str, Table], parts: set[str]
+    connection: Connection[Any], tables: dict[str, Table], parts: dict[str, tuple[str, str]]
 ) -> None:
     """Until nothing that leaves is referred to by what stays."""
     found = [
-        (table, reference)
+        (table, reference, _leaving_with(reference, tables, parts))
         for table in tables.values()
         for reference in _references(connection, table)
-        if reference.source not in parts
     ]
-    while sum(_keep(connection, table, reference, tables) for table, reference in found):
+    while sum(_keep(connection, *each) for each in found):
         pass
+
+
+def _leaving_with(
+    reference: _Reference, tables: dict[str, Table], parts: dict[str, tuple[str, str]]
+) -> tuple[str, str] | None:
+    """The table whose records take what refers along when they leave, and the column of what refers
+    that names them; nothing when it stays whatever leaves."""
+    if reference.source in parts:
+        return parts[reference.source]
+    if reference.source in tables and reference.key:
+        return reference.source, reference.key
+    return None
 
 
 def _references(connection: Connection[Any], table: Table) -> list[_Reference]:
@@ -99,23 +115,26 @@ def _references(connection: Connection[Any], table: Table) -> list[_Reference]:
 
 
 def _keep(
-    connection: Connection[Any], table: Table, reference: _Reference, tables: dict[str, Table]
+    connection: Connection[Any],
+    table: Table,
+    reference: _Reference,
+    leaving_with: tuple[str, str] | None,
 ) -> int:
     blocks = statements("removing")
-    mapped = reference.source in tables and reference.key
+    other, key = leaving_with or ("", "")
     joined = sql.SQL(" AND ").join(
         blocks["joined"].format(column=sql.Identifier(column), target=sql.Identifier(target))
         for column, target in zip(reference.columns, reference.targets, strict=True)
     )
-    leaves_too = blocks["leaves_too"].format(other_key=sql.Identifier(reference.key or ""))
+    leaves_too = blocks["leaves_too"].format(other_key=sql.Identifier(key))
     query = blocks["referenced"].format(
         **names(table),
         other=sql.Identifier(reference.schema, reference.table),
         joined=joined,
-        leaves_too=leaves_too if mapped else blocks["stays"],
+        leaves_too=leaves_too if leaving_with else blocks["stays"],
     )
     because = f"a record of {reference.source} that stays refers to it ({reference.name})"
-    values = {"because": because, "table": table.name, "other": reference.source}
+    values = {"because": because, "table": table.name, "other": other}
     return connection.execute(query, values).rowcount
 
 

@@ -312,6 +312,40 @@ def test_a_document_that_the_table_does_not_let_go_keeps_its_lines(
     assert rows(connection, "SELECT description FROM crm.invoice_lines") == [("Of 8",)]
 
 
+@pytest.mark.parametrize("ends", ["SET NULL", "CASCADE", "RESTRICT"])
+def test_what_the_lines_of_a_document_that_stays_refer_to_stays_too(
+    connection: Connection[Any], ends: str
+) -> None:
+    of_products = products()["products"].text
+    sold = BILLS.replace(
+        "{description:", "{product_id: {from: Item, refers: products}, description:"
+    )
+    mappings = parse_all({"products": of_products, "bills": sold})
+    [rule] = rows(
+        connection,
+        "SELECT conname FROM pg_constraint WHERE conrelid = 'crm.invoice_lines'::regclass "
+        "AND confrelid = 'crm.products'::regclass",
+    )
+    connection.execute(
+        f"ALTER TABLE crm.invoice_lines DROP CONSTRAINT {rule[0]}, ADD FOREIGN KEY (product_id) "
+        f"REFERENCES crm.products ON DELETE {ends}".encode()
+    )
+    for id in ("7", "8"):
+        bill = {"Id": id, "Line": [{"Description": f"Of {id}", "Item": id}]}
+        sync(connection, mappings, item(id), Record("Invoice", id, bill))
+    settle(connection, mappings=mappings)
+    connection.execute("CREATE TABLE crm.notes (invoice_id bigint REFERENCES crm.invoices)")
+    connection.execute(
+        "INSERT INTO crm.notes SELECT id FROM crm.invoices WHERE quickbooks_invoice_id = '8'"
+    )
+
+    removed(connection)
+
+    assert rows(connection, "SELECT name FROM crm.products") == [("Item 8",)]
+    query = "SELECT description, product_id IS NULL FROM crm.invoice_lines"
+    assert rows(connection, query) == [("Of 8", False)]
+
+
 def test_flags_that_the_table_refuses_change_nothing(loaded: Connection[Any]) -> None:
     loaded.execute("ALTER TABLE crm.products ADD CHECK (active)")
     before = left_of(loaded, REALM)
