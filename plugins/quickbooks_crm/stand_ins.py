@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from quickbooks_crm.mapping import Field, Mapping
+from quickbooks_crm.mapping import Field, Mapping, references
 from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Attempt, Run
 from quickbooks_crm.sql import statements
@@ -46,6 +46,13 @@ def tell_merge(
     entity, loser, survivor = merge
     told = {"entity": entity, "loser": loser, "survivor": survivor, "by_whom": by_whom}
     connection.execute(statements("stand_ins")["tell"], told | {"realm": realm})
+
+
+def take_back(connection: Connection[Any], realm: str, merge: tuple[str, str, str]) -> bool:
+    """Let a merge that was told no longer count; whether it did."""
+    entity, loser, survivor = merge
+    told = {"realm": realm, "entity": entity, "loser": loser, "survivor": survivor}
+    return connection.execute(statements("stand_ins")["take_back"], told).rowcount > 0
 
 
 def state(connection: Connection[Any], realm: str, entity: str, id: str) -> str | None:
@@ -87,7 +94,7 @@ def _entities(known: dict[str, Mapping]) -> list[str]:
 
 def _targets(known: dict[str, Mapping]) -> list[Target]:
     """What references may lead to."""
-    fields = (field for mapping in known.values() for field in mapping.fields.values())
+    fields = (field for mapping in known.values() for field in references(mapping))
     found = {(f.refers.module, f.refers.entity) for f in fields if f.refers}
     return sorted(target for target in found if target[0] in known)
 
@@ -134,11 +141,20 @@ def _refers_to_changed(mapping: Mapping) -> sql.Composable | None:
 
 
 def _conditions(mapping: Mapping) -> Iterator[sql.Composable]:
-    for field in mapping.fields.values():
+    yield from _means_changed(mapping, "record")
+    if mapping.lines:
+        lists = {"list": sql.Literal(mapping.lines.source[0])}
+        for condition in _means_changed(mapping.lines.rows, "line"):
+            yield statements("stand_ins")["in_a_line"].format(condition=condition, **lists)
+
+
+def _means_changed(part: Mapping, where: str) -> Iterator[sql.Composable]:
+    """The conditions of a mapping's own fields, on the payloads of what is called so."""
+    for field in part.fields.values():
         for pick in _picks(field):
             if field.refers:
                 yield statements("stand_ins")["means_changed"].format(
-                    value=picked(pick, sql.SQL("record.payload")),
+                    value=picked(pick, sql.Identifier(where, "payload")),
                     module=sql.Literal(field.refers.module),
                     entity=sql.Literal(field.refers.entity),
                 )

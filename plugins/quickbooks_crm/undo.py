@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from quickbooks_crm import unused_keywords
-from quickbooks_crm.catalog import Column
+from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import UndoImpossible
 from quickbooks_crm.lines import LineTarget
@@ -25,7 +25,14 @@ from quickbooks_crm.sql import statements
 
 ACTIONS = {
     "insert": ("insert", "insert_lines", "tell_lines"),
-    "restore": ("restore", "drop_lines", "change_lines", "add_lines", "tell_lines"),
+    "restore": (
+        "restore",
+        "drop_lines",
+        "change_lines",
+        "return_lines",
+        "add_lines",
+        "tell_lines",
+    ),
     "remove": ("remove_lines", "remove"),
 }
 """What is done to records, and the statements of each in their order."""
@@ -183,25 +190,47 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["changed_since"].format(**work.names), work.where)
     connection.execute(blocks["linked_since"], work.where)
     connection.execute(blocks["waits_since"], work.where)
-    told = connection.execute(blocks["tells_by_default"], _regclass(work.target)).fetchone()
+    _keep_filled(connection, work, work.target.table, "filled_since")
+    if own := LineTarget.of(work.target):
+        goes = {"goes": blocks["goes"].format(**work.names)}
+        _keep_filled(connection, work, own.table, "line_filled_since", **goes)
+        for pointer in _foreign_keys(connection, own.table):
+            if pointer.table == (own.table.schema, own.table.table):
+                continue
+            other = sql.Identifier(*pointer.table)
+            needed = blocks["line_needed"].format(
+                **work.names, **_named(pointer), **goes, other=other
+            )
+            connection.execute(needed)
+
+
+def _keep_filled(
+    connection: Connection[Any], work: Undo, table: Table, block: str, **names: sql.Composable
+) -> None:
+    """Set aside rows that would go though somebody has filled what the mapping leaves alone."""
+    blocks = statements("undo")
+    told = connection.execute(blocks["tells_by_default"], _regclass(table)).fetchone()
     filled = [
         blocks["filled"].format(
             column=sql.Identifier(column.name),
             default=sql.SQL(column.default or "NULL"),
             name=sql.Literal(column.name),
         )
-        for column in _left_alone(work.target)
+        for column in _left_alone(work.target, table)
     ]
     if told == (True,) and filled:
         filling = sql.SQL(", ").join(filled)
-        connection.execute(blocks["filled_since"].format(**work.names, filled=filling))
+        connection.execute(blocks[block].format(**work.names, **names, filled=filling))
 
 
-def _left_alone(target: Target) -> Iterator[Column]:
-    """The columns that are as a new record has them, unless somebody has filled them: those that
-    the mapping leaves alone and that have no default, or one that is always the same."""
+def _left_alone(target: Target, table: Table) -> Iterator[Column]:
+    """The columns that are as a new record, or line, has them, unless somebody has filled them:
+    those that the mapping leaves alone and that have no default, or one that is always the same."""
     own = {target.table.key, target.mapping.company, *target.columns}
-    for column in target.table.columns.values():
+    lines = LineTarget.of(target)
+    if lines and table is lines.table:
+        own = {table.key, lines.lines.parent, lines.lines.position, *lines.lines.rows.fields}
+    for column in table.columns.values():
         moves = column.kind in ("timestamp", "other") or "(" in (column.default or "")
         if column.name not in own and column.writable and not moves:
             yield column
@@ -273,6 +302,7 @@ def _statements(work: Undo, action: str, which: sql.SQL) -> list[sql.Composed]:
     every = [c.name for c in table.columns.values() if c.writable or c.sequence]
     listed = {
         "which": which,
+        "undone": sql.Literal(work.undone.run_id),
         "columns": _listed(restored),
         "new_columns": _listed(restored, blocks["new_value"]),
         "every_column": _listed(every),
@@ -316,13 +346,12 @@ class _Pointer:
 
 def _pointers(connection: Connection[Any], work: Undo) -> set[_Pointer]:
     """What may refer to the module's records: foreign keys of any table, and what mappings say."""
-    found = connection.execute(statements("undo")["pointing"], _regclass(work.target)).fetchall()
     own = LineTarget.of(work.target)
-    lines = (own.table.schema, own.table.table, [own.lines.parent]) if own else None
+    lines = (own.table.schema, own.table.table, (own.lines.parent,)) if own else None
     pointers = {
-        _Pointer((schema, table), tuple(columns), tuple(meant))
-        for schema, table, columns, meant in found
-        if (schema, table, columns) != lines
+        pointer
+        for pointer in _foreign_keys(connection, work.target.table)
+        if (*pointer.table, pointer.columns) != lines
     }
     for other in work.pointing:
         for field in other.mapping.fields.values():
@@ -331,6 +360,14 @@ def _pointers(connection: Connection[Any], work: Undo) -> set[_Pointer]:
             if known and _Pointer(place, (field.column,), meant) not in pointers:
                 pointers.add(_Pointer(place, (field.column,), meant, foreign_key=False))
     return pointers
+
+
+def _foreign_keys(connection: Connection[Any], table: Table) -> set[_Pointer]:
+    found = connection.execute(statements("undo")["pointing"], _regclass(table)).fetchall()
+    return {
+        _Pointer((schema, name), tuple(columns), tuple(meant))
+        for schema, name, columns, meant in found
+    }
 
 
 def _block(connection: Connection[Any], work: Undo) -> None:
@@ -370,5 +407,5 @@ def _ready(connection: Connection[Any], work: Undo) -> sql.Composable:
     return sql.SQL(" AND ").join(ready) if ready else blocks["every_row"]
 
 
-def _regclass(target: Target) -> dict[str, str]:
-    return {"table": target.table.identifier.as_string(None)}
+def _regclass(table: Table) -> dict[str, str]:
+    return {"table": table.identifier.as_string(None)}

@@ -49,6 +49,36 @@ def test_a_merge_told_by_hand_is_previewed_told_and_in_the_crm_with_the_next_syn
     assert kept.mismatched() == []
 
 
+def test_a_merge_told_wrongly_is_taken_back_and_both_are_written_down(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.sync()
+    loser, survivor = (row["id"] for row in kept.ask(LONELY))
+    kept.quickbooks.change("Customer", loser, Active=False)
+    kept.sync()
+    words = ["merged", "--company", "sample", "Customer", loser, survivor]
+    assert main(words) == 0
+    kept.sync()
+    assert kept.ask(ACCOUNT, loser) == [{"id": survivor}]
+    capsys.readouterr()
+
+    assert main([*words, "--undo", "--preview"]) == 0
+    assert "Without --preview it is taken back." in capsys.readouterr().out
+    assert main([*words, "--undo"]) == 0
+    said = f"Customer {loser} was not merged into {survivor}."
+    assert said in capsys.readouterr().out
+    kept.sync()
+
+    assert kept.ask(ACCOUNT, loser) == [{"id": loser}]
+    assert [row["kind"] for row in kept.ask("SELECT kind FROM sync.act ORDER BY act")] == [
+        "merge_told",
+        "merge_taken_back",
+    ]
+    assert kept.mismatched() == []
+    assert main([*words, "--undo"]) == 2
+    assert "has been taken back already" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("which", "said"),
     [

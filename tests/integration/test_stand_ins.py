@@ -51,6 +51,7 @@ BELONGS = """
     SELECT contacts.quickbooks_customer_id, accounts.quickbooks_customer_id FROM crm.contacts
       LEFT JOIN crm.accounts ON accounts.id = account_id
      ORDER BY contacts.quickbooks_customer_id::integer"""
+TYPES = "SELECT type, active FROM crm.accounts ORDER BY id"
 EXCLUDED = ("excluded", "excluded_by_mapping")
 
 
@@ -374,3 +375,46 @@ def test_a_deleted_record_is_kept_when_the_mapping_says_nothing_of_it(
 
     assert sync(connection, known, gone(customer("1"))) == [End("1", "unchanged")]
     assert rows(connection, "SELECT * FROM crm.accounts ORDER BY id") == before
+
+
+# ── taken back ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_merge_that_was_taken_back_leaves_everything_as_if_it_had_never_been_told(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), inactive("1"), customer("2"), invoice("8", "1"))
+    before = rows(connection, TYPES), belongs(connection)
+    merge(connection, loser="1", survivor="2")
+    sync(connection, mapped())
+    assert belongs(connection) == {"8": "2"}
+
+    assert stand_ins.take_back(connection, REALM, ("Customer", "1", "2"))
+    sync(connection, mapped())
+
+    assert (rows(connection, TYPES), belongs(connection)) == before
+    assert sync(connection, mapped()) == []
+
+
+def test_a_merge_that_was_taken_back_counts_again_when_it_is_told_anew(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), inactive("1"), customer("2"), invoice("8", "1"))
+    stand_ins.tell_merge(connection, REALM, ("Customer", "1", "2"), "ann")
+    stand_ins.take_back(connection, REALM, ("Customer", "1", "2"))
+    sync(connection, mapped())
+    assert belongs(connection) == {"8": "1"}
+
+    stand_ins.tell_merge(connection, REALM, ("Customer", "1", "2"), "ann")
+    sync(connection, mapped())
+
+    assert belongs(connection) == {"8": "2"}
+
+
+def test_only_a_merge_that_was_told_can_be_taken_back(connection: Connection[Any]) -> None:
+    stand_ins.tell_merge(connection, REALM, ("Customer", "1", "2"), "ann")
+
+    assert not stand_ins.take_back(connection, REALM, ("Customer", "1", "3"))
+    assert not stand_ins.take_back(connection, REALM, ("Vendor", "1", "2"))
+    assert stand_ins.take_back(connection, REALM, ("Customer", "1", "2"))
+    assert not stand_ins.take_back(connection, REALM, ("Customer", "1", "2"))

@@ -5,13 +5,16 @@ from typing import Any
 from psycopg import Connection
 
 from tests.integration.crm import End, by_hand, item, one, outcome, rows, sync
-from tests.integration.test_lines import invoice, known, line
+from tests.integration.test_lines import KEYED, invoice, known, line
 from tests.integration.undo import undo
 
 CRM = """
     SELECT to_jsonb(d.*) - 'updated_at', (SELECT jsonb_agg(to_jsonb(l.*) ORDER BY position)
       FROM crm.invoice_lines AS l WHERE l.invoice_id = d.id) FROM crm.invoices AS d ORDER BY id"""
 LINKS = "SELECT to_jsonb(l.*) FROM sync.link AS l ORDER BY module, entity, id"
+PLACED = """
+    SELECT quickbooks_invoice_id || '/' || position, line.id FROM crm.invoice_lines AS line
+      JOIN crm.invoices AS document ON document.id = invoice_id"""
 PARKED = "SELECT id, field, target_id FROM sync.parked ORDER BY id, field"
 
 
@@ -19,18 +22,12 @@ def everything(connection: Connection[Any]) -> list[Any]:
     return [rows(connection, query) for query in (CRM, LINKS, PARKED)]
 
 
-def mapped(connection: Connection[Any]) -> list[Any]:
-    """All but the numbers of lines, which a line that was removed does not get back."""
-    plain = CRM.replace("to_jsonb(l.*)", "to_jsonb(l.*) - 'id'")
-    return [rows(connection, query) for query in (plain, LINKS, PARKED)]
-
-
 def test_lines_that_were_changed_added_and_removed_are_as_before(
     connection: Connection[Any],
 ) -> None:
     sync(connection, known(), item("1"), invoice("7", line("A", "1"), line("B"), line("C")))
     sync(connection, known(), invoice("8", line("X")))
-    before = mapped(connection)
+    before = everything(connection)
     sync(
         connection,
         known(),
@@ -38,14 +35,14 @@ def test_lines_that_were_changed_added_and_removed_are_as_before(
         invoice("8", line("X"), line("Y"), line("Z", "1")),
         run_id="wrong",
     )
-    after = mapped(connection)
+    after = everything(connection)
 
     ended = undo(connection, known(), "wrong", run_id="back")
 
     assert ended == [End("7", "updated"), End("8", "updated")]
-    assert mapped(connection) == before
+    assert everything(connection) == before
     undo(connection, known(), "back")
-    assert mapped(connection) == after
+    assert everything(connection) == after
 
 
 def test_a_document_that_was_added_goes_with_its_lines_and_comes_back_with_them(
@@ -98,3 +95,79 @@ def test_a_product_that_a_line_of_somebody_refers_to_is_kept(connection: Connect
     by_hand(connection, "crm.invoice_lines", invoice_id=document, position=1, product_id=product)
 
     assert undo(connection, known(), "wrong") == [End("1", "kept", "referenced")]
+
+
+# ── what is not mapped ──────────────────────────────────────────────────────────────────────
+
+
+def remark(connection: Connection[Any]) -> None:
+    """A column of lines that the mapping leaves alone, filled."""
+    connection.execute("ALTER TABLE crm.invoice_lines ADD remark text")
+    connection.execute("UPDATE crm.invoice_lines SET remark = 'own ' || description")
+
+
+def test_a_line_that_was_removed_comes_back_whole(connection: Connection[Any]) -> None:
+    sync(connection, known(), invoice("7", line("A"), line("B"), line("C")))
+    remark(connection)
+    before = everything(connection)
+    sync(connection, known(), invoice("7", line("A2")), run_id="wrong")
+    after = everything(connection)
+
+    undo(connection, known(), "wrong", run_id="back")
+
+    assert everything(connection) == before
+    undo(connection, known(), "back", run_id="forth")
+    assert everything(connection) == after
+    undo(connection, known(), "forth")
+    assert everything(connection) == before
+
+
+def test_a_line_of_which_the_number_is_taken_comes_back_under_another(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("7", line("A"), line("B")))
+    sync(connection, known(), invoice("7", line("A")), run_id="wrong")
+    own = by_hand(connection, "crm.invoices", number="own", kind="invoice")
+    by_hand(connection, "crm.invoice_lines", id=2, invoice_id=own, position=1)
+    connection.execute("SELECT setval(pg_get_serial_sequence('crm.invoice_lines', 'id'), 9)")
+
+    assert undo(connection, known(), "wrong") == [End("7", "updated")]
+
+    assert rows(connection, KEYED) == [(1, "A"), (10, "B"), (2, None)]
+
+
+def test_a_document_is_kept_when_somebody_has_filled_a_line_that_would_go(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("7", line("A")), invoice("8", line("A")))
+    connection.execute("ALTER TABLE crm.invoice_lines ADD remark text")
+    more = [invoice(id, line("A"), line("B")) for id in ("7", "8", "9")]
+    sync(connection, known(), *more, run_id="wrong")
+    connection.execute("UPDATE crm.invoice_lines SET remark = 'own' WHERE id IN (1, 4, 5)")
+
+    ended = undo(connection, known(), "wrong")
+
+    kept = End("8", "kept", "changed_since")
+    assert ended == [End("7", "updated"), kept, End("9", "kept", "changed_since")]
+
+
+def test_a_document_is_kept_when_somebodys_record_refers_to_a_line_that_would_go(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("""
+        CREATE TABLE crm.deliveries (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            line_id bigint REFERENCES crm.invoice_lines (id) ON DELETE CASCADE)""")
+    sync(connection, known(), invoice("7", line("A")), invoice("8", line("A")))
+    more = [invoice(id, line("A"), line("B")) for id in ("7", "8", "9")]
+    sync(connection, known(), *more, run_id="wrong")
+    lines = dict(rows(connection, PLACED))
+    for place in ("7/1", "8/2", "9/1"):
+        by_hand(connection, "crm.deliveries", line_id=lines[place])
+
+    ended = undo(connection, known(), "wrong")
+
+    kept = End("8", "kept", "referenced")
+    assert ended == [End("7", "updated"), kept, End("9", "kept", "referenced")]
+    said = "1 record of crm.deliveries refers to its lines (line_id)."
+    assert outcome(connection, "8", "message") == (said,)
+    assert len(rows(connection, "SELECT id FROM crm.deliveries")) == 3

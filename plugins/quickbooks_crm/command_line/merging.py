@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import database, leaving, mapping, pipeline, stand_ins
+from quickbooks_crm import acts, database, leaving, mapping, pipeline, stand_ins
 from quickbooks_crm.command_line.command import YES, Command
 from quickbooks_crm.errors import SettingsError
 
@@ -21,12 +21,29 @@ def _merged(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         database.require_current(connection)
         realm = leaving.realm_of(connection, asked.company[0])
-        _require(connection, realm, merge)
-        with connection.transaction():
+        if not asked.undo:
+            _require(connection, realm, merge)
+        with connection.transaction(force_rollback=asked.preview):
+            (_take_back if asked.undo else _tell)(connection, realm, merge)
+            kind = "merge_taken_back" if asked.undo else "merge_told"
+            subject = f"{asked.entity} {asked.loser}"
+            told = {"survivor": asked.survivor, "realm": realm}
+            acts.note(connection, kind, subject, getpass.getuser(), told, asked.company[0])
             referring = stand_ins.referring(connection, known, realm, asked.entity, asked.loser)
-        if not asked.preview:
-            stand_ins.tell_merge(connection, realm, merge, getpass.getuser())
     _say(asked, referring)
+
+
+def _tell(connection: Connection[Any], realm: str, merge: tuple[str, str, str]) -> None:
+    stand_ins.tell_merge(connection, realm, merge, getpass.getuser())
+
+
+def _take_back(connection: Connection[Any], realm: str, merge: tuple[str, str, str]) -> None:
+    if not stand_ins.take_back(connection, realm, merge):
+        entity, loser, survivor = merge
+        raise SettingsError(
+            f"Nobody has told that {entity} {loser} was merged into {survivor}, or it has been "
+            "taken back already. Look at the ids."
+        )
 
 
 def _require(connection: Connection[Any], realm: str, merge: tuple[str, str, str]) -> None:
@@ -50,15 +67,19 @@ def _require(connection: Connection[Any], realm: str, merge: tuple[str, str, str
 def _say(asked: argparse.Namespace, referring: dict[str, int]) -> None:
     told = {"entity": asked.entity, "loser": asked.loser, "survivor": asked.survivor}
     if asked.json:
-        print(json.dumps(told | {"told": not asked.preview, "referring": referring}))
+        done = "taken_back" if asked.undo else "told"
+        print(json.dumps(told | {done: not asked.preview, "referring": referring}))
         return
     counts = ", ".join(f"{count:,} of {module}" for module, count in sorted(referring.items()))
+    means = asked.loser if asked.undo else asked.survivor
     print(
-        f"{asked.entity} {asked.loser} was merged into {asked.survivor}. Records that refer to "
-        f"{asked.loser} and will mean {asked.survivor}: {counts or 'none'}."
+        f"{asked.entity} {asked.loser} was {'not ' if asked.undo else ''}merged into "
+        f"{asked.survivor}. Records that refer to {asked.loser} and will mean {means}: "
+        f"{counts or 'none'}."
     )
     if asked.preview:
-        print("Nothing was written. Without --preview it is told.")
+        done = "taken back" if asked.undo else "told"
+        print(f"Nothing was written. Without --preview it is {done}.")
     else:
         print("The next sync brings it into the CRM.")
 
@@ -71,6 +92,7 @@ COMMANDS = {
             "entity": {"choices": ["Customer", "Vendor"], "help": "what kind of record they are"},
             "loser": {"metavar": "LOSER", "help": "the id of the record that was merged away"},
             "survivor": {"metavar": "SURVIVOR", "help": "the id of the record that is left"},
+            "--undo": YES | {"help": "take it back: it was told wrongly"},
             "--preview": YES | {"help": "only say which records refer to the one merged away"},
         },
     ),

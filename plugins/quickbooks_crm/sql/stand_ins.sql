@@ -16,14 +16,19 @@ SELECT DISTINCT ON (own.entity, event.merged_id)
    AND event.merged_id IS NOT NULL AND event.merged_id <> event.id
  ORDER BY own.entity, event.merged_id, coalesce(event.occurred_at, event.received_at) DESC
 ON CONFLICT (realm, entity, loser) DO UPDATE
-   SET survivor = excluded.survivor, told_by = excluded.told_by, told_at = excluded.told_at
+   SET survivor = excluded.survivor, told_by = excluded.told_by, told_at = excluded.told_at, taken_back_at = NULL
  WHERE excluded.told_at > known.told_at;
 
 -- tell --
 INSERT INTO sync.merge (realm, entity, loser, survivor, told_by)
 VALUES (%(realm)s, %(entity)s, %(loser)s, %(survivor)s, %(by_whom)s)
 ON CONFLICT (realm, entity, loser) DO UPDATE
-   SET survivor = excluded.survivor, told_by = excluded.told_by, told_at = excluded.told_at;
+   SET survivor = excluded.survivor, told_by = excluded.told_by, told_at = excluded.told_at, taken_back_at = NULL;
+
+-- take_back --
+-- It stays known, so that what it has changed is found and brought back.
+UPDATE sync.merge SET taken_back_at = now()
+ WHERE (realm, entity, loser, survivor) = (%(realm)s, %(entity)s, %(loser)s, %(survivor)s) AND taken_back_at IS NULL;
 
 -- state --
 SELECT sync.state_in_quickbooks(deleted, payload) FROM quickbooks.record
@@ -137,6 +142,9 @@ SELECT DISTINCT link.entity, link.id
 
 -- means_changed --
 ({value}) IN (SELECT id FROM stand_in_changed WHERE module = {module} AND entity = {entity})
+
+-- in_a_line --
+EXISTS (SELECT FROM sync.lines(record.payload -> {list}) AS line WHERE {condition})
 
 -- referring --
 -- Those that are not to be loaded anyway.

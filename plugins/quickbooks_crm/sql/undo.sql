@@ -300,6 +300,40 @@ UPDATE undoing
 -- filled --
 CASE WHEN current.{column} IS DISTINCT FROM {default} THEN {name} END
 
+-- line_filled_since --
+-- The same of lines that would go, unless an undo has brought them back just so.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'changed_since', message = 'Changed since by somebody in the CRM: @lines.',
+       details = jsonb_build_object('fields', ARRAY['@lines'], 'by', 'somebody in the CRM')
+ WHERE outcome IS NULL
+   AND n IN (SELECT u.n
+               FROM undoing AS u
+               JOIN {lines} AS current ON current.{parent} = u.record_key::{parent_type}
+              WHERE u.outcome IS NULL AND {goes} AND num_nonnulls({filled}) > 0
+                AND NOT EXISTS (SELECT FROM sync.former
+                                 WHERE (id, entity, module, realm)
+                                     = (u.id, u.entity, current_setting('sync.module'), current_setting('sync.realm'))
+                                   AND (kind, field) = ('line', current.{line_key}::text) AND was = to_jsonb(current.*)));
+
+-- line_needed --
+-- Documents of which a line would go that another record refers to.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'referenced', message = told.message
+  FROM (SELECT u.n, format('%s of %s %s to its lines (%s).', CASE WHEN count(*) = 1 THEN '1 record' ELSE count(*) || ' records' END,
+                           {name}, CASE WHEN count(*) = 1 THEN 'refers' ELSE 'refer' END, {columns_named}) AS message
+          FROM undoing AS u
+          JOIN {lines} AS current ON current.{parent} = u.record_key::{parent_type}
+          JOIN {other} AS other ON ({columns}) = ({meant})
+         WHERE u.outcome IS NULL AND {goes}
+         GROUP BY u.n) AS told
+ WHERE told.n = undoing.n;
+
+-- goes --
+-- A line goes with its document, or because the document did not have it before the run.
+(u.action = 'remove' OR u.action = 'restore' AND u.was ? '@lines'
+                        AND NOT EXISTS (SELECT FROM jsonb_array_elements(u.was -> '@lines') AS before (row)
+                                         WHERE before.row -> {position_name} = to_jsonb(current.{position})))
+
 -- tells_by_default --
 -- Whether a table leaves columns alone that nobody fills: no trigger of its own may fill them.
 SELECT NOT EXISTS (SELECT FROM pg_trigger
@@ -393,13 +427,20 @@ SELECT {every_new_line}
  WHERE u.outcome = 'added' AND NOT u.after ? '@lines' AND {which};
 
 -- drop_lines --
--- Lines that the document did not have before the run.
-DELETE FROM {lines} AS line
- USING undoing AS u
- WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
-   AND line.{parent} = u.record_key::{parent_type}
-   AND NOT EXISTS (SELECT FROM jsonb_array_elements(u.was -> '@lines') AS before (row)
-                    WHERE before.row -> {position_name} = to_jsonb(line.{position}));
+-- Lines that the document did not have before the run; kept whole, so that an undo of this undo can bring them back.
+WITH gone AS (
+    DELETE FROM {lines} AS line
+     USING undoing AS u
+     WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
+       AND line.{parent} = u.record_key::{parent_type}
+       AND NOT EXISTS (SELECT FROM jsonb_array_elements(u.was -> '@lines') AS before (row)
+                        WHERE before.row -> {position_name} = to_jsonb(line.{position}))
+ RETURNING u.entity, u.id, line.{line_key}::text AS key, to_jsonb(line.*) AS was
+)
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
+SELECT current_setting('sync.realm'), current_setting('sync.run_id'), current_setting('sync.module'), 'line', entity, id, key, was
+  FROM gone
+ON CONFLICT DO NOTHING;
 
 -- change_lines --
 UPDATE {lines} AS line
@@ -410,6 +451,23 @@ UPDATE {lines} AS line
  WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
    AND line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position}
    AND to_jsonb(line.*) - {line_unmapped}::text[] <> before.row;
+
+-- return_lines --
+-- Lines that the run removed come back whole, under the same primary key if it is still free.
+INSERT INTO {lines} ({every_line_column}) OVERRIDING SYSTEM VALUE
+SELECT {every_new_line}
+  FROM undoing AS u
+ CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS before (row)
+ CROSS JOIN LATERAL (
+       SELECT was FROM sync.former
+        WHERE (realm, run_id, module) = (current_setting('sync.realm'), {undone}, current_setting('sync.module'))
+          AND (kind, entity, id) = ('line', u.entity, u.id) AND was -> {position_name} = before.row -> {position_name}
+          AND NOT EXISTS (SELECT FROM {lines} AS line WHERE line.{line_key}::text = field)
+        ORDER BY field LIMIT 1) AS gone
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, gone.was || before.row) AS new
+ WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
+   AND NOT EXISTS (SELECT FROM {lines} AS line
+                    WHERE line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position});
 
 -- add_lines --
 INSERT INTO {lines} ({parent}, {line_columns})
