@@ -177,7 +177,9 @@ def _take(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["current"].format(**work.names))
     if LineTarget.of(work.target):
         connection.execute(blocks["current_lines"].format(**work.names))
-        connection.execute(blocks["lines_resolved"].format(**work.names), work.where)
+        for name in ("lines_resolved", "lines_closed_before"):
+            connection.execute(blocks[name].format(**work.names), work.where)
+    connection.execute(blocks["closed_before"], work.where)
     connection.execute(blocks["nowhere"])
 
 

@@ -254,6 +254,25 @@ def test_a_reference_that_a_later_run_opened_for_yet_another_is_kept(
     assert rows(connection, CRM) == before
 
 
+def test_a_reference_closed_before_the_run_changed_the_record_itself_is_open_again(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    known = owned(contacts=OWNED_CONTACTS)
+    sync(connection, known, customer("7", Account="8"))
+    before = rows(connection, CRM)
+    new = [customer("8", Rep="U-1"), customer("7", Account="8", DisplayName="Seven")]
+    sync(connection, known, *new, run_id="wrong")
+    after = rows(connection, CRM)
+    assert ("7", "Ann") in rows(connection, PEOPLE)
+
+    undo(connection, known, "wrong", run_id="back")
+
+    assert rows(connection, CRM) == before
+    undo(connection, known, "back")
+    assert rows(connection, CRM) == after
+
+
 # ── runs of other kinds ─────────────────────────────────────────────────────────────────────
 
 

@@ -97,6 +97,21 @@ def test_a_product_that_a_line_of_somebody_refers_to_is_kept(connection: Connect
     assert undo(connection, known(), "wrong") == [End("1", "kept", "referenced")]
 
 
+def test_a_reference_closed_before_the_run_changed_the_document_itself_is_open_again(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("7", line("A"), line("B", "1")))
+    before = everything(connection)
+    sync(connection, known(), item("1"), invoice("7", line("C")), run_id="wrong")
+    after = everything(connection)
+
+    undo(connection, known(), "wrong", run_id="back")
+
+    assert everything(connection) == before
+    undo(connection, known(), "back")
+    assert everything(connection) == after
+
+
 # ── what is not mapped ──────────────────────────────────────────────────────────────────────
 
 

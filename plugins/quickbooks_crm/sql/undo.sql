@@ -171,6 +171,40 @@ UPDATE undoing
          GROUP BY u.n) AS closed
  WHERE closed.n = undoing.n;
 
+-- closed_before --
+-- References that the run had closed before it loaded the record itself: it was without them before the run.
+UPDATE undoing
+   SET was = undoing.was || told.was
+  FROM (SELECT u.n, jsonb_object_agg(own.name, own.was) AS was
+          FROM undoing AS u
+          JOIN sync.resolved_reference AS closed
+            ON (closed.realm, closed.run_id, closed.module, closed.entity, closed.id)
+             = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id)
+         CROSS JOIN LATERAL (
+               SELECT closed.field AS name, coalesce(closed.was, 'null') AS was
+                UNION ALL
+               SELECT key, value -> 0 FROM jsonb_each(closed.with_it)) AS own
+         WHERE u.action = 'restore' AND NOT u.partial AND u.was ? own.name
+         GROUP BY u.n) AS told
+ WHERE told.n = undoing.n;
+
+-- lines_closed_before --
+UPDATE undoing
+   SET was = undoing.was || jsonb_build_object('@lines', told.was)
+  FROM (SELECT u.n, jsonb_agg(line.row || coalesce(own.was, '{{}}') ORDER BY line.place) AS was
+          FROM undoing AS u
+         CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') WITH ORDINALITY AS line (row, place)
+          LEFT JOIN LATERAL (
+               SELECT jsonb_object_agg(substring(closed.field FROM '^@lines\.[0-9]+\.(.*)$'), 'null'::jsonb) AS was
+                 FROM sync.resolved_reference AS closed
+                WHERE (closed.realm, closed.run_id, closed.module, closed.entity, closed.id)
+                    = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id)
+                  AND substring(closed.field FROM '^@lines\.([0-9]+)\.') = line.row ->> {position_name}) AS own ON true
+         WHERE u.action = 'restore' AND NOT u.partial AND u.was ? '@lines'
+         GROUP BY u.n
+        HAVING bool_or(own.was IS NOT NULL)) AS told
+ WHERE told.n = undoing.n;
+
 -- nowhere --
 -- A link that leads to no record, before and now, is nothing to undo.
 DELETE FROM undoing WHERE action = 'link' AND image IS NULL;
