@@ -116,6 +116,12 @@ def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) 
         connection.execute(blocks["untypable"].format(**names))
 
 
+def same(target: Target) -> sql.Composable:
+    """That a known document holds the lines that were written last, to stand in `as_it_was`."""
+    own = LineTarget.of(target)
+    return statements("lines")["same"].format(**own.names) if own else sql.SQL("")
+
+
 def compare(connection: Connection[Any], target: Target) -> None:
     """Note in the images of known documents which lines they hold, and are to hold."""
     if own := LineTarget.of(target):

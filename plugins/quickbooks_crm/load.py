@@ -111,6 +111,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         notes.begin(connection)
         keywords.spell(connection, work.target, work.where)
         owners.decide(connection, work.target, work.where)
+        _leave_as_it_was(connection, work)
         lines.receive(connection, work.target, work.where)
         _bring_up_to_date(connection, work)
         warnings = judge(connection, work.breakers, work.where, work.lenience)
@@ -129,6 +130,12 @@ def _prepare(connection: Connection[Any], targets: list[Target], where: dict[str
     connection.execute(statements("undo")["in_the_name_of"], where)
     for table, company in sorted({(target.table.name, target.company) for target in targets}):
         connection.execute(blocks["one_writer"], {"table": table, "company": company})
+
+
+def _leave_as_it_was(connection: Connection[Any], work: Load) -> None:
+    """End the records of which neither side has changed, before anything is worked out for them."""
+    names = _names(work.target) | {"same_lines": lines.same(work.target)}
+    connection.execute(statements("load")["as_it_was"].format(**names), work.where)
 
 
 def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
@@ -206,6 +213,8 @@ def _write(
     row by row."""
     blocks = statements("load")
     waiting = {"waiting": blocks[WAITING[action]]}
+    if not _left(connection, action):
+        return
     dedupe.count_again(connection)
     if not _at_once(connection, target, action, statement):
         which = {"which": blocks["one_row"], "that_row": blocks["same_row"]}

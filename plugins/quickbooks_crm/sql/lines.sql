@@ -51,6 +51,12 @@ BEGIN
     END LOOP;
 END $refusals$;
 
+-- same --
+AND i.written -> '@lines'
+  = coalesce((SELECT jsonb_agg(to_jsonb(line.*) - {unmapped}::text[] ORDER BY line.{position}, line.{line_key})
+                FROM {lines} AS line
+               WHERE line.{parent} = i.record_key::{parent_type}), '[]')
+
 -- compare --
 -- The lines that each known document has now, and those it is to have. One that is only flagged keeps its lines.
 UPDATE incoming

@@ -17,6 +17,22 @@ SET CONSTRAINTS ALL IMMEDIATE;
 -- Writers to the same table and company take turns.
 SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm', %(table)s::text, %(company)s::text), 0));
 
+-- as_it_was --
+-- Nothing to do: QuickBooks says what it said, and the CRM holds what the sync wrote last. Most records that are read
+-- again are such; every step from here on is spared them.
+UPDATE incoming
+   SET action = NULL, outcome = 'unchanged', before = written, after = written
+ WHERE ctid = ANY (ARRAY (
+       SELECT i.ctid
+         FROM incoming AS i
+        CROSS JOIN LATERAL (
+              SELECT to_jsonb(current.*) - {unmapped}::text[] AS held
+                FROM {table} AS current
+               WHERE current.{key} = i.record_key::{key_type} LIMIT 1
+                 FOR NO KEY UPDATE) AS own
+        WHERE i.action = 'update' AND i.linked AND i.known_hash = md5(concat_ws(' ', i.state, i.fields))
+          AND i.written - '@lines' = own.held {same_lines}));
+
 -- compare --
 -- What each known record holds now, and what it is to hold. A blank in QuickBooks only clears what the sync itself
 -- wrote last and nobody has changed since, unless the mapping says that blanks always clear.
@@ -28,7 +44,7 @@ UPDATE incoming
           FROM incoming AS i
           JOIN {table} AS current ON current.{key} = i.record_key::{key_type}
          CROSS JOIN LATERAL (
-               SELECT CASE WHEN i.written = to_jsonb(current.*) - %(unmapped)s::text[] THEN '{{}}'::text[]
+               SELECT CASE WHEN i.written - '@lines' = to_jsonb(current.*) - %(unmapped)s::text[] THEN '{{}}'::text[]
                       ELSE ARRAY (SELECT held.key FROM jsonb_each(to_jsonb(current.*) - %(unmapped)s::text[]) AS held
                                    WHERE i.written -> held.key IS DISTINCT FROM held.value
                                      AND CASE WHEN i.fields ? held.key
