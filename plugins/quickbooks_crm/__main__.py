@@ -18,7 +18,18 @@ def _log_to_standard_error() -> None:
             handler.setStream(sys.stderr)
 
 
+def _until_nobody_reads() -> int:
+    """The command's exit code; 1 when its reader has left, such as `head` that has enough."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
 if __name__ == "__main__":
     commands(sys.argv[1:])  # Airflow, if it is needed, sets up its logging now
     _log_to_standard_error()
-    sys.exit(main())
+    sys.exit(_until_nobody_reads())

@@ -353,12 +353,12 @@ def _summary(run: Run) -> Iterator[str]:
     if fetched:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
     if run.kind == "preview":
-        yield "A preview: nothing was changed. A sync from here on would have these outcomes:"
+        yield "A preview: nothing was changed. These would be the outcomes:"
     if run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
         yield from _table(run)
     yield from _notes(run)
     for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
-        kept = "Not undone of" if run.kind == "undo" else "Not in the CRM from"
+        kept = "Not undone of" if run.kind == "undo" else "Not brought in from"
         yield f"{kept} {module}:"
         for reason in reasons:
             yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"

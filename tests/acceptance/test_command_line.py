@@ -111,7 +111,38 @@ def test_the_rows_that_are_not_in_the_crm_are_shown_on_demand(
     finished = command("activity", "--rows")
 
     said = "excluded  A contact needs a first name, a last name or an e-mail address."
-    assert f"Customer {excluded}  {said}" in finished.stdout
+    assert f"contacts: Customer {excluded}  {said}" in finished.stdout
+
+
+def test_a_reason_that_nothing_is_held_back_for_is_refused(command: Callable[..., Ended]) -> None:
+    finished = command("retry", "--reason", "key_tken")
+
+    assert finished.returncode == 2
+    assert "invalid choice: 'key_tken'" in finished.stderr
+    assert "key_taken" in finished.stderr
+
+
+def test_a_list_of_acts_that_is_empty_says_so(kept: Kept, command: Callable[..., Ended]) -> None:
+    assert command("acts").stdout == "Nobody has done anything of the kind yet.\n"
+    assert command("acts", "--json").stdout == ""
+
+
+def test_a_reader_that_has_enough_sees_no_traceback(kept: Kept) -> None:
+    kept.sync()
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    finished = subprocess.run(
+        [sys.executable, "-m", "quickbooks_crm", "activity"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+    os.close(writing)
+    assert (finished.returncode, finished.stderr) == (1, "")
 
 
 def test_a_run_that_failed_ends_with_1_and_says_why(kept: Kept) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from quickbooks_crm import pipeline
+from quickbooks_crm.__main__ import main
 from quickbooks_crm.reconcile.comparing import Wish
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
 
@@ -173,6 +174,20 @@ def test_voided_and_deleted_documents_are_flagged_and_the_second_sync_is_quiet(k
     assert flags[0]["total"] == 0
     assert counts(changed)["invoices"] == {"updated": 2}
     assert counts(quiet) == {}
+
+
+def test_a_preview_says_in_words_that_the_lines_change(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = kept.quickbooks.rows("Invoice")[0]
+    count = sum(1 for _ in sold(row))
+    kept.quickbooks.void("Invoice", row["Id"])
+
+    assert main(["preview", "--company", "sample", "--read", "--rows"]) == 0
+
+    shown = capsys.readouterr().out
+    assert f"{count} lines, changed" in shown
+    assert "voided false → true" in shown
 
 
 @pytest.mark.parametrize("wish", [Wish(), Wish(everything=True)])

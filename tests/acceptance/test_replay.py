@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import signal
@@ -68,6 +70,17 @@ ACCOUNT = """
     SELECT account.quickbooks_customer_id AS id FROM crm.contacts AS contact
       JOIN crm.accounts AS account ON account.id = contact.account_id
      WHERE contact.quickbooks_customer_id = %s"""
+
+
+def test_a_planned_replay_as_csv_names_its_columns(
+    kept: Kept, include: Path, printed: Callable[..., str]
+) -> None:
+    remap(include)
+
+    lines = csv.DictReader(io.StringIO(printed("replay", "--plan", "--format", "csv")))
+
+    changed = [line for line in lines if line["outcome"] == "updated"]
+    assert {(line["field"], line["after"]) for line in changed} == {("notes", "From QuickBooks")}
 
 
 def test_a_replay_brings_records_to_another_policy_for_sub_customers(

@@ -67,6 +67,17 @@ def test_a_run_is_undone_and_done_again(kept: Kept, command: Command) -> None:
     assert kept.mismatched() == []
 
 
+def test_an_undo_that_changed_nothing_offers_no_way_back(kept: Kept, command: Command) -> None:
+    kept.sync("first")
+    changed(kept)
+    command("undo", "wrong")
+
+    code, said, _ = command("undo", "wrong")
+
+    assert code == 0
+    assert "To do it again" not in said
+
+
 def test_a_whole_first_sync_is_undone(kept: Kept, command: Command) -> None:
     kept.sync("first")
 

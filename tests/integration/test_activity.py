@@ -119,7 +119,7 @@ def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection
         "products  1,200  1,190        0          0          0          0        10\n"
         "accounts  did not load\n"
         "contacts  nothing to do\n"
-        "Not in the CRM from products:\n"
+        "Not brought in from products:\n"
         "         10  excluded: Excluded by the mapping: a category.\n"
         "accounts.load stopped: A newer run is at work."
     )

@@ -143,7 +143,10 @@ def _purge(asked: argparse.Namespace) -> None:
 def _acts(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         for company in asked.company or [None]:
-            for act in acts.listed(connection, company, asked.limit):
+            found = acts.listed(connection, company, asked.limit)
+            if not found and not asked.json:
+                print("Nobody has done anything of the kind yet.")
+            for act in found:
                 when = f"{act.acted_at:%Y-%m-%d %H:%M}"
                 said = f"{when}  {act.by_whom}  {act.kind.replace('_', ' ')}: {act.subject}"
                 print(json.dumps(asdict(act), default=str) if asked.json else said)

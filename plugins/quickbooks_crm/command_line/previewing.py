@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from quickbooks_crm import activity, companies, database, pipeline
-from quickbooks_crm.activity import Row, Run
+from quickbooks_crm.activity import Change, Row, Run
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.command_line.syncing import every_row, new_run_id, show_run
+from quickbooks_crm.documents import LINES
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 
 TOLD = ("added", "updated", "duplicate", "not_added", "excluded")
@@ -27,8 +28,7 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 def _preview(asked: argparse.Namespace) -> int:
     names = asked.company or companies.names(pipeline.INCLUDE / "companies")
-    if asked.format == "csv":
-        csv.writer(sys.stdout).writerow(COLUMNS)
+    heading(asked)
     return max((_one(asked, name) for name in names), default=0)
 
 
@@ -46,6 +46,12 @@ def _one(asked: argparse.Namespace, name: str) -> int:
         return 1
     show(asked, name, run_id)
     return 0
+
+
+def heading(asked: argparse.Namespace) -> None:
+    """Print what stands once before all companies: the columns of a spreadsheet."""
+    if asked.format == "csv" and not asked.json:
+        csv.writer(sys.stdout).writerow(COLUMNS)
 
 
 def show(asked: argparse.Namespace, name: str, run_id: str) -> None:
@@ -73,10 +79,22 @@ def _as_line(run: Run, module: str, row: Row) -> None:
     name = f" ({row.name})" if row.name else ""
     where = f" CRM {row.record_key}" if row.outcome == "updated" else ""
     head = f"{module}: {row.entity} {row.id}{name}  {activity.words(row.outcome)}{where}"
-    changes = (f"{c.field} {_shown(c.before)} → {_shown(c.after)}" for c in row.changes)
-    filled = (f"{c.field} {_shown(c.after)}" for c in row.changes)
-    said = "; ".join(changes if row.outcome == "updated" else filled) or _why(row)
+    told = _changed if row.outcome == "updated" else _filled
+    said = "; ".join(map(told, row.changes)) or _why(row)
     print(activity.printable(f"{head}: {said}"))
+
+
+def _changed(change: Change) -> str:
+    if change.field != LINES:
+        return f"{change.field} {_shown(change.before)} → {_shown(change.after)}"
+    before, after = len(change.before or ()), len(change.after or ())
+    return f"{before} lines → {after}" if before != after else f"{after} lines, changed"
+
+
+def _filled(change: Change) -> str:
+    if change.field != LINES:
+        return f"{change.field} {_shown(change.after)}"
+    return f"{len(change.after or ())} lines"
 
 
 def _why(row: Row) -> str:
@@ -125,7 +143,9 @@ def _record(row: Row) -> str | None:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return f"{len(value)} lines"
+        return ", ".join(map(_shown, value)) or "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
     return "nothing" if value is None else str(_plain(value))
 
 

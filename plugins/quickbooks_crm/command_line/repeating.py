@@ -5,7 +5,7 @@ import getpass
 import sys
 from collections.abc import Callable
 
-from quickbooks_crm import companies, pipeline
+from quickbooks_crm import activity, companies, pipeline
 from quickbooks_crm.command_line import previewing
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.command_line.syncing import new_run_id, show_run
@@ -16,6 +16,8 @@ MODULE = SEVERAL | {"help": "only this module; may be repeated"}
 
 def _replay(asked: argparse.Namespace) -> int:
     run = pipeline.plan_replay if asked.plan else pipeline.replay_run
+    if asked.plan:
+        previewing.heading(asked)
     return _every(asked, run, previewing.show if asked.plan else show_run)
 
 
@@ -64,7 +66,11 @@ COMMANDS = {
         {
             "--module": MODULE,
             "--reason": SEVERAL
-            | {"help": "only those held back for this reason, such as key_taken; may be repeated"},
+            | {
+                "choices": sorted(activity.REASONS),
+                "metavar": "REASON",
+                "help": "only those held back for this reason, such as key_taken; may be repeated",
+            },
         },
     ),
 }

@@ -83,7 +83,8 @@ def _show_rows(connection: Connection[Any], run: activity.Run, as_json: bool) ->
         for outcome in ("not_added", "duplicate", "excluded"):
             for row in every_row(connection, run, module.module, outcome):
                 plain = {"module": module.module, **asdict(row)}
-                print(json.dumps(plain, default=str) if as_json else activity.listing([row]))
+                line = f"{module.module}: {activity.listing([row])}"
+                print(json.dumps(plain, default=str) if as_json else line)
 
 
 def _show_drift(connection: Connection[Any], run: activity.Run, as_json: bool) -> None:

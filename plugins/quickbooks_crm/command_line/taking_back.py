@@ -21,9 +21,9 @@ def _undo(asked: argparse.Namespace) -> None:
         print("This is what would be done; nothing was done.")
     print(activity.summary(report.run))
     for module, rows in report.kept.items():
-        print(f"Kept of {module}:")
+        print(f"Kept in {module}:")
         print(activity.listing(rows))
-    if not asked.plan:
+    if not asked.plan and any(module.read > module.kept for module in report.run.counts):
         print(f"To do it again: python -m quickbooks_crm undo --company {company} {run_id}")
 
 
