@@ -70,6 +70,21 @@ def test_what_is_left_to_a_person_is_listed_and_settled(kept: Kept, command: Com
     assert (left["held"], left["unmatched"], left["alike"]) == ([], ["1002", "1004"], [])
 
 
+def test_a_customer_told_apart_from_a_crm_record_is_found_as_the_other(
+    kept: Kept, command: Command
+) -> None:
+    kept.sync("takeover")
+    [held] = json.loads(command("review", "--module", "accounts", "--json")[1])["held"]
+
+    code, said, _ = command("different", "accounts", held["entity"], held["id"], "1002")
+    kept.sync("after")
+
+    told = f"Customer {held['id']} and CRM record 1002 are different; the next sync knows.\n"
+    assert (code, said) == (0, told)
+    query = "SELECT record_key FROM sync.link WHERE module = 'accounts' AND id = %s"
+    assert kept.ask(query, held["id"]) == [{"record_key": "1003"}]
+
+
 def test_values_are_shown_only_where_they_are_asked_for(kept: Kept, command: Command) -> None:
     name = kept.quickbooks.rows("Customer")[1]["DisplayName"]
     kept.sync("takeover")

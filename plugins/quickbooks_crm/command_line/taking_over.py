@@ -130,7 +130,8 @@ def _different(asked: argparse.Namespace) -> None:
         case [one, other]:
             asked.entity, asked.id = "", ""
             _settle(asked, lambda c, p: linking.tell_records_apart(c, p, one, other, who))
-        case [asked.entity, asked.id, record_key]:
+        case [entity, id, record_key]:
+            asked.entity, asked.id = entity, id
             _settle(asked, lambda c, p: linking.tell_apart(c, p, record_key, who))
         case _:
             raise SettingsError(
