@@ -198,7 +198,8 @@ COMMANDS = {
     ),
     "acts": Command(
         _acts,
-        "show what people did outside runs: fields added, companies removed, people erased, purges",
+        "show what people did outside runs: records linked, unlinked or told apart, fields added, "
+        "companies removed, people erased, purges",
         {
             "--limit": {
                 "type": positive,
