@@ -201,6 +201,26 @@ def test_a_line_that_a_person_changed_added_or_removed_goes_back_with_the_next_c
     assert rows(connection, TEXTS) == [(1, "a"), (2, "b")]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE crm.invoice_lines SET description = 'mine' WHERE position = 1",
+        "DELETE FROM crm.invoice_lines WHERE position = 2",
+        "INSERT INTO crm.invoice_lines (invoice_id, position) SELECT id, 9 FROM crm.invoices",
+    ],
+)
+def test_lines_are_put_right_when_quickbooks_says_the_same_again(
+    connection: Connection[Any], change: str
+) -> None:
+    sync(connection, known(), invoice("1", line("a"), line("b")))
+    connection.execute(change.encode())
+
+    ended = sync(connection, known(), invoice("1", line("a"), line("b")))
+
+    assert ended == [End("1", "updated")]
+    assert rows(connection, TEXTS) == [(1, "a"), (2, "b")]
+
+
 def test_several_lines_at_one_position_become_one(connection: Connection[Any]) -> None:
     connection.execute(
         "ALTER TABLE crm.invoice_lines DROP CONSTRAINT invoice_lines_invoice_id_position_key"

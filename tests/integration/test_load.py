@@ -96,6 +96,18 @@ def test_what_a_person_changed_is_overwritten_by_the_next_change_in_quickbooks(
     assert code(connection) == "A"
 
 
+def test_what_a_person_changed_is_put_right_when_quickbooks_says_the_same_again(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(), item("7", Sku="A"))
+    set_code(connection, "by hand")
+
+    ended = sync(connection, products(), item("7", Sku="A"))
+
+    assert ended == [End("7", "updated")]
+    assert code(connection) == "A"
+
+
 # ── blanks ──────────────────────────────────────────────────────────────────────────────────
 
 
