@@ -346,6 +346,8 @@ def _summary(run: Run) -> Iterator[str]:
         if run.report and run.report.repairable:
             yield f"To repair: {report.to_repair(run.company)}"
         yield from (f"{module}: {why}" for module, why in sorted(run.blocked.items()))
+    elif run.quiet and not run.api_calls:
+        yield "Nothing to do with what QuickBooks has told so far."
     elif run.quiet and not fetched:
         yield "Nothing changed in QuickBooks."
     elif run.quiet:
@@ -353,7 +355,7 @@ def _summary(run: Run) -> Iterator[str]:
     if fetched:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
     if run.kind == "preview":
-        yield "A preview: nothing was changed. These would be the outcomes:"
+        yield from _of_a_preview(run)
     if run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
         yield from _table(run)
     yield from _notes(run)
@@ -368,6 +370,13 @@ def _summary(run: Run) -> Iterator[str]:
     yield from (f"Open breaker: {breaker}" for breaker in run.breakers)
     if run.month:
         yield run.month.sentence
+
+
+def _of_a_preview(run: Run) -> Iterator[str]:
+    if not run.api_calls:
+        yield "QuickBooks was not asked: what has changed there since it was last read is not in it."
+    outcomes = "" if run.quiet else " These would be the outcomes:"
+    yield f"A preview: nothing was changed.{outcomes}"
 
 
 def _table(run: Run) -> Iterator[str]:

@@ -262,6 +262,21 @@ def test_the_command_shows_counts_and_every_record(kept: Kept, printed: Callable
     assert f"The CRM has a record with the same Product name. (CRM {record['id']})" in shown
 
 
+def test_a_preview_says_when_it_has_not_asked_quickbooks(
+    kept: Kept, printed: Callable[..., str]
+) -> None:
+    kept.sync()
+    item = next(row for row in kept.quickbooks.rows("Item") if row["Type"] == "Service")
+    kept.quickbooks.change("Item", item["Id"], UnitPrice="47.11")
+
+    unasked, asked = printed("preview"), printed("preview", "--read")
+
+    assert "QuickBooks was not asked: what has changed there since" in unasked
+    assert "Nothing changed in QuickBooks." not in unasked
+    assert "QuickBooks was not asked" not in asked
+    assert "These would be the outcomes:" in asked
+
+
 def test_the_command_writes_json_and_csv(kept: Kept, printed: Callable[..., str]) -> None:
     kept.sync()
     item = next(row for row in kept.quickbooks.rows("Item") if row["Type"] == "Service")
