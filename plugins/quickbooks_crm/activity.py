@@ -374,7 +374,7 @@ def _summary(run: Run) -> Iterator[str]:
 
 def _of_a_preview(run: Run) -> Iterator[str]:
     if not run.api_calls:
-        yield "QuickBooks was not asked: what has changed there since it was last read is not in it."
+        yield "QuickBooks was not asked: what has changed there since the last read is not in it."
     outcomes = "" if run.quiet else " These would be the outcomes:"
     yield f"A preview: nothing was changed.{outcomes}"
 

@@ -271,7 +271,7 @@ def test_a_preview_says_when_it_has_not_asked_quickbooks(
 
     unasked, asked = printed("preview"), printed("preview", "--read")
 
-    assert "QuickBooks was not asked: what has changed there since" in unasked
+    assert "QuickBooks was not asked: what has changed there" in unasked
     assert "Nothing changed in QuickBooks." not in unasked
     assert "QuickBooks was not asked" not in asked
     assert "These would be the outcomes:" in asked
