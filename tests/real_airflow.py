@@ -84,6 +84,6 @@ class Demo:
         places = str(self.home.path), str(postgres._place(self.home.path).directory)
         return [
             process
-            for process in psutil.process_iter(["cwd"])
+            for process in psutil.process_iter(["cwd", "name"])
             if (process.info["cwd"] or "").startswith(places)
         ]

@@ -101,8 +101,10 @@ def test_it_starts_again_after_its_scheduler_and_postgres_were_killed(
 ) -> None:
     port = demo.settings.postgres_port
     for process in demo.processes():
-        if process.name() == "postgres" or process.pid == demo.pid("scheduler"):
-            process.kill()
+        # One that Postgres had for a moment may be gone by itself.
+        with suppress(psutil.NoSuchProcess):
+            if process.info["name"] == "postgres" or process.pid == demo.pid("scheduler"):
+                process.kill()
 
     with someone_listens(port):
         again = demo.run("up")
