@@ -210,10 +210,8 @@ def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) ->
         database = server.create_database(f"load_{customers}_{number}", filled)
         for name, figures in _syncs(database):
             runs.setdefault(name, []).append(figures)
-        server.drop_database(f"load_{customers}_{number}")
     for name, several in runs.items():
         _print(name, {key: statistics.median(f[key] for f in several) for key in several[0]})
-    server.drop_database(filled)
 
 
 def _print(name: str, f: dict[str, float]) -> None:
