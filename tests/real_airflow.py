@@ -67,9 +67,12 @@ class Demo:
         """In which its Airflow runs, and the project's own commands may."""
         return airflow.environment(self.home, self.settings)
 
-    def activity(self) -> dict[str, dict[str, int]]:
-        """What the last run did: counts by module."""
-        ask = '. "$0"/env && exec "$1" -m quickbooks_crm activity --company sample --json'
+    def runs(self) -> list[dict[str, Any]]:
+        """What each run did that somebody asked for, newest first.
+
+        Those of the company's schedule are left out: one may come at any moment.
+        """
+        ask = '. "$0"/env && exec "$1" -m quickbooks_crm activity --limit 99 --json'
         answer = subprocess.run(
             ["sh", "-c", ask, str(self.home.path), sys.executable],
             cwd=PROJECT,
@@ -77,7 +80,8 @@ class Demo:
             text=True,
             check=True,
         )
-        return {counts["module"]: counts for counts in json.loads(answer.stdout)["modules"]}
+        runs = [json.loads(line) for line in answer.stdout.splitlines()]
+        return [run for run in runs if run["trigger"] == "manual"]
 
     def processes(self) -> list[psutil.Process]:
         """Every process that works in this demo's directory, or in its Postgres'."""

@@ -47,7 +47,7 @@ def test_the_crm_holds_what_quickbooks_holds(demo: Demo, started: str) -> None:
 def test_every_row_that_was_read_is_accounted_for(demo: Demo, started: str) -> None:
     ends = ("added", "updated", "unchanged", "duplicate", "not_added", "excluded")
 
-    counted = demo.activity()
+    counted = {counts["module"]: counts for counts in demo.runs()[-1]["modules"]}
 
     assert set(counted) == {
         *("products", "vendors", "accounts", "contacts", "quotes", "invoices", "payments")
@@ -57,12 +57,14 @@ def test_every_row_that_was_read_is_accounted_for(demo: Demo, started: str) -> N
 
 
 def test_starting_again_reads_no_row_and_makes_one_call(demo: Demo, started: str) -> None:
-    before = demo.quickbooks("calls")["metered"]
+    before = len(demo.runs())
 
     again = demo.run("up")
 
     assert again.returncode == 0, again.stdout + again.stderr
-    assert demo.quickbooks("calls")["metered"] == before + 1
+    ran = demo.runs()
+    assert len(ran) == before + 1
+    assert (ran[0]["api_calls"], sum(ran[0]["fetched"].values())) == (1, 0)
     assert "products.load: skipped" in again.stdout
 
 
