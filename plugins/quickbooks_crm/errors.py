@@ -136,6 +136,12 @@ class RunSuperseded(RunError):
     code = "run_superseded"
 
 
+class RunSilent(RunError):
+    """Nothing was heard of a run for long: its process was killed, or its machine stopped."""
+
+    code = "run_silent"
+
+
 class BreakerTripped(RunError):
     """What was about to be written looks like an accident: nothing was, until a person releases
     it. `danger` is what `breakers.Danger` says of it, `remedy` what the person does."""

@@ -65,6 +65,7 @@ def rehearse(run: Run, act: Act) -> list[str]:
             for table in tables:
                 _do(outside, "forget", run, table)
         with outside.transaction():
+            runs.at_work(outside, run)
             with _one_moment(inside, outside, run):
                 loaded = act(inside)
                 warnings = _one(inside, "warnings", run)

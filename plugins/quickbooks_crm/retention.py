@@ -6,7 +6,8 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from quickbooks_crm import acts
+from quickbooks_crm import acts, runs
+from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 
 BATCH = 5_000
@@ -63,6 +64,7 @@ def purge(
 ) -> Purged:
     """Throw away what a company's settings no longer keep, some rows in each transaction. Be
     outside of one: what is done stays done, whatever happens after it."""
+    runs.end_silent(connection, Run(company, realm, ""))
     counts: dict[str, int] = {}
     touched: set[str] = set()
     for what in _STAGES:

@@ -7,7 +7,7 @@ newest. So a zombie cannot write.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import psycopg
@@ -18,6 +18,7 @@ from quickbooks_crm.errors import (
     CompanyBusy,
     QuickBooksCrmError,
     RunError,
+    RunSilent,
     RunSuperseded,
     SettingsError,
 )
@@ -29,6 +30,10 @@ SILENCE = timedelta(minutes=2)
 """A run that has shown no sign of life for this long has lost its lease to whoever asks; and a
 transaction in which nothing happens for this long is ended by Postgres, so that whoever hangs in
 one does not stop the next try."""
+
+
+GIVEN_UP = "run"
+"""What stands for the task on a run that was given up: nobody knows what it was doing."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,32 @@ def take_lease(connection: Connection[Any], run: Run) -> None:
         if holder not in (None, run.run_id) and alive:
             raise _busy(run.company, holder)
         connection.execute(sql["take_lease"], asdict(run))
+        end_silent(connection, run)
+
+
+def end_silent(connection: Connection[Any], run: Run) -> list[str]:
+    """End as failed the other runs of a company whose process is gone; which they were. None while
+    another is in the middle of a transaction. One that was not gone goes on all the same."""
+    sql = statements("runs")
+    with connection.transaction():
+        try:
+            with connection.transaction():
+                connection.execute(sql["nobody_writes"], asdict(run))
+        except psycopg.errors.LockNotAvailable:
+            return []
+        silent = connection.execute(sql["silent"], asdict(run) | {"silence": SILENCE}).fetchall()
+        for run_id, company, since in silent:
+            gone = Run(company, run.realm, run_id)
+            failed(connection, gone, GIVEN_UP, _silent(since))
+            connection.execute(sql["finish"], asdict(gone) | {"state": "failed"})
+    return [run_id for run_id, *_ in silent]
+
+
+def at_work(connection: Connection[Any], run: Run) -> None:
+    """Show that a run is alive until the transaction ends, however long that takes."""
+    sql = statements("runs")
+    connection.execute(sql["at_work"], asdict(run))
+    connection.execute(sql["came_back"], asdict(run) | {"task": GIVEN_UP})
 
 
 def release_lease(connection: Connection[Any], run: Run) -> None:
@@ -123,6 +154,7 @@ def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:
         take_lease(connection, run)
     with connection.transaction():
         epoch = _one(connection.execute(sql["attempt"], {**asdict(run), "task": task}))[0]
+        connection.execute(sql["came_back"], {**asdict(run), "task": GIVEN_UP})
     return Attempt(**asdict(run), task=task, epoch=epoch)
 
 
@@ -291,6 +323,14 @@ def finish(connection: Connection[Any], run: Run) -> list[str]:
 def _busy(company: str, holder: str | None = None) -> CompanyBusy:
     who = f"Run {holder}" if holder else "Another run"
     return CompanyBusy(f"{who} is at work on company {company}. Try again when it has finished.")
+
+
+def _silent(since: datetime) -> RunSilent:
+    return RunSilent(
+        f"Nothing was heard of this run after {since:%Y-%m-%d %H:%M} UTC: its process was killed, "
+        "or its machine stopped. What it had committed stays, and nothing else does. The next sync "
+        "goes on from there; start anything else again."
+    )
 
 
 def _one(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -67,8 +67,13 @@ def fell_silent(connection: Connection[Any]) -> None:
     for statement in (
         "UPDATE sync.lease SET taken_at = now() - interval '3 minutes'",
         "UPDATE sync.attempt SET renewed_at = now() - interval '3 minutes'",
+        "UPDATE sync.run SET started_at = now() - interval '3 minutes'",
     ):
         connection.execute(statement)
+
+
+def a_sync(run_id: str) -> None:
+    pipeline.sync("sample", run_id, BY_HAND)
 
 
 def state(kept: Kept, run_id: str) -> str:
@@ -215,6 +220,110 @@ def test_a_run_whose_process_was_killed_or_stopped_while_it_waited_loses_its_com
     os.waitpid(child, 0)
 
 
+# Runs that nobody ends
+
+
+def test_a_run_that_fell_silent_is_ended_as_failed_by_the_next_that_takes_its_turn(
+    connection: Connection[Any],
+) -> None:
+    begun(connection, FIRST)
+    runs.attempt(connection, FIRST, "extract")
+    fell_silent(connection)
+
+    begun(connection, SECOND)
+
+    ended, going_on = told(connection, FIRST), told(connection, SECOND)
+    assert (ended.state, going_on.state) == ("failed", "running")
+    assert ended.finished_at is not None
+    [problem] = ended.problems
+    assert problem.code == "run_silent"
+    assert "Nothing was heard of this run after" in problem.message
+
+
+def test_a_run_that_shows_signs_of_life_is_not_ended(connection: Connection[Any]) -> None:
+    """It lost its lease in some other way; so nothing but its own signs count."""
+    begun(connection, FIRST)
+    runs.attempt(connection, FIRST, "extract")
+    runs.release_lease(connection, FIRST)
+
+    begun(connection, SECOND)
+
+    assert told(connection, FIRST).state == "running"
+
+
+def test_another_companys_silent_run_is_left_alone(connection: Connection[Any]) -> None:
+    begun(connection, OTHER_COMPANY)
+    fell_silent(connection)
+
+    begun(connection, FIRST)
+
+    assert told(connection, OTHER_COMPANY).state == "running"
+
+
+def test_a_silent_run_that_comes_back_goes_on_and_ends_as_itself(kept: Kept) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    with psycopg.connect(kept.url, autocommit=True) as other:
+        fell_silent(other)
+        begun(other, SECOND)
+        runs.finish(other, SECOND)
+    assert state(kept, "run-1") == "failed"
+
+    for module in pipeline.extract("sample", "run-1")["work"]:
+        pipeline.load("sample", "run-1", module)
+    pipeline.record_activity("sample", "run-1")
+
+    assert state(kept, "run-1") == "success"
+    assert kept.run("run-1").problems == ()
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("ended_by", ["a sync", "a purge"])
+def test_a_preview_is_ended_when_its_process_was_killed_and_never_while_it_lives(
+    kept: Kept, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch, ended_by: str
+) -> None:
+    """A preview takes no lease; it may be at work for long, in one transaction."""
+    kept.sync()
+    child = in_another_process("first", held_up_preview)
+    until(lambda: holds_the_table(connection))
+    fell_silent(connection)
+
+    end_others(kept, connection, ended_by)
+    assert state(kept, "first") == "running"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    until(lambda: not holds_the_table(connection))
+    end_others(kept, connection, ended_by)
+
+    assert state(kept, "first") == "failed"
+
+
+def end_others(kept: Kept, connection: Connection[Any], how: str) -> None:
+    if how == "a purge":
+        pipeline.purge("sample", "ann")
+    else:
+        begun(connection, SECOND)
+        runs.finish(connection, SECOND)
+
+
+def held_up_preview(run_id: str) -> None:
+    """A preview that stays where it rehearses the first load."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quickbooks_crm.preview.take_turn", lambda *_: time.sleep(60))
+        pipeline.preview_run("sample", run_id, BY_HAND)
+
+
+def holds_the_table(connection: Connection[Any]) -> bool:
+    """Whether a preview is in its transaction."""
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    return connection.execute(locks).fetchone() != (0,)
+
+
+def told(connection: Connection[Any], run: Run) -> activity.Run:
+    found = activity.run(connection, run.realm, run.run_id)
+    assert found is not None
+    return found
+
+
 @contextmanager
 def waiting_for_quickbooks(kept: Kept, kind: str) -> Iterator[threading.Event]:
     """Until the block ends, the next call of a kind gets no answer; set when it has been sent."""
@@ -252,12 +361,12 @@ def takes_over(connection: Connection[Any], run: Run) -> bool:
     return True
 
 
-def in_another_process(run_id: str) -> int:
-    """Start a sync; its process."""
+def in_another_process(run_id: str, act: Callable[[str], object] = a_sync) -> int:
+    """Start a run; its process."""
     child = os.fork()
     if child == 0:
         try:
-            pipeline.sync("sample", run_id, BY_HAND)
+            act(run_id)
         finally:
             os._exit(1)
     return child

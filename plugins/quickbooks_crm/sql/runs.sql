@@ -51,6 +51,37 @@ UPDATE sync.lease SET run_id = %(run_id)s, company = %(company)s, taken_at = clo
 -- release_lease --
 UPDATE sync.lease SET run_id = NULL WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
+-- nobody_writes --
+-- Waits for nobody: while a load is in its transaction, another run is at work.
+SELECT FROM sync.lease WHERE realm = %(realm)s FOR UPDATE NOWAIT;
+
+-- at_work --
+-- A long transaction shows that its run is alive, and its end, however it comes, that it is not.
+SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm run', %(realm)s::text, %(run_id)s::text), 0));
+
+-- silent --
+-- Other runs that have not ended and have shown no sign of life for long.
+WITH known AS MATERIALIZED (
+    SELECT run.run_id, run.company,
+           greatest(run.started_at, newest.renewed_at,
+                    (SELECT taken_at FROM sync.lease WHERE realm = run.realm AND run_id = run.run_id)) AS sign
+      FROM sync.run AS run
+     CROSS JOIN LATERAL (
+           SELECT max(renewed_at) AS renewed_at FROM sync.attempt
+            WHERE realm = run.realm AND run_id = run.run_id) AS newest
+     WHERE run.realm = %(realm)s AND run.state = 'running' AND run.run_id <> %(run_id)s
+), silent AS MATERIALIZED (
+    SELECT * FROM known WHERE sign < clock_timestamp() - %(silence)s::interval
+)
+SELECT run_id, company, sign AT TIME ZONE 'UTC' FROM silent
+ WHERE pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm run', %(realm)s::text, run_id), 0))
+ ORDER BY sign;
+
+-- came_back --
+-- A run that was given up goes on.
+UPDATE sync.run SET state = 'running', finished_at = NULL, errors = errors - %(task)s::text
+ WHERE realm = %(realm)s AND run_id = %(run_id)s AND errors ? %(task)s::text;
+
 -- attempt --
 -- A new try of a task: from now on every older try is refused.
 INSERT INTO sync.attempt (realm, task, run_id, epoch)
