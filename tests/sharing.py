@@ -10,6 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 NEED_DEMO = (
     "tests/acceptance/test_demo.py",
+    "tests/acceptance/test_preview_in_airflow.py",
     "tests/acceptance/test_webhooks.py",
     "tests/browser/",
 )
