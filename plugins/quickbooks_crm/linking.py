@@ -79,7 +79,7 @@ def unlink(connection: Connection[Any], place: Place, by_whom: str) -> str:
     if own is None:
         raise LinkRefused(f"{place.named} is no CRM record of {where['module']}. Nothing to do.")
     where["record_key"] = own[0]
-    for name in ("unlink", "wait_no_more", "part"):
+    for name in ("unlink", "wait_no_more", "in_conflict_no_more", "part"):
         connection.execute(statements("linking")[name], where)
     connection.execute(statements("linking")["hold"], where | {"reason": "unlinked", "due": False})
     _note(connection, place, "unlinked", where)

@@ -34,6 +34,7 @@ class Purged:
     unchanged: int = 0
     images: int = 0
     outcomes: int = 0
+    conflicts: int = 0
     calls: int = 0
     generations: int = 0
 
@@ -47,13 +48,14 @@ _STAGES = {"outcomes": "emptied_at", "unchanged": "thinned_at", "images": "purge
 """What goes when a run is old, and which column of the run says that it is gone."""
 
 
-_BESIDES = {"outcomes": ("references", "drift"), "images": ("former",)}
+_BESIDES = {"outcomes": ("references", "drift"), "images": ("former", "added_keywords")}
 """What goes along with it."""
 
 _COUNTED = {
     "outcomes": "count_outcomes",
     "unchanged": "count_unchanged",
     "images": "count_images",
+    "conflicts": "count_conflicts",
     "calls": "count_calls",
     "generations": "count_generations",
 }
@@ -71,7 +73,7 @@ def purge(
         run_ids = _old(connection, realm, what, kept)
         counts[what] = sum(_throw_away(connection, realm, run_id, what) for run_id in run_ids)
         touched |= set(run_ids)
-    for what, days in (("calls", kept.calls), ("generations", kept.outcomes)):
+    for what, days in _beside_runs(kept).items():
         where = {"realm": realm, "days": days}
         counts[what] = connection.execute(statements("retention")[what], where).rowcount
     purged = Purged(company, len(touched), **counts)
@@ -92,9 +94,14 @@ def plan(connection: Connection[Any], company: str, realm: str, kept: Retention)
         left = run_ids if what == "outcomes" else run_ids - emptied
         where = {"realm": realm, "run_ids": sorted(left)}
         counts[what] = _count(connection, what, where)
-    for what, days in (("calls", kept.calls), ("generations", kept.outcomes)):
+    for what, days in _beside_runs(kept).items():
         counts[what] = _count(connection, what, {"realm": realm, "days": days})
     return Purged(company, len(touched), **counts)
+
+
+def _beside_runs(kept: Retention) -> dict[str, int]:
+    """For how many days is kept what belongs to no run in particular."""
+    return {"conflicts": kept.outcomes, "calls": kept.calls, "generations": kept.outcomes}
 
 
 def _old(connection: Connection[Any], realm: str, what: str, kept: Retention) -> list[str]:

@@ -137,6 +137,18 @@ def test_a_link_that_cannot_be_is_refused(
 # ── unlink ──────────────────────────────────────────────────────────────────────────────────
 
 
+def test_an_unlinked_record_has_no_conflicts_any_more(connection: Connection[Any]) -> None:
+    known = products(NAMED, fields="description: {from: Description, edits: crm}")
+    sync(connection, known, item("7", Name="Pump", Description="A"))
+    connection.execute("UPDATE crm.products SET description = 'mine'")
+    sync(connection, known, item("7", Name="Pump", Description="B"))
+    assert count(connection, "sync.conflict") == 1
+
+    linking.unlink(connection, place(connection), "ann")
+
+    assert count(connection, "sync.conflict") == 0
+
+
 def test_an_unlinked_record_is_left_alone_for_good(connection: Connection[Any]) -> None:
     sync(connection, products(NAMED), item("7", Name="Pump"))
     linking.unlink(connection, place(connection), "ann")

@@ -116,6 +116,46 @@ def test_a_module_that_comes_later_still_reads_every_record(ran: Connection[Any]
     assert len(sync(ran, products())) == 2
 
 
+def test_keywords_that_a_run_added_are_forgotten_with_its_images(ran: Connection[Any]) -> None:
+    ran.execute(
+        "INSERT INTO sync.added_keyword SELECT realm, run_id, 'products', 'terms', 'Net 45', '7', "
+        "'crm.keyword_values', '73' FROM sync.run"
+    )
+    after(ran, 89)
+    purged(ran)
+    assert count(ran, "sync.added_keyword") == 2
+
+    after(ran, 91)
+    purged(ran)
+
+    assert count(ran, "sync.added_keyword") == 0
+
+
+def test_a_conflict_that_nobody_decides_counts_as_decided_for_the_crm_in_the_end(
+    connection: Connection[Any],
+) -> None:
+    known = products(
+        "{key: quickbooks_product_id}", fields="description: {from: Description, edits: crm}"
+    )
+    sync(connection, known, item("7", Description="A"))
+    connection.execute("UPDATE crm.products SET description = 'mine'")
+    sync(connection, known, item("7", Description="B"))
+    since = "UPDATE sync.conflict SET since = now() - make_interval(days => %s)"
+    connection.execute(since.encode(), [399])
+    assert purged(connection).conflicts == plan(connection, "sample", REALM, KEPT).conflicts == 0
+
+    connection.execute(since.encode(), [401])
+    assert plan(connection, "sample", REALM, KEPT).conflicts == 1
+    assert purged(connection).conflicts == 1
+
+    sync(connection, known, item("7", Description="B", Name="Pump"))
+    held = rows(connection, "SELECT name, description FROM crm.products")
+    assert (held, count(connection, "sync.conflict")) == ([("Pump", "mine")], 0)
+    sync(connection, known, item("7", Description="C", Name="Pump"))
+    assert rows(connection, "SELECT description FROM crm.products") == [("mine",)]
+    assert count(connection, "sync.conflict") == 1
+
+
 def test_old_calls_go_month_by_month(ran: Connection[Any]) -> None:
     for months in (0, 13, 15):
         ran.execute(

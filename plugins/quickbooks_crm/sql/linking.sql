@@ -42,6 +42,9 @@ DELETE FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s
 -- wait_no_more --
 DELETE FROM sync.parked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
 
+-- in_conflict_no_more --
+DELETE FROM sync.conflict WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+
 -- part --
 INSERT INTO sync.unlinked (realm, module, entity, id, record_key, by_whom)
 VALUES (%(realm)s, %(module)s, %(entity)s, %(id)s, %(record_key)s, %(by_whom)s)

@@ -58,6 +58,30 @@ DELETE FROM sync.drift
 DELETE FROM sync.former
  WHERE ctid = ANY (ARRAY (SELECT ctid FROM sync.former WHERE realm = %(realm)s AND run_id = %(run_id)s LIMIT %(batch)s));
 
+-- added_keywords --
+DELETE FROM sync.added_keyword
+ WHERE ctid = ANY (ARRAY (
+       SELECT ctid FROM sync.added_keyword WHERE realm = %(realm)s AND run_id = %(run_id)s LIMIT %(batch)s));
+
+-- conflicts --
+-- Those that nobody has decided count as decided for the CRM: its value stays, and only what QuickBooks says later is a
+-- conflict again.
+WITH old AS (
+    DELETE FROM sync.conflict
+     WHERE realm = %(realm)s AND since < now() - make_interval(days => %(days)s)
+    RETURNING module, entity, id, field, quickbooks
+), decided AS (
+    UPDATE sync.link
+       SET written = link.written || own.fields
+      FROM (SELECT module, entity, id, jsonb_object_agg(field, quickbooks) AS fields
+              FROM old GROUP BY module, entity, id) AS own
+     WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, own.entity, own.id, own.module)
+)
+SELECT FROM old;
+
+-- count_conflicts --
+SELECT count(*) FROM sync.conflict WHERE realm = %(realm)s AND since < now() - make_interval(days => %(days)s);
+
 -- calls --
 DELETE FROM sync.call
  WHERE realm = %(realm)s AND month < date_trunc('month', now() AT TIME ZONE 'UTC' - make_interval(days => %(days)s))::date;
