@@ -138,9 +138,14 @@ def _flag(connection: Connection[Any], run: Run, target: Target, left: Left) -> 
         return connection.execute(statement, values).rowcount
     except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException) as error:
         raise RunError(
-            f"{target.table.name} does not take the flags of when_deleted: "
-            f"{error.diag.message_primary}. Nothing was changed. Let the records be kept instead."
+            f"{target.table.name} does not take the flags of when_deleted ({_code(error)}). "
+            "Nothing was changed. Let the records be kept instead."
         ) from None
+
+
+def _code(error: psycopg.Error) -> str:
+    """What the database calls a refusal, without its words: these may be of a person."""
+    return ", ".join(filter(None, (error.sqlstate, error.diag.constraint_name)))
 
 
 def _forget(connection: Connection[Any], realm: str, left: Left) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from demo import ports
 from demo.postgres import Server
+from quickbooks_crm import companies, pipeline
 from quickbooks_crm.__main__ import main
 from tests.acceptance.kept_in_step import Kept, kept_in_step
 
@@ -193,6 +194,31 @@ def test_a_check_touches_nothing(kept: Kept, command: Callable[..., Ended]) -> N
     assert finished.stdout.endswith("\nMappings, companies and tables fit together.\n")
     assert kept.quickbooks.calls == []
     assert kept.ask("SELECT 1 FROM sync.run") == []
+
+
+@pytest.mark.parametrize(
+    ("table", "entity", "line"),
+    [
+        ("crm.contacts", "Customer", "  # perhaps: account_id: {from: Id, refers: accounts}   #"),
+        ("crm.invoices", "Invoice", "  account_id: {from: CustomerRef.value, refers: accounts}"),
+    ],
+)
+def test_a_proposal_refers_to_the_records_of_modules_that_there_are(
+    kept: Kept,
+    command: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+    entity: str,
+    line: str,
+) -> None:
+    """The file that the proposal is on its way to is empty until then."""
+    monkeypatch.setattr(companies, "INCLUDE", pipeline.INCLUDE)
+    (companies.INCLUDE / "mappings" / "on_its_way.yaml").write_text("")
+
+    ended = command("suggest", table, "--entity", entity)
+
+    assert ended.returncode == 0
+    assert [said for said in ended.stdout.splitlines() if said.startswith(line)]
 
 
 def test_a_missing_connection_ends_with_2_and_says_which(

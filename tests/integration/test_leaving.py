@@ -1,5 +1,6 @@
 """A company leaves: nothing of it is left here, and its CRM records are what was asked for."""
 
+import traceback
 from typing import Any
 
 import pytest
@@ -260,12 +261,16 @@ def guard(connection: Connection[Any], table: str, body: str) -> None:
     )
 
 
-REFUSES = "IF OLD.name = 'Item 8' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN OLD;"
+REFUSES = "IF OLD.name = 'Item 8' THEN RAISE EXCEPTION '% stays', OLD.name; END IF; RETURN OLD;"
 DROPS = "IF OLD.name = 'Item 8' THEN RETURN NULL; END IF; RETURN OLD;"
 
 
 @pytest.mark.parametrize(
-    ("body", "because"), [(REFUSES, "not this one"), (DROPS, "a trigger of the table kept it")]
+    ("body", "because"),
+    [
+        (REFUSES, "the table does not let it go (P0001)"),
+        (DROPS, "a trigger of the table kept it"),
+    ],
 )
 def test_a_record_that_the_table_does_not_let_go_stays_and_the_others_do_not(
     connection: Connection[Any], body: str, because: str
@@ -278,6 +283,7 @@ def test_a_record_that_the_table_does_not_let_go_stays_and_the_others_do_not(
 
     assert rows(connection, "SELECT name FROM crm.products") == [("Item 8",)]
     assert [k.because for k in left.kept] == [because]
+    assert "Item 8" not in str(acts.listed(connection, None, 9))
 
 
 BILLS = """\
@@ -350,10 +356,29 @@ def test_flags_that_the_table_refuses_change_nothing(loaded: Connection[Any]) ->
     loaded.execute("ALTER TABLE crm.products ADD CHECK (active)")
     before = left_of(loaded, REALM)
 
-    with pytest.raises(RunError, match=r"crm.products does not take the flags of when_deleted"):
+    with pytest.raises(RunError) as stopped:
         remove_company(loaded, "sample", "flag", "ann")
 
+    assert str(stopped.value) == (
+        "crm.products does not take the flags of when_deleted (23514, products_active_check). "
+        "Nothing was changed. Let the records be kept instead."
+    )
     assert left_of(loaded, REALM) == before
+
+
+def test_what_a_trigger_says_of_a_flag_is_not_repeated(loaded: Connection[Any]) -> None:
+    loaded.execute(
+        "CREATE FUNCTION crm.says() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '% stays', NEW.name; END $$"
+    )
+    loaded.execute(
+        "CREATE TRIGGER says BEFORE UPDATE ON crm.products FOR EACH ROW EXECUTE FUNCTION crm.says()"
+    )
+
+    with pytest.raises(RunError, match=r"when_deleted \(P0001\)") as stopped:
+        remove_company(loaded, "sample", "flag", "ann")
+
+    assert "Item 7" not in "".join(traceback.format_exception(stopped.value))
 
 
 def test_a_table_that_is_gone_stops_nothing_and_is_told(loaded: Connection[Any]) -> None:

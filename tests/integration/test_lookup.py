@@ -146,6 +146,15 @@ def test_the_name_that_quickbooks_sends_along_stands_in_for_a_record_that_has_no
     assert categories(connection) == [("7", category)]
 
 
+@pytest.mark.parametrize("sent", ["As sent (deleted)", "As sent (Deleted 2)"])
+def test_the_name_sent_along_for_what_is_inactive_is_without_its_ending(
+    connection: Connection[Any], sent: str
+) -> None:
+    sync(connection, shelved(), item("7", ParentRef={"value": "1", "name": sent}))
+
+    assert categories(connection) == [("7", "As sent")]
+
+
 def test_only_a_name_is_stood_in_for_by_the_name_sent_along(connection: Connection[Any]) -> None:
     fields = "description: {from: ParentRef.value, lookup: {entity: Item, show: Sku}}"
 

@@ -6,7 +6,7 @@ import pytest
 
 from quickbooks_crm.mapping import Shown, parse
 from quickbooks_crm.mapping.quickbooks_fields import fields_of
-from quickbooks_crm.mapping.suggest import Candidate, normal, suggest
+from quickbooks_crm.mapping.suggest import Candidate, Filled, normal, suggest
 from quickbooks_crm.mapping.words import ENTITIES
 
 KEY = Candidate("qb", "QuickBooks id", "text", False)
@@ -82,6 +82,66 @@ def test_a_name_that_may_change_is_looked_up() -> None:
     assert proposed(column("Category"), entity="Item") == [
         "  a: {from: ParentRef.value, lookup: {entity: Item, show: Name}}"
     ]
+
+
+ACCOUNTS = Filled("accounts", "crm.accounts", ("Customer",))
+VENDORS = Filled("vendors", "crm.accounts", ("Vendor",))
+SALES = Filled("sales", "crm.sales", ("Invoice", "SalesReceipt"))
+
+
+def leading(
+    to: str, entity: str, *modules: Filled, label: str = "Whose", name: str = "a"
+) -> list[str]:
+    """What is proposed for a column with a foreign key to a table."""
+    candidates = [KEY, Candidate(name, label, "integer", False, to)]
+    text = suggest("own.people", candidates, [entity], modules)
+    return text.split("fields:\n")[1].splitlines()[1:]
+
+
+@pytest.mark.parametrize("entity", ["Invoice", "Estimate", "Payment"])
+def test_a_column_that_leads_to_a_modules_table_refers_to_its_records(entity: str) -> None:
+    assert leading("crm.accounts", entity, ACCOUNTS, VENDORS) == [
+        "  a: {from: CustomerRef.value, refers: accounts}"
+    ]
+
+
+def test_a_bill_refers_to_its_vendor() -> None:
+    assert leading("crm.accounts", "Bill", VENDORS) == [
+        "  a: {from: VendorRef.value, refers: vendors}"
+    ]
+
+
+def test_a_record_that_is_also_another_modules_may_refer_to_itself_or_its_parent() -> None:
+    assert leading("crm.accounts", "Customer", ACCOUNTS) == [
+        "  # perhaps: a: {from: ParentRef.value, refers: accounts}   # Whose",
+        "  # perhaps: a: {from: Id, refers: accounts}   # Whose",
+    ]
+
+
+@pytest.mark.parametrize(("label", "name"), [("Parent", "a"), ("Above", "parent_id")])
+def test_of_several_ways_the_one_that_is_called_like_the_column_is_taken(
+    label: str, name: str
+) -> None:
+    assert leading("crm.accounts", "Customer", ACCOUNTS, label=label, name=name) == [
+        f"  {name}: {{from: ParentRef.value, refers: accounts}}"
+    ]
+
+
+def test_a_table_that_leads_to_itself_refers_to_parents_in_the_module_that_is_proposed() -> None:
+    assert leading("own.people", "Customer", ACCOUNTS) == [
+        "  a: {from: ParentRef.value, refers: people}"
+    ]
+
+
+def test_a_module_of_several_entities_is_told_which_is_meant() -> None:
+    assert leading("crm.sales", "Invoice", SALES) == [
+        "  a: {from: Id, refers: {module: sales, entity: Invoice}}"
+    ]
+
+
+@pytest.mark.parametrize(("to", "entity"), [("crm.others", "Invoice"), ("crm.accounts", "Item")])
+def test_a_column_that_leads_where_no_reference_does_is_left_out(to: str, entity: str) -> None:
+    assert leading(to, entity, ACCOUNTS) == []
 
 
 def test_a_proposal_for_a_whole_table_is_a_valid_mapping() -> None:

@@ -2,11 +2,18 @@
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
+from typing import Any
 
-from quickbooks_crm import catalog, checking, companies, database
+from psycopg import Connection
+
+from quickbooks_crm import catalog, checking, companies, database, mapping
+from quickbooks_crm.catalog import Table
 from quickbooks_crm.command_line.command import SEVERAL, Command
-from quickbooks_crm.mapping.suggest import Candidate, suggest
+from quickbooks_crm.errors import MappingError
+from quickbooks_crm.mapping.suggest import Candidate, Filled, suggest
 from quickbooks_crm.mapping.words import ENTITIES
 
 
@@ -21,14 +28,36 @@ def _check(asked: argparse.Namespace) -> None:
 def _suggest(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         table = catalog.read(connection, asked.table)
-    required = {column.name for column in table.required}
-    candidates = [
-        Candidate(column.name, column.label, column.kind, column.name in required)
-        for column in table.columns.values()
-        if column.writable and not (column.sequence and column.name == table.key)
-    ]
-    text = suggest(table.name, candidates, asked.entity)
+        candidates = list(_candidates(connection, table))
+    text = suggest(table.name, candidates, asked.entity, _filled())
     print(json.dumps({"mapping": text}) if asked.json else text, end="\n" if asked.json else "")
+
+
+def _candidates(connection: Connection[Any], table: Table) -> Iterator[Candidate]:
+    required = {column.name for column in table.required}
+    for column in table.columns.values():
+        if column.writable and not (column.sequence and column.name == table.key):
+            target = catalog.points_to(connection, table, column.name)
+            yield Candidate(
+                column.name,
+                column.label,
+                column.kind,
+                column.name in required,
+                ".".join(target[:2]) if target else None,
+            )
+
+
+def _filled() -> list[Filled]:
+    """What the mappings fill that there are. One that is not valid, such as the file that this very
+    proposal is on its way to, is left out."""
+    return list(_valid())
+
+
+def _valid() -> Iterator[Filled]:
+    for file in sorted((companies.INCLUDE / "mappings").glob("*.yaml")):
+        with suppress(MappingError):
+            known = mapping.parse(file.stem, file.read_text(), file.name)
+            yield Filled(known.module, known.table, known.entities)
 
 
 COMMANDS = {

@@ -26,6 +26,7 @@ _LOOKED_UP = {
     "CustomerTypeRef": "CustomerType",
     "CustomerRef": "Customer",
     "VendorRef": "Vendor",
+    "ItemRef": "Item",
 }
 _NAMED = (("Name",), ("DisplayName",))
 _PEOPLE = ("Customer", "Vendor", "Employee")
@@ -33,12 +34,23 @@ _PEOPLE = ("Customer", "Vendor", "Employee")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A column that a mapping may fill; `kind` as the catalog calls it."""
+    """A column that a mapping may fill; `kind` as the catalog calls it, `points_to` the table that
+    a foreign key of it leads to."""
 
     name: str
     label: str
     kind: str
     required: bool
+    points_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A module that there is, and the table that it fills from which entities."""
+
+    module: str
+    table: str
+    entities: tuple[str, ...]
 
 
 def normal(label: str) -> str:
@@ -47,13 +59,26 @@ def normal(label: str) -> str:
     return " ".join(_INVISIBLE.sub("", folded).split())
 
 
-def suggest(table: str, columns: Sequence[Candidate], entities: Sequence[str]) -> str:
+def suggest(
+    table: str,
+    columns: Sequence[Candidate],
+    entities: Sequence[str],
+    modules: Sequence[Filled] = (),
+) -> str:
     """The text of a mapping of the entities to the table; what a person has to see to is in
-    comments."""
+    comments. A column that leads to the table of one of the `modules`, or to this one, refers to
+    its records."""
     known = [(entity, field) for entity in entities for field in fields_of(entity).values()]
     own = [column for column in columns if column.name != "company_id"]
+    modules = [*modules, *_itself(table, entities, modules)]
+    leading = {column.name: list(_references(column, table, known, modules)) for column in own}
+    refers = {name: found[0] for name, found in leading.items() if len(found) == 1}
     company = [column.name for column in columns if column.name == "company_id"]
-    taken = {column.name: found for column in own if (found := _exact(column, known))}
+    taken = {
+        column.name: found
+        for column in own
+        if not leading[column.name] and (found := _exact(column, known))
+    }
     lines = [
         f"# Proposed for {table} from QuickBooks {', '.join(entities)}, by what fields are called.",
         f"entities: [{', '.join(entities)}]",
@@ -64,7 +89,9 @@ def suggest(table: str, columns: Sequence[Candidate], entities: Sequence[str]) -
         "",
         "fields:",
         *(f"  {_key(name)}: {_source(*found)}" for name, found in taken.items()),
-        *_left(own, taken, known),
+        *(f"  {_key(name)}: {written}" for name, written in refers.items()),
+        *_undecided(own, leading),
+        *_left([column for column in own if not leading[column.name]], taken, known),
     ]
     return "\n".join(lines) + "\n"
 
@@ -79,6 +106,62 @@ def _exact(column: Candidate, known: list[_Found]) -> _Found | None:
             if called in map(normal, field.labels) and _suits(field, column):
                 return entity, field
     return None
+
+
+def _itself(table: str, entities: Sequence[str], modules: Sequence[Filled]) -> Iterator[Filled]:
+    """The module that is proposed, called like its table, where there is none of the table yet."""
+    if table not in {module.table for module in modules}:
+        yield Filled(table.rpartition(".")[2], table, tuple(entities))
+
+
+def _references(
+    column: Candidate, table: str, known: list[_Found], modules: Sequence[Filled]
+) -> Iterator[str]:
+    """How a column may refer to records of a module: by a reference of QuickBooks to such a record,
+    or as another part of the very same record."""
+    for module in modules:
+        if module.table != column.points_to:
+            continue
+        found = [
+            (way, other)
+            for entity in dict.fromkeys(entity for entity, _ in known)
+            for way, other in _ways(entity, known)
+            if other in module.entities and (way != "Id" or module.table != table)
+        ]
+        for way, other in dict.fromkeys(_called(column, found, known) or found):
+            to = module.module
+            if len(module.entities) > 1:
+                to = f"{{module: {module.module}, entity: {other}}}"
+            yield f"{{from: {way}, refers: {to}}}"
+
+
+def _ways(entity: str, known: list[_Found]) -> Iterator[tuple[str, str]]:
+    """The references of an entity, each with the entity that it leads to; to itself by its id."""
+    for own, field in known:
+        other = _other(entity, field.path)
+        if own == entity and other and field.path[-1] in ("value", "name"):
+            yield f"{field.path[0]}.value", other
+    yield "Id", entity
+
+
+def _called(
+    column: Candidate, found: list[tuple[str, str]], known: list[_Found]
+) -> list[tuple[str, str]]:
+    """Those that are called like the column, without the ending that keys have."""
+    name = re.sub("_id$", "", column.name).replace("_", " ")
+    called = {normal(column.label), normal(re.sub(" id$", "", column.label)), normal(name)}
+    named = {
+        str(field.path[0]) for _, field in known if called & {normal(text) for text in field.labels}
+    }
+    return [(way, other) for way, other in found if way.partition(".")[0] in named]
+
+
+def _undecided(own: list[Candidate], leading: dict[str, list[str]]) -> Iterator[str]:
+    """The columns that may refer in several ways, for a person to choose."""
+    for column in own:
+        if len(leading[column.name]) > 1:
+            for written in leading[column.name]:
+                yield f"  # perhaps: {_key(column.name)}: {written}   # {column.label}"
 
 
 def _suits(field: KnownField, column: Candidate) -> bool:

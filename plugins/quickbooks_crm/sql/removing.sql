@@ -60,26 +60,33 @@ DELETE FROM {table} AS current USING leaving
 DELETE FROM {table} AS line WHERE line.{parent}::text = candidate.record_key;
 
 -- remove_row_by_row --
--- A record that stays keeps its lines.
+-- A record that stays keeps its lines. What the table says of it may be of a person, and is not kept.
 DO $refusals$
 DECLARE
     candidate record;
-    said text;
+    state text;
+    broken text;
+    quietly boolean;
 BEGIN
     FOR candidate IN SELECT record_key FROM leaving WHERE table_name = {name} AND kept IS NULL ORDER BY record_key LOOP
         BEGIN
+            quietly := false;
             {lines}
             DELETE FROM {table} AS current WHERE current.{key} = candidate.record_key::{key_type};
             IF EXISTS (SELECT FROM {table} AS current WHERE current.{key} = candidate.record_key::{key_type}) THEN
-                RAISE EXCEPTION 'a trigger of the table kept it';
+                quietly := true;
+                RAISE EXCEPTION USING MESSAGE = 'kept';
             END IF;
         EXCEPTION
             WHEN OTHERS THEN
                 IF NOT sync.is_refusal(SQLSTATE) THEN
                     RAISE;
                 END IF;
-                GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
-                UPDATE leaving SET kept = said WHERE table_name = {name} AND record_key = candidate.record_key;
+                GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, broken = CONSTRAINT_NAME;
+                UPDATE leaving
+                   SET kept = CASE WHEN quietly THEN 'a trigger of the table kept it'
+                                   ELSE format('the table does not let it go (%s)', concat_ws(', ', state, nullif(broken, ''))) END
+                 WHERE table_name = {name} AND record_key = candidate.record_key;
         END;
     END LOOP;
 END $refusals$;
