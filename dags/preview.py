@@ -2,15 +2,12 @@
 task order, nothing else."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import (
     Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     get_parsing_context,
@@ -18,23 +15,11 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import errors, pipeline
-from quickbooks_crm.trying_again import WhenItMayHelp
+from quickbooks_crm import pipeline, previewing
+from quickbooks_crm.plans import Plan, plans
+from quickbooks_crm.running import Request
+from quickbooks_crm.trying_again import EVERY_TASK
 
-A_PERSON_IS_NEEDED = WhenItMayHelp(
-    [
-        RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
-        for error in errors.A_PERSON_IS_NEEDED
-    ]
-)
-EVERY_TASK: dict[str, Any] = {
-    "retries": 4,
-    "retry_delay": timedelta(seconds=30),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=10),
-    "retry_policy": A_PERSON_IS_NEEDED,
-    "execution_timeout": timedelta(hours=3),
-}
 BODY = "```\n{{ ti.xcom_pull(task_ids='record_activity') }}\n```\nNothing has been changed yet."
 
 
@@ -59,7 +44,57 @@ def form(modules: list[str]) -> dict[str, Param]:
     }
 
 
-def build(name: str, plan: pipeline.Plan) -> None:
+@task(doc_md="Connections, mappings and mandatory fields, before anything is read.")
+def check_settings(company: str) -> list[str]:
+    context = get_current_context()
+    run, asked = context["dag_run"], tuple(context["params"]["modules"])
+    request = Request(str(run.run_type.value), run.triggering_user_name, asked)
+    return previewing.check_settings(company, run.run_id, request)
+
+
+@task(doc_md="What a sync would do with every record; nothing of it stays.")
+def rehearse(company: str) -> list[str]:
+    context = get_current_context()
+    return previewing.rehearse(company, context["run_id"], context["params"]["read"])
+
+
+@task(trigger_rule="all_done", doc_md="The counts. With nothing to do nobody is asked.")
+def record_activity(company: str) -> str:
+    context = get_current_context()
+    said = pipeline.record_activity(company, context["run_id"])
+    if not context["ti"].xcom_pull(task_ids="rehearse"):
+        raise DownstreamTasksSkipped(tasks=["proceed"])
+    return said
+
+
+def ask(title: str) -> HITLBranchOperator:
+    """The task that waits for a person's Yes."""
+    return HITLBranchOperator(
+        task_id="proceed",
+        subject=f"Click Yes to bring the CRM of {title} up to date",
+        body=BODY,
+        options=["Yes", "No"],
+        options_mapping={"Yes": "sync", "No": "cancelled"},
+        defaults="No",
+        response_timeout=timedelta(hours=24),
+        doc_md="Waits up to a day for a Yes; it holds neither a worker nor the company.",
+    )
+
+
+def order(company: str, title: str) -> None:
+    """The tasks of a company in their order."""
+    sync = TriggerDagRunOperator(
+        task_id="sync",
+        trigger_dag_id=f"quickbooks_to_crm_{company}",
+        conf={"previewed": "{{ run_id }}"},
+        doc_md="Starts the sync, with the mappings and modules that were previewed.",
+    )
+    cancelled = EmptyOperator(task_id="cancelled", doc_md="Nothing was changed.")
+    rehearsed = check_settings(company) >> rehearse(company) >> record_activity(company)
+    rehearsed >> ask(title) >> [sync, cancelled]
+
+
+def build(name: str, plan: Plan) -> None:
     """The DAG of one company."""
 
     @dag(
@@ -71,53 +106,15 @@ def build(name: str, plan: pipeline.Plan) -> None:
         catchup=False,
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
-        doc_md=pipeline.__doc__,
+        doc_md=previewing.__doc__,
         params=form(list(plan.tables)),
     )
     def preview() -> None:
-        @task(doc_md="Connections, mappings and mandatory fields, before anything is read.")
-        def check_settings() -> list[str]:
-            context = get_current_context()
-            run, asked = context["dag_run"], context["params"]["modules"]
-            who = run.triggering_user_name
-            request = pipeline.Request(str(run.run_type.value), who, tuple(asked))
-            return pipeline.check_preview(name, run.run_id, request)
-
-        @task(doc_md="What a sync would do with every record; nothing of it stays.")
-        def rehearse() -> list[str]:
-            context = get_current_context()
-            return pipeline.rehearse(name, context["run_id"], context["params"]["read"])
-
-        @task(trigger_rule="all_done", doc_md="The counts. With nothing to do nobody is asked.")
-        def record_activity() -> str:
-            context = get_current_context()
-            said = pipeline.record_activity(name, context["run_id"])
-            if not context["ti"].xcom_pull(task_ids="rehearse"):
-                raise DownstreamTasksSkipped(tasks=["proceed"])
-            return said
-
-        proceed = HITLBranchOperator(
-            task_id="proceed",
-            subject=f"Click Yes to bring the CRM of {plan.title} up to date",
-            body=BODY,
-            options=["Yes", "No"],
-            options_mapping={"Yes": "sync", "No": "cancelled"},
-            defaults="No",
-            response_timeout=timedelta(hours=24),
-            doc_md="Waits up to a day for a Yes; it holds neither a worker nor the company.",
-        )
-        sync = TriggerDagRunOperator(
-            task_id="sync",
-            trigger_dag_id=f"quickbooks_to_crm_{name}",
-            conf={"previewed": "{{ run_id }}"},
-            doc_md="Starts the sync, with the mappings and modules that were previewed.",
-        )
-        cancelled = EmptyOperator(task_id="cancelled", doc_md="Nothing was changed.")
-        check_settings() >> rehearse() >> record_activity() >> proceed >> [sync, cancelled]
+        order(name, plan.title)
 
     preview()
 
 
 wanted = (get_parsing_context().dag_id or "").removeprefix("preview_")
-for company, company_plan in pipeline.plans(wanted).items():
+for company, company_plan in plans(wanted).items():
     build(company, company_plan)

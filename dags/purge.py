@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import dag, get_parsing_context, task
 
-from quickbooks_crm import pipeline
+from quickbooks_crm import purging
 
 NAME = "purge_quickbooks_crm"
 
@@ -28,7 +28,7 @@ def purge() -> None:
         doc_md="Company by company, some rows in each transaction. Counts are kept for ever.",
     )
     def throw_away() -> None:
-        pipeline.purge_all()
+        purging.purge_all()
 
     throw_away()
 

@@ -1,6 +1,6 @@
 """One DAG for each company in include/companies/: schedule and task order, nothing else."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -9,8 +9,6 @@ from airflow.sdk import (
     AssetOrTimeSchedule,
     CronTriggerTimetable,
     Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     get_parsing_context,
@@ -19,25 +17,11 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import errors, pipeline
-from quickbooks_crm.trying_again import WhenItMayHelp
+from quickbooks_crm import pipeline
+from quickbooks_crm.plans import Plan, plans
+from quickbooks_crm.running import Request
+from quickbooks_crm.trying_again import EVERY_TASK
 from quickbooks_crm.webhooks import hint
-
-A_PERSON_IS_NEEDED = WhenItMayHelp(
-    [
-        RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
-        for error in errors.A_PERSON_IS_NEEDED
-    ]
-)
-EVERY_TASK: dict[str, Any] = {
-    "retries": 4,
-    "retry_delay": timedelta(seconds=30),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=10),
-    "retry_policy": A_PERSON_IS_NEEDED,
-    "execution_timeout": timedelta(hours=3),
-}
-
 
 STEPS = ("transform", "turn", "load")
 TRIGGERS = {"asset_triggered": "webhook"}
@@ -80,9 +64,73 @@ def schedule(company: str, cron: str | None) -> AssetOrTimeSchedule | None:
     )
 
 
-def build(name: str, plan: pipeline.Plan) -> None:
+@task(doc_md="Connections, mappings and mandatory fields, before any row moves.")
+def check_settings(company: str) -> list[str]:
+    context = get_current_context()
+    run, params = context["dag_run"], context["params"]
+    trigger = TRIGGERS.get(str(run.run_type.value), str(run.run_type.value))
+    who, asked = run.triggering_user_name, tuple(params["modules"])
+    return pipeline.check_settings(
+        company, run.run_id, Request(trigger, who, asked, params["previewed"])
+    )
+
+
+@task(doc_md="QuickBooks to the mirror. Modules with nothing to load are skipped.")
+def extract(company: str, modules: list[str]) -> None:
+    context = get_current_context()
+    done = pipeline.extract(company, context["run_id"], context["params"]["everything"])
+    context["ti"].xcom_push("return_value", done)
+    idle = [module for module in modules if module not in done["work"]]
+    raise DownstreamTasksSkipped(tasks=[f"{module}.{step}" for module in idle for step in STEPS])
+
+
+@task(
+    multiple_outputs=False,
+    doc_md="Mirror to staged rows, shaped as the mapping says, and checked.",
+)
+def transform(company: str, module: str) -> dict[str, int]:
+    return pipeline.transform(company, get_current_context()["run_id"], module)
+
+
+@task(
+    multiple_outputs=False,
+    doc_md="Staged rows to the CRM's table, each with its outcome, in one transaction.",
+)
+def load(company: str, module: str) -> dict[str, int]:
+    return pipeline.load(company, get_current_context()["run_id"], module)
+
+
+@task(trigger_rule="all_done", doc_md="What the run did; fails when a module did not load.")
+def record_activity(company: str) -> None:
+    pipeline.record_activity(company, get_current_context()["run_id"])
+
+
+def bring_in(company: str, module: str, table: str | None) -> tuple[Any, Any, Any]:
+    """The tasks of one module: to shape its rows, to await its turn, and to write them."""
+    outlets = [Asset(name=table, uri=f"crm://{table}")] if table else []
+    shape = transform(company, module)
+    turn = EmptyOperator(task_id="turn", trigger_rule="all_done", doc_md=TURN)
+    write = load.override(outlets=outlets)(company, module)
+    [shape, turn] >> write
+    return shape, turn, write
+
+
+def order(company: str, tables: dict[str, str | None]) -> None:
+    """The tasks of a company in their order."""
+    read, recorded = extract(company, list(tables)), record_activity(company)
+    check_settings(company) >> read
+    before = read
+    for module, table in tables.items():
+        shape, turn, write = task_group(group_id=module)(bring_in)(company, module, table)
+        read >> shape
+        before >> turn
+        write >> recorded
+        before = write
+    read >> recorded
+
+
+def build(name: str, plan: Plan) -> None:
     """The DAG of one company."""
-    modules = list(plan.tables)
 
     @dag(
         dag_id=f"quickbooks_to_crm_{name}",
@@ -95,69 +143,14 @@ def build(name: str, plan: pipeline.Plan) -> None:
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
         doc_md=pipeline.__doc__,
-        params=form(modules),
+        params=form(list(plan.tables)),
     )
     def quickbooks_to_crm() -> None:
-        @task(doc_md="Connections, mappings and mandatory fields, before any row moves.")
-        def check_settings() -> list[str]:
-            context = get_current_context()
-            run, asked = context["dag_run"], context["params"]["modules"]
-            trigger = TRIGGERS.get(str(run.run_type.value), str(run.run_type.value))
-            shown = context["params"]["previewed"]
-            request = pipeline.Request(trigger, run.triggering_user_name, tuple(asked), shown)
-            return pipeline.check_settings(name, run.run_id, request)
-
-        @task(doc_md="QuickBooks to the mirror. Modules with nothing to load are skipped.")
-        def extract() -> None:
-            context = get_current_context()
-            done = pipeline.extract(name, context["run_id"], context["params"]["everything"])
-            context["ti"].xcom_push("return_value", done)
-            idle = [module for module in modules if module not in done["work"]]
-            raise DownstreamTasksSkipped(
-                tasks=[f"{module}.{step}" for module in idle for step in STEPS]
-            )
-
-        @task(
-            multiple_outputs=False,
-            doc_md="Mirror to staged rows, shaped as the mapping says, and checked.",
-        )
-        def transform(module: str) -> dict[str, int]:
-            return pipeline.transform(name, get_current_context()["run_id"], module)
-
-        @task(
-            multiple_outputs=False,
-            doc_md="Staged rows to the CRM's table, each with its outcome, in one transaction.",
-        )
-        def load(module: str) -> dict[str, int]:
-            return pipeline.load(name, get_current_context()["run_id"], module)
-
-        @task(trigger_rule="all_done", doc_md="What the run did; fails when a module did not load.")
-        def record_activity() -> None:
-            pipeline.record_activity(name, get_current_context()["run_id"])
-
-        def bring_in(module: str) -> tuple[Any, Any, Any]:
-            table = plan.tables[module]
-            outlets = [Asset(name=table, uri=f"crm://{table}")] if table else []
-            shape = transform.override(task_id="transform")(module)
-            turn = EmptyOperator(task_id="turn", trigger_rule="all_done", doc_md=TURN)
-            write = load.override(task_id="load", outlets=outlets)(module)
-            [shape, turn] >> write
-            return shape, turn, write
-
-        read, recorded = extract(), record_activity()
-        check_settings() >> read
-        before = read
-        for module in modules:
-            shape, turn, write = task_group(group_id=module)(bring_in)(module)
-            read >> shape
-            before >> turn
-            write >> recorded
-            before = write
-        read >> recorded
+        order(name, plan.tables)
 
     quickbooks_to_crm()
 
 
 wanted = (get_parsing_context().dag_id or "").removeprefix("quickbooks_to_crm_")
-for company, company_plan in pipeline.plans(wanted).items():
+for company, company_plan in plans(wanted).items():
     build(company, company_plan)

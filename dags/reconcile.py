@@ -1,14 +1,11 @@
 """One DAG for each company in include/companies/ that compares QuickBooks, the mirror and the CRM:
 schedule and task order, nothing else."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import (
     Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     get_parsing_context,
@@ -16,23 +13,11 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import errors, pipeline
-from quickbooks_crm.trying_again import WhenItMayHelp
-
-A_PERSON_IS_NEEDED = WhenItMayHelp(
-    [
-        RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
-        for error in errors.A_PERSON_IS_NEEDED
-    ]
-)
-EVERY_TASK: dict[str, Any] = {
-    "retries": 4,
-    "retry_delay": timedelta(seconds=30),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=10),
-    "retry_policy": A_PERSON_IS_NEEDED,
-    "execution_timeout": timedelta(hours=3),
-}
+from quickbooks_crm import pipeline, reconciling
+from quickbooks_crm.plans import Plan, plans
+from quickbooks_crm.reconcile.comparing import Wish
+from quickbooks_crm.running import Request
+from quickbooks_crm.trying_again import EVERY_TASK
 
 FORM = {
     "everything": Param(
@@ -52,7 +37,43 @@ FORM = {
 }
 
 
-def build(name: str, plan: pipeline.Plan) -> None:
+@task(doc_md="Connections, mappings and mandatory fields, before anything is read.")
+def check_settings(company: str) -> list[str]:
+    run = get_current_context()["dag_run"]
+    request = Request(str(run.run_type.value), run.triggering_user_name)
+    return reconciling.check_settings(company, run.run_id, request)
+
+
+@task(doc_md="What changed in QuickBooks to the mirror: what is merely new is no drift.")
+def extract(company: str) -> None:
+    pipeline.extract(company, get_current_context()["run_id"])
+
+
+@task(doc_md="QuickBooks beside the mirror, and the mirror beside the CRM.")
+def compare(company: str) -> None:
+    context = get_current_context()
+    asked = context["params"]
+    reconciling.compare(company, context["run_id"], Wish(asked["everything"], asked["repair"]))
+
+
+@task(trigger_rule="all_done", doc_md="What was found; fails when something differs.")
+def record_activity(company: str) -> None:
+    if not reconciling.record(company, get_current_context()["run_id"]):
+        raise DownstreamTasksSkipped(tasks=["load"])
+
+
+def order(company: str) -> None:
+    """The tasks of a company in their order."""
+    load = TriggerDagRunOperator(
+        task_id="load",
+        trigger_dag_id=f"quickbooks_to_crm_{company}",
+        doc_md="Starts the sync that loads what the repair left to it.",
+    )
+    compared = check_settings(company) >> extract(company) >> compare(company)
+    compared >> record_activity(company) >> load
+
+
+def build(name: str, plan: Plan) -> None:
     """The DAG of one company."""
 
     @dag(
@@ -65,42 +86,15 @@ def build(name: str, plan: pipeline.Plan) -> None:
         max_active_runs=1,
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
-        doc_md=pipeline.__doc__,
+        doc_md=reconciling.__doc__,
         params=FORM,
     )
     def reconcile() -> None:
-        @task(doc_md="Connections, mappings and mandatory fields, before anything is read.")
-        def check_settings() -> list[str]:
-            run = get_current_context()["dag_run"]
-            request = pipeline.Request(str(run.run_type.value), run.triggering_user_name)
-            return pipeline.check_reconcile(name, run.run_id, request)
-
-        @task(doc_md="What changed in QuickBooks to the mirror: what is merely new is no drift.")
-        def extract() -> None:
-            pipeline.extract(name, get_current_context()["run_id"])
-
-        @task(doc_md="QuickBooks beside the mirror, and the mirror beside the CRM.")
-        def compare() -> None:
-            context = get_current_context()
-            asked = context["params"]
-            wish = pipeline.Wish(asked["everything"], asked["repair"])
-            pipeline.compare(name, context["run_id"], wish)
-
-        @task(trigger_rule="all_done", doc_md="What was found; fails when something differs.")
-        def record_activity() -> None:
-            if not pipeline.record_reconcile(name, get_current_context()["run_id"]):
-                raise DownstreamTasksSkipped(tasks=["load"])
-
-        load = TriggerDagRunOperator(
-            task_id="load",
-            trigger_dag_id=f"quickbooks_to_crm_{name}",
-            doc_md="Starts the sync that loads what the repair left to it.",
-        )
-        check_settings() >> extract() >> compare() >> record_activity() >> load
+        order(name)
 
     reconcile()
 
 
 wanted = (get_parsing_context().dag_id or "").removeprefix("reconcile_")
-for company, company_plan in pipeline.plans(wanted).items():
+for company, company_plan in plans(wanted).items():
     build(company, company_plan)

@@ -1,10 +1,11 @@
 """When Airflow tries a task again."""
 
 from datetime import timedelta
+from typing import Any
 
-from airflow.sdk import Context, ExceptionRetryPolicy, RetryDecision
+from airflow.sdk import Context, ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule
 
-from quickbooks_crm.errors import QuickBooksAsksToWait
+from quickbooks_crm.errors import A_PERSON_IS_NEEDED, QuickBooksAsksToWait
 
 
 class WhenItMayHelp(ExceptionRetryPolicy):
@@ -22,3 +23,19 @@ class WhenItMayHelp(ExceptionRetryPolicy):
             delay = timedelta(seconds=exception.seconds)
             return RetryDecision.retry(delay, "QuickBooks asks not to be called before")
         return super().evaluate(exception, try_number, max_tries, context)
+
+
+EVERY_TASK: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": WhenItMayHelp(
+        [
+            RetryRule(exception=error, action=RetryAction.FAIL, reason="trying again does not help")
+            for error in A_PERSON_IS_NEEDED
+        ]
+    ),
+    "execution_timeout": timedelta(hours=3),
+}
+"""What every task that moves a company's records is given, as a DAG's `default_args`."""

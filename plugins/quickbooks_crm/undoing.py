@@ -6,17 +6,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from psycopg import Connection
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from quickbooks_crm import activity, database, one_module, runs, undo
+from quickbooks_crm import activity, companies, database, one_module, runs, undo
 from quickbooks_crm.alive import alive
-from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SyncFailed, UndoImpossible
 from quickbooks_crm.failures import noted
 from quickbooks_crm.mapping import load_order
 from quickbooks_crm.one_module import Bringing
+from quickbooks_crm.running import again_after_deadlock, run_of
 from quickbooks_crm.runs import Run
 from quickbooks_crm.undo import Undo, Undone
 
@@ -42,23 +40,25 @@ class Report:
     kept: dict[str, list[activity.Row]]
 
 
-def carry_out(run: Run, company: Company, wish: Wish) -> Report:
-    """Undo a run. Each module commits by itself: what is killed can be done again, and does the
-    rest. Raises `UndoImpossible` before anything is undone."""
+def carry_out(company: str, run_id: str, wish: Wish) -> Report:
+    """Undo a run, as far as nobody has changed since what it did. Each module commits by itself:
+    what is killed can be done again, and does the rest. Raises `UndoImpossible` before anything is
+    undone."""
     with database.connect() as connection:
         database.require_current(connection)
-        return _undo(connection, run, company, wish)
+        return _undo(connection, run_of(company, run_id), wish)
 
 
-def rehearse(run: Run, company: Company, wish: Wish) -> Report:
+def rehearse(company: str, run_id: str, wish: Wish) -> Report:
     """What an undo would do: all of it is done, and rolled back."""
     with database.connect() as connection:
         database.require_current(connection)
         with connection.transaction(force_rollback=True):
-            return _undo(connection, run, company, wish)
+            return _undo(connection, run_of(company, run_id), wish)
 
 
-def _undo(connection: Connection[Any], run: Run, company: Company, wish: Wish) -> Report:
+def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
+    company = companies.load_one(companies.INCLUDE / "companies", run.company)
     undone = undo.find(connection, run, wish.undone)
     known = runs.mappings(connection, Run(run.company, run.realm, wish.undone))
     modules = _modules(undone, load_order(known), wish)
@@ -90,14 +90,7 @@ def _modules(undone: Undone, order: list[str], wish: Wish) -> list[str]:
     return taken if undone.again else taken[::-1]
 
 
-@retry(
-    retry=retry_if_exception_type(
-        (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
-    ),
-    stop=stop_after_attempt(4),
-    wait=wait_random_exponential(max=10),
-    reraise=True,
-)
+@again_after_deadlock
 def _undo_module(
     connection: Connection[Any], bringing: Bringing, undone: Undone, module: str
 ) -> None:

@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from quickbooks_crm import activity, database, pipeline
+from quickbooks_crm import activity, companies, database, pipeline
 from quickbooks_crm.activity import OUTCOMES, Module, Run
-from quickbooks_crm.pipeline import Request
+from quickbooks_crm.running import Request
 from simulator import Company, Simulator
 from tests.integration.connected import typed_as_json
 
@@ -103,7 +103,7 @@ def kept_in_step(
     with psycopg.connect(url, autocommit=True) as connection:
         database.add_companies(connection, INCLUDE / "crm", {"sample": "Sample company"})
     with Simulator(company, **chosen) as quickbooks, TemporaryDirectory() as directory:
-        if pipeline.INCLUDE == INCLUDE:
+        if companies.INCLUDE == INCLUDE:
             own_include(Path(directory), patch)
         patch.setenv("AIRFLOW_CONN_CRM", url)
         patch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", typed_as_json(quickbooks))
@@ -120,7 +120,7 @@ def own_include(directory: Path, patch: pytest.MonkeyPatch, modules: str = FEW) 
             file.unlink()
     company = copy / "companies" / "sample.yaml"
     company.write_text(re.sub("modules: .*", f"modules: {modules}", company.read_text()))
-    patch.setattr(pipeline, "INCLUDE", copy)
+    patch.setattr(companies, "INCLUDE", copy)
     return copy
 
 

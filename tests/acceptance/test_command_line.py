@@ -12,7 +12,7 @@ import pytest
 
 from demo import ports
 from demo.postgres import Server
-from quickbooks_crm import companies, pipeline
+from quickbooks_crm import companies
 from quickbooks_crm.__main__ import main
 from tests.acceptance.kept_in_step import Kept, kept_in_step
 
@@ -204,15 +204,9 @@ def test_a_check_touches_nothing(kept: Kept, command: Callable[..., Ended]) -> N
     ],
 )
 def test_a_proposal_refers_to_the_records_of_modules_that_there_are(
-    kept: Kept,
-    command: Callable[..., Ended],
-    monkeypatch: pytest.MonkeyPatch,
-    table: str,
-    entity: str,
-    line: str,
+    kept: Kept, command: Callable[..., Ended], table: str, entity: str, line: str
 ) -> None:
     """The file that the proposal is on its way to is empty until then."""
-    monkeypatch.setattr(companies, "INCLUDE", pipeline.INCLUDE)
     (companies.INCLUDE / "mappings" / "on_its_way.yaml").write_text("")
 
     ended = command("suggest", table, "--entity", entity)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quickbooks_crm import pipeline
+from quickbooks_crm import reconciling
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.reconcile.comparing import Wish
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
@@ -192,7 +192,7 @@ def test_a_preview_says_in_words_that_the_lines_change(
 
 @pytest.mark.parametrize("wish", [Wish(), Wish(everything=True)])
 def test_a_reconcile_agrees_to_the_cent_signs_included(kept: Kept, wish: Wish) -> None:
-    report = pipeline.reconcile("sample", kept.new_run_id(), BY_HAND, wish)
+    report = reconciling.reconcile("sample", kept.new_run_id(), BY_HAND, wish)
 
     assert (report.in_step, report.drift) == (True, ())
     totals = {(t.subject, t.field, t.currency): t for t in report.totals if t.side == "crm"}
@@ -212,7 +212,7 @@ def test_a_reconcile_agrees_to_the_cent_signs_included(kept: Kept, wish: Wish) -
 def test_a_reconcile_finds_a_line_that_was_changed_in_the_crm(kept: Kept) -> None:
     kept.ask("UPDATE crm.invoice_lines SET amount = amount + 1 WHERE id = 1")
 
-    report = pipeline.reconcile("sample", kept.new_run_id(), BY_HAND, Wish(repair=True))
+    report = reconciling.reconcile("sample", kept.new_run_id(), BY_HAND, Wish(repair=True))
     after = kept.sync()
 
     assert [(drift.subject, drift.kind, drift.fields) for drift in report.drift] == [

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from quickbooks_crm import companies, pipeline
+from quickbooks_crm import companies
 from quickbooks_crm.__main__ import main
 from tests.acceptance.kept_in_step import Kept, kept_in_step
 
@@ -29,8 +29,7 @@ def kept(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         company.ask("DROP SCHEMA crm CASCADE")
         for folder in ("mappings", "companies"):
             shutil.copytree(OWN / folder, tmp_path / folder)
-        for module in (companies, pipeline):
-            monkeypatch.setattr(module, "INCLUDE", tmp_path)
+        monkeypatch.setattr(companies, "INCLUDE", tmp_path)
         yield company
 
 

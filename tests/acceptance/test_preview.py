@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from quickbooks_crm import pipeline
+from quickbooks_crm import pipeline, previewing
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import CompanyBusy
 from tests.acceptance.kept_in_step import BY_HAND, TABLES, Kept, kept_in_step, own_include
@@ -74,7 +74,7 @@ def state(kept: Kept) -> dict[str, Any]:
 
 def preview(kept: Kept, **asked: Any) -> Any:
     run_id = kept.new_run_id()
-    pipeline.preview_run("sample", run_id, BY_HAND, **asked)
+    previewing.sync("sample", run_id, BY_HAND, **asked)
     return kept.run(run_id)
 
 
@@ -238,10 +238,10 @@ def test_a_preview_gives_way_to_what_writes_to_the_same_tables(kept: Kept) -> No
 
 def test_a_preview_is_told_of_when_it_is_repeated(kept: Kept) -> None:
     read(kept)
-    pipeline.preview_run("sample", "repeated", BY_HAND)
+    previewing.sync("sample", "repeated", BY_HAND)
     first = kept.run("repeated")
 
-    pipeline.preview_run("sample", "repeated", BY_HAND)
+    previewing.sync("sample", "repeated", BY_HAND)
 
     assert kept.run("repeated").counts == first.counts
 

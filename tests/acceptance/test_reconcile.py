@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from quickbooks_crm import __main__ as command_line
-from quickbooks_crm import activity, pipeline
+from quickbooks_crm import activity, pipeline, reconciling
 from quickbooks_crm.activity import Run
 from quickbooks_crm.errors import BreakerTripped, DriftFound, QuickBooksRefused
 from quickbooks_crm.reconcile.comparing import Wish
@@ -32,7 +32,7 @@ def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
 
 def reconcile(kept: Kept, wish: Wish = COUNTS) -> tuple[Report, Run]:
     run_id = kept.new_run_id()
-    report = pipeline.reconcile("sample", run_id, BY_HAND, wish)
+    report = reconciling.reconcile("sample", run_id, BY_HAND, wish)
     return report, kept.run(run_id)
 
 
@@ -479,7 +479,7 @@ def test_an_entity_that_cannot_be_compared_stops_no_other(kept: Kept) -> None:
     kept.quickbooks.fail("query", 400, times=99, matching="FROM Customer")
 
     with pytest.raises(QuickBooksRefused):
-        pipeline.reconcile("sample", run_id, BY_HAND, COUNTS)
+        reconciling.reconcile("sample", run_id, BY_HAND, COUNTS)
 
     run = kept.run(run_id)
     assert run.report is not None
@@ -545,11 +545,11 @@ def test_no_figure_and_no_name_reaches_a_log(kept: Kept, caplog: pytest.LogCaptu
     )
     run_id = kept.new_run_id()
 
-    pipeline.check_reconcile("sample", run_id, BY_HAND)
+    reconciling.check_settings("sample", run_id, BY_HAND)
     pipeline.extract("sample", run_id)
-    pipeline.compare("sample", run_id, EVERYTHING)
+    reconciling.compare("sample", run_id, EVERYTHING)
     with pytest.raises(DriftFound, match="do not agree: the activity of run run-2 says where"):
-        pipeline.record_reconcile("sample", run_id)
+        reconciling.record("sample", run_id)
 
     assert "accounts.balance" in caplog.text
     assert [
@@ -559,12 +559,12 @@ def test_no_figure_and_no_name_reaches_a_log(kept: Kept, caplog: pytest.LogCaptu
 
 def test_a_task_that_is_tried_again_does_not_compare_twice(kept: Kept) -> None:
     run_id = kept.new_run_id()
-    pipeline.check_reconcile("sample", run_id, BY_HAND)
+    reconciling.check_settings("sample", run_id, BY_HAND)
     pipeline.extract("sample", run_id)
-    pipeline.compare("sample", run_id, COUNTS)
+    reconciling.compare("sample", run_id, COUNTS)
     kept.quickbooks.reset_calls()
 
-    again = pipeline.compare("sample", run_id, COUNTS)
+    again = reconciling.compare("sample", run_id, COUNTS)
 
     assert [call.kind for call in kept.quickbooks.calls] == ["companyinfo"]
     assert len(again.compared) == 5

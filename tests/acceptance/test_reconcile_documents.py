@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quickbooks_crm import pipeline
+from quickbooks_crm import reconciling
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.reconcile.report import Report
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
@@ -80,7 +80,7 @@ def invoice(kept: Kept, id: str, currency: str, amount: str, number: str = "") -
 
 
 def reconcile(kept: Kept, wish: Wish = COUNTS) -> Report:
-    return pipeline.reconcile("sample", kept.new_run_id(), BY_HAND, wish)
+    return reconciling.reconcile("sample", kept.new_run_id(), BY_HAND, wish)
 
 
 def drift(report: Report) -> dict[str, list[str]]:

@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from quickbooks_crm import pipeline, replay, undoing
+from quickbooks_crm import previewing, repeating, replay, undoing
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import BreakerTripped, UndoImpossible
-from quickbooks_crm.pipeline import Request
+from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -94,7 +94,7 @@ def test_a_replay_brings_records_to_another_policy_for_sub_customers(
     company = include / "companies" / "sample.yaml"
     company.write_text(company.read_text() + "child_accounts: roll_up\n")
 
-    pipeline.replay_run("sample", "replayed", BY_HAND)
+    repeating.replay_all("sample", "replayed", BY_HAND)
 
     assert kept.ask(ACCOUNT, below) == [{"id": top}]
 
@@ -159,7 +159,7 @@ def test_records_held_back_are_replayed_too(kept: Kept, include: Path) -> None:
         "  name:                   {from: DisplayName}",
         "  name: {from: CompanyName, required: true}",
     )
-    pipeline.replay_run("sample", "replayed", BY_HAND)
+    repeating.replay_all("sample", "replayed", BY_HAND)
 
     run = kept.run("replayed")
     account = run.module("accounts")
@@ -184,7 +184,7 @@ def killed_at(load: int) -> None:
         replay.one_module.load_rows = counted
         replay.SLICE = 3
         try:
-            pipeline.replay_run("sample", "killed", Request("command line", modules=("accounts",)))
+            repeating.replay_all("sample", "killed", Request("command line", modules=("accounts",)))
         finally:
             os._exit(1)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
@@ -201,7 +201,7 @@ def test_a_replay_that_was_killed_goes_on_where_it_was(kept: Kept, include: Path
     minutes_pass(kept)
     assert notes(kept) > {"From QuickBooks"}
 
-    pipeline.replay_run("sample", "resumed", BY_HAND)
+    repeating.replay_all("sample", "resumed", BY_HAND)
 
     brought = [kept.run(run).module("accounts") for run in ("killed", "resumed")]
     assert [module.updated for module in brought if module] == [4 * 3, 30 - 4 * 3]
@@ -222,7 +222,7 @@ def test_a_mass_change_stops_a_sync_but_not_the_replay_that_was_asked_for(
     with pytest.raises(BreakerTripped):
         kept.sync()
 
-    pipeline.replay_run("sample", "replayed", BY_HAND)
+    repeating.replay_all("sample", "replayed", BY_HAND)
 
     assert notes(kept) == {"From QuickBooks"}
 
@@ -237,7 +237,7 @@ def test_too_many_rejects_stop_a_replay_too(kept: Kept, include: Path) -> None:
     before = kept.image()
 
     with pytest.raises(BreakerTripped, match="would not be added"):
-        pipeline.replay_run("sample", "replayed", BY_HAND)
+        repeating.replay_all("sample", "replayed", BY_HAND)
 
     assert kept.image() == before
 
@@ -245,8 +245,8 @@ def test_too_many_rejects_stop_a_replay_too(kept: Kept, include: Path) -> None:
 def test_a_replay_can_be_undone_and_its_plan_need_not_be(kept: Kept, include: Path) -> None:
     before = notes(kept)
     remap(include)
-    pipeline.plan_replay("sample", "planned", BY_HAND)
-    pipeline.replay_run("sample", "replayed", BY_HAND)
+    previewing.replays("sample", "planned", BY_HAND)
+    repeating.replay_all("sample", "replayed", BY_HAND)
     with pytest.raises(UndoImpossible, match="Run planned was a preview"):
         main_undo("planned")
 
@@ -256,17 +256,17 @@ def test_a_replay_can_be_undone_and_its_plan_need_not_be(kept: Kept, include: Pa
 
 
 def main_undo(run_id: str) -> None:
-    pipeline.undo("sample", f"undo-{run_id}", undoing.Wish(run_id, BY_HAND.trigger, "tester"))
+    undoing.carry_out("sample", f"undo-{run_id}", undoing.Wish(run_id, BY_HAND.trigger, "tester"))
 
 
 def test_a_replay_leaves_undone_what_a_person_has_undone(kept: Kept, include: Path) -> None:
-    pipeline.undo("sample", "undo", undoing.Wish("run-1", "command line", "ann"))
+    undoing.carry_out("sample", "undo", undoing.Wish("run-1", "command line", "ann"))
 
-    pipeline.replay_run("sample", "same mappings", BY_HAND)
+    repeating.replay_all("sample", "same mappings", BY_HAND)
 
     assert kept.ask("SELECT id FROM crm.accounts") == []
     remap(include)
-    pipeline.replay_run("sample", "another mapping", BY_HAND)
+    repeating.replay_all("sample", "another mapping", BY_HAND)
     assert notes(kept) == {"From QuickBooks"}
 
 

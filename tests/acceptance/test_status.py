@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from quickbooks_crm import pipeline
+from quickbooks_crm import companies, pipeline
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import QuickBooksLoginExpired
+from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import Kept, kept_in_step
 from tests.integration.connected import typed_as_json
 
@@ -90,7 +91,7 @@ def test_what_was_read_and_not_loaded_is_never_called_loaded(
 ) -> None:
     kept.sync()
     kept.quickbooks.change("Customer", "1", Notes="new")
-    pipeline.check_settings("sample", "stopped", pipeline.Request("test"))
+    pipeline.check_settings("sample", "stopped", Request("test"))
     pipeline.extract("sample", "stopped")
 
     lines = said("status").splitlines()
@@ -104,10 +105,10 @@ def test_mappings_that_are_wrong_do_not_hide_the_rest(
     kept: Kept, said: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept.sync()
-    shutil.copytree(pipeline.INCLUDE / "companies", tmp_path / "companies")
+    shutil.copytree(companies.INCLUDE / "companies", tmp_path / "companies")
     (tmp_path / "mappings").mkdir()
     (tmp_path / "mappings" / "accounts.yaml").write_text("entities: Customer\n")
-    monkeypatch.setattr(pipeline, "INCLUDE", tmp_path)
+    monkeypatch.setattr(companies, "INCLUDE", tmp_path)
 
     told = said("status")
 

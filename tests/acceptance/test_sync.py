@@ -17,6 +17,7 @@ from quickbooks_crm.errors import (
     RunError,
     SettingsError,
 )
+from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import (
     TABLES,
     Kept,
@@ -288,7 +289,7 @@ def test_mandatory_fields_without_a_source_stop_the_run_before_any_row_moves(
 
 def test_a_module_that_is_asked_for_but_does_not_exist_is_named(kept: Kept) -> None:
     with pytest.raises(SettingsError, match="no mapping for invoice"):
-        pipeline.check_settings("sample", "run-1", pipeline.Request("manual", None, ("invoice",)))
+        pipeline.check_settings("sample", "run-1", Request("manual", None, ("invoice",)))
 
 
 def test_a_module_that_the_company_does_not_take_is_named(
@@ -298,7 +299,7 @@ def test_a_module_that_the_company_does_not_take_is_named(
     company.write_text("name: Sample\nquickbooks: quickbooks_sample\nmodules: [products]\n")
 
     with pytest.raises(SettingsError, match="Company sample does not take contacts"):
-        pipeline.check_settings("sample", "run-1", pipeline.Request("manual", None, ("contacts",)))
+        pipeline.check_settings("sample", "run-1", Request("manual", None, ("contacts",)))
 
 
 def test_a_login_that_has_expired_stops_the_run_and_the_next_one_goes_on(kept: Kept) -> None:
@@ -394,7 +395,7 @@ def _everything_of(error: BaseException | None) -> str:
 
 
 def test_a_module_can_be_brought_in_alone_and_finds_what_it_refers_to_later(kept: Kept) -> None:
-    alone = pipeline.Request("manual", "tester", ("contacts",))
+    alone = Request("manual", "tester", ("contacts",))
 
     pipeline.sync("sample", "alone", alone)
     before = kept.ask("SELECT count(*) AS open FROM crm.contacts WHERE account_id IS NULL")
@@ -419,7 +420,7 @@ def test_a_delete_is_confirmed_once(synced: Kept) -> None:
 
 
 def test_a_module_that_the_run_is_not_asked_for_is_not_touched(kept: Kept) -> None:
-    pipeline.check_settings("sample", "one", pipeline.Request("manual", None, ("accounts",)))
+    pipeline.check_settings("sample", "one", Request("manual", None, ("accounts",)))
     pipeline.extract("sample", "one")
 
     with pytest.raises(RunError, match="not asked for contacts, only for accounts"):

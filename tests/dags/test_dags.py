@@ -163,7 +163,7 @@ def test_every_load_tells_which_table_it_changed(dag: Any) -> None:
 
 def test_a_task_that_runs_builds_only_its_own_dag(tmp_path: Path, monkeypatch: Any) -> None:
     """A thousand companies must not make each task slow."""
-    from quickbooks_crm import pipeline
+    from quickbooks_crm import companies
     from tests.acceptance.kept_in_step import own_include
 
     include = own_include(tmp_path, monkeypatch)
@@ -178,7 +178,7 @@ def test_a_task_that_runs_builds_only_its_own_dag(tmp_path: Path, monkeypatch: A
 
     assert set(bag.dags) == {"quickbooks_to_crm_company_7"}
     assert time.perf_counter() - started < 1
-    assert include == pipeline.INCLUDE
+    assert include == companies.INCLUDE
 
 
 # A run of one

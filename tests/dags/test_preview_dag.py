@@ -9,8 +9,8 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 
-from quickbooks_crm import pipeline
-from quickbooks_crm.pipeline import Request
+from quickbooks_crm import pipeline, previewing
+from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
 from tests.dags.test_dags import DAGS, states
 
@@ -70,7 +70,7 @@ def test_a_sync_uses_what_was_previewed_whatever_became_of_the_files(
 ) -> None:
     include = own_include(tmp_path, monkeypatch)
     asked = Request("manual", "anna", ("accounts",))
-    pipeline.preview_run("sample", "previewed", asked, read=True)
+    previewing.sync("sample", "previewed", asked, read=True)
     mapping = include / "mappings" / "accounts.yaml"
     mapping.write_text(mapping.read_text().replace("{from: Notes}", "{value: Changed since}"))
 

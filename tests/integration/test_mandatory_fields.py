@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import checking, database, pipeline
+from quickbooks_crm import checking, companies, database, pipeline
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
-from quickbooks_crm.pipeline import Request
+from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import own_include
 from tests.integration.crm import REALM, count, rows
 
@@ -29,7 +29,7 @@ QUICKBOOKS = """{"conn_type": "quickbooks", "login": "simulator-client", "passwo
 
 LOOKING: dict[str, Callable[[], object]] = {
     "a run": lambda: pipeline.check_settings("sample", "run-1", Request("manual", "admin")),
-    "make mappings": lambda: checking.check(pipeline.INCLUDE, ["sample"]),
+    "make mappings": lambda: checking.check(companies.INCLUDE, ["sample"]),
 }
 before_a_run_and_by_hand = pytest.mark.parametrize("look", LOOKING.values(), ids=LOOKING.keys())
 
@@ -59,7 +59,7 @@ def without(file: Path, column: str) -> None:
 def company(crm: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection[Any]]:
     """A CRM that knows the company of include/companies/sample.yaml."""
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", QUICKBOOKS % REALM)
-    include = Path(pipeline.INCLUDE)
+    include = Path(companies.INCLUDE)
     with psycopg.connect(crm, autocommit=True) as connection:
         database.add_companies(connection, include / "crm", {"sample": "Sample company"})
         yield connection

@@ -15,7 +15,16 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import activity, mapping, pipeline, runs
+from quickbooks_crm import (
+    activity,
+    companies,
+    mapping,
+    pipeline,
+    previewing,
+    purging,
+    reconciling,
+    runs,
+)
 from quickbooks_crm.errors import (
     CompanyBusy,
     QuickBooksRefused,
@@ -184,7 +193,7 @@ def test_a_run_that_quickbooks_makes_wait_keeps_its_company(
         if task == "a sync":
             pipeline.sync("sample", "first", BY_HAND)
         else:
-            pipeline.reconcile("sample", "first", BY_HAND, Wish())
+            reconciling.reconcile("sample", "first", BY_HAND, Wish())
         ended.append("success")
 
     with waiting_for_quickbooks(kept, kind) as asked:
@@ -299,7 +308,7 @@ def test_a_preview_is_ended_when_its_process_was_killed_and_never_while_it_lives
 
 def end_others(kept: Kept, connection: Connection[Any], how: str) -> None:
     if how == "a purge":
-        pipeline.purge("sample", "ann")
+        purging.purge("sample", "ann")
     else:
         begun(connection, SECOND)
         runs.finish(connection, SECOND)
@@ -309,7 +318,7 @@ def held_up_preview(run_id: str) -> None:
     """A preview that stays where it rehearses the first load."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("quickbooks_crm.preview.take_turn", lambda *_: time.sleep(60))
-        pipeline.preview_run("sample", run_id, BY_HAND)
+        previewing.sync("sample", run_id, BY_HAND)
 
 
 def holds_the_table(connection: Connection[Any]) -> bool:
@@ -519,7 +528,7 @@ def test_the_mappings_of_every_run_can_be_read_later(kept: Kept) -> None:
         [stored] = kept.ask(
             "SELECT module, content FROM sync.mapping_snapshot WHERE hash = %s", hash
         )
-        file = pipeline.INCLUDE / "mappings" / f"{module}.yaml"
+        file = companies.INCLUDE / "mappings" / f"{module}.yaml"
         assert (stored["module"], stored["content"]) == (module, file.read_text(encoding="utf-8"))
 
 

@@ -36,11 +36,9 @@ def say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
 def told_of(asked: argparse.Namespace, ran: list[str]) -> list[str]:
     """The companies that a command tells of: those asked for, or all that ever `ran`. Raises
     `SettingsError` for a name that no company has."""
-    from quickbooks_crm import pipeline  # and with it Airflow, which some commands can do without
-
     for name in asked.company:
         if name not in ran:
-            companies.load_one(pipeline.INCLUDE / "companies", name)
+            companies.load_one(companies.INCLUDE / "companies", name)
     return asked.company or ran
 
 

@@ -6,7 +6,7 @@ import logging
 from contextlib import closing
 from dataclasses import asdict
 
-from quickbooks_crm import companies, database, mapping, pipeline
+from quickbooks_crm import companies, database, mapping
 from quickbooks_crm.command_line.command import ONE, Command
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 def _status(asked: argparse.Namespace) -> None:
     for name in asked.company:
-        companies.load_one(pipeline.INCLUDE / "companies", name)
-    for name in asked.company or companies.names(pipeline.INCLUDE / "companies"):
+        companies.load_one(companies.INCLUDE / "companies", name)
+    for name in asked.company or companies.names(companies.INCLUDE / "companies"):
         found = _found(name)
         print(json.dumps(_plain(found), default=str) if asked.json else "\n".join(told(found)))
 
@@ -40,8 +40,8 @@ def _found(name: str) -> Status:
 
 def _modules(name: str) -> list[Mapping]:
     """The mappings of the modules that a company takes, in load order."""
-    known = mapping.load(pipeline.INCLUDE / "mappings")
-    company = companies.load_one(pipeline.INCLUDE / "companies", name)
+    known = mapping.load(companies.INCLUDE / "mappings")
+    company = companies.load_one(companies.INCLUDE / "companies", name)
     return [
         known[module]
         for module in mapping.load_order(known)
@@ -75,7 +75,7 @@ def _disconnect(asked: argparse.Namespace) -> None:
 
 
 def _hook(name: str) -> QuickBooksHook:
-    return QuickBooksHook(companies.load_one(pipeline.INCLUDE / "companies", name).quickbooks)
+    return QuickBooksHook(companies.load_one(companies.INCLUDE / "companies", name).quickbooks)
 
 
 COMMANDS = {

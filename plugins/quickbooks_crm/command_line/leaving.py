@@ -7,7 +7,7 @@ import logging
 from contextlib import closing
 from dataclasses import asdict
 
-from quickbooks_crm import acts, companies, database, erasing, pipeline
+from quickbooks_crm import acts, companies, database, erasing, purging
 from quickbooks_crm.command_line.command import ONE, YES, Command, positive
 from quickbooks_crm.erasing import Erased
 from quickbooks_crm.errors import SettingsError
@@ -42,7 +42,7 @@ def _remove_company(asked: argparse.Namespace) -> None:
             done.notes.extend(note for note in left.notes if note not in done.notes)
             left = done
             log.info("%s removed company %s", who, name)
-    if name in companies.names(pipeline.INCLUDE / "companies"):
+    if name in companies.names(companies.INCLUDE / "companies"):
         left.notes.append(
             f"include/companies/{name}.yaml is still there: remove it, or the next run brings "
             "everything in again."
@@ -56,7 +56,7 @@ def _remove_company(asked: argparse.Namespace) -> None:
 def _end_login(name: str, left: Left) -> None:
     """End the login at Intuit, as far as there still is a connection that could."""
     try:
-        company = companies.load_one(pipeline.INCLUDE / "companies", name)
+        company = companies.load_one(companies.INCLUDE / "companies", name)
         quickbooks = QuickBooksHook(company.quickbooks)
         quickbooks.connection_settings()
     except SettingsError:
@@ -128,8 +128,8 @@ def _tell_erased(done: Erased, plan: bool) -> None:
 
 
 def _purge(asked: argparse.Namespace) -> None:
-    for name in asked.company or companies.names(pipeline.INCLUDE / "companies"):
-        purged = pipeline.purge(name, getpass.getuser(), asked.plan)
+    for name in asked.company or companies.names(companies.INCLUDE / "companies"):
+        purged = purging.purge(name, getpass.getuser(), asked.plan)
         if asked.json:
             print(json.dumps(asdict(purged) | {"planned": asked.plan}))
             continue

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import acts, database, leaving, mapping, pipeline, stand_ins
+from quickbooks_crm import acts, companies, database, leaving, mapping, stand_ins
 from quickbooks_crm.command_line.command import YES, Command
 from quickbooks_crm.errors import SettingsError
 
@@ -17,7 +17,7 @@ def _merged(asked: argparse.Namespace) -> None:
     if len(asked.company) != 1:
         raise SettingsError("Say whose records they are: --company NAME, once.")
     merge = (asked.entity, asked.loser, asked.survivor)
-    known = mapping.load(pipeline.INCLUDE / "mappings")
+    known = mapping.load(companies.INCLUDE / "mappings")
     with database.connect() as connection:
         database.require_current(connection)
         realm = leaving.realm_of(connection, asked.company[0])

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from quickbooks_crm import activity, companies, database, pipeline
+from quickbooks_crm import activity, companies, database, previewing
 from quickbooks_crm.activity import Change, Row, Run
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.command_line.syncing import every_row, new_run_id, show_run
 from quickbooks_crm.documents import LINES
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.running import Request
 
 TOLD = ("added", "updated", "duplicate", "not_added", "excluded")
 """The outcomes whose rows are shown; the others would stay as they are."""
@@ -27,16 +28,16 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 def _preview(asked: argparse.Namespace) -> int:
-    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
+    names = asked.company or companies.names(companies.INCLUDE / "companies")
     heading(asked)
     return max((_one(asked, name) for name in names), default=0)
 
 
 def _one(asked: argparse.Namespace, name: str) -> int:
-    request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
+    request = Request("command line", getpass.getuser(), tuple(asked.module))
     run_id = new_run_id()
     try:
-        pipeline.preview_run(name, run_id, request, asked.read)
+        previewing.sync(name, run_id, request, asked.read)
     except SettingsError as error:
         say(asked, error)
         return 2

@@ -4,23 +4,24 @@ import argparse
 import getpass
 import sys
 
-from quickbooks_crm import companies, pipeline
+from quickbooks_crm import companies, pipeline, reconciling
 from quickbooks_crm.command_line.command import YES, Command, say
 from quickbooks_crm.command_line.syncing import new_run_id, show_run
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 from quickbooks_crm.reconcile.comparing import Wish
+from quickbooks_crm.running import Request
 
 
 def _reconcile(asked: argparse.Namespace) -> int:
-    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
+    names = asked.company or companies.names(companies.INCLUDE / "companies")
     return max((_one(asked, name) for name in names), default=0)
 
 
 def _one(asked: argparse.Namespace, name: str) -> int:
     """Reconcile a company, and sync it when the repair left something to load."""
-    request, run_id = pipeline.Request("command line", getpass.getuser()), new_run_id()
+    request, run_id = Request("command line", getpass.getuser()), new_run_id()
     try:
-        report = pipeline.reconcile(name, run_id, request, Wish(asked.everything, asked.repair))
+        report = reconciling.reconcile(name, run_id, request, Wish(asked.everything, asked.repair))
         show_run(asked, name, run_id)
         if report.to_load:
             run_id = new_run_id()

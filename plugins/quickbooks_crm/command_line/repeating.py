@@ -5,36 +5,37 @@ import getpass
 import sys
 from collections.abc import Callable
 
-from quickbooks_crm import activity, companies, pipeline
-from quickbooks_crm.command_line import previewing
+from quickbooks_crm import activity, companies, previewing, repeating
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
+from quickbooks_crm.command_line.previewing import FORM, heading, show
 from quickbooks_crm.command_line.syncing import new_run_id, show_run
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.running import Request
 
 MODULE = SEVERAL | {"help": "only this module; may be repeated"}
 
 
 def _replay(asked: argparse.Namespace) -> int:
-    run = pipeline.plan_replay if asked.plan else pipeline.replay_run
+    run = previewing.replays if asked.plan else repeating.replay_all
     if asked.plan:
-        previewing.heading(asked)
-    return _every(asked, run, previewing.show if asked.plan else show_run)
+        heading(asked)
+    return _every(asked, run, show if asked.plan else show_run)
 
 
 def _retry(asked: argparse.Namespace) -> int:
-    def run(company: str, run_id: str, request: pipeline.Request) -> None:
-        pipeline.retry_run(company, run_id, request, asked.reason)
+    def run(company: str, run_id: str, request: Request) -> None:
+        repeating.retry_held(company, run_id, request, asked.reason)
 
     return _every(asked, run, show_run)
 
 
 def _every(
     asked: argparse.Namespace,
-    run: Callable[[str, str, pipeline.Request], None],
+    run: Callable[[str, str, Request], None],
     show: Callable[[argparse.Namespace, str, str], None],
 ) -> int:
-    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
-    request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
+    names = asked.company or companies.names(companies.INCLUDE / "companies")
+    request = Request("command line", getpass.getuser(), tuple(asked.module))
     code = 0
     for name in names:
         run_id = new_run_id()
@@ -57,7 +58,7 @@ COMMANDS = {
         {
             "--module": MODULE,
             "--plan": YES | {"help": "only show how many records would change; changes nothing"},
-            **previewing.FORM,
+            **FORM,
         },
     ),
     "retry": Command(

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from quickbooks_crm import companies, database, pipeline
+from quickbooks_crm import companies, database
 from quickbooks_crm.command_line.command import Command
 
 
@@ -15,11 +15,11 @@ def _migrate(asked: argparse.Namespace) -> None:
 
 
 def _install_crm(asked: argparse.Namespace) -> None:
-    found = companies.load(pipeline.INCLUDE / "companies")
+    found = companies.load(companies.INCLUDE / "companies")
     with database.connect() as connection:
-        database.install_crm(connection, pipeline.INCLUDE / "crm")
+        database.install_crm(connection, companies.INCLUDE / "crm")
         names = {company.crm_company: company.title for company in found.values()}
-        database.add_companies(connection, pipeline.INCLUDE / "crm", names)
+        database.add_companies(connection, companies.INCLUDE / "crm", names)
     said = "The reference CRM is in place, with companies: " + ", ".join(sorted(found))
     print(json.dumps({"companies": sorted(found)}) if asked.json else said)
 

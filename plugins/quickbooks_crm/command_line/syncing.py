@@ -15,11 +15,12 @@ from quickbooks_crm import activity, companies, database, pipeline
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, say, told_of
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 from quickbooks_crm.reconcile import report
+from quickbooks_crm.running import Request
 
 
 def _sync(asked: argparse.Namespace) -> int:
-    names = asked.company or companies.names(pipeline.INCLUDE / "companies")
-    request = pipeline.Request("command line", getpass.getuser(), tuple(asked.module))
+    names = asked.company or companies.names(companies.INCLUDE / "companies")
+    request = Request("command line", getpass.getuser(), tuple(asked.module))
     code = 0
     for name in names:
         run_id = new_run_id()

@@ -4,7 +4,7 @@ import argparse
 import getpass
 import json
 
-from quickbooks_crm import activity, pipeline
+from quickbooks_crm import activity, undoing
 from quickbooks_crm.command_line.command import ONE, SEVERAL, YES, Command, only_company
 from quickbooks_crm.command_line.syncing import new_run_id
 from quickbooks_crm.undoing import Report, Wish
@@ -13,7 +13,8 @@ from quickbooks_crm.undoing import Report, Wish
 def _undo(asked: argparse.Namespace) -> None:
     wish = Wish(asked.run_id, "command line", getpass.getuser(), tuple(asked.module))
     company, run_id = only_company(asked), new_run_id()
-    report = pipeline.undo(company, run_id, wish, asked.plan)
+    undo = undoing.rehearse if asked.plan else undoing.carry_out
+    report = undo(company, run_id, wish)
     if asked.json:
         print(json.dumps(_plain(report, asked.plan), default=str))
         return

@@ -17,7 +17,6 @@ from quickbooks_crm import (
     linking,
     mapping,
     one_module,
-    pipeline,
     review,
 )
 from quickbooks_crm.command_line.command import (
@@ -39,9 +38,9 @@ ALIKE_BY = "look the same in"
 
 
 def _review(asked: argparse.Namespace) -> None:
-    known = mapping.load(pipeline.INCLUDE / "mappings")
-    for name in asked.company or companies.names(pipeline.INCLUDE / "companies"):
-        company = companies.load_one(pipeline.INCLUDE / "companies", name)
+    known = mapping.load(companies.INCLUDE / "mappings")
+    for name in asked.company or companies.names(companies.INCLUDE / "companies"):
+        company = companies.load_one(companies.INCLUDE / "companies", name)
         for module in _modules(company, known, asked.module):
             with database.connect() as connection:
                 database.require_current(connection)
@@ -152,8 +151,8 @@ def _settle(asked: argparse.Namespace, act: Callable[[Connection[Any], Place], s
 @contextmanager
 def _settling(asked: argparse.Namespace) -> Iterator[tuple[Connection[Any], Place]]:
     """A transaction for one act on one record; of a plan nothing stays."""
-    known = mapping.load(pipeline.INCLUDE / "mappings")
-    company = companies.load_one(pipeline.INCLUDE / "companies", only_company(asked))
+    known = mapping.load(companies.INCLUDE / "mappings")
+    company = companies.load_one(companies.INCLUDE / "companies", only_company(asked))
     [module] = _modules(company, known, [asked.module])
     with database.connect() as connection:
         database.require_current(connection)

@@ -1,0 +1,47 @@
+"""A whole preview: what a sync or a replay would do, told by doing it and taking it back.
+
+check_settings ▶ rehearse ▶ record_activity
+"""
+
+from quickbooks_crm import database, pipeline, preview, replay, running, runs
+from quickbooks_crm.failures import noted
+from quickbooks_crm.judge import Lenience
+from quickbooks_crm.running import Request, run_of
+
+
+def check_settings(company: str, run_id: str, request: Request) -> list[str]:
+    """The same as of a sync, for a run that only rehearses: it keeps no other one away."""
+    return running.settle(run_of(company, run_id), request, "preview")
+
+
+def rehearse(company: str, run_id: str, read: bool = False) -> list[str]:
+    """What a sync that began now would do, kept as this run's activity, after `check_settings`; the
+    modules with something to load. QuickBooks is asked for what changed only to `read` it."""
+    run = run_of(company, run_id)
+    with database.connect() as connection, noted(connection, run, "preview"):
+        fetched = pipeline.extract(company, run_id)["fetched"] if read else {}
+        runs.release_lease(connection, run)
+        bringing = running.bringing(connection, run, Lenience(rehearsal=True))
+        asked = list(runs.asked(connection, run))
+        work = preview.rehearse(run, lambda inside: preview.sync(inside, bringing, asked))
+        runs.will_load(connection, run, work, fetched)
+    return work
+
+
+def sync(company: str, run_id: str, request: Request, read: bool = False) -> None:
+    """A whole rehearsal of a sync, one stage after the other. Raises what stopped it."""
+    with running.ended(company, run_id):
+        check_settings(company, run_id, request)
+        rehearse(company, run_id, read)
+
+
+def replays(company: str, run_id: str, request: Request) -> None:
+    """A whole rehearsal of a replay. Raises what stopped it."""
+    with running.ended(company, run_id):
+        modules = check_settings(company, run_id, request)
+        run = run_of(company, run_id)
+        with database.connect() as connection, noted(connection, run, "preview"):
+            lenience = Lenience(replay.EXPECTED, rehearsal=True)
+            bringing = running.bringing(connection, run, lenience)
+            preview.rehearse(run, lambda inside: preview.replays(inside, bringing, modules))
+            runs.will_load(connection, run, modules, {})

@@ -1,0 +1,155 @@
+"""How every run begins and ends: what it will use is settled before any row moves, and what it did
+is said whatever happens."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from quickbooks_crm import activity, calls, companies, database, fitting, mapping, runs
+from quickbooks_crm.errors import BreakerTripped, SyncFailed
+from quickbooks_crm.failures import noted
+from quickbooks_crm.judge import STRICT, Lenience
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.one_module import Bringing
+from quickbooks_crm.quickbooks.hook import QuickBooksHook
+from quickbooks_crm.reconcile import report as reconciled
+from quickbooks_crm.runs import Run
+from quickbooks_crm.status import warn_when_login_ends
+from quickbooks_crm.webhooks import inbox
+
+again_after_deadlock = retry(
+    retry=retry_if_exception_type(
+        (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+    ),
+    stop=stop_after_attempt(4),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+"""Does a whole transaction again that was in another's way."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run was asked for, by whom. No modules named means all that the company takes; a
+    `previewed` run lends its mappings and modules instead."""
+
+    trigger: str
+    started_by: str | None = None
+    modules: tuple[str, ...] = ()
+    previewed: str = ""
+
+
+def run_of(company: str, run_id: str) -> Run:
+    """A run of a company, in the realm that its connection leads to."""
+    found = companies.load_one(companies.INCLUDE / "companies", company)
+    return Run(company, QuickBooksHook(found.quickbooks).connection_settings().realm, run_id)
+
+
+def settle(run: Run, request: Request, kind: str) -> list[str]:
+    """Settle what a run of this kind will use; the modules in load order. All but a preview take
+    the company's lease.
+
+    Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables, and
+    required CRM fields without a source.
+    """
+    with database.connect() as connection:
+        database.require_current(connection)
+        runs.start(connection, run, request.trigger, request.started_by, kind)
+        with noted(connection, run, "check_settings"):
+            known = _mappings(connection, run, request)
+            settings = companies.load_one(companies.INCLUDE / "companies", run.company)
+            asked = _modules(connection, run, request)
+            modules = fitting.modules(connection, known, settings, asked)
+            named = companies.names(companies.INCLUDE / "companies")
+            runs.require_own_realm(connection, run, named)
+            runs.require_same_tables(connection, run, known.values())
+            if kind != "preview":
+                runs.take_lease(connection, run)
+            runs.settle(connection, run, known.values(), modules, settings.for_loads)
+        if said := inbox.warning(connection):
+            runs.warn(connection, run, "webhooks", said)
+        if doubtful := list(fitting.warnings(connection, [known[m] for m in modules])):
+            runs.warn(connection, run, "mappings", " ".join(doubtful))
+    return modules
+
+
+def _modules(connection: Connection[Any], run: Run, request: Request) -> tuple[str, ...]:
+    """The modules that are asked for, or those of which a person has seen what would become."""
+    if request.previewed:
+        return tuple(runs.asked(connection, replace(run, run_id=request.previewed)))
+    return request.modules
+
+
+def _mappings(connection: Connection[Any], run: Run, request: Request) -> dict[str, Mapping]:
+    """The mappings of the files, or those that a person has seen the effect of."""
+    if request.previewed:
+        return runs.mappings(connection, replace(run, run_id=request.previewed))
+    return mapping.load(companies.INCLUDE / "mappings")
+
+
+def bringing(connection: Connection[Any], run: Run, lenience: Lenience = STRICT) -> Bringing:
+    """What brings the modules of a settled run in."""
+    company = companies.load_one(companies.INCLUDE / "companies", run.company)
+    return Bringing(run, company, runs.mappings(connection, run), lenience)
+
+
+def each(modules: Iterable[str], act: Callable[[str], object]) -> None:
+    """Do something with every module: a breaker of one stops no other. Raises the first, with the
+    others as notes on it."""
+    tripped: list[BreakerTripped] = []
+    for module in modules:
+        try:
+            act(module)
+        except BreakerTripped as trip:
+            tripped.append(trip)
+    for other in tripped[1:]:
+        tripped[0].add_note(str(other))
+    if tripped:
+        raise tripped[0]
+
+
+@contextmanager
+def ended(company: str, run_id: str) -> Iterator[None]:
+    """The stages of a run, which ends whatever happens in them."""
+    with ExitStack() as at_the_end:
+        at_the_end.callback(finish, company, run_id)
+        yield
+
+
+@contextmanager
+def completed(company: str, run_id: str) -> Iterator[None]:
+    """The same. Raises `SyncFailed` when the stages went well and a module did not load."""
+    with ExitStack() as at_the_end:
+        at_the_end.callback(finish, company, run_id)
+        yield
+        at_the_end.pop_all()
+    missing, _ = finish(company, run_id)
+    if missing:
+        raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
+
+
+def finish(company: str, run_id: str) -> tuple[list[str], str]:
+    """End a run: what of it is missing, and what it did, in words."""
+    run = run_of(company, run_id)
+    with database.connect() as connection:
+        _warn(connection, run)
+        missing = runs.finish(connection, run)
+        reconciled.settle(connection, run.realm, run.run_id)
+        found = activity.run(connection, run.realm, run.run_id)
+    if found is None:
+        return ["check_settings"], f"Run {run_id} has not started."
+    return missing, activity.summary(found)
+
+
+def _warn(connection: Connection[Any], run: Run) -> None:
+    """Tell on the run what will need a person, though it stops nothing yet."""
+    calls.warn_when_nearly_used(connection, run)
+    warn_when_login_ends(connection, run)
+    company = companies.load_one(companies.INCLUDE / "companies", run.company)
+    if refused := QuickBooksHook(company.quickbooks).refused_first_token(connection):
+        runs.warn(connection, run, "first_token", refused)
