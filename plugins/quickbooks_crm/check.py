@@ -43,35 +43,6 @@ class _Problem:
     rule: str
 
 
-def missing_fields(mapping: Mapping, table: Table) -> list[str]:
-    """The labels of required CRM fields that the mapping gives neither a source nor a default."""
-    lines, filled = mapping.lines, {mapping.company, *mapping.fields}
-    missing = [column.label for column in table.required if column.name not in filled]
-    if lines and table.lines:
-        filled = {lines.parent, lines.position, *lines.rows.fields}
-        required = [column for column in table.lines.required if column.name not in filled]
-        missing += [f"{column.label} of {table.lines.name}" for column in required]
-    return missing
-
-
-def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
-    """The constants and defaults of the mapping that their columns cannot take, by the same rules
-    as values of rows, each with its line."""
-    for part, own in zip(mapping.parts, (table, table.lines), strict=False):
-        if own:
-            yield from _unfit_constants(part, own)
-
-
-def _unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
-    for place, name, constant in mapping.constants:
-        column = table.columns.get(name)
-        if column and column.writable and (said := unfit(constant, column, mapping.fields[name])):
-            yield (
-                f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place} "
-                f"'{_short(constant)}' {said}. {table.name}.{name} takes {column.type}."
-            )
-
-
 def unfit(constant: str, column: Column, field: Field | None = None) -> str:
     """The rules that keep a text out of a column, as they are said; empty when it fits."""
     values = _whole(Series([constant], dtype="str"), column)
@@ -286,11 +257,12 @@ def _detail(row: Series, problem: _Problem) -> dict[str, str]:
         "rule": problem.rule,
     }
     if problem.rule != _BLANK:
-        told["value"] = _short(str(row[column.name]))
+        told["value"] = shortened(str(row[column.name]))
     return told
 
 
-def _short(value: str) -> str:
+def shortened(value: str) -> str:
+    """A value as messages show it."""
     return value if len(value) <= _SHORT else value[: _SHORT - 1] + "…"
 
 

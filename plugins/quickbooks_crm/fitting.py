@@ -6,11 +6,16 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import catalog, keywords, mapping, owners
-from quickbooks_crm.check import missing_fields, unfit_constants
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
 from quickbooks_crm.mapping import Mapping
-from quickbooks_crm.suiting import called_alike, may_be_too_long, never_fits
+from quickbooks_crm.suiting import (
+    called_alike,
+    may_be_too_long,
+    missing_fields,
+    never_fits,
+    unfit_constants,
+)
 
 
 def modules(

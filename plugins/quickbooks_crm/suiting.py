@@ -1,5 +1,6 @@
-"""Whether what QuickBooks' fields hold suits the columns that they fill: kinds that never can, and
-texts that may be too long. Pure; knows Intuit's reference, not the records."""
+"""Whether a mapping suits its table: required columns without a source, constants that do not fit,
+kinds of QuickBooks' fields that never can, and texts that may be too long. Pure; knows Intuit's
+reference, not the records."""
 
 from collections.abc import Iterator
 
@@ -19,6 +20,53 @@ _CALLED: dict[Kind, str] = {
     "day": "a day",
     "moment": "a moment",
 }
+
+
+def missing_fields(mapping: Mapping, table: Table) -> list[str]:
+    """The labels of required CRM fields that the mapping gives neither a source nor a default."""
+    lines, filled = mapping.lines, {mapping.company, *mapping.fields}
+    missing = [column.label for column in table.required if column.name not in filled]
+    if lines and table.lines:
+        filled = {lines.parent, lines.position, *lines.rows.fields}
+        required = [column for column in table.lines.required if column.name not in filled]
+        missing += [f"{column.label} of {table.lines.name}" for column in required]
+    return missing
+
+
+def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The constants and defaults of the mapping that their columns cannot take, by the same rules
+    as values of rows, each with its line."""
+    for part, own in zip(mapping.parts, (table, table.lines), strict=False):
+        if own:
+            yield from _unfit_constants(part, own)
+
+
+def _unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
+    for place, name, constant in mapping.constants:
+        column = table.columns.get(name)
+        if column and column.writable and (said := _unfit(constant, column, mapping.fields[name])):
+            yield (
+                f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place} {said}. "
+                f"{table.name}.{name} takes {column.type}."
+            )
+
+
+def _unfit(constant: str, column: Column, field: Field) -> str:
+    if _plainly_fits(constant, column, field):
+        return ""
+    from quickbooks_crm.check import shortened, unfit  # and with it pandas
+
+    rules = unfit(constant, column, field)
+    return f"'{shortened(constant)}' {rules}" if rules else ""
+
+
+def _plainly_fits(constant: str, column: Column, field: Field) -> bool:
+    """Whether no rule of any kind keeps it out: most are like that, and all that judges values
+    takes longer to import than everything else does that proves files."""
+    if column.kind == "boolean":
+        return constant in ("true", "false")
+    short = column.length is None or len(constant) <= column.length
+    return column.kind == "text" and field.kind is None and constant[:1].isalpha() and short
 
 
 def never_fits(mapping: Mapping, table: Table) -> Iterator[str]:

@@ -9,9 +9,9 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm import catalog
-from quickbooks_crm.check import missing_fields
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping, parse, parse_all
+from quickbooks_crm.suiting import missing_fields
 from tests.integration.crm import (
     End,
     Record,

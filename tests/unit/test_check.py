@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pandas import DataFrame
 
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.check import check, missing_fields, unfit_constants
+from quickbooks_crm.check import check
 from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.suiting import missing_fields, unfit_constants
 from tests.unit.mapping_texts import mapping, read
 
 KINDS: dict[str, dict[str, Any]] = {
