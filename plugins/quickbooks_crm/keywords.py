@@ -17,6 +17,7 @@ from quickbooks_crm.catalog import Column, KeywordList, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
 from quickbooks_crm.mapping import Field, Mapping
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
 
 
@@ -114,12 +115,31 @@ def spell(connection: Connection[Any], target: Target, where: dict[str, Any]) ->
         connection.execute(blocks[block], asked)
 
 
+def refused(connection: Connection[Any], target: Target) -> bool:
+    """Whether there are new keywords that their lists do not take; it is remembered which."""
+    blocks, lists = statements("keywords"), _growing(target)
+    for name, listed in lists.items():
+        which = {"list": sql.Literal(name), "list_key": sql.Literal(listed.key)}
+        connection.execute(blocks["try"].format(**_tables(listed), **which))
+    return bool(lists) and connection.execute(blocks["any_refused"]).fetchone() == (True,)
+
+
+def needing_refused(connection: Connection[Any]) -> list[int]:
+    """The incoming rows that were written with a keyword that its list does not take."""
+    row = connection.execute(statements("keywords")["needing_refused"]).fetchone()
+    return list(row[0]) if row else []
+
+
+def set_aside(connection: Connection[Any], rows: list[int]) -> None:
+    """End these incoming rows as *not added*, each with the keyword and the database's reason."""
+    connection.execute(statements("keywords")["set_aside"], {"rows": rows})
+
+
 def join_lists(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Add the new keywords that records have got to their lists, and note which. Comes last, list
     by list in a fixed order, so that two loads at a time neither wait for each other in a circle
     nor add the same keyword twice."""
-    fields = keyword_fields(target.mapping, target.table)
-    lists = {field.list: field.listed for field in fields if field.listed and field.inserts}
+    lists = _growing(target)
     if not lists:
         return
     blocks = statements("keywords")
@@ -133,8 +153,15 @@ def join_lists(connection: Connection[Any], target: Target, where: dict[str, Any
                 same = connection.execute(blocks["same"].format(**_tables(listed)), asked)
                 if same.fetchone() != (0,):
                     raise SerializationFailure("another load spelled a keyword differently")
-        except psycopg.errors.IntegrityError as refusal:
+        except psycopg.Error as refusal:
+            let_faults_through(refusal)
             raise _refused(name, refusal) from None  # its own words hold the keyword
+
+
+def _growing(target: Target) -> dict[str, KeywordList]:
+    """The lists of the CRM that new keywords of a target join, by name."""
+    fields = keyword_fields(target.mapping, target.table)
+    return {field.list: field.listed for field in fields if field.listed and field.inserts}
 
 
 def _refused(name: str, refusal: psycopg.Error) -> RunError:

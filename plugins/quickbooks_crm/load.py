@@ -113,7 +113,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         owners.decide(connection, work.target, work.where)
         _leave_as_it_was(connection, work)
         lines.receive(connection, work.target, work.where)
-        _bring_up_to_date(connection, work)
+        _with_keywords_that_lists_take(connection, work)
         warnings = judge(connection, work.breakers, work.where, work.lenience)
         warnings |= _account(connection, work, referring)
         accounting.prove(connection, work.target, work.where)
@@ -136,6 +136,21 @@ def _leave_as_it_was(connection: Connection[Any], work: Load) -> None:
     """End the records of which neither side has changed, before anything is worked out for them."""
     names = _names(work.target) | {"same_lines": lines.same(work.target)}
     connection.execute(statements("load")["as_it_was"].format(**names), work.where)
+
+
+def _with_keywords_that_lists_take(connection: Connection[Any], work: Load) -> None:
+    """Bring the CRM up to date. Rows that need a keyword which its list refuses end without being
+    written; which these are shows when they would have been."""
+    if not keywords.refused(connection, work.target):
+        _bring_up_to_date(connection, work)
+        return
+    needing: list[int] | None = None
+    while needing is None or needing:
+        keywords.set_aside(connection, needing or [])
+        with connection.transaction() as savepoint:
+            _bring_up_to_date(connection, work)
+            if needing := keywords.needing_refused(connection):
+                raise psycopg.Rollback(savepoint)
 
 
 def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:

@@ -1,6 +1,8 @@
 -- begin --
 -- Room for what lists hold.
-DROP TABLE IF EXISTS pg_temp.keyword_field, pg_temp.keyword_known, pg_temp.keyword_spelled, pg_temp.keyword_used;
+DROP TABLE IF EXISTS pg_temp.keyword_field, pg_temp.keyword_known, pg_temp.keyword_spelled, pg_temp.keyword_used,
+    pg_temp.keyword_refused;
+CREATE TEMP TABLE keyword_refused (list text, value text, said text, broken text, PRIMARY KEY (list, value)) ON COMMIT DROP;
 CREATE TEMP TABLE keyword_known (list text, normal text, value text, PRIMARY KEY (list, normal)) ON COMMIT DROP;
 
 -- fields --
@@ -115,6 +117,78 @@ UPDATE incoming
          GROUP BY i.n) AS meant
  WHERE meant.n = incoming.n;
 
+-- try --
+-- Which new keywords their list does not take, each with the database's reason. They are added one by one, and all taken off
+-- again: which of them records need is not known yet.
+DO $refusals$
+DECLARE
+    keyword record;
+    said text;
+    broken text;
+    refused jsonb := '[]';
+BEGIN
+    BEGIN
+        FOR keyword IN SELECT DISTINCT new.value FROM keyword_spelled AS spelled CROSS JOIN unnest(spelled.new) AS new (value)
+                        WHERE spelled.list = {list} ORDER BY new.value LOOP
+            BEGIN
+                INSERT INTO {keyword_values} (list_id, value)
+                SELECT new.list_id, new.value
+                  FROM jsonb_populate_record(NULL::{keyword_values},
+                                             jsonb_build_object('list_id', {list_key}::text, 'value', keyword.value)) AS new;
+                IF NOT FOUND THEN
+                    RAISE EXCEPTION 'a trigger left it out without saying why';
+                END IF;
+            EXCEPTION
+                WHEN OTHERS THEN
+                    IF NOT sync.is_refusal(SQLSTATE) THEN
+                        RAISE;
+                    END IF;
+                    CONTINUE WHEN EXISTS (SELECT FROM {keyword_values} AS own
+                                           WHERE own.list_id::text = {list_key}
+                                             AND sync.normal(own.value) = sync.normal(keyword.value));
+                    GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
+                    refused := refused || jsonb_build_object('value', keyword.value, 'said', said, 'broken', nullif(broken, ''));
+            END;
+        END LOOP;
+        RAISE EXCEPTION USING ERRCODE = 'QBC01';
+    EXCEPTION
+        WHEN SQLSTATE 'QBC01' THEN
+            INSERT INTO keyword_refused (list, value, said, broken)
+            SELECT {list}, * FROM jsonb_to_recordset(refused) AS one (value text, said text, broken text);
+    END;
+END $refusals$;
+
+-- any_refused --
+SELECT EXISTS (SELECT FROM keyword_refused);
+
+-- needing_refused --
+-- The rows that were written with a keyword that its list does not take, and had it not before.
+SELECT coalesce(array_agg(DISTINCT i.n), '{}')
+  FROM incoming AS i
+ CROSS JOIN keyword_field AS field
+ CROSS JOIN LATERAL jsonb_array_elements_text(
+       CASE WHEN field.several THEN i.after -> field.field ELSE jsonb_build_array(i.after -> field.field) END) AS held (value)
+  JOIN keyword_refused AS refused ON (refused.list, refused.value) = (field.list, held.value)
+ WHERE i.outcome IN ('added', 'updated') AND i.after ->> field.field IS NOT NULL
+   AND i.before -> field.field IS DISTINCT FROM i.after -> field.field;
+
+-- set_aside --
+UPDATE incoming
+   SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
+       message = format('The keyword list of %%s refused ''%%s'': %%s.', meant.label, left(meant.value, 40), meant.said),
+       details = jsonb_strip_nulls(jsonb_build_object(
+           'field', meant.field, 'label', meant.label, 'value', left(meant.value, 40), 'constraint', meant.broken))
+  FROM (SELECT DISTINCT ON (i.n) i.n, field.field, field.label, refused.value, refused.said, refused.broken
+          FROM incoming AS i
+         CROSS JOIN keyword_field AS field
+         CROSS JOIN LATERAL jsonb_array_elements_text(
+               CASE WHEN field.several THEN i.fields -> field.field
+                    ELSE jsonb_build_array(i.fields -> field.field) END) AS said (value)
+          JOIN keyword_refused AS refused ON (refused.list, refused.value) = (field.list, said.value)
+         WHERE i.n = ANY (%(rows)s::bigint[]) AND i.fields ->> field.field IS NOT NULL
+         ORDER BY i.n, field.field, refused.value) AS meant
+ WHERE meant.n = incoming.n;
+
 -- missing --
 -- A required field whose keywords were all left out is blank.
 UPDATE incoming
@@ -136,7 +210,9 @@ UPDATE incoming
 CREATE TEMP TABLE keyword_used ON COMMIT DROP AS
 SELECT DISTINCT new.field, new.list, new.value
   FROM (SELECT DISTINCT spelled.field, spelled.list, keyword.value
-          FROM keyword_spelled AS spelled CROSS JOIN unnest(spelled.new) AS keyword (value)) AS new
+          FROM keyword_spelled AS spelled CROSS JOIN unnest(spelled.new) AS keyword (value)
+         WHERE NOT EXISTS (SELECT FROM keyword_refused AS refused
+                            WHERE (refused.list, refused.value) = (spelled.list, keyword.value))) AS new
   JOIN (SELECT DISTINCT field.field, held.value
           FROM incoming AS i
           JOIN keyword_field AS field ON EXISTS (SELECT FROM keyword_spelled WHERE new IS NOT NULL AND keyword_spelled.field = field.field)
