@@ -155,7 +155,8 @@ class Run:
     def without_counts(self) -> dict[str, str]:
         """What became of the modules that have no counts, in words, in load order."""
         loaded = {module.module for module in self.counts}
-        return {name: self._absence(name) for name in self.modules if name not in loaded}
+        names = dict.fromkeys((*self.modules, *self.blocked))
+        return {name: self._absence(name) for name in names if name not in loaded}
 
     def _absence(self, name: str) -> str:
         if name in self.blocked:

@@ -166,7 +166,7 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
     if mapping.lines and table.lines:
         yield from _misfits_of_lines(table.lines, mapping.lines)
     yield from _unfit(table, mapping, places)
-    yield from _unfilled(table, mapping)
+    yield from unfilled(table, mapping)
     yield from _forbidden(table, mapping)
 
 
@@ -231,8 +231,9 @@ def _forbidden(table: Table, mapping: Mapping) -> Iterator[str]:
         )
 
 
-def _unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
-    """Key and check fields that no line of fields fills: no record could be compared by them."""
+def unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
+    """Key and check fields that no line of the mapping's fields fills: no record could be compared
+    by them."""
     named = [("import.key", mapping.line("import.key"), mapping.key, "name another column")]
     named += [("import.within", mapping.line("import.within"), mapping.within, "take it out")]
     named += [

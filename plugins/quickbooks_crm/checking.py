@@ -57,7 +57,7 @@ def check(include: Path, names: list[str]) -> Checked:
 def _modules(
     connection: Connection[Any], known: dict[str, Mapping], company: Company
 ) -> Iterator[Module]:
-    for name in fitting.modules(connection, known, company, ()):
+    for name in fitting.modules(connection, known, company):
         table = catalog.of(connection, known[name])
         yield _module(known[name], table)
 

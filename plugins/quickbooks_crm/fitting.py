@@ -1,11 +1,13 @@
 """Do the mappings fit the CRM's tables? Proven before any row moves, for all modules at once."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 
 from quickbooks_crm import catalog, keywords, mapping, owners
+from quickbooks_crm.catalog import Table
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
 from quickbooks_crm.mapping import Mapping
@@ -18,16 +20,54 @@ from quickbooks_crm.suiting import (
 )
 
 
-def modules(
+@dataclass(frozen=True)
+class Fit:
+    """The modules that fit the CRM's tables, in load order, and the others, each with a sentence
+    that says why it does not."""
+
+    modules: list[str]
+    unfit: dict[str, str]
+
+
+def modules(connection: Connection[Any], known: dict[str, Mapping], company: Company) -> list[str]:
+    """The modules that a company takes, in load order, all proven to fit the CRM's tables.
+
+    Raises a `SettingsError` that names everything that does not.
+    """
+    taken = _taken(known, company, ())
+    _require_mandatory(connection, taken)
+    _require_none(_misfits_of(connection, taken, company))
+    return [m.module for m in taken]
+
+
+def parted(
     connection: Connection[Any],
     known: dict[str, Mapping],
     company: Company,
     asked: tuple[str, ...],
-) -> list[str]:
-    """The modules that a run will load, in load order, proven to fit the CRM's tables.
+) -> Fit:
+    """The modules that a run will load, and those that it cannot, since their tables are not as
+    their mappings need them.
 
-    Raises a `SettingsError` that names everything that does not.
+    Raises a `SettingsError` that names everything when a mapping is wrong whatever its table is
+    like, when a required field has no source, and when no module fits.
     """
+    taken = _taken(known, company, asked)
+    _require_mandatory(connection, taken)
+    found = _misfits_of(connection, taken, company)
+    if len(found) == len(taken) or any(_mistakes(connection, m) for m in taken):
+        _require_none(found)
+    unfit = {name: " ".join(problems) for name, problems in found.items()}
+    return Fit([m.module for m in taken if m.module not in unfit], unfit)
+
+
+def fits(table: Table, known: Mapping) -> bool:
+    """Whether a table has what its mapping asks of it."""
+    return not any(catalog.misfits(table, known))
+
+
+def _taken(known: dict[str, Mapping], company: Company, asked: tuple[str, ...]) -> list[Mapping]:
+    """The mappings of the modules that are asked for, or else taken, in load order."""
     unknown = sorted({*(company.modules or ()), *asked} - set(known))
     if unknown:
         raise SettingsError(
@@ -40,7 +80,10 @@ def modules(
             f"Company {company.name} does not take {', '.join(not_taken)}. Add it to the modules "
             f"in {company.name}.yaml, or ask for another."
         )
-    taken = [known[m] for m in mapping.load_order(known) if taking[m] and m in (asked or known)]
+    return [known[m] for m in mapping.load_order(known) if taking[m] and m in (asked or known)]
+
+
+def _require_mandatory(connection: Connection[Any], taken: list[Mapping]) -> None:
     missing = [
         f"  {m.module}: {', '.join(fields)}" for m in taken if (fields := _missing(connection, m))
     ]
@@ -50,12 +93,29 @@ def modules(
             + "\n".join(missing)
             + "\nMap them, or give them a default, in include/mappings/. No row was moved."
         )
-    problems = [problem for m in taken for problem in _misfits(connection, m, company)]
+
+
+def _misfits_of(
+    connection: Connection[Any], taken: list[Mapping], company: Company
+) -> dict[str, list[str]]:
+    """What does not fit of each module that does not."""
+    found = {m.module: list(_misfits(connection, m, company)) for m in taken}
+    return {module: problems for module, problems in found.items() if problems}
+
+
+def _require_none(found: dict[str, list[str]]) -> None:
+    problems = [f"  {problem}" for own in found.values() for problem in own]
     if problems:
-        raise SettingsError(
-            "The mappings do not fit the CRM:\n" + "\n".join(f"  {p}" for p in problems)
-        )
-    return [m.module for m in taken]
+        raise SettingsError("The mappings do not fit the CRM:\n" + "\n".join(problems))
+
+
+def _mistakes(connection: Connection[Any], known: Mapping) -> list[str]:
+    """What is wrong with a mapping whatever its table is like; a table that is gone is another
+    thing."""
+    try:
+        return list(catalog.unfilled(catalog.of(connection, known), known))
+    except SettingsError:
+        return []
 
 
 def require_still(connection: Connection[Any], known: Mapping) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, causes, dedupe, runs, stage
+from quickbooks_crm import catalog, causes, dedupe, fitting, runs, stage
 from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
@@ -40,8 +40,8 @@ class Bringing:
     lenience: Lenience = STRICT
 
     def referring(self, connection: Connection[Any], module: str) -> list[Target]:
-        """The targets whose records may point to records of a module. One whose table is gone is
-        none of this module's business: its references stay open."""
+        """The targets whose records may point to records of a module. One whose table is gone, or
+        not as its mapping needs it, is none of this module's business: its references stay open."""
         return list(_there(connection, self, _referring(self.known, module)))
 
     def referred(self, connection: Connection[Any], module: str) -> tuple[Target, ...]:
@@ -153,4 +153,6 @@ def _there(
 ) -> Iterator[Target]:
     for known in wanted:
         with suppress(SettingsError):
-            yield target(connection, known, bringing.company)
+            found = target(connection, known, bringing.company)
+            if fitting.fits(found.table, known):
+                yield found

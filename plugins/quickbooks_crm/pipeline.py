@@ -43,8 +43,9 @@ log = logging.getLogger(__name__)
 def check_settings(company: str, run_id: str, request: Request) -> list[str]:
     """Settle what the run will use, before any row moves; the modules in load order.
 
-    Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables, and
-    required CRM fields without a source.
+    A module whose table is not as its mapping needs it is left out, and the run fails in the end.
+    Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables
+    where none fits, and required CRM fields without a source.
     """
     return running.settle(run_of(company, run_id), request, "sync")
 

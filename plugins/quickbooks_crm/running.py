@@ -54,8 +54,9 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
     """Settle what a run of this kind will use; the modules in load order. All but a preview take
     the company's lease.
 
-    Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables, and
-    required CRM fields without a source.
+    A module whose table is not as its mapping needs it is left out, which is noted on the run.
+    Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables
+    where none fits, and required CRM fields without a source.
     """
     with database.connect() as connection:
         database.require_current(connection)
@@ -64,18 +65,19 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
             known = _mappings(connection, run, request)
             settings = companies.load_one(companies.INCLUDE / "companies", run.company)
             asked = _modules(connection, run, request)
-            modules = fitting.modules(connection, known, settings, asked)
+            fit = fitting.parted(connection, known, settings, asked)
             named = companies.names(companies.INCLUDE / "companies")
             runs.require_own_realm(connection, run, named)
             runs.require_same_tables(connection, run, known.values())
             if kind != "preview":
                 runs.take_lease(connection, run)
-            runs.settle(connection, run, known.values(), modules, settings.for_loads)
+            runs.settle(connection, run, known.values(), fit.modules, settings.for_loads)
+            runs.block(connection, run, fit.unfit)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)
-        if doubtful := list(fitting.warnings(connection, [known[m] for m in modules])):
+        if doubtful := list(fitting.warnings(connection, [known[m] for m in fit.modules])):
             runs.warn(connection, run, "mappings", " ".join(doubtful))
-    return modules
+    return fit.modules
 
 
 def _modules(connection: Connection[Any], run: Run, request: Request) -> tuple[str, ...]:

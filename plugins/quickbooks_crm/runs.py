@@ -297,7 +297,8 @@ def warn(connection: Connection[Any], run: Run, key: str, sentence: str) -> None
 
 
 def block(connection: Connection[Any], run: Run, reasons: dict[str, str]) -> None:
-    """Note which modules this run cannot load, each with a sentence that says why; no others."""
+    """Note which modules this run cannot load, each with a sentence that says why; no others of
+    those that it is asked for."""
     sql = statements("runs")
     with connection.transaction():
         connection.execute(sql["unblock"], asdict(run))

@@ -173,7 +173,7 @@ UPDATE sync.run SET blocked = blocked || jsonb_build_object(%(module)s::text, %(
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- unblock --
-UPDATE sync.run SET blocked = '{}' WHERE realm = %(realm)s AND run_id = %(run_id)s AND blocked <> '{}';
+UPDATE sync.run SET blocked = blocked - modules WHERE realm = %(realm)s AND run_id = %(run_id)s AND blocked <> '{}';
 
 -- unfinished --
 -- Modules that had work and did not load it (NULL work: extract did not finish) or could not, and tasks whose last
