@@ -134,7 +134,10 @@ def _prepare(connection: Connection[Any], targets: list[Target], where: dict[str
 
 def _leave_as_it_was(connection: Connection[Any], work: Load) -> None:
     """End the records of which neither side has changed, before anything is worked out for them."""
-    names = _names(work.target) | {"same_lines": lines.same(work.target)}
+    names = _names(work.target) | {
+        "same_lines": lines.same(work.target),
+        "same_owners": owners.same(work.target, work.referred),
+    }
     connection.execute(statements("load")["as_it_was"].format(**names), work.where)
 
 
@@ -182,7 +185,7 @@ def _update(connection: Connection[Any], work: Load) -> None:
     owners.keep(connection, work.target, work.referred, work.where)
     edits.three_way(connection, work.target, work.where)
     lines.compare(connection, work.target)
-    connection.execute(blocks["unchanged"])
+    connection.execute(blocks["unchanged"], {"inherited": owners.inherited(work.target)})
     written = [
         sql.Identifier(name) for name in work.target.columns if name != work.target.table.key
     ]

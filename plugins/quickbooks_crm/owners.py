@@ -148,6 +148,24 @@ def who_there_is(connection: Connection[Any], target: Target) -> list[sql.Compos
     ]
 
 
+def inherited(target: Target) -> list[str]:
+    """The owner columns that follow another record's."""
+    return [f.column for f in owner_fields(target.mapping) if f.owner and f.owner.same_as]
+
+
+def same(target: Target, referred: Iterable[Target]) -> sql.Composable:
+    """That linked rows which are as they were also have the owner of the record they belong to."""
+    parts: list[sql.Composable] = []
+    for field in owner_fields(target.mapping):
+        if field.owner and field.owner.same_as:
+            above = _above(target, referred, field.owner.same_as, field.column)
+            names = {"field": field.column, "same_as": field.owner.same_as}
+            literals = {name: sql.Literal(text) for name, text in names.items()}
+            if above:
+                parts.append(statements("owners")["same"].format(**above, **literals))
+    return sql.SQL("").join(parts)
+
+
 def keep(
     connection: Connection[Any],
     target: Target,

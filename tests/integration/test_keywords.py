@@ -249,6 +249,19 @@ def test_a_required_field_whose_keywords_are_all_unknown_is_missing(
     assert counts(connection)["not_added"] == 1
 
 
+def test_a_record_that_is_there_stays_as_it_is_while_a_required_keyword_is_unknown(
+    connection: Connection[Any],
+) -> None:
+    listed(connection, "terms")
+    known = mapped("terms: {from: Terms, required: true}")
+    sync(connection, known, item("7", Terms="Net 30"))
+
+    ended = sync(connection, known, item("7", Name="New", Terms="Net 45"))
+
+    assert ended == [End("7", "not_added", "missing_required")]
+    assert rows(connection, "SELECT name, terms FROM crm.products") == [("Item 7", "Net 30")]
+
+
 def test_an_unknown_keyword_is_a_blank_and_clears_only_what_the_sync_wrote(
     connection: Connection[Any],
 ) -> None:

@@ -135,6 +135,23 @@ def test_a_refused_record_is_tried_again_once_its_owner_is_a_user(
     assert sync(connection, known) == [End("7", "added")]
 
 
+def test_a_record_that_is_there_stays_as_it_is_while_its_new_owner_is_unknown(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    known = accounts(settings=REJECT)
+    sync(connection, known, customer("7", Rep="U-1"), customer("8", Rep="U-1"))
+
+    news = customer("7", Rep="U-9", DisplayName="New"), customer("8", Rep="U-1", DisplayName="New")
+    ended = sync(connection, known, *news)
+
+    assert ended == [End("7", "not_added", "unknown_owner"), End("8", "updated")]
+    assert rows(connection, "SELECT name FROM crm.accounts ORDER BY id") == [
+        ("Customer 7",),
+        ("New",),
+    ]
+
+
 @pytest.mark.parametrize("who", [{"external_user_id": "Admin"}, {"email": "ADMIN"}])
 def test_without_a_source_value_the_owner_is_who_runs_the_import(
     connection: Connection[Any], who: dict[str, str]
@@ -232,6 +249,20 @@ def test_contacts_have_the_owner_of_their_account_also_one_decided_in_the_same_r
 
     sync(connection, known, customer("7", Rep="U-2", Account="7", DisplayName="New"))
     assert rows(connection, PEOPLE) == [("7", "Bob"), ("8", "Ann")]
+
+
+def test_a_contact_follows_when_its_account_gets_another_owner(connection: Connection[Any]) -> None:
+    for name, code in (("Ann", "U-1"), ("Bob", "U-2")):
+        user(connection, name, external_user_id=code)
+    known = accounts(contacts=CONTACTS)
+    sync(connection, known, customer("7", Rep="U-1", Account="7"))
+
+    ended = sync(connection, known, customer("7", Rep="U-2", Account="7"))
+
+    assert ended == [End("7", "updated"), End("7", "updated")]
+    assert rows(connection, OWNED) == [("7", "Bob")]
+    owner = "SELECT users.name FROM crm.contacts JOIN crm.users ON users.id = owner_id"
+    assert rows(connection, owner) == [("Bob",)]
 
 
 def test_a_contact_whose_account_comes_later_gets_its_owner_then(

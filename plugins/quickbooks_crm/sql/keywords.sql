@@ -192,7 +192,7 @@ UPDATE incoming
 -- missing --
 -- A required field whose keywords were all left out is blank.
 UPDATE incoming
-   SET outcome = 'not_added', reason = 'missing_required',
+   SET action = NULL, outcome = 'not_added', reason = 'missing_required',
        message = format('%%s is required, and no keyword of it is on its list.', missing.labels),
        details = missing.details
   FROM (SELECT i.n, string_agg(DISTINCT field.label, ' and ') AS labels,

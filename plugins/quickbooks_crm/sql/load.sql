@@ -31,7 +31,7 @@ UPDATE incoming
                WHERE current.{key} = i.record_key::{key_type} LIMIT 1
                  FOR NO KEY UPDATE) AS own
         WHERE i.action = 'update' AND i.linked AND i.known_hash = md5(concat_ws(' ', i.state, i.fields))
-          AND i.written - '@lines' = own.held {same_lines}));
+          AND i.written - '@lines' = own.held {same_lines} {same_owners}));
 
 -- compare --
 -- What each known record holds now, and what it is to hold. A blank in QuickBooks only clears what the sync itself
@@ -57,12 +57,14 @@ UPDATE incoming
  WHERE compared.n = incoming.n;
 
 -- unchanged --
--- Nothing to write: the record is what it is to be, or the source is as it was and so is the record since our last write.
+-- Nothing to write: the record is what it is to be, or the source is as it was and so is the record since our last write,
+-- and what it has from other records.
 UPDATE incoming
    SET action = NULL, outcome = 'unchanged', after = before
  WHERE action = 'update'
    AND (before = image OR (linked AND md5(concat_ws(' ', state, fields)) = known_hash AND before || written = before
-                           AND before || (image - ARRAY (SELECT jsonb_object_keys(written))) = before));
+                           AND before || (image - ARRAY (SELECT key FROM jsonb_object_keys(written) AS key
+                                                          WHERE key <> ALL (%(inherited)s::text[]))) = before));
 
 -- update --
 -- Change the records the CRM already holds.

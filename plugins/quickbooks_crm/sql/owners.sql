@@ -63,6 +63,7 @@ UPDATE incoming AS i
    SET fields = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN i.fields
                      ELSE i.fields || jsonb_build_object(%(field)s::text, coalesce(meant.record_key, fallback.standing)) END,
        outcome = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN 'not_added' END,
+       action = CASE WHEN meant.record_key IS NOT NULL OR NOT %(rejects)s THEN i.action END,
        reason = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN 'unknown_owner' END,
        message = CASE WHEN meant.record_key IS NULL AND %(rejects)s
                       THEN format('%%s ''%%s'' is the External User Id of no active user.', %(label)s::text, left(meant.said, 40)) END,
@@ -102,6 +103,13 @@ UPDATE incoming AS i
    AND above.{above_key} = (i.image ->> %(same_as)s)::{above_key_type}
    AND above.{above_owner} IS NOT NULL
    AND i.image -> %(field)s IS DISTINCT FROM to_jsonb(above.{above_owner});
+
+-- same --
+AND (i.state = 'deleted'
+     OR NOT EXISTS (SELECT FROM {above} AS above
+                     WHERE above.{above_key} = (i.fields ->> {same_as})::{above_key_type}
+                       AND above.{above_owner} IS NOT NULL
+                       AND i.written -> {field} IS DISTINCT FROM to_jsonb(above.{above_owner})))
 
 -- closing --
 , {column} = coalesce(current.{column}, (SELECT above.{above_owner} FROM {above} AS above
