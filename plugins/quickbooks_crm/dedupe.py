@@ -54,16 +54,15 @@ def receive(
     """Take the staged rows into the transaction, close their references to records of the
     `referred` targets, and tell those that are linked."""
     blocks = statements("dedupe")
-    for name in ("incoming", "incoming_index"):
-        connection.execute(blocks[name].format(**_names(target)), where)
     for other in referred:
         for name in ("bury_links", "bury_collisions"):
-            statement = blocks[name].format(**_names(other))
+            statement = blocks[name].format(**_names(other), referred_to=blocks["referred_to"])
             connection.execute(statement, where | {"referred": other.mapping.module})
-    connection.execute(blocks["references"], where)
+    for name in ("incoming", "incoming_apart", "receive", "incoming_index"):
+        connection.execute(blocks[name].format(**_names(target)), where)
     if any([_link_typed(connection, other, "meant_by_rows", where) for other in referred]):
         connection.execute(blocks["references"], where)
-    for name in ("count_again", "update_linked", "never_here"):
+    for name in ("count_again", "leave_linked", "never_here"):
         connection.execute(blocks[name], where)
 
 

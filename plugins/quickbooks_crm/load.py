@@ -230,21 +230,28 @@ def _write(
     """One statement for all rows, and their lines; when the tables do not take them all, the same
     row by row."""
     blocks = statements("load")
-    waiting = {"waiting": blocks[WAITING[action]]}
     if not _left(connection, action):
         return
     dedupe.count_again(connection)
     if not _at_once(connection, target, action, statement):
+        waiting = {"waiting": blocks[WAITING[action]]}
         which = {"which": blocks["one_row"], "that_row": blocks["same_row"]}
-        one = blocks[action].format(**statement, **which, **waiting)
+        names = _with_keys({**statement, **which, **waiting})
         connection.execute(
             blocks["row_by_row"].format(
-                statement=_unended(one, connection),
+                statement=_unended(blocks[action].format(**names), connection),
                 lines=lines.of_one(connection, target),
                 **waiting,
             )
         )
         connection.execute(blocks["dropped"].format(**waiting))
+
+
+def _with_keys(names: dict[str, sql.Composable]) -> dict[str, sql.Composable]:
+    """The parts of a statement, with what makes the keys of new records if it adds some."""
+    if "new_key" not in names:
+        return names
+    return {**names, "keys": statements("load")["keys"].format(**names)}
 
 
 def _at_once(
@@ -256,10 +263,12 @@ def _at_once(
     """Whether one statement could write all rows; if not, it has written none."""
     blocks = statements("load")
     which = {"which": blocks["every_row"], "that_row": blocks["same_key"]}
-    which["waiting"] = blocks[WAITING[action]]
+    names = _with_keys({**statement, **which, "waiting": blocks[WAITING[action]]})
     try:
         with connection.transaction() as savepoint:
-            connection.execute(blocks[action].format(**statement, **which))
+            if action == "add":
+                names = _closed_among_themselves(connection, target, names)
+            connection.execute(blocks[action].format(**names))
             if _left(connection, action) or not lines.write(connection, target):
                 raise psycopg.Rollback(savepoint)
             return True
@@ -269,6 +278,29 @@ def _at_once(
             "the table refused some rows to %s (%s): going row by row", action, refusal.sqlstate
         )
     return False
+
+
+def _closed_among_themselves(
+    connection: Connection[Any], target: Target, names: dict[str, sql.Composable]
+) -> dict[str, sql.Composable]:
+    """Close the references of new rows to each other, which need their keys beforehand; the parts
+    of the statement that adds them. A reference that brings an owner along is closed when that
+    owner is there, and a column that must hold something is for the table to judge."""
+    blocks, columns = statements("load"), target.table.columns
+    own = [
+        field.column
+        for field in target.mapping.fields.values()
+        if field.refers
+        and field.refers.module == target.mapping.module
+        and not columns[field.column].required
+        and not owners.closing(target, target, field.column).as_string(connection)
+    ]
+    if not own:
+        return names
+    connection.execute(blocks["forget_keys"])
+    connection.execute(blocks["give_keys"].format(**names))
+    connection.execute(blocks["refer_to_each_other"].format(**names, own=sql.Literal(own)))
+    return {**names, "keys": blocks["given_keys"]}
 
 
 def _left(connection: Connection[Any], action: str) -> bool:

@@ -1,47 +1,9 @@
--- incoming --
--- The staged rows in the order in which they win against each other: by QuickBooks id, numeric ids as numbers first.
--- Rows that have been a CRM record before, and still are, are linked: the link is their identity.
--- A row is as long as the record: each time it is changed it is written anew, so few statements change many.
-CREATE TEMP TABLE incoming ON COMMIT DROP AS
-SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n,
-       entity, id, staged.state, fields, refs, outcome, reason, message, details,
-       NULL::text AS action,
-       NULL::text AS flag,
-       known.record_key,
-       NULL::text AS collides_with,
-       NULL::bigint AS winner,
-       known.record_key IS NOT NULL AS linked,
-       known.written,
-       known.source_hash AS known_hash,
-       known.state AS known_state,
-       NULL::jsonb AS open_refs,
-       NULL::jsonb AS before,
-       NULL::jsonb AS image,
-       NULL::jsonb AS after,
-       NULL::text[] AS kept
-  FROM sync.staged
-  LEFT JOIN LATERAL (
-       SELECT link.record_key, link.written, link.source_hash, link.state
-         FROM (SELECT * FROM sync.link
-                WHERE (realm, entity, id, module) = (staged.realm, staged.entity, staged.id, staged.module) LIMIT 1) AS link
-         JOIN {table} AS current ON current.{key} = link.record_key::{key_type} LIMIT 1) AS known ON true
- WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s;
-
--- incoming_index --
-ALTER TABLE incoming ADD PRIMARY KEY (n);
-
--- count_again --
--- How many rows have come how far: without knowing it, Postgres compares every row with every other.
-ANALYZE incoming (n, entity, id, state, action, outcome, reason, record_key, winner, linked);
-
 -- bury_links --
--- Links of records that rows refer to, and that a person has deleted from the CRM, lead nowhere.
+-- Links of records that staged rows refer to, and that a person has deleted from the CRM, lead nowhere.
 DELETE FROM sync.link
  WHERE ctid = ANY (ARRAY (
        SELECT own.ctid
-         FROM (SELECT DISTINCT ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
-                 FROM incoming AS i CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
-                WHERE ref.value ->> 'module' = %(referred)s) AS meant
+         FROM ({referred_to}) AS meant
         CROSS JOIN LATERAL (
               SELECT ctid, record_key FROM sync.link
                WHERE (realm, entity, id, module) = (%(realm)s, meant.entity, meant.id, %(referred)s) LIMIT 1) AS own
@@ -54,24 +16,103 @@ UPDATE sync.held
  WHERE EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(referred)s AND collides_with IS NOT NULL)
    AND ctid = ANY (ARRAY (
        SELECT own.ctid
-         FROM (SELECT DISTINCT ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
-                 FROM incoming AS i CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
-                WHERE ref.value ->> 'module' = %(referred)s) AS meant
+         FROM ({referred_to}) AS meant
         CROSS JOIN LATERAL (
               SELECT ctid, collides_with FROM sync.held
                WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meant.entity, meant.id)
                  AND collides_with IS NOT NULL LIMIT 1) AS own
         WHERE NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.collides_with::{key_type})));
 
+-- referred_to --
+SELECT DISTINCT ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
+  FROM sync.staged
+ CROSS JOIN LATERAL jsonb_each(staged.refs) AS ref
+ WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s
+   AND ref.value ->> 'module' = %(referred)s
+
+-- incoming --
+-- The rows on their way. One is as long as the record, and each time it is changed it is written anew, so few statements
+-- change many; and its long values lie apart as they are, so that a change of the others leaves them where they lie.
+CREATE TEMP TABLE incoming (
+    n             bigint,
+    entity        text,
+    id            text,
+    state         text,
+    fields        jsonb,
+    refs          jsonb,
+    outcome       text,
+    reason        text,
+    message       text,
+    details       jsonb,
+    action        text,
+    flag          text,
+    record_key    text,
+    collides_with text,
+    winner        bigint,
+    linked        boolean,
+    written       jsonb,
+    known_hash    text,
+    known_state   text,
+    open_refs     jsonb,
+    before        jsonb,
+    image         jsonb,
+    after         jsonb,
+    kept          text[]
+) WITH (toast_tuple_target = 128) ON COMMIT DROP;
+
+-- incoming_apart --
+ALTER TABLE incoming
+    ALTER COLUMN fields SET STORAGE EXTERNAL, ALTER COLUMN written SET STORAGE EXTERNAL,
+    ALTER COLUMN before SET STORAGE EXTERNAL, ALTER COLUMN image SET STORAGE EXTERNAL,
+    ALTER COLUMN after SET STORAGE EXTERNAL;
+
+-- receive --
+-- The staged rows in the order in which they win against each other: by QuickBooks id, numeric ids as numbers first.
+-- Rows that have been a CRM record before, and still are, are linked: the link is their identity, and merge brings them up
+-- to date. The CRM records that references mean are put in; what is not in the CRM yet stays open.
+INSERT INTO incoming (n, entity, id, state, fields, refs, outcome, reason, message, details, action, record_key, linked,
+                      written, known_hash, known_state, open_refs)
+SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.closed, '{{}}'), row.refs,
+       row.outcome, row.reason, row.message, row.details,
+       CASE WHEN %(mode)s::text = 'merge' AND row.outcome IS NULL AND known.record_key IS NOT NULL THEN 'update' END,
+       known.record_key, known.record_key IS NOT NULL, known.written, known.source_hash, known.state, found.open
+  FROM (SELECT ctid AS place,
+               row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n
+          FROM sync.staged
+         WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s) AS placed
+ CROSS JOIN LATERAL (SELECT * FROM sync.staged WHERE staged.ctid = placed.place LIMIT 1) AS row
+  LEFT JOIN LATERAL (
+       SELECT link.record_key, link.written, link.source_hash, link.state
+         FROM (SELECT * FROM sync.link
+                WHERE (realm, entity, id, module) = (row.realm, row.entity, row.id, row.module) LIMIT 1) AS link
+         JOIN {table} AS current ON current.{key} = link.record_key::{key_type} LIMIT 1) AS known ON true
+  LEFT JOIN LATERAL (
+       SELECT jsonb_object_agg(ref.key, target.record_key) AS closed,
+              jsonb_object_agg(ref.key, ref.value) FILTER (WHERE target.record_key IS NULL) AS open
+         FROM jsonb_each(row.refs) AS ref
+         LEFT JOIN LATERAL (
+              SELECT record_key FROM sync.target
+               WHERE (realm, module, entity, id)
+                   = (%(realm)s, ref.value ->> 'module', ref.value ->> 'entity', ref.value ->> 'id') LIMIT 1
+              ) AS target ON true
+        WHERE row.outcome IS NULL) AS found ON true;
+
+-- incoming_index --
+ALTER TABLE incoming ADD PRIMARY KEY (n);
+
+-- count_again --
+-- How many rows have come how far: without knowing it, Postgres compares every row with every other.
+ANALYZE incoming (n, entity, id, state, action, outcome, reason, record_key, winner, linked);
+
 -- references --
--- Put the CRM records that references mean into the rows; what is not in the CRM yet stays open.
+-- Close the references to records that were linked since.
 UPDATE incoming
    SET fields = incoming.fields || found.closed, open_refs = found.open
   FROM (SELECT i.n,
                jsonb_object_agg(ref.key, target.record_key) AS closed,
                jsonb_object_agg(ref.key, ref.value) FILTER (WHERE target.record_key IS NULL) AS open
           FROM incoming AS i
-         CROSS JOIN LATERAL jsonb_each(i.refs) AS ref
+         CROSS JOIN LATERAL jsonb_each(i.open_refs) AS ref
           LEFT JOIN LATERAL (
                SELECT record_key FROM sync.target
                 WHERE (realm, module, entity, id)
@@ -121,16 +162,12 @@ SELECT DISTINCT target_entity AS entity, target_id AS id
   FROM sync.parked
  WHERE realm = %(realm)s AND target_module = %(referred)s
 
--- update_linked --
--- A linked record is brought up to date by merge only; the other modes leave alone what the CRM has.
+-- leave_linked --
+-- The other modes than merge leave alone what the CRM has.
 UPDATE incoming
-   SET action = CASE WHEN merges THEN 'update' END,
-       outcome = CASE WHEN NOT merges THEN 'duplicate' END,
-       reason = CASE WHEN NOT merges THEN 'key_known' END,
-       message = CASE WHEN NOT merges THEN 'The CRM has this QuickBooks record already.' END,
-       collides_with = CASE WHEN NOT merges THEN record_key END
-  FROM (SELECT %(mode)s::text = 'merge' AS merges) AS mode
- WHERE linked AND outcome IS NULL;
+   SET outcome = 'duplicate', reason = 'key_known', message = 'The CRM has this QuickBooks record already.',
+       collides_with = record_key
+ WHERE %(mode)s::text <> 'merge' AND linked AND outcome IS NULL;
 
 -- never_here --
 -- Deleted in QuickBooks before it ever was in the CRM.

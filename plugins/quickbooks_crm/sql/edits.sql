@@ -75,7 +75,6 @@ DELETE FROM sync.conflict AS known
  USING incoming AS i
  WHERE (known.realm, known.module, known.entity, known.id) = (%(realm)s, %(module)s, i.entity, i.id)
    AND i.outcome IN ('updated', 'unchanged') AND i.action IS NULL
-   AND i.before IS NOT NULL
    AND NOT coalesce(i.conflicts, '[]') @> jsonb_build_array(jsonb_build_object('field', known.field));
 
 -- agreed --

@@ -51,14 +51,16 @@ SELECT jsonb_build_object('records', coalesce(jsonb_agg(
          LIMIT 20) AS first;
 
 -- changed_details --
--- Which columns would change in how many records, and the first of these.
+-- Which columns would change in how many records, and the first of these. The image from before is fetched once a record,
+-- not once a column.
 SELECT jsonb_build_object('columns', (
            SELECT jsonb_object_agg(key, count)
              FROM (SELECT new.key, count(*) AS count
                      FROM incoming AS i
+                    CROSS JOIN LATERAL (SELECT i.before || '{}' AS before OFFSET 0) AS once
                     CROSS JOIN LATERAL jsonb_each(i.after) AS new
                     WHERE i.outcome = 'updated' AND i.linked AND coalesce(i.flag, '') NOT IN ('deleted', 'deactivated')
-                      AND i.before -> new.key IS DISTINCT FROM new.value
+                      AND once.before -> new.key IS DISTINCT FROM new.value
                     GROUP BY new.key) AS changed),
        'records', coalesce(jsonb_agg(
            jsonb_build_object('entity', entity, 'id', id, 'crm', record_key) ORDER BY n), '[]')) AS details

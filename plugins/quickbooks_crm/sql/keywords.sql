@@ -216,9 +216,10 @@ SELECT DISTINCT new.field, new.list, new.value
   JOIN (SELECT DISTINCT field.field, held.value
           FROM incoming AS i
           JOIN keyword_field AS field ON EXISTS (SELECT FROM keyword_spelled WHERE new IS NOT NULL AND keyword_spelled.field = field.field)
+         CROSS JOIN LATERAL (SELECT coalesce(i.after, i.written) AS image) AS own
          CROSS JOIN LATERAL jsonb_array_elements_text(
-               CASE WHEN field.several THEN i.after -> field.field ELSE jsonb_build_array(i.after -> field.field) END) AS held (value)
-         WHERE i.outcome IN ('added', 'updated', 'unchanged') AND i.after ->> field.field IS NOT NULL) AS held
+               CASE WHEN field.several THEN own.image -> field.field ELSE jsonb_build_array(own.image -> field.field) END) AS held (value)
+         WHERE i.outcome IN ('added', 'updated', 'unchanged') AND own.image ->> field.field IS NOT NULL) AS held
     ON (held.field, held.value) = (new.field, new.value);
 
 -- one_writer --

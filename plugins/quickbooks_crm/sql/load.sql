@@ -19,9 +19,9 @@ SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm', %
 
 -- as_it_was --
 -- Nothing to do: QuickBooks says what it said, and the CRM holds what the sync wrote last. Most records that are read
--- again are such; every step from here on is spared them.
+-- again are such; every step from here on is spared them, and what they say is told nowhere.
 UPDATE incoming
-   SET action = NULL, outcome = 'unchanged', before = written, after = written
+   SET action = NULL, outcome = 'unchanged', fields = '{{}}'
  WHERE ctid = ANY (ARRAY (
        SELECT i.ctid
          FROM incoming AS i
@@ -38,22 +38,24 @@ UPDATE incoming
 -- wrote last and nobody has changed since, unless the mapping says that blanks always clear.
 UPDATE incoming
    SET before = compared.before, image = compared.image, kept = compared.kept
-  FROM (SELECT i.n, kept.columns AS kept,
-               to_jsonb(current.*) - %(unmapped)s::text[] AS before,
+  FROM (SELECT i.n, kept.columns AS kept, held.image AS before,
                to_jsonb(new.*) - %(unmapped)s::text[] AS image
           FROM incoming AS i
-          JOIN {table} AS current ON current.{key} = i.record_key::{key_type}
          CROSS JOIN LATERAL (
-               SELECT CASE WHEN i.written - '@lines' = to_jsonb(current.*) - %(unmapped)s::text[] THEN '{{}}'::text[]
-                      ELSE ARRAY (SELECT held.key FROM jsonb_each(to_jsonb(current.*) - %(unmapped)s::text[]) AS held
-                                   WHERE i.written -> held.key IS DISTINCT FROM held.value
-                                     AND CASE WHEN i.fields ? held.key
-                                              THEN i.fields -> held.key = 'null' AND held.key <> ALL (%(always_clear)s::text[])
+               SELECT coalesce(current.*) AS record, to_jsonb(current.*) - %(unmapped)s::text[] AS image
+                 FROM {table} AS current
+                WHERE current.{key} = i.record_key::{key_type} LIMIT 1
+                  FOR NO KEY UPDATE) AS held
+         CROSS JOIN LATERAL (
+               SELECT CASE WHEN i.written - '@lines' = held.image THEN '{{}}'::text[]
+                      ELSE ARRAY (SELECT own.key FROM jsonb_each(held.image) AS own
+                                   WHERE i.written -> own.key IS DISTINCT FROM own.value
+                                     AND CASE WHEN i.fields ? own.key
+                                              THEN i.fields -> own.key = 'null' AND own.key <> ALL (%(always_clear)s::text[])
                                               ELSE true END)
                       END AS columns) AS kept
-         CROSS JOIN LATERAL jsonb_populate_record(current.*, i.fields - kept.columns) AS new
-         WHERE i.action = 'update'
-           FOR NO KEY UPDATE OF current) AS compared
+         CROSS JOIN LATERAL jsonb_populate_record(held.record, i.fields - kept.columns) AS new
+         WHERE i.action = 'update') AS compared
  WHERE compared.n = incoming.n;
 
 -- unchanged --
@@ -88,14 +90,37 @@ nextval({sequence}::regclass)
 -- mapped_key --
 to_jsonb(jsonb_populate_record(NULL::{table}, i.fields)) ->> {key}
 
+-- keys --
+SELECT i.n, ({new_key})::text AS record_key
+  FROM incoming AS i
+ WHERE {waiting} AND {which}
+ ORDER BY i.n
+
+-- forget_keys --
+DROP TABLE IF EXISTS pg_temp.given;
+
+-- give_keys --
+CREATE TEMP TABLE given ON COMMIT DROP AS {keys};
+
+-- given_keys --
+SELECT n, record_key FROM given
+
+-- refer_to_each_other --
+-- References of new records to others that are new with them: closed at once, instead of after them.
+UPDATE incoming
+   SET fields = incoming.fields || own.closed, open_refs = nullif(incoming.open_refs - own.columns, '{{}}')
+  FROM (SELECT i.n, jsonb_object_agg(ref.key, given.record_key) AS closed, array_agg(ref.key) AS columns
+          FROM incoming AS i
+         CROSS JOIN LATERAL jsonb_each(i.open_refs) AS ref
+          JOIN incoming AS other ON (other.entity, other.id) = (ref.value ->> 'entity', ref.value ->> 'id')
+          JOIN given ON given.n = other.n
+         WHERE {waiting} AND i.open_refs IS NOT NULL AND ref.key = ANY ({own})
+         GROUP BY i.n) AS own
+ WHERE own.n = incoming.n;
+
 -- add --
 -- Add the records that the CRM does not hold yet, each under a primary key by which it can be told from the others.
-WITH keyed AS MATERIALIZED (
-    SELECT i.n, ({new_key})::text AS record_key
-      FROM incoming AS i
-     WHERE {waiting} AND {which}
-     ORDER BY i.n
-), added AS (
+WITH keyed AS MATERIALIZED ({keys}), added AS (
     INSERT INTO {table} AS current ({columns}) OVERRIDING SYSTEM VALUE
     SELECT {values}
       FROM keyed
@@ -249,7 +274,8 @@ SELECT %(realm)s, entity, id, %(module)s, record_key, md5(concat_ws(' ', state, 
        after - coalesce(kept, '{}'), state, %(run_id)s
   FROM incoming
  WHERE outcome IN ('added', 'updated')
-    OR (outcome = 'unchanged' AND (md5(concat_ws(' ', state, fields)), state) IS DISTINCT FROM (known_hash, known_state))
+    OR (outcome = 'unchanged' AND image IS NOT NULL
+        AND (md5(concat_ws(' ', state, fields)), state) IS DISTINCT FROM (known_hash, known_state))
 ON CONFLICT (realm, entity, id, module) DO UPDATE
    SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
        state = excluded.state, run_id = excluded.run_id;
