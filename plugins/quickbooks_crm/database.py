@@ -34,7 +34,14 @@ def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
     with _opened(known, settings) if known else _opened_by_airflow(settings) as connection:
         connection.autocommit = True
         take_any_name(connection)
+        _settle(connection)
         yield connection
+
+
+def _settle(connection: Connection[Any]) -> None:
+    """Let no setting of the server or the login come between."""
+    for name in ("own_limits", "own_names_first"):
+        connection.execute(statements("database")[name])
 
 
 def _opened(known: dict[str, Any], settings: dict[str, Any]) -> Connection[Any]:
@@ -81,6 +88,7 @@ def migrate(connection: Connection[Any]) -> list[str]:
     """Bring the schemas `quickbooks` and `sync` up to date, all or nothing; the names of what was
     applied."""
     sql = statements("database")
+    _require_writable(connection)
     with connection.transaction():
         connection.execute(sql["one_migration_at_a_time"])
         connection.execute(sql["migration_table"])
@@ -92,13 +100,31 @@ def migrate(connection: Connection[Any]) -> list[str]:
 
 
 def require_current(connection: Connection[Any]) -> None:
-    """Raise `SchemaOutdated` unless the database has exactly the migrations this version knows."""
+    """Raise `SchemaOutdated` unless the database has exactly the migrations this version knows, and
+    `SettingsError` when it takes no change."""
+    _require_writable(connection)
     missing = _missing(connection)
     if missing:
         raise SchemaOutdated(
             f"The CRM database lacks {len(missing)} of this version's migrations, from "
             f"{missing[0]} on. "
             "Run: python -m quickbooks_crm migrate"
+        )
+
+
+def _require_writable(connection: Connection[Any]) -> None:
+    row = connection.execute(statements("database")["read_only"]).fetchone()
+    read_only, copy = row or (False, False)
+    if copy:
+        raise SettingsError(
+            f"The Airflow connection '{CONNECTION_ID}' leads to a standby server, which can only "
+            "be read. Let it lead to the primary one."
+        )
+    if read_only:
+        raise SettingsError(
+            f"The login of the Airflow connection '{CONNECTION_ID}' may only read: "
+            "default_transaction_read_only is on. Turn it off for this login: ALTER ROLE ... SET "
+            "default_transaction_read_only = off."
         )
 
 

@@ -111,6 +111,12 @@ def find_by_value(connection: Connection[Any], target: Target, where: dict[str, 
         _find(connection, target, where, both, "key_value")
 
 
+def take_turns(connection: Connection[Any], where: dict[str, Any]) -> None:
+    """End rows whose record another company has taken before it could be locked. Comes after what
+    locks them."""
+    connection.execute(statements("dedupe")["taken_meanwhile"], where)
+
+
 def find_by_check(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """End rows that a CRM record, or a row before them, is equal to on all check
     fields."""

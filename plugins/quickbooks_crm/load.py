@@ -182,6 +182,8 @@ def _update(connection: Connection[Any], work: Load) -> None:
     names = _names(work.target)
     compare = blocks["compare"].format(**names)
     _typed(connection, work, lambda: connection.execute(compare, work.where))
+    if work.target.mapping.company:
+        dedupe.take_turns(connection, work.where)
     owners.keep(connection, work.target, work.referred, work.where)
     edits.three_way(connection, work.target, work.where)
     lines.compare(connection, work.target)

@@ -1,19 +1,30 @@
 """Which CRM record a QuickBooks record is: its link, a typed id, the key, the check fields, or
 none."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     End,
     by_hand,
+    ends,
     gone,
     item,
+    load_rows,
+    mirror,
+    one,
     outcome,
     products,
+    ready,
     rows,
+    stage_rows,
     sync,
 )
 
@@ -215,3 +226,47 @@ def test_what_was_deleted_before_it_was_ever_seen_is_excluded(connection: Connec
     ended = sync(connection, products(), gone(item("7")))
 
     assert ended == [End("7", "excluded", "deleted_in_quickbooks")]
+
+
+def test_two_companies_never_take_the_same_record_of_none_at_the_same_time(
+    connection: Connection[Any], database_url: str
+) -> None:
+    by_hand(connection, "crm.products", name="Pump", code="P-1")
+    ready(connection, "sample")
+    ready(connection, "other")
+    known, taken = products("{key: code}"), threading.Event()
+    first, second = Run("sample", "1111", "a"), Run("other", "2222", "b")
+    for run in (first, second):
+        mirror(connection, run, item("7", Name=f"Pump of {run.company}", Sku="P-1"))
+        stage_rows(connection, run, known["products"])
+
+    def load_first() -> None:
+        with psycopg.connect(database_url, autocommit=True) as own, own.transaction():
+            load_rows(own, first, known, "products")
+            taken.set()
+            assert _waits_for_a_lock(connection)
+
+    with ThreadPoolExecutor() as pool:
+        loading = pool.submit(load_first)
+        assert taken.wait(60)
+        with psycopg.connect(database_url, autocommit=True) as own:
+            load_rows(own, second, known, "products")
+        loading.result()
+
+    assert ends(connection, first, "products") == [End("7", "updated")]
+    assert ends(connection, second, "products") == [End("7", "duplicate", "key_taken")]
+    assert rows(connection, "SELECT name FROM crm.products") == [("Pump of sample",)]
+
+
+def _waits_for_a_lock(connection: Connection[Any]) -> bool:
+    """Whether somebody soon waits for a lock of this database."""
+    for _ in range(600):
+        if one(connection, WAITING):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+WAITING = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock')"""

@@ -1,3 +1,23 @@
+-- own_limits --
+-- What the server sets for this login, or for all of them, would end long work half way, on every try again. Tasks, pages
+-- and writing transactions have limits of their own.
+SELECT set_config(name, '0', false)
+  FROM pg_settings
+ WHERE name IN ('statement_timeout', 'transaction_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+                'idle_session_timeout')
+   AND setting <> '0';
+
+-- own_names_first --
+-- Temporary tables are found before the CRM's of the same name, unless a search path names their schema later.
+SELECT set_config('search_path', coalesce(string_agg(quote_ident(schema), ', ' ORDER BY place), ''), false)
+  FROM unnest(current_schemas(false)) WITH ORDINALITY AS found (schema, place)
+ WHERE schema !~ '^pg_temp'
+HAVING current_setting('search_path') ~ 'pg_temp';
+
+-- read_only --
+-- Whether this login may only read, and whether the server is a copy that nobody may write to.
+SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery();
+
 -- one_migration_at_a_time --
 SELECT pg_advisory_xact_lock(hashtextextended('quickbooks_crm.migrate', 0));
 

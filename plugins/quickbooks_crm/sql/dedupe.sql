@@ -177,7 +177,7 @@ UPDATE incoming
  WHERE state = 'deleted' AND NOT linked AND outcome IS NULL;
 
 -- forget_values --
-DROP TABLE IF EXISTS comparing;
+DROP TABLE IF EXISTS pg_temp.comparing;
 
 -- values --
 -- The normal forms by which rows without a link are compared, from their values as the table would type them.
@@ -262,6 +262,14 @@ UPDATE incoming
   FROM judged
  WHERE judged.n = incoming.n;
 
+-- taken_meanwhile --
+-- A record of no company may have become another company's while its lock was waited for.
+UPDATE incoming
+   SET action = NULL, outcome = 'duplicate', reason = 'key_taken', collides_with = record_key,
+       message = 'The CRM record that was found is another QuickBooks record already.'
+ WHERE action = 'update' AND NOT linked
+   AND EXISTS (SELECT FROM sync.link WHERE module = ANY (%(sharing)s) AND link.record_key = incoming.record_key);
+
 -- same_check --
 -- Rows that would be the same thing twice: a CRM record is equal on all check fields.
 UPDATE incoming
@@ -330,7 +338,7 @@ BEGIN
              WHERE n = candidate.n;
         END IF;
     END LOOP;
-    DROP TABLE winner;
+    DROP TABLE pg_temp.winner;
 END $$;
 
 -- losers_of_refused --

@@ -279,4 +279,4 @@ SELECT %(realm)s, %(run_id)s, %(module)s, closing.entity, closing.id, closing.fi
 ON CONFLICT DO NOTHING;
 
 -- closed --
-DROP TABLE closing_line, closing_document;
+DROP TABLE pg_temp.closing_line, pg_temp.closing_document;

@@ -1,7 +1,8 @@
 -- settings --
--- The same text for the same value, whatever the server's defaults are; room to sort and join a batch in memory.
+-- The same text for the same value, whatever the server's defaults are; room to sort and join a batch in memory. Who waits
+-- for a lock less long than this, such as a rehearsal, goes on doing so.
 SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),
-       set_config('IntervalStyle', 'iso_8601', true), set_config('lock_timeout', '60s', true),
+       set_config('IntervalStyle', 'iso_8601', true), set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '60s'), true),
        set_config('jit', 'off', true),
        set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024 || 'kB', true);
 
@@ -424,4 +425,4 @@ SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, %(field)s, record_key, tar
 ON CONFLICT DO NOTHING;
 
 -- closed --
-DROP TABLE closing;
+DROP TABLE pg_temp.closing;

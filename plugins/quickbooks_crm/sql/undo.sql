@@ -773,7 +773,7 @@ SELECT %(realm)s, %(run_id)s, %(module)s, %(hash)s, 'undo', %(generation)s, %(ge
  WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
 
 -- done --
-DROP TABLE undoing;
+DROP TABLE pg_temp.undoing;
 
 -- chain --
 -- How often the run that is undone is an undo of an undo: whether it removed records or brought them back.
