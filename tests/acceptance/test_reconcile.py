@@ -12,7 +12,7 @@ from quickbooks_crm import activity, pipeline, reconciling
 from quickbooks_crm.activity import Run
 from quickbooks_crm.errors import BreakerTripped, DriftFound, QuickBooksRefused
 from quickbooks_crm.reconcile.comparing import Wish
-from quickbooks_crm.reconcile.report import Report
+from quickbooks_crm.reconcile.report import Report, words
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
 
 COUNTS = Wish()
@@ -394,9 +394,12 @@ def test_records_held_back_explain_a_control_total(kept: Kept) -> None:
 
     accounts = next(one for one in report.compared if one.subject == "accounts")
     assert (accounts.source, accounts.target, accounts.held) == (30, 29, 1)
-    held = [t.held for t in report.totals if t.field == "balance" and t.held]
-    assert held == [Decimal("500.05")]
+    [held] = [t for t in report.totals if t.field == "balance" and t.held]
+    assert (held.held, held.held_records, held.waiting_records) == (Decimal("500.05"), 1, 0)
+    assert "500.05 (1)" in held.figures
     assert report.in_step
+    explained = f"Control totals without what is held back: accounts.balance {held.currency} (1 re"
+    assert any(line.startswith(explained) for line in words(report))
 
 
 def test_a_record_that_the_crm_holds_for_active_is_found_and_flagged(kept: Kept) -> None:

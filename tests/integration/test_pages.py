@@ -228,7 +228,8 @@ def test_a_reconcile_shows_what_differs_and_its_totals(
         "INSERT INTO sync.drift (realm, run_id, side, subject, entity, id, kind)"
         " VALUES (%s, 'run-1', 'quickbooks', 'Item', 'Item', '7', 'not_in_mirror')",
         "INSERT INTO sync.control_total (realm, run_id, side, subject, field, currency, source,"
-        " target) VALUES (%s, 'run-1', 'quickbooks', 'Item', 'UnitPrice', '', 1234.5, 1000)",
+        " target, held, held_records) VALUES (%s, 'run-1', 'quickbooks', 'Item', 'UnitPrice', '',"
+        " 1234.5, 1000, 34.5, 1200)",
     ):
         connection.execute(statement, [REALM])
     connection.commit()
@@ -240,7 +241,7 @@ def test_a_reconcile_shows_what_differs_and_its_totals(
     assert "To repair: python -m quickbooks_crm reconcile --company sample --repair" in shown
     assert "Item: 2 in QuickBooks, 1 in the mirror (every record compared)" in shown
     assert "Item 1 In QuickBooks, but not in the mirror 7 no" in shown
-    assert "Item.UnitPrice 1,234.50 0.00 0.00 1,000.00 -234.50" in shown
+    assert "Item.UnitPrice 1,234.50 34.50 (1,200) 0.00 1,000.00 -200.00" in shown
     assert any("dags/reconcile_sample/runs/run-1" in link for link in _links(answer))
     assert "Reconcile" in _text(viewer.get("/quickbooks-crm/"))
 

@@ -78,7 +78,8 @@ class Drift:
 
 @dataclass(frozen=True)
 class ControlTotal:
-    """The sum of one amount on both sides; an empty currency is the company's own."""
+    """The sum of one amount on both sides, and how many records are held back or wait; an empty
+    currency is the company's own."""
 
     side: str
     subject: str
@@ -88,6 +89,8 @@ class ControlTotal:
     held: Decimal
     waiting: Decimal
     target: Decimal
+    held_records: int = 0
+    waiting_records: int = 0
 
     @property
     def difference(self) -> Decimal:
@@ -96,8 +99,12 @@ class ControlTotal:
 
     @property
     def figures(self) -> list[str]:
-        """The amounts as people write them, from source to difference, all with as many places."""
-        return _figures([self.source, self.held, self.waiting, self.target, self.difference])
+        """The amounts as people write them, from source to difference, all with as many places;
+        where records are held back or wait, with how many."""
+        amounts = [self.source, self.held, self.waiting, self.target, self.difference]
+        counts = [0, self.held_records, self.waiting_records, 0, 0]
+        told = zip(_figures(amounts), counts, strict=True)
+        return [f"{figure} ({count:,})" if count else figure for figure, count in told]
 
 
 @dataclass(frozen=True)
@@ -266,6 +273,9 @@ def _agreement(report: Report) -> Iterator[str]:
         yield f"Control totals: {len(unexplained)} of {of} differ: {_names(unexplained)}."
     elif not report.differing:
         yield f"Control totals: all {of} agree."
+    if explained := [total for total in report.totals if total.held_records]:
+        names = ", ".join(f"{_name(t)} ({_records(t.held_records)})" for t in explained)
+        yield f"Control totals without what is held back: {names}."
     repaired = [total for total in report.differing if total not in unexplained]
     if repaired:
         yield (
@@ -275,7 +285,11 @@ def _agreement(report: Report) -> Iterator[str]:
 
 
 def _names(totals: Sequence[ControlTotal]) -> str:
-    return ", ".join(f"{t.subject}.{t.field} {t.currency}".strip() for t in totals)
+    return ", ".join(map(_name, totals))
+
+
+def _name(total: ControlTotal) -> str:
+    return f"{total.subject}.{total.field} {total.currency}".strip()
 
 
 def amounts(report: Report) -> Iterator[str]:

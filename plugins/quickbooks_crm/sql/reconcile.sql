@@ -256,11 +256,14 @@ ON CONFLICT (realm, run_id, side, subject, entity, id) DO UPDATE
 
 -- control_totals --
 -- The sum of a column on both sides, by currency. What QuickBooks leaves blank counts on neither.
-INSERT INTO sync.control_total (realm, run_id, side, subject, field, currency, source, held, waiting, target)
+INSERT INTO sync.control_total (realm, run_id, side, subject, field, currency, source, held, held_records, waiting,
+                                waiting_records, target)
 SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, %(field)s, currency,
        sum(amount),
        coalesce(sum(amount) FILTER (WHERE NOT waiting AND held IS NOT NULL), 0),
+       count(*) FILTER (WHERE NOT waiting AND held IS NOT NULL),
        coalesce(sum(amount) FILTER (WHERE waiting), 0),
+       count(*) FILTER (WHERE waiting),
        coalesce(sum((image ->> %(field)s)::numeric) FILTER (WHERE NOT waiting AND held IS NULL), 0)
   FROM (SELECT waiting, held, image, coalesce(payload #>> '{{CurrencyRef,value}}', '') AS currency,
                round({amount}, %(scale)s) AS amount
@@ -348,7 +351,7 @@ SELECT side, subject, entity, id, kind, details, repaired
  ORDER BY side DESC, subject, kind, entity, lpad(id, 40, '0');
 
 -- read_totals --
-SELECT side, subject, field, currency, source, held, waiting, target
+SELECT side, subject, field, currency, source, held, waiting, target, held_records, waiting_records
   FROM sync.control_total
  WHERE realm = %(realm)s AND run_id = %(run_id)s
  ORDER BY side DESC, subject, field, currency;
