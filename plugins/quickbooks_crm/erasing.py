@@ -118,7 +118,7 @@ def erase(
     run = Run(company, leaving.realm_of(connection, company), "erase")
     _require_people(connection, run, people)
     with connection.transaction() as whole:
-        runs.take_lease(connection, run)
+        runs.take_out(connection, run)
         erased = Erased(company, people)
         sought = _take(connection, run, erased)
         targets = leaving.targets_of(connection, run, erased.notes)

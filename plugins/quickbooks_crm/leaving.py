@@ -63,7 +63,7 @@ def remove_company(
     realm = realm_of(connection, company)
     run = Run(company, realm, "remove-company")
     with connection.transaction() as whole:
-        runs.take_lease(connection, run)
+        runs.take_out(connection, run)
         left = Left(company, realm, {}, {}, [], [])
         _crm(connection, run, what, left)
         _forget(connection, realm, left)

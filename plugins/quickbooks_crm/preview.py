@@ -67,10 +67,12 @@ def rehearse(run: Run, act: Act) -> list[str]:
         with outside.transaction():
             runs.at_work(outside, run)
             with _one_moment(inside, outside, run):
+                taken_out = _one(inside, "taken_out", run)
                 loaded = act(inside)
                 warnings = _one(inside, "warnings", run)
                 for table in tables:
                     _carry(inside, outside, run, table)
+            _require_nothing_taken_out(outside, run, taken_out)
             for table in tables:
                 _do(outside, "keep", run, table)
         for key, sentence in warnings.items():
@@ -94,6 +96,17 @@ def _one_moment(inside: Connection[Any], outside: Connection[Any], run: Run) -> 
             f"Something else writes to the CRM tables of company {run.company}. This preview has "
             "changed nothing, and told nothing. Try again when it has finished."
         ) from None
+
+
+def _require_nothing_taken_out(outside: Connection[Any], run: Run, before: int) -> None:
+    """Nobody is erased, and the company not removed, from here to the end of the transaction. What
+    was, since the rehearsal's moment, may be in all that it tells: then raises `CompanyBusy`."""
+    runs.take_nothing_out(outside, run)
+    if _one(outside, "taken_out", run) != before:
+        raise CompanyBusy(
+            f"A person was erased, or company {run.company} removed, while this preview was at "
+            "work. It has changed nothing, and told nothing. Start it again."
+        )
 
 
 def sync(connection: Connection[Any], bringing: Bringing, asked: Iterable[str]) -> list[str]:

@@ -136,6 +136,19 @@ def at_work(connection: Connection[Any], run: Run) -> None:
     connection.execute(sql["came_back"], asdict(run) | {"task": GIVEN_UP})
 
 
+def take_out(connection: Connection[Any], run: Run) -> None:
+    """Take the lease to take data out for good. Nobody keeps what a preview has seen of the company
+    until the transaction ends. Raises `CompanyBusy` while another run is at work."""
+    take_lease(connection, run)
+    connection.execute(statements("runs")["taking_out"], asdict(run))
+
+
+def take_nothing_out(connection: Connection[Any], run: Run) -> None:
+    """Wait for whoever takes data of the company out for good, and let nobody else do so until the
+    transaction ends."""
+    connection.execute(statements("runs")["nothing_taken_out"], asdict(run))
+
+
 def release_lease(connection: Connection[Any], run: Run) -> None:
     """Let other runs write for the company again."""
     with connection.transaction():

@@ -12,6 +12,11 @@ SELECT set_config('lock_timeout', %(milliseconds)s, true);
 -- How far every module was loaded: another answer outside means that a run has loaded one meanwhile.
 SELECT coalesce(jsonb_object_agg(module, generation), '{}') FROM sync.module_position WHERE realm = %(realm)s;
 
+-- taken_out --
+-- The newest act that took a person, or the company, out for good.
+SELECT coalesce(max(act), 0) FROM sync.act
+ WHERE company = %(company)s AND kind IN ('person_erased', 'company_removed');
+
 -- temporary --
 -- What a load leaves for the end of its transaction.
 SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r';

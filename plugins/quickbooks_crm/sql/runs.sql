@@ -59,6 +59,13 @@ SELECT FROM sync.lease WHERE realm = %(realm)s FOR UPDATE NOWAIT;
 -- A long transaction shows that its run is alive, and its end, however it comes, that it is not.
 SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm run', %(realm)s::text, %(run_id)s::text), 0));
 
+-- taking_out --
+SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm taking out', %(realm)s::text), 0));
+
+-- nothing_taken_out --
+-- Shared by all that keep what they have seen before.
+SELECT pg_advisory_xact_lock_shared(hashtextextended(concat_ws(' ', 'quickbooks_crm taking out', %(realm)s::text), 0));
+
 -- silent --
 -- Other runs that have not ended and have shown no sign of life for long.
 WITH known AS MATERIALIZED (
