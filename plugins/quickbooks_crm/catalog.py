@@ -17,12 +17,15 @@ _KINDS = {
     "varchar": "text",
     "text": "text",
     "bpchar": "text",
+    "name": "text",
+    "char": "text",
     "int2": "integer",
     "int4": "integer",
     "int8": "integer",
     "numeric": "numeric",
     "float4": "numeric",
     "float8": "numeric",
+    "money": "numeric",
     "bool": "boolean",
     "date": "date",
     "timestamp": "timestamp",
@@ -53,7 +56,9 @@ class KeywordList:
 @dataclass(frozen=True)
 class Column:
     """One column. `kind` is text, integer, numeric, boolean, date, time, timestamp, uuid, choice
-    or other. `lacking` are the rights on it that this login has not."""
+    or other; `base` is the type of Postgres itself that it is made of. `scale` is how many decimal
+    places it has, of times those of a second. `lacking` are the rights on it that this login has
+    not."""
 
     name: str
     label: str
@@ -69,6 +74,7 @@ class Column:
     choices: tuple[str, ...]
     keywords: KeywordList | None = None
     lacking: tuple[str, ...] = ()
+    base: str = ""
 
     @property
     def array(self) -> bool:
@@ -326,4 +332,5 @@ def _column(row: dict[str, Any], form: dict[str, Any], listed: KeywordList | Non
         choices=tuple(row["choices"] or ()),
         keywords=listed,
         lacking=tuple(row["lacking"]),
+        base=row["base_type"],
     )

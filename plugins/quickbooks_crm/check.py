@@ -1,17 +1,15 @@
 """Sets aside rows that lack a mandatory field or hold a value that its column cannot take. Pure,
 column by column."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 
-import pandas as pd
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pandas import DataFrame, Series
 
 from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.column_rules import rules, shaped
 from quickbooks_crm.documents import LINES, OF, at_position, folded, unfolded
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Field, Lines, Mapping
@@ -23,14 +21,6 @@ _PLAIN_EMAIL = re.compile(
 )
 _SHORTEST_LIMIT = 63  # of the part of a domain between two dots
 _BLANK = "is required but blank in QuickBooks"
-_NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
-_WHOLE_NUMBER = r"[+-]?[0-9]+"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME = (
-    r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
-_INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
-_UUID = r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class _Problem:
 
 def unfit(constant: str, column: Column, field: Field | None = None) -> str:
     """The rules that keep a text out of a column, as they are said; empty when it fits."""
-    values = _whole(Series([constant], dtype="str"), column)
+    values = shaped(Series([constant], dtype="str"), column)
     broken = _broken(values, field or Field(column.name), column)
     return " and ".join(rule for wrong, rule in broken if wrong.iloc[0])
 
@@ -56,7 +46,7 @@ def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, 
     `batch` is what `transform` keeps. Deleted records are not checked: only their flags will be
     written.
     """
-    batch = _whole_numbers(batch, mapping, table)
+    batch = _shaped(batch, mapping, table)
     live = batch["@state"] != "deleted"
     found = _found(batch, mapping, table)
     bad = _any(found, batch) & live
@@ -94,7 +84,7 @@ def _lines(
     """The documents with their lines as the table takes them; and of each that has a line which may
     not be loaded, everything that is wrong with its lines."""
     names = list(lines.rows.fields)
-    rows = _whole_numbers(unfolded(batch, names, WHO), lines.rows, table)
+    rows = _shaped(unfolded(batch, names, WHO), lines.rows, table)
     found = _found(rows, lines.rows, table)
     bad = _any(found, rows)
     place = at_position(rows).astype(str)
@@ -105,14 +95,9 @@ def _lines(
     return batch.assign(**{LINES: folded(rows, names, batch)}), wrong
 
 
-def _whole_numbers(batch: DataFrame, mapping: Mapping, table: Table) -> DataFrame:
-    names = [name for name in _values(mapping) if table.columns[name].kind == "integer"]
-    return batch.assign(**{name: _whole(batch[name], table.columns[name]) for name in names})
-
-
-def _whole(values: Series, column: Column) -> Series:
-    """QuickBooks writes 5 as 5 or 5.00; a column of whole numbers takes only the first."""
-    return values.str.replace(r"\.0*$", "", regex=True) if column.kind == "integer" else values
+def _shaped(batch: DataFrame, mapping: Mapping, table: Table) -> DataFrame:
+    names = _values(mapping)
+    return batch.assign(**{name: shaped(batch[name], table.columns[name]) for name in names})
 
 
 def _values(mapping: Mapping) -> list[str]:
@@ -138,75 +123,10 @@ def _invalid(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Prob
 def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Series, str]]:
     """For each rule of the field and its column: which values, blanks aside, break it, and how to
     say so."""
-    for wrong, rule in _rules(values, column):
+    for wrong, rule in rules(values, column):
         yield wrong & values.notna(), rule
     if field.kind == "email":
         yield ~each(values, _is_email) & values.notna(), "is not an e-mail address"
-
-
-def _rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
-    """For each rule of the column's type: which values break it, and how to say so."""
-    match column.kind:
-        case "text":
-            yield _nested(values), "is not a single value"
-            if column.length:
-                yield values.str.len() > column.length, f"is longer than {column.length} characters"
-        case "numeric":
-            yield from _numeric(values, column)
-        case "integer":
-            limit = _INTEGERS.get(column.type, 2**63)  # else a type of the CRM's own
-            whole = values.str.fullmatch(_WHOLE_NUMBER, na=False)
-            yield ~whole, "is not a whole number"
-            small = each(values.where(whole), lambda text: -limit <= Decimal(text) < limit)
-            yield whole & ~small, "is too large"
-        case "boolean":
-            yield ~values.isin(["true", "false"]), "is neither true nor false"
-        case "date":
-            strict = values.str.fullmatch(_DAY, na=False)
-            parsed = pd.to_datetime(values.where(strict), format="%Y-%m-%d", errors="coerce")
-            yield parsed.isna(), "is not a date (year-month-day)"
-        case "timestamp":
-            strict = values.str.fullmatch(f"{_DAY}[T ].*", na=False)
-            parsed = pd.to_datetime(
-                values.where(strict), format="ISO8601", errors="coerce", utc=True
-            )
-            yield parsed.isna(), "is not a moment (date and time)"
-        case "time":
-            yield ~values.str.fullmatch(_TIME, na=False), "is not a time (hours:minutes)"
-        case "uuid":
-            yield ~values.str.fullmatch(_UUID, na=False), "is not a UUID"
-        case "choice":
-            yield ~values.isin(column.choices), f"is none of {', '.join(column.choices)}"
-
-
-def _nested(values: Series) -> Series:
-    """Which values are an object or a list of QuickBooks where it used to send a text."""
-    opening = values.str.startswith(("{", "["), na=False)
-    return each(values.where(opening), _is_nested) if opening.any() else opening
-
-
-def _is_nested(text: str) -> bool:
-    """Whether a text is an object or list as Postgres writes it; [2024] may be what a person
-    wrote."""
-    if text[1:2] not in ('"', "{", "["):
-        return False
-    try:
-        return isinstance(json.loads(text), dict | list)
-    except ValueError:
-        return False
-
-
-def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
-    written = values.where(values.str.fullmatch(_NUMBER, na=False))
-    parts = written.str.extract(f"^{_NUMBER}$")
-    yield ~(parts["whole"].str.len() + parts["places"].str.len().fillna(0) > 0), "is not a number"
-    if column.precision is not None and column.scale is not None:
-        whole = parts["whole"].str.lstrip("0").str.len()
-        yield whole > column.precision - column.scale, "is too large"
-        yield (
-            parts["places"].str.rstrip("0").str.len() > column.scale,
-            f"has more than {column.scale} decimal places",
-        )
 
 
 def _is_email(text: str) -> bool:

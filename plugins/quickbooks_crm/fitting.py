@@ -14,6 +14,7 @@ from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.suiting import (
     called_alike,
     may_be_too_long,
+    may_not_hold,
     missing_fields,
     never_fits,
     unfit_constants,
@@ -136,6 +137,7 @@ def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[
     for known in taken:
         table = catalog.of(connection, known)
         yield from may_be_too_long(known, table)
+        yield from may_not_hold(known, table)
         yield from called_alike(known, table)
 
 

@@ -22,6 +22,10 @@ _CALLED: dict[Kind, str] = {
 }
 
 
+FLOATING = {"float4": 6, "float8": 15}
+"""How many digits the types hold that are made for measuring, not for money."""
+
+
 def missing_fields(mapping: Mapping, table: Table) -> list[str]:
     """The labels of required CRM fields that the mapping gives neither a source nor a default."""
     lines, filled = mapping.lines, {mapping.company, *mapping.fields}
@@ -66,7 +70,9 @@ def _plainly_fits(constant: str, column: Column, field: Field) -> bool:
     if column.kind == "boolean":
         return constant in ("true", "false")
     short = column.length is None or len(constant) <= column.length
-    return column.kind == "text" and field.kind is None and constant[:1].isalpha() and short
+    in_bytes = column.base in ("name", "char")
+    plain = field.kind is None and constant[:1].isalpha()
+    return column.kind == "text" and plain and short and not in_bytes
 
 
 def never_fits(mapping: Mapping, table: Table) -> Iterator[str]:
@@ -91,6 +97,19 @@ def may_be_too_long(mapping: Mapping, table: Table) -> Iterator[str]:
                 f"{_place(part, field)} may have {longest} characters in QuickBooks, and "
                 f"{own.name}.{column.name} takes {column.length}: a record with a longer one is "
                 "not added. Make the column longer."
+            )
+
+
+def may_not_hold(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The numbers of QuickBooks that fill a column which holds most of them only nearly, each with
+    its line."""
+    for part, own, field, column in _filled(mapping, table):
+        numbers = any(_kind(*source) == "number" for source in _sources(part, field))
+        if numbers and column.base in FLOATING:
+            yield (
+                f"{_place(part, field)} is a number in QuickBooks, and {own.name}.{column.name} "
+                f"takes {column.type}, which holds about {FLOATING[column.base]} digits: a record "
+                "with more is not added. Make the column numeric."
             )
 
 

@@ -282,6 +282,16 @@ def things(connection: Connection[Any], column: str, key: str = "") -> None:
         ("char(3)", "abc", "abcd"),
         ("bit(3)", "101", "1011"),
         ("macaddr", "08:00:2b:01:02:03", "08:00"),
+        ("real", "200000.5", "200000.01"),
+        ("double precision", "200000.01", "9007199254740993"),
+        ("money", "1.05", "1.005"),
+        ("name", "x" * 63, "x" * 70),
+        ('"char"', "x", "xyz"),
+        ("time(0)", "10:00:01", "10:00:00.7"),
+        ("timestamp(3)", "2024-02-29T10:00:00.125", "2024-02-29T10:00:00.1256"),
+        ("numeric(2, 4)", "0.0012", "0.1"),
+        ("numeric(3, -2)", "1200", "1250"),
+        ("numeric(3, -2)", "0", "100000"),
     ],
 )
 def test_a_value_that_the_type_takes_is_stored_and_stays_and_another_ends_its_own_row(
@@ -308,6 +318,26 @@ def test_a_value_that_the_type_takes_is_stored_and_stays_and_another_ends_its_ow
     stored = one(own, f"SELECT value = '{good}'::{type_} FROM own.things WHERE value IS NOT NULL"  # noqa: S608
                  if type_ not in ("point",) else "SELECT true")  # fmt: skip
     assert stored
+
+
+def test_a_moment_keeps_its_instant_in_a_column_without_a_time_zone(own: Connection[Any]) -> None:
+    things(own, "value timestamp")
+
+    sync(own, into("timestamp"), item("7", Value="2024-01-01T02:00:00-08:00"))
+    again = sync(own, into("timestamp"), item("7", Value="2024-01-01T02:00:00-08:00"))
+
+    assert rows(own, "SELECT value::text FROM own.things") == [("2024-01-01 10:00:00",)]
+    assert again == [End("7", "unchanged")]
+
+
+def test_a_domain_has_the_limits_of_what_it_is_made_of(own: Connection[Any]) -> None:
+    own.execute("CREATE DOMAIN own.label AS name; CREATE DOMAIN own.hundreds AS numeric(3, -2)")
+    things(own, "value own.label, hundreds own.hundreds")
+    known = parse_all({"things": mapping("own.things", "value: {from: V}, hundreds: {from: H}")})
+
+    ended = sync(own, known, item("7", V="x" * 70), item("8", H="1250"), item("9", H="1200"))
+
+    assert [end.outcome for end in ended] == ["not_added", "not_added", "added"]
 
 
 @pytest.mark.parametrize("type_", ["json", "jsonb"])

@@ -67,7 +67,7 @@ def test_columns_are_read_with_their_types_lengths_and_rules(connection: Connect
         "small": ("integer", None, None, None),
         "so": ("boolean", None, None, None),
         "day": ("date", None, None, None),
-        "at": ("timestamp", None, None, None),
+        "at": ("timestamp", None, None, 6),
         "which": ("uuid", None, None, None),
         "mood": ("choice", None, None, None),
         "short": ("text", 5, None, None),

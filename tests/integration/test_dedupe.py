@@ -270,3 +270,25 @@ def _waits_for_a_lock(connection: Connection[Any]) -> bool:
 WAITING = """
     SELECT EXISTS (SELECT FROM pg_stat_activity
                     WHERE datname = current_database() AND wait_event_type = 'Lock')"""
+
+
+def test_a_phone_may_be_any_text_and_is_compared_by_its_digits(connection: Connection[Any]) -> None:
+    by_number = "{mode: create, check: [description]}"
+    known = products(by_number, "description: {from: P, kind: phone}")
+
+    ended = sync(
+        connection,
+        known,
+        item("7", P="+1 (555) 0100"),
+        item("8", P="ring twice"),
+        item("9", P="ring twice"),
+        item("10", P="1 555 01 00"),
+    )
+
+    assert ended == [
+        End("7", "added"),
+        End("8", "added"),
+        End("9", "added"),
+        End("10", "duplicate", "same_in_batch"),
+    ]
+    assert outcome(connection, "8", "after")[0]["description"] == "ring twice"

@@ -22,10 +22,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "integer": {"type": "integer"},
     "boolean": {"type": "boolean"},
     "date": {"type": "date"},
-    "timestamp": {"type": "timestamp with time zone"},
+    "timestamp": {"type": "timestamp with time zone", "base": "timestamptz", "scale": 6},
     "uuid": {"type": "uuid"},
     "choice": {"type": "mood", "choices": ("happy", "sad")},
     "other": {"type": "inet"},
+    "time": {"type": "time without time zone"},
 }
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 
@@ -90,7 +91,7 @@ def said_of(value: str, kind: str, **given: Any) -> str | None:
         ("date", "1752-09-14"),
         ("date", "9999-12-31"),
         ("timestamp", "2024-03-10T02:30:00-08:00"),
-        ("timestamp", "2024-03-10 02:30:00.123456789Z"),
+        ("timestamp", "2024-03-10 02:30:00.123456000Z"),
         ("timestamp", "2024-03-10T02:30:00"),
         ("uuid", UUID),
         ("uuid", UUID.upper()),
@@ -278,6 +279,90 @@ def test_a_bad_row_does_not_stop_the_good_ones_and_a_deleted_one_is_not_checked(
 
     assert list(fit["@id"]) == ["1", "3", "4"]
     assert list(ended["@id"]) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "scale", "value", "said"),
+    [
+        (2, 4, "0.0099", None),
+        (2, 4, "-0.0012", None),
+        (2, 4, "0.01", "is too large"),
+        (2, 4, "0.00991", "has more than 4 decimal places"),
+        (3, -2, "99900", None),
+        (3, -2, "-1200", None),
+        (3, -2, "0", None),
+        (3, -2, "100000", "is too large"),
+        (3, -2, "1250", "is not a multiple of 100"),
+        (3, -2, "1200.5", "has more than 0 decimal places"),
+        (5, 5, "0.12345", None),
+        (5, 5, "1", "is too large"),
+    ],
+)
+def test_a_scale_below_nought_or_above_the_precision_is_as_postgres_means_it(
+    precision: int, scale: int, value: str, said: str | None
+) -> None:
+    message = said_of(value, "numeric", precision=precision, scale=scale)
+
+    assert message == (said and f"OWN '{value}' {said}.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "scale", "value", "said"),
+    [
+        ("numeric", "float4", None, "200000.01", "has more digits than numeric(7,2) holds"),
+        ("numeric", "float4", None, "16777217", "has more digits than numeric(7,2) holds"),
+        ("numeric", "float4", None, "200000.5", None),
+        ("numeric", "float4", None, "0.10", None),
+        ("numeric", "float4", None, "9" * 60, "has more digits than numeric(7,2) holds"),
+        ("numeric", "float8", None, "200000.01", None),
+        ("numeric", "float8", None, "0.123456789012345", None),
+        ("numeric", "float8", None, "9007199254740993", "has more digits than numeric(7,2) holds"),
+        ("text", "name", None, "ü" * 32, "is longer than 63 bytes"),
+        ("text", "name", None, "x" * 63, None),
+        ("text", "char", None, "xyz", "is longer than 1 byte"),
+        ("text", "char", None, "x", None),
+        ("time", "time", 0, "10:00:00.7", "is finer than the 0 decimal places of a second in time"),
+        ("time", "time", 0, "10:00:00.0", None),
+        ("time", "time", 6, "10:00:00Z", "has a time zone, which time does not hold"),
+        ("time", "timetz", 6, "10:00:00-08:00", None),
+        ("timestamp", "timestamptz", 3, "2024-01-01T10:00:00.1234Z", "is finer than the 3 decimal "
+         "places of a second in timestamp with time zone"),
+        ("timestamp", "timestamptz", 3, "2024-01-01T10:00:00.1230Z", None),
+    ],
+)  # fmt: skip
+def test_what_a_column_would_round_or_cut_off_is_not_taken(
+    kind: str, base: str, scale: int | None, value: str, said: str | None
+) -> None:
+    """D09: never silent."""
+    given = {"type": "time"} if kind == "time" else {}
+    limits = {"length": None, "precision": None, "scale": scale}
+
+    message = said_of(value, kind, base=base, **limits, **given)
+
+    shown = value if len(value) <= 40 else value[:39] + "…"
+    assert message == (said and f"OWN '{shown}' {said}.")
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        ("2024-01-01T02:00:00-08:00", "2024-01-01T10:00:00"),
+        ("2024-11-03T01:30:00-07:00", "2024-11-03T08:30:00"),
+        ("2024-11-03T01:30:00-08:00", "2024-11-03T09:30:00"),
+        ("2024-03-10T02:30:00.25Z", "2024-03-10T02:30:00.250000"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00"),
+        ("2024-01-01T02:00:00", "2024-01-01T02:00:00"),
+    ],
+)
+def test_a_moment_is_written_in_utc_where_the_column_has_no_time_zone(
+    value: str, held: str
+) -> None:
+    """D30: instants in UTC, order right."""
+    without = column("own", "timestamp", base="timestamp", scale=6)
+
+    fit, _ = check(batch({"own": value}), own(), table(without))
+
+    assert list(fit["own"]) == [held]
 
 
 def test_whole_numbers_lose_their_noughts_and_nothing_else_changes() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import Mapping
-from quickbooks_crm.suiting import called_alike, may_be_too_long, never_fits
+from quickbooks_crm.suiting import called_alike, may_be_too_long, may_not_hold, never_fits
 from tests.unit.mapping_texts import mapping, read
 
 TYPES = {
@@ -137,3 +137,20 @@ def test_a_field_of_a_line_that_may_be_longer_than_its_column_is_worth_a_warning
         "products.yaml line 5: lines.fields.text.from may have 4000 characters in QuickBooks, and "
         "crm.lines.text takes 9: a record with a longer one is not added. Make the column longer."
     )
+
+
+@pytest.mark.parametrize(("type_", "digits"), [("float4", 6), ("float8", 15)])
+def test_an_amount_in_a_column_that_holds_it_only_nearly_is_told(type_: str, digits: int) -> None:
+    """D09."""
+    own = table("numeric")
+    floating = replace(own, columns=own.columns | {"a": replace(own.columns["a"], base=type_)})
+
+    (said,) = may_not_hold(read(mapping("a: {from: UnitPrice}")), floating)
+
+    assert said == (
+        "products.yaml line 4: fields.a.from is a number in QuickBooks, and crm.products.a takes "
+        f"numeric(9,2), which holds about {digits} digits: a record with more is not added. Make "
+        "the column numeric."
+    )
+    assert list(may_not_hold(read(mapping("a: {from: UnitPrice}")), own)) == []
+    assert list(may_not_hold(read(mapping("a: {from: Sku}")), floating)) == []

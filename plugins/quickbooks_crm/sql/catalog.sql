@@ -5,8 +5,12 @@ SELECT a.attname AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
        base.typname AS base_type,
        CASE WHEN base.typname IN ('varchar', 'bpchar') AND domains.modifier > 4 THEN domains.modifier - 4 END AS length,
-       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN ((domains.modifier - 4) >> 16) & 65535 END AS precision,
-       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN (domains.modifier - 4) & 2047 END AS scale,
+       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN ((domains.modifier - 4) >> 16) & 65535
+            WHEN base.typname = 'money' THEN 18 END AS precision,
+       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN (((domains.modifier - 4) & 2047) # 1024) - 1024
+            WHEN base.typname = 'money' THEN scale(0::money::numeric)
+            WHEN base.typname IN ('time', 'timetz', 'timestamp', 'timestamptz')
+            THEN CASE WHEN domains.modifier >= 0 THEN domains.modifier ELSE 6 END END AS scale,
        coalesce(own.attnotnull, false) OR domains.not_null AS not_null,
        CASE WHEN own.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
        coalesce(own.attidentity <> '', false) AS identity,
