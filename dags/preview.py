@@ -15,7 +15,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import pipeline, previewing
+from quickbooks_crm import asking, pipeline, previewing
 from quickbooks_crm.plans import Plan, plans
 from quickbooks_crm.running import Request
 from quickbooks_crm.trying_again import EVERY_TASK
@@ -58,13 +58,15 @@ def rehearse(company: str) -> list[str]:
     return previewing.rehearse(company, context["run_id"], context["params"]["read"])
 
 
-@task(trigger_rule="all_done", doc_md="The counts. With nothing to do nobody is asked.")
+@task(
+    trigger_rule="all_done", doc_md="The counts and settings. With nothing to do nobody is asked."
+)
 def record_activity(company: str) -> str:
     context = get_current_context()
-    said = pipeline.record_activity(company, context["run_id"])
+    pipeline.record_activity(company, context["run_id"])
     if not context["ti"].xcom_pull(task_ids="rehearse"):
         raise DownstreamTasksSkipped(tasks=["proceed"])
-    return said
+    return asking.question(company, context["run_id"])
 
 
 def ask(title: str) -> HITLBranchOperator:

@@ -1,7 +1,7 @@
 """The companies that are kept in step: a file each in include/companies/, named after it."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -75,10 +75,16 @@ class Company:
     def for_loads(self) -> dict[str, str | None]:
         """What the loads of a run depend on, stored with the run."""
         return {
+            "crm_company": self.crm_company,
             "default_owner": self.default_owner,
             "child_accounts": self.child_accounts,
             "start_date": self.start_date,
         }
+
+    def settled(self, settings: Mapping[str, str | None]) -> "Company":
+        """The company as a run has settled on it, whatever became of its file since."""
+        known = {name: settings[name] for name in self.for_loads if name in settings}
+        return replace(self, **known)  # type: ignore[arg-type]
 
     def takes(self, module: str, by_name: bool = False) -> bool:
         """Whether the module is brought in for this company. One that is had `by_name` is, only

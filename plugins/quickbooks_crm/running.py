@@ -11,6 +11,7 @@ from psycopg import Connection
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from quickbooks_crm import activity, calls, companies, database, fitting, mapping, runs
+from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import BreakerTripped, SyncFailed
 from quickbooks_crm.failures import noted
 from quickbooks_crm.judge import STRICT, Lenience
@@ -36,7 +37,7 @@ again_after_deadlock = retry(
 @dataclass(frozen=True)
 class Request:
     """What a run was asked for, by whom. No modules named means all that the company takes; a
-    `previewed` run lends its mappings and modules instead."""
+    `previewed` run lends its mappings, modules and settings instead."""
 
     trigger: str
     started_by: str | None = None
@@ -63,7 +64,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
         runs.start(connection, run, request.trigger, request.started_by, kind)
         with noted(connection, run, "check_settings"):
             known = _mappings(connection, run, request)
-            settings = companies.load_one(companies.INCLUDE / "companies", run.company)
+            settings = _company(connection, run, request)
             asked = _modules(connection, run, request)
             fit = fitting.parted(connection, known, settings, asked)
             named = companies.names(companies.INCLUDE / "companies")
@@ -94,10 +95,23 @@ def _mappings(connection: Connection[Any], run: Run, request: Request) -> dict[s
     return mapping.load(companies.INCLUDE / "mappings")
 
 
+def _company(connection: Connection[Any], run: Run, request: Request) -> Company:
+    """The company as its file says, but for what loads depend on where a person has seen that."""
+    if request.previewed:
+        return settled(connection, replace(run, run_id=request.previewed))
+    return companies.load_one(companies.INCLUDE / "companies", run.company)
+
+
+def settled(connection: Connection[Any], run: Run) -> Company:
+    """The company as a run that has settled what it uses knows it. How much at once looks like an
+    accident is as its file says now."""
+    company = companies.load_one(companies.INCLUDE / "companies", run.company)
+    return company.settled(runs.settings(connection, run))
+
+
 def bringing(connection: Connection[Any], run: Run, lenience: Lenience = STRICT) -> Bringing:
     """What brings the modules of a settled run in."""
-    company = companies.load_one(companies.INCLUDE / "companies", run.company)
-    return Bringing(run, company, runs.mappings(connection, run), lenience)
+    return Bringing(run, settled(connection, run), runs.mappings(connection, run), lenience)
 
 
 def each(modules: Iterable[str], act: Callable[[str], object]) -> None:

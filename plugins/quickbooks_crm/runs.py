@@ -227,11 +227,17 @@ def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
         raise RunError(
             f"Run {run.run_id} has no mappings yet: its task check_settings has not succeeded."
         )
-    settings = _one(connection.execute(statements("runs")["settings"], asdict(run)))[0]
+    used = settings(connection, run)
     known = with_children(
-        parse_all(dict(rows)), cast(ChildAccounts, settings.get("child_accounts", "child_account"))
+        parse_all(dict(rows)), cast(ChildAccounts, used.get("child_accounts", "child_account"))
     )
     return {module: known[module] for module in load_order(known)}
+
+
+def settings(connection: Connection[Any], run: Run) -> dict[str, str | None]:
+    """What else the loads of this run depend on, as it was settled."""
+    row = connection.execute(statements("runs")["settings"], asdict(run)).fetchone()
+    return dict(row[0]) if row else {}
 
 
 def asked(connection: Connection[Any], run: Run) -> dict[str, Mapping]:

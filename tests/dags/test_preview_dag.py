@@ -9,7 +9,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 
-from quickbooks_crm import pipeline, previewing
+from quickbooks_crm import activity, asking, pipeline, previewing
 from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
 from tests.dags.test_dags import DAGS, states
@@ -80,6 +80,52 @@ def test_a_sync_uses_what_was_previewed_whatever_became_of_the_files(
     assert [module.module for module in kept.run("synced").counts] == ["accounts"]
     changed = kept.ask("SELECT 1 FROM crm.accounts WHERE notes = 'Changed since'")
     assert (changed, BY_HAND.previewed) == ([], "")
+
+
+def test_a_sync_uses_the_settings_of_the_company_that_were_previewed(
+    kept: Kept, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = own_include(tmp_path, monkeypatch) / "companies" / "sample.yaml"
+    settings = company.read_text()
+    company.write_text(settings + "start_date: 2024-01-01\n")
+    previewing.sync("sample", "previewed", Request("manual", "anna", ("accounts",)), read=True)
+    company.write_text(settings + "start_date: 2020-02-02\nchild_accounts: skip\n")
+
+    pipeline.sync("sample", "synced", Request("manual", "anna", previewed="previewed"))
+
+    used = {row["run_id"]: row["settings"] for row in kept.ask("SELECT * FROM sync.run")}
+    assert used["synced"] == used["previewed"]
+    assert used["synced"]["start_date"] == "2024-01-01"
+    assert kept.run("synced").counts == kept.run("previewed").counts
+
+
+def test_the_person_is_shown_the_counts_and_how_each_module_is_imported(
+    kept: Kept, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = own_include(tmp_path, monkeypatch) / "companies" / "sample.yaml"
+    company.write_text(company.read_text() + "start_date: 2024-01-01\nchild_accounts: roll_up\n")
+    asked = Request("manual", "anna", ("products", "accounts"))
+    previewing.sync("sample", "previewed", asked, read=True)
+
+    said = asking.question("sample", "previewed")
+
+    assert said.startswith(activity.summary(kept.run("previewed")))
+    _, _, settings = said.partition("A Yes imports with these settings:\n")
+    assert settings.splitlines() == [
+        "products: mode merge; key quickbooks_product_id; check fields name; separator |; "
+        "unknown keywords ignore, insert for type, category; unknown owner default_owner",
+        "accounts: mode merge; key quickbooks_customer_id; check fields name; separator |; "
+        "unknown keywords ignore, insert for terms; unknown owner default_owner",
+        "all: default owner nobody, sub-customers roll_up, documents from 2024-01-01 on",
+    ]
+
+
+def test_what_the_person_is_shown_is_what_they_are_asked_with(kept: Kept, dag: Any) -> None:
+    run = dag.test(run_conf={"modules": ["products"]}, mark_success_pattern="proceed")
+
+    shown = run.get_task_instance("record_activity").xcom_pull("record_activity")
+    assert shown == asking.question("sample", run.run_id)
+    assert "task_ids='record_activity'" in dag.get_task("proceed").body
 
 
 def _runs_of(dag_id: str, since: str) -> list[Any]:

@@ -1,0 +1,54 @@
+"""What a person is shown before they say Yes to a sync: what it would do, and by which settings."""
+
+from collections.abc import Iterator
+
+from quickbooks_crm import activity, database, runs
+from quickbooks_crm.companies import Company
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.running import run_of, settled
+
+
+def question(company: str, run_id: str) -> str:
+    """What a preview found, counted, and the settings of the import that a Yes would start."""
+    run = run_of(company, run_id)
+    with database.connect() as connection:
+        found = activity.run(connection, run.realm, run.run_id)
+        known = runs.asked(connection, run)
+        of_company = settled(connection, run)
+    counts = activity.summary(found) if found else f"Run {run_id} has not started."
+    return "\n".join([counts, "", "A Yes imports with these settings:", *_of(known, of_company)])
+
+
+def _of(known: dict[str, Mapping], company: Company) -> Iterator[str]:
+    for module, mapping in known.items():
+        yield f"{module}: {settings(mapping)}"
+    yield (
+        f"all: default owner {company.default_owner or 'nobody'}, sub-customers "
+        f"{company.child_accounts}, documents from {company.start_date or 'any day'} on"
+    )
+
+
+def settings(mapping: Mapping) -> str:
+    """How a module is imported, in the words of its mapping."""
+    key = f"{mapping.key} within {mapping.within}" if mapping.within else mapping.key
+    told = {
+        "mode": mapping.mode,
+        "key": key or "none",
+        "check fields": " + ".join(mapping.check) or "none",
+        "separator": mapping.separator,
+        "unknown keywords": ", ".join([mapping.unknown_keywords, *_other_policies(mapping)]),
+        "unknown owner": mapping.unknown_owner,
+    }
+    return "; ".join(f"{word} {value}" for word, value in told.items())
+
+
+def _other_policies(mapping: Mapping) -> Iterator[str]:
+    """What becomes of unknown keywords in fields with a policy of their own."""
+    others: dict[str, list[str]] = {}
+    for part in mapping.parts:
+        for name, field in part.fields.items():
+            own = field.keywords.unknown if field.keywords else None
+            if own and own != mapping.unknown_keywords:
+                others.setdefault(own, []).append(part.at + name)
+    for policy, names in others.items():
+        yield f"{policy} for {', '.join(names)}"
