@@ -13,6 +13,7 @@ from tests.integration.crm import (
     End,
     accounts,
     customer,
+    gone,
     item,
     outcome,
     products,
@@ -270,6 +271,24 @@ def test_a_reference_closed_before_the_run_changed_the_record_itself_is_open_aga
 
     assert rows(connection, CRM) == before
     undo(connection, known, "back")
+    assert rows(connection, CRM) == after
+
+
+def test_a_reference_closed_before_the_run_read_the_record_as_deleted_is_open_again(
+    connection: Connection[Any],
+) -> None:
+    """The record stays as it is: QuickBooks' delete writes nothing here."""
+    people = {"Account": "9", "FamilyName": "Ann"}
+    known = owned(owner="{owner: true}", contacts=OWNED_CONTACTS)
+    sync(connection, known, customer("7", **people))
+    before = rows(connection, CRM)
+    sync(connection, known, gone(customer("7", **people)), customer("9"), run_id="wrong")
+    after = rows(connection, CRM)
+
+    undo(connection, known, "wrong", run_id="back")
+    assert rows(connection, CRM) == before
+
+    undo(connection, known, "back", run_id="forth")
     assert rows(connection, CRM) == after
 
 

@@ -36,8 +36,8 @@ UPDATE sync.run
 SELECT EXISTS (SELECT FROM sync.run WHERE undoes = %(undone)s AND realm = %(realm)s AND run_id <> %(run_id)s) AS so;
 
 -- undoing --
--- What the run did to each record of the module, and what it was before; of a record loaded earlier, the references
--- that the run closed; and links that it changed though the record stayed as it was.
+-- What the run did to each record of the module, and what it was before; of a record that it only closed references of, these
+-- (`reopened`, if it did not load the record as well); and links that it changed though the record stayed as it was.
 CREATE TEMP TABLE undoing ON COMMIT DROP AS
 WITH told AS (
     SELECT entity, id, outcome AS did, record_key, before - {gone}::text[] AS was, after - {gone}::text[] AS left_as,
@@ -48,7 +48,13 @@ WITH told AS (
     SELECT entity, id, 'updated', record_key,
            coalesce(jsonb_object_agg(own.name, own.was) FILTER (WHERE own.name NOT LIKE '@lines.%'), '{{}}') AS was,
            coalesce(jsonb_object_agg(own.name, own.became) FILTER (WHERE own.name NOT LIKE '@lines.%'), '{{}}') AS left_as,
-           array_agg(DISTINCT field)
+           CASE WHEN NOT EXISTS (SELECT FROM sync.link
+                                  WHERE (realm, entity, id, module, run_id) = ({realm}, closed.entity, closed.id, {module}, {undone}))
+                 AND NOT EXISTS (SELECT FROM sync.former AS later
+                                  WHERE (later.id, later.entity, later.module, later.realm, later.kind)
+                                      = (closed.id, closed.entity, {module}, {realm}, 'link')
+                                    AND later.was ->> 'run_id' = {undone} AND later.run_id <> {undone})
+                THEN array_agg(DISTINCT field) END
       FROM sync.resolved_reference AS closed
      CROSS JOIN LATERAL (
            SELECT field AS name, coalesce(was, 'null') AS was,
