@@ -98,12 +98,13 @@ def _nested(values: Series) -> Series:
 def _is_nested(text: str) -> bool:
     """Whether a text is an object or list as Postgres writes it; [2024] may be what a person
     wrote."""
-    if text[1:2] not in ('"', "{", "["):
+    if text[-1] not in "]}":
         return False
     try:
-        return isinstance(json.loads(text), dict | list)
+        found = json.loads(text)
     except ValueError:
         return False
+    return len(found) != 1 or isinstance(found, dict) or isinstance(found[0], dict | list | str)
 
 
 def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:

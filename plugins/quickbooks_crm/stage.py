@@ -1,6 +1,7 @@
 """Rows on their way: read from the mirror in batches of bounded size, laid down for the load,
 sealed when whole."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -173,21 +174,26 @@ def _plain(values: Series) -> list[Any]:
 
 @dataclass(frozen=True)
 class _Shape:
-    """How rows of a table are laid down: their columns, which of these refer to other records, and
-    in which a blank is left to the column's own default."""
+    """How rows of a table are laid down: their columns, which of these refer to other records, in
+    which a blank is left to the column's own default, and which hold several values, each with what
+    parts these in a text; empty where a text is not parted."""
 
     names: tuple[str, ...]
     refers: dict[str, Reference]
     keep: set[str]
+    several: dict[str, str]
 
     @classmethod
     def of(cls, mapping: Mapping, table: Table) -> "_Shape":
         names = tuple(columns(mapping))
         refers = {name: field.refers for name, field in mapping.fields.items() if field.refers}
-        return cls(names, refers, {name for name in names if _has_default(table, name)})
+        keep = {name for name in names if _has_default(table, name)}
+        return cls(names, refers, keep, dict(_several(mapping, table)))
 
     def values(self, row: dict[str, str | None]) -> dict[str, Any]:
         """What the row itself says; a reference is only among it when it is blank."""
+        for name, separator in self.several.items():
+            row = row | {name: _parted(row.get(name), separator)} if name in row else row
         left_out = [name for name in self.refers if row.get(name)]
         left_out += [name for name in self.keep if name in row and row[name] is None]
         return {n: v for n, v in row.items() if n not in left_out} if left_out else row
@@ -199,6 +205,27 @@ class _Shape:
             for name, target in self.refers.items()
             if (id := row.get(name))
         }
+
+
+def _several(mapping: Mapping, table: Table) -> Iterator[tuple[str, str]]:
+    for name, field in mapping.fields.items():
+        column = table.columns[name]
+        if column.array and not field.refers:
+            yield name, mapping.separator if field.keywords or column.keywords else ""
+
+
+def _parted(text: str | None, separator: str) -> Any:
+    """The items of a list of QuickBooks, in one text for keywords; what is no list of single values
+    stays as it is."""
+    if text is None or not text.startswith("["):
+        return text
+    try:
+        items = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError:
+        return text
+    if any(isinstance(item, dict | list) for item in items):
+        return text
+    return separator.join(map(str, filter(None, items))) if separator else items
 
 
 def _json(value: Any) -> str:

@@ -195,6 +195,14 @@ def test_of_a_mixed_cell_the_unknown_keywords_join_the_list_under_insert(
     assert values(connection) == ["Net 30", "Net 45", "Net 60"]
 
 
+def test_a_list_of_quickbooks_is_several_keywords(connection: Connection[Any]) -> None:
+    listed(connection, "tags", several=True)
+
+    sync(connection, mapped(TAGS, separator=";"), item("7", Tags=["net 60", "NET30", None]))
+
+    assert held(connection, "tags") == [["Net 60", "Net 30"]]
+
+
 def test_loading_keywords_twice_changes_nothing(connection: Connection[Any]) -> None:
     listed(connection, "tags", several=True)
     known = mapped(TAGS, unknown_keywords="insert")
