@@ -17,6 +17,14 @@ from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.sql import statements
 
 
+OF_ANOTHER_COMPANY = {
+    False: " It is one of another company: give the table a column for the company, and name it "
+    "in the mapping (company), so that each has records of its own.",
+    True: " It is one of another company, which took it while it belonged to none.",
+}
+"""What else to say of a record that is taken, by whether the mapping tells companies apart."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A mapping with the table it loads and whose records these are; `columns` are those that the
@@ -155,8 +163,12 @@ def _find(
         equal=_equal(target, columns, value, "equal_part" if len(columns) > 1 else "equal_value"),
         scope=_scope(target),
     )
-    labels = {"label": _labels(target, columns), "mode": target.mapping.mode}
-    connection.execute(query, where | labels)
+    told = {
+        "label": _labels(target, columns),
+        "mode": target.mapping.mode,
+        "of_another_company": OF_ANOTHER_COMPANY[target.mapping.company is not None],
+    }
+    connection.execute(query, where | told)
 
 
 def _names(target: Target) -> dict[str, sql.Composable]:

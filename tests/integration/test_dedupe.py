@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     End,
@@ -18,6 +19,7 @@ from tests.integration.crm import (
     gone,
     item,
     load_rows,
+    mapping,
     mirror,
     one,
     outcome,
@@ -85,6 +87,29 @@ def test_the_same_id_in_two_companies_is_two_records(connection: Connection[Any]
     assert rows(connection, "SELECT company_id FROM crm.products ORDER BY 1") == [
         ("other",),
         ("sample",),
+    ]
+
+
+def test_a_table_that_does_not_tell_companies_apart_says_what_to_do(
+    connection: Connection[Any],
+) -> None:
+    """C4: two companies never share a record, whatever the table is like."""
+    connection.execute(
+        "CREATE TABLE crm.things (id serial PRIMARY KEY, quickbooks_id text, name text)"
+    )
+    known = parse_all({"things": mapping("crm.things")})
+    sync(connection, known, item("7", Name="Pump"))
+
+    ended = sync(connection, known, item("7", Name="Hose"), realm="2", company="other")
+
+    assert ended == [End("7", "duplicate", "key_taken")]
+    assert rows(connection, "SELECT name FROM crm.things") == [("Pump",)]
+    assert rows(connection, "SELECT message FROM sync.outcome WHERE realm = '2'") == [
+        (
+            "The CRM record with the same Quickbooks id is another QuickBooks record already. "
+            "It is one of another company: give the table a column for the company, and name it "
+            "in the mapping (company), so that each has records of its own.",
+        )
     ]
 
 

@@ -252,6 +252,10 @@ UPDATE incoming
        message = CASE WHEN cardinality(keys) > 1
                       THEN format('%%s CRM records have the same %%s.', cardinality(keys), %(label)s::text)
                       WHEN taken THEN format('The CRM record with the same %%s is another QuickBooks record already.', %(label)s::text)
+                           || CASE WHEN EXISTS (SELECT FROM sync.link
+                                                 WHERE module = ANY (%(sharing)s) AND link.record_key = judged.record_key
+                                                   AND realm <> %(realm)s)
+                                   THEN %(of_another_company)s::text ELSE '' END
                       WHEN rival IS NOT NULL THEN format('The QuickBooks record %%s has the same %%s.',
                                                          (SELECT id FROM incoming WHERE n = rival), %(label)s::text)
                       WHEN %(mode)s::text <> 'merge' THEN format('The CRM has a record with the same %%s.', %(label)s::text) END,
