@@ -16,7 +16,6 @@ from quickbooks_crm.catalog import Table
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.sql import statements
 
-
 OF_ANOTHER_COMPANY = {
     False: " It is one of another company: give the table a column for the company, and name it "
     "in the mapping (company), so that each has records of its own.",
