@@ -87,6 +87,21 @@ class LineTarget:
         }
         return {name: blocks[name].format(**names) for name in ("remove", "change", "add", "tell")}
 
+    def exchange(self, change: sql.Composable, wanted: sql.Composable) -> sql.Composable:
+        """What changes lines of one document by a statement or, where they are in each other's way,
+        all at once. `wanted` says which `line` is to have what `wanted.image`."""
+        blocks = statements("lines")
+        every = [c.name for c in self.table.columns.values() if c.writable or c.sequence]
+        values = [blocks["new_value"].format(column=sql.Identifier(name)) for name in every]
+        return blocks["exchange"].format(
+            change=change,
+            wanted=wanted,
+            lines=self.table.identifier,
+            lines_named=sql.Literal(self.table.identifier.as_string()),
+            every_column=sql.SQL(", ").join(map(sql.Identifier, every)),
+            every_value=sql.SQL(", ").join(values),
+        )
+
     def _or_default(self, name: str, value: sql.Composable) -> sql.Composable:
         column = self.table.columns[name]
         if not (column.required and column.default is not None):
@@ -149,6 +164,8 @@ def of_one(connection: Connection[Any], target: Target) -> sql.Composable:
         for name, statement in own.writing("one_document", "one_line").items()
     }
     pending = blocks["pending"].format(which=which)
+    wanted = blocks["wanted"].format(**own.names, pending=pending)
+    parts["change"] = own.exchange(parts["change"], wanted)
     return blocks["one_after_the_other"].format(**own.names, **parts, pending=pending)
 
 

@@ -277,13 +277,10 @@ def _row_by_row(connection: Connection[Any], work: Undo, action: str) -> int:
     before = _pending(connection, action)
     if before:
         blocks = statements("undo")
-        one = [
-            statement.as_string(connection).rstrip().rstrip(";")
-            for statement in _statements(work, action, blocks["one_row"])
-        ]
+        one = list(map(_unended, _one_by_one(work, action)))
         block = blocks["row_by_row"].format(
             action=sql.Literal(action),
-            statement=sql.SQL(";\n".join(one)),
+            statement=sql.SQL(";\n").join(one),
             ready=_ready(connection, work) if action == "remove" else blocks["every_row"],
         )
         connection.execute(block)
@@ -311,6 +308,24 @@ def _statements(work: Undo, action: str, which: sql.SQL) -> list[sql.Composed]:
         "every_new": _listed(every, blocks["new_value"]),
     }
     return [blocks[name].format(**work.names, **listed) for name in names]
+
+
+def _one_by_one(work: Undo, action: str) -> Iterator[sql.Composable]:
+    """The same for one row: its lines may be in each other's way."""
+    blocks, lines = statements("undo"), LineTarget.of(work.target)
+    which, change = blocks["one_row"], blocks["change_lines"]
+    names = [n for n in ACTIONS[action] if n == action or lines]
+    for name, statement in zip(names, _statements(work, action, which), strict=True):
+        if name == "change_lines" and lines:
+            wanted = blocks["wanted_lines"].format(**work.names, which=which)
+            yield lines.exchange(_unended(change.format(**work.names, which=which)), wanted)
+        else:
+            yield statement
+
+
+def _unended(statement: sql.Composable) -> sql.Composable:
+    """A statement without the sign at its end, to stand among others."""
+    return sql.SQL(statement.as_string().rstrip().rstrip(";"))
 
 
 def _of_lines(target: Target) -> dict[str, sql.Composable]:

@@ -376,6 +376,70 @@ def test_a_refused_change_leaves_the_document_and_all_its_lines_as_they_were(
     assert rows(connection, TEXTS) == [(1, "a"), (2, "b")]
 
 
+UNIQUE = "CREATE UNIQUE INDEX own ON crm.invoice_lines (invoice_id, description)"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("ab", "ba"),
+        ("abc", "bca"),
+        ("abc", "bc"),
+        ("ab", "cab"),
+        ("abcd", "dxba"),
+    ],
+)
+def test_lines_that_change_places_pass_a_unique_index_of_their_table(
+    connection: Connection[Any], was: str, becomes: str
+) -> None:
+    connection.execute(UNIQUE)
+    connection.execute("ALTER TABLE crm.invoice_lines ADD remark text")
+    sync(connection, known(), invoice("1", *map(line, was)), invoice("2", line("a")))
+    connection.execute("UPDATE crm.invoice_lines SET remark = position")
+    keys = rows(connection, KEYED)
+
+    ended = sync(connection, known(), invoice("1", *map(line, becomes)))
+
+    assert ended == [End("1", "updated")]
+    assert rows(connection, TEXTS) == [*enumerate(becomes, 1), (1, "a")]
+    stay = min(len(was), len(becomes))
+    assert [key for key, _ in rows(connection, KEYED)[:stay]] == [key for key, _ in keys[:stay]]
+    remarks = "SELECT remark FROM crm.invoice_lines ORDER BY invoice_id, position"
+    assert rows(connection, remarks)[:stay] == [(str(place + 1),) for place in range(stay)]
+    assert sync(connection, known(), invoice("1", *map(line, becomes))) == [End("1", "unchanged")]
+
+
+def test_lines_that_others_records_go_with_are_not_taken_out(connection: Connection[Any]) -> None:
+    connection.execute(UNIQUE)
+    connection.execute(
+        "CREATE TABLE crm.remarks (line_id bigint REFERENCES crm.invoice_lines ON DELETE CASCADE)"
+    )
+    sync(connection, known(), invoice("1", line("a"), line("b")))
+    connection.execute("INSERT INTO crm.remarks SELECT id FROM crm.invoice_lines")
+
+    ended = sync(connection, known(), invoice("1", line("b"), line("a")), invoice("2", line("a")))
+
+    assert ended == [End("1", "not_added", "refused_by_table"), End("2", "added")]
+    message, details = outcome(connection, "1", "message", "details")
+    assert "line 1: duplicate key value" in message and details == {"constraint": "own", "line": 1}
+    assert one(connection, "SELECT count(*) FROM crm.remarks") == 2
+
+
+def test_two_lines_that_a_unique_index_does_not_let_be_the_same_are_told(
+    connection: Connection[Any],
+) -> None:
+    connection.execute(UNIQUE)
+
+    ended = sync(connection, known(), invoice("1", line("a"), line("a")), invoice("2", line("a")))
+
+    assert ended == [End("1", "not_added", "refused_by_table"), End("2", "added")]
+    message, details = outcome(connection, "1", "message", "details")
+    assert message == (
+        'The CRM table refused line 2: duplicate key value violates unique constraint "own".'
+    )
+    assert details == {"constraint": "own", "line": 2}
+
+
 def test_a_document_whose_line_is_mended_is_added(connection: Connection[Any]) -> None:
     sync(connection, known(), invoice("1", line("a", Amount="much")))
 

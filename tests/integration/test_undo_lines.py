@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from psycopg import Connection
 
 from tests.integration.crm import End, by_hand, item, one, outcome, rows, sync
@@ -135,6 +136,23 @@ def test_a_line_that_was_removed_comes_back_whole(connection: Connection[Any]) -
     assert everything(connection) == after
     undo(connection, known(), "forth")
     assert everything(connection) == before
+
+
+@pytest.mark.parametrize("becomes", ["BA", "BCA", "B", "CABD"])
+def test_lines_that_changed_places_under_a_unique_index_go_back_and_forth(
+    connection: Connection[Any], becomes: str
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX own ON crm.invoice_lines (invoice_id, description)")
+    sync(connection, known(), invoice("7", line("A"), line("B"), line("C")))
+    remark(connection)
+    before = everything(connection)
+    sync(connection, known(), invoice("7", *map(line, becomes)), run_id="wrong")
+    after = everything(connection)
+
+    assert undo(connection, known(), "wrong", run_id="back") == [End("7", "updated")]
+    assert everything(connection) == before
+    assert undo(connection, known(), "back") == [End("7", "updated")]
+    assert everything(connection) == after
 
 
 def test_a_line_of_which_the_number_is_taken_comes_back_under_another(

@@ -165,7 +165,10 @@ SELECT EXISTS (SELECT FROM incoming AS i
 {remove};
             FOR place IN SELECT line.position FROM incoming_line AS line JOIN incoming AS i ON i.n = line.n
                           WHERE {pending} ORDER BY line.position LOOP
-                {change};
+                {change}
+            END LOOP;
+            FOR place IN SELECT line.position FROM incoming_line AS line JOIN incoming AS i ON i.n = line.n
+                          WHERE {pending} ORDER BY line.position LOOP
                 {add};
                 PERFORM FROM incoming AS i JOIN {lines} AS current ON current.{parent} = i.record_key::{parent_type}
                   WHERE i.n = candidate.n AND current.{position} = place;
@@ -175,6 +178,37 @@ SELECT EXISTS (SELECT FROM incoming AS i
             END LOOP;
             place := NULL;
             {tell};
+
+-- exchange --
+-- Lines that are in each other's way change together: all are taken out and put back, each as it is to be, with its primary
+-- key and whatever else it holds. Not where others' records would go with them, or lose what they refer to.
+                BEGIN
+                    {change};
+                EXCEPTION
+                    WHEN unique_violation OR exclusion_violation THEN
+                        IF EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = {lines_named}::regclass
+                                                               AND confdeltype IN ('c', 'n', 'd')) THEN
+                            RAISE;
+                        END IF;
+                        WITH gone AS (
+                            DELETE FROM {lines} AS line
+                             USING {wanted}
+                         RETURNING to_jsonb(line.*) || wanted.image AS whole
+                        )
+                        SELECT jsonb_agg(whole) INTO exchanged FROM gone;
+                        INSERT INTO {lines} ({every_column}) OVERRIDING SYSTEM VALUE
+                        SELECT {every_value}
+                          FROM jsonb_array_elements(exchanged) AS one (whole)
+                         CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, one.whole) AS new;
+                END;
+
+-- wanted --
+incoming AS i
+                              JOIN incoming_line AS own ON own.n = i.n
+                             CROSS JOIN LATERAL (SELECT i.image -> '@lines' -> (own.position - 1)::integer AS image) AS wanted
+                             WHERE {pending} AND i.outcome = 'updated'
+                               AND line.{parent} = i.record_key::{parent_type} AND line.{position} = own.position
+                               AND to_jsonb(line.*) - {unmapped}::text[] <> wanted.image
 
 -- closing --
 -- Open references of lines, of documents loaded earlier or just now, to records that are in the CRM now.

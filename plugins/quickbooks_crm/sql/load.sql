@@ -213,6 +213,7 @@ DO $refusals$
 DECLARE
     candidate record;
     place bigint;
+    exchanged jsonb;
     said text;
     broken text;
     in_the_way bigint;

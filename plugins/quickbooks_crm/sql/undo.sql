@@ -492,6 +492,14 @@ UPDATE {lines} AS line
    AND line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position}
    AND to_jsonb(line.*) - {line_unmapped}::text[] <> before.row;
 
+-- wanted_lines --
+undoing AS u
+                             CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS wanted (image)
+                             WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
+                               AND line.{parent} = u.record_key::{parent_type}
+                               AND wanted.image -> {position_name} = to_jsonb(line.{position})
+                               AND to_jsonb(line.*) - {line_unmapped}::text[] <> wanted.image
+
 -- return_lines --
 -- Lines that the run removed come back whole, under the same primary key if it is still free.
 INSERT INTO {lines} ({every_line_column}) OVERRIDING SYSTEM VALUE
@@ -561,6 +569,7 @@ SELECT count(*) FROM undoing WHERE outcome IS NULL AND action = %(action)s AND b
 DO $refusals$
 DECLARE
     candidate record;
+    exchanged jsonb;
     said text;
 BEGIN
     FOR candidate IN
