@@ -16,6 +16,7 @@ from quickbooks_crm.mapping.quickbooks_fields import (
 
 _CALLED: dict[Kind, str] = {
     "number": "a number",
+    "money": "a number",
     "yes_no": "true or false",
     "day": "a day",
     "moment": "a moment",
@@ -104,7 +105,7 @@ def may_not_hold(mapping: Mapping, table: Table) -> Iterator[str]:
     """The numbers of QuickBooks that fill a column which holds most of them only nearly, each with
     its line."""
     for part, own, field, column in _filled(mapping, table):
-        numbers = any(_kind(*source) == "number" for source in _sources(part, field))
+        numbers = any(_kind(*source) in ("number", "money") for source in _sources(part, field))
         if numbers and column.base in FLOATING:
             yield (
                 f"{_place(part, field)} is a number in QuickBooks, and {own.name}.{column.name} "
@@ -156,7 +157,7 @@ def _sources(mapping: Mapping, field: Field) -> Iterator[tuple[str, Source]]:
 
 def _kind(entity: str, source: Source) -> Kind:
     """What a source holds; a text may be anything, and so may what is not known."""
-    field = _known(entity, source)
+    field = known(entity, source)
     return field.kind if field else "text"
 
 
@@ -165,11 +166,12 @@ def _length(entity: str, source: Source) -> int | None:
         lengths = [_length(entity, path) for path in source.paths]
         between = len(source.between) * (len(lengths) - 1)
         return sum(length for length in lengths if length) + between if any(lengths) else None
-    field = _known(entity, source)
+    field = known(entity, source)
     return field.length if field else None
 
 
-def _known(entity: str, source: Source) -> KnownField | None:
+def known(entity: str, source: Source) -> KnownField | None:
+    """What is known of the QuickBooks field that a source is; None also of several together."""
     if isinstance(source, Shown):
         return known_field(source.entity, source.show)
     return None if isinstance(source, Join) else known_field(entity, source)

@@ -402,6 +402,29 @@ def test_records_held_back_explain_a_control_total(kept: Kept) -> None:
     assert any(line.startswith(explained) for line in words(report))
 
 
+def test_records_that_are_in_the_crm_as_they_were_are_not_told_as_missing(kept: Kept) -> None:
+    id = person(kept)
+    kept.quickbooks.change("Customer", id, CompanyName="A" * 501)
+    kept.sync()
+
+    report, run = reconcile(kept)
+
+    accounts = next(one for one in report.compared if one.subject == "accounts")
+    assert (accounts.target, accounts.behind, accounts.held) == (30, 1, 0)
+    told = "accounts: 30 in the mirror: 30 in the CRM (1 of them held back as they were)\n"
+    assert told in activity.summary(run)
+    assert report.in_step
+
+
+def test_only_amounts_of_money_are_summed_and_all_have_their_cents(kept: Kept) -> None:
+    report, _ = reconcile(kept)
+
+    summed = {f"{total.subject}.{total.field}" for total in report.totals if total.side == "crm"}
+    assert summed == {"accounts.balance", "products.price", "products.cost"}
+    figures = [figure.split()[0] for total in report.totals for figure in total.figures]
+    assert all(figure[-3] == "." for figure in figures)
+
+
 def test_a_record_that_the_crm_holds_for_active_is_found_and_flagged(kept: Kept) -> None:
     id = person(kept)
     kept.quickbooks.inactivate("Customer", id)
@@ -512,7 +535,7 @@ def test_the_command_repairs_and_syncs_and_its_exit_code_tells(
     assert codes == [1, 0, 0]
     said = capsys.readouterr().out
     assert f"  contacts: 1 once in the CRM, but deleted there: Id {id}\n" in said
-    assert "1 record differed; all are repaired, and the next sync loads them." in said
+    assert "1 record differed; it is repaired, and the next sync loads it." in said
     assert kept.crm("crm.contacts", id)
 
 

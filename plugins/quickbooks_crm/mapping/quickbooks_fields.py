@@ -1,7 +1,8 @@
 """What QuickBooks' fields are called by people, what they hold, and how long they may be.
 
 One line a field: its path, what it holds (`text 100` is no longer than 100 characters, as Intuit's
-API reference says), and its labels, the usual one first. A field that is not here can be mapped all
+API reference says; `money` is an amount in the record's currency), and its labels, the usual one
+first. A field that is not here can be mapped all
 the same; nothing is known of it.
 """
 
@@ -11,7 +12,7 @@ from typing import Literal, cast
 
 from quickbooks_crm.mapping.paths import Path
 
-Kind = Literal["text", "number", "yes_no", "day", "moment"]
+Kind = Literal["text", "number", "money", "yes_no", "day", "moment"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ Mobile.FreeFormNumber | text 30 | Mobile, Mobile phone, Cell phone
 Fax.FreeFormNumber | text 30 | Fax, Fax number
 PrimaryEmailAddr.Address | text 100 | E-mail, Email, E-mail address, Email address
 WebAddr.URI | text 1000 | Website, Web site, Web address, URL, Homepage
-Balance | number | Open balance, Balance
+Balance | money | Open balance, Balance
 CurrencyRef.value | text 3 | Currency, Currency code
 PrintOnCheckName | text 110 | Name on checks
 """
@@ -67,8 +68,8 @@ _DOCUMENT = """
 DocNumber | text 21 | Number, {entity} number, Document number, No.
 TxnDate | day | Date, {entity} date, Transaction date
 DueDate | day | Due date
-TotalAmt | number | Total, Total amount, Amount
-Balance | number | Open balance, Balance, Balance due
+TotalAmt | money | Total, Total amount, Amount
+Balance | money | Open balance, Balance, Balance due
 CurrencyRef.value | text 3 | Currency, Currency code
 ExchangeRate | number | Exchange rate
 CustomerRef.value | text | QuickBooks customer id, QuickBooks account id
@@ -76,7 +77,7 @@ CustomerRef.name | text 500 | Customer, Customer name
 CustomerMemo.value | text 1000 | Message, Customer memo, Memo
 PrivateNote | text 4000 | Notes, Private note
 BillEmail.Address | text 100 | E-mail, Email, Billing e-mail
-TxnTaxDetail.TotalTax | number | Tax, Total tax, Sales tax
+TxnTaxDetail.TotalTax | money | Tax, Total tax, Sales tax
 """
 
 LINE = "Line"
@@ -86,14 +87,14 @@ _FIELDS = {
     LINE: """
 LineNum | number | Line number
 Description | text 4000 | Description
-Amount | number | Amount
+Amount | money | Amount
 DetailType | text | Type, Line type
 SalesItemLineDetail.ItemRef.name | text | Product
 SalesItemLineDetail.Qty | number | Quantity
-SalesItemLineDetail.UnitPrice | number | Unit price, Price
+SalesItemLineDetail.UnitPrice | money | Unit price, Price
 SalesItemLineDetail.ServiceDate | day | Service date
 SalesItemLineDetail.DiscountRate | number | Discount rate
-SalesItemLineDetail.DiscountAmt | number | Discount
+SalesItemLineDetail.DiscountAmt | money | Discount
 DescriptionLineDetail.ServiceDate | day | Service date
 GroupLineDetail.Quantity | number | Quantity
 DiscountLineDetail.PercentBased | yes_no | In percent
@@ -127,8 +128,8 @@ Sku | text 100 | SKU, Code, {entity} code
 Description | text 4000 | Description, Sales description
 PurchaseDesc | text 1000 | Purchase description
 Type | text | Type, {entity} type
-UnitPrice | number | Price, Unit price, Sales price
-PurchaseCost | number | Cost, Purchase cost
+UnitPrice | money | Price, Unit price, Sales price
+PurchaseCost | money | Cost, Purchase cost
 QtyOnHand | number | Quantity on hand, Stock
 ReorderPoint | number | Reorder point
 Taxable | yes_no | Taxable
@@ -141,7 +142,7 @@ ShipDate | day | Shipping date, Ship date
 ShipMethodRef.name | text | Shipping method
 TrackingNum | text 31 | Tracking number
 SalesTermRef.name | text 31 | Terms, Payment terms
-Deposit | number | Deposit
+Deposit | money | Deposit
 """,
     "Estimate": """
 TxnStatus | text | Status, {entity} status
@@ -154,7 +155,7 @@ PaymentRefNum | text 21 | Reference number, Payment reference
 PaymentMethodRef.name | text 31 | Payment method
 """,
     "CreditMemo": """
-RemainingCredit | number | Remaining credit
+RemainingCredit | money | Remaining credit
 """,
     "RefundReceipt": """
 PaymentMethodRef.name | text 31 | Payment method
@@ -162,7 +163,7 @@ PaymentMethodRef.name | text 31 | Payment method
     "Payment": """
 PaymentRefNum | text 21 | Reference number, Payment reference, Check number
 PaymentMethodRef.name | text 31 | Payment method
-UnappliedAmt | number | Unapplied amount
+UnappliedAmt | money | Unapplied amount
 """,
     "Bill": """
 VendorRef.value | text | QuickBooks vendor id
@@ -205,6 +206,7 @@ _ADDRESSES = {
 
 _TAKEN_BY = {
     "number": {"numeric", "integer"},
+    "money": {"numeric", "integer"},
     "yes_no": {"boolean"},
     "day": {"date"},
     "moment": {"timestamp"},

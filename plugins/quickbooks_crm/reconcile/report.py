@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from quickbooks_crm.quantity import be, many
 from quickbooks_crm.sql import statements
 
 SHOWN = 10
@@ -40,7 +41,8 @@ EDITED = "were changed in the CRM since a sync wrote them"
 class Compared:
     """How many records of an entity or module were compared, and how. `side` is quickbooks, with
     the mirror as target, or crm, with the mirror as source. `waiting` is left to the next sync: of
-    QuickBooks and the mirror, what changed too recently to be compared."""
+    QuickBooks and the mirror, what changed too recently to be compared. `behind` are those of the
+    target that are held back from what QuickBooks has now."""
 
     side: str
     subject: str
@@ -49,6 +51,7 @@ class Compared:
     target: int
     held: int
     waiting: int
+    behind: int
 
 
 @dataclass(frozen=True)
@@ -219,15 +222,17 @@ def verdict(report: Report) -> Iterator[str]:
     if not found and not report.unexplained:
         yield "No drift: QuickBooks, the mirror and the CRM agree."
     elif report.in_step:
-        yield f"{_records(found)} differed; all are repaired, and the next sync loads them."
+        done = be(found, "it is repaired", "all are repaired")
+        them = be(found, "it", "them")
+        yield f"{many(found, 'record')} differed; {done}, and the next sync loads {them}."
     elif found:
-        differ = "differs" if found == 1 else "differ"
-        yield f"DRIFT: {_records(found)} {differ}. Nothing is repaired unasked."
+        differ = be(found, "differs", "differ")
+        yield f"DRIFT: {many(found, 'record')} {differ}. Nothing is repaired unasked."
     else:
         yield "DRIFT: control totals differ."
     if edits:
-        were = "was changed in the CRM since a sync wrote it" if edits == 1 else EDITED
-        yield f"{_records(edits)} {were}."
+        were = be(edits, "was changed in the CRM since a sync wrote it", EDITED)
+        yield f"{many(edits, 'record')} {were}."
 
 
 def to_repair(company: str) -> str:
@@ -235,16 +240,13 @@ def to_repair(company: str) -> str:
     return f"python -m quickbooks_crm reconcile --company {company} --repair"
 
 
-def _records(count: int) -> str:
-    return f"{count:,} record{'' if count == 1 else 's'}"
-
-
 def numbers(one: Compared) -> str:
     """How many records were compared, and how, in words."""
     if one.side == "crm":
         rest = [f"{one.held:,} held back" if one.held else ""]
         rest += [f"{one.waiting:,} waiting for the next sync" if one.waiting else ""]
-        told = [f"{one.target:,} in the CRM", *filter(None, rest)]
+        behind = f" ({one.behind:,} of them held back as they were)" if one.behind else ""
+        told = [f"{one.target:,} in the CRM{behind}", *filter(None, rest)]
         return f"{one.subject}: {one.source:,} in the mirror: {', '.join(told)}"
     how = {
         "counts": "compared by counts",
@@ -274,7 +276,7 @@ def _agreement(report: Report) -> Iterator[str]:
     elif not report.differing:
         yield f"Control totals: all {of} agree."
     if explained := [total for total in report.totals if total.held_records]:
-        names = ", ".join(f"{_name(t)} ({_records(t.held_records)})" for t in explained)
+        names = ", ".join(f"{_name(t)} ({many(t.held_records, 'record')})" for t in explained)
         yield f"Control totals without what is held back: {names}."
     repaired = [total for total in report.differing if total not in unexplained]
     if repaired:
@@ -316,9 +318,8 @@ def amounts(report: Report) -> Iterator[str]:
 
 def _figures(amounts: Sequence[Decimal]) -> list[str]:
     """Amounts without the zeros that only a column's type adds; two places stay, as for money."""
-    texts = [f"{amount:f}".partition(".") for amount in amounts]
-    fractional = any(point for _, point, _ in texts)
-    places = max(2 * fractional, *(len(after.rstrip("0")) for _, _, after in texts))
+    texts = [f"{amount:f}".partition(".")[2] for amount in amounts]
+    places = max(2, *(len(after.rstrip("0")) for after in texts))
     return [f"{amount:,.{places}f}" for amount in amounts]
 
 

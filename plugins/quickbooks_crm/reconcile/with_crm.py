@@ -9,11 +9,12 @@ from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.documents import LINES
 from quickbooks_crm.lines import LineTarget
-from quickbooks_crm.mapping import Field, Join
+from quickbooks_crm.mapping import Field
 from quickbooks_crm.mapping.paths import picks_of
 from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Attempt
 from quickbooks_crm.sql import statements
+from quickbooks_crm.suiting import known
 
 
 def compare(connection: Connection[Any], attempt: Attempt, target: Target, position: int) -> None:
@@ -60,22 +61,23 @@ def _names(target: Target) -> dict[str, sql.Composable]:
 
 
 def _amounts(target: Target) -> Iterator[tuple[Field, Column]]:
-    """The numeric columns that a merge fills from one value of QuickBooks and nothing else does."""
+    """The numeric columns that a merge fills with an amount of money of QuickBooks, and nothing
+    else does. Rates, quantities and fields that Intuit's reference does not have are not summed."""
     mapping = target.mapping
     for name, field in mapping.fields.items():
         column = target.table.columns.get(name)
         if column is None or column.kind != "numeric" or name in mapping.when_inactive:
             continue
-        variants = [field.of(entity) for entity in mapping.entities]
-        sums = all(_is_amount(variant) for variant in variants)
+        sums = all(_is_money(entity, field.of(entity)) for entity in mapping.entities)
         if sums and not field.refers and mapping.mode == "merge":
             yield field, column
 
 
-def _is_amount(field: Field) -> bool:
-    """Whether the field has one value of QuickBooks, whose sign does not depend on another."""
-    joined = any(isinstance(source, Join) for source in field.sources)
-    return bool(field.sources) and not joined and not field.negate
+def _is_money(entity: str, field: Field) -> bool:
+    """Whether the field has one amount of QuickBooks, whose sign does not depend on another
+    value."""
+    kinds = {own.kind if (own := known(entity, source)) else None for source in field.sources}
+    return kinds == {"money"} and not field.negate
 
 
 def _of_each(field: Field) -> sql.Composable:

@@ -201,17 +201,20 @@ SELECT record.entity, record.id, record.deleted, record.payload,
 DROP VIEW beside;
 
 -- accounted --
--- Where the live records are. One that is linked but could not be brought up to date is held back.
-INSERT INTO sync.compared AS told (realm, run_id, side, subject, method, source, target, held, waiting)
+-- Where the live records are. One that is in the CRM though it could not be brought up to date, or was undone, is there:
+-- behind what QuickBooks has.
+INSERT INTO sync.compared AS told (realm, run_id, side, subject, method, source, target, held, waiting, behind)
 SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, 'records',
        count(*),
-       count(*) FILTER (WHERE NOT waiting AND held IS NULL AND in_crm),
-       count(*) FILTER (WHERE NOT waiting AND held IS NOT NULL),
-       count(*) FILTER (WHERE waiting)
+       count(*) FILTER (WHERE NOT waiting AND in_crm),
+       count(*) FILTER (WHERE NOT waiting AND held IS NOT NULL AND NOT in_crm),
+       count(*) FILTER (WHERE waiting),
+       count(*) FILTER (WHERE NOT waiting AND held IS NOT NULL AND in_crm)
   FROM beside
  WHERE NOT deleted
 ON CONFLICT (realm, run_id, side, subject) DO UPDATE
-   SET source = excluded.source, target = excluded.target, held = excluded.held, waiting = excluded.waiting;
+   SET source = excluded.source, target = excluded.target, held = excluded.held, waiting = excluded.waiting,
+       behind = excluded.behind;
 
 -- strayed --
 -- Records whose CRM side is not what the last load left. A value that a person gave where QuickBooks has none is theirs.
@@ -328,7 +331,7 @@ DELETE FROM sync.compared WHERE realm = %(realm)s AND run_id = %(run_id)s;
 SELECT subject FROM sync.compared WHERE realm = %(realm)s AND run_id = %(run_id)s AND side = 'quickbooks';
 
 -- read_compared --
-SELECT side, subject, method, source, target, held, waiting
+SELECT side, subject, method, source, target, held, waiting, behind
   FROM sync.compared
  WHERE realm = %(realm)s AND run_id = %(run_id)s
  ORDER BY side DESC, subject;
