@@ -15,6 +15,7 @@ from psycopg.types.json import set_json_loads
 
 from quickbooks_crm import breakers, calls
 from quickbooks_crm.calls import Use
+from quickbooks_crm.quantity import be, many
 from quickbooks_crm.reconcile import report
 from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.sql import statements
@@ -24,6 +25,10 @@ UNDO_OUTCOMES = ("updated", "removed", "added", "unchanged", "kept")
 """How the records of an undo end: they get back what they held, are removed or brought back, only
 their link is as before, or they are kept as they are."""
 PAGE = 100
+NOTHING_HELD = (
+    "Nothing to try again. What a person has undone or unlinked is tried only when that is asked "
+    "for: --reason undone."
+)
 
 REASONS = {
     "missing_required": "a required field is blank",
@@ -41,7 +46,8 @@ REASONS = {
     "linked": "a person has linked it; the next sync brings it up to date",
     "erased_on_request": "erased on request",
     "unlinked": "a person has unlinked it from its CRM record",
-    "undone": "undone by a person; tried again when it or its mapping changes",
+    "undone": "undone by a person; tried again when it or its mapping changes, or with `retry "
+    "--reason undone`",
     "changed_since": "changed since by somebody in the CRM or a later run",
     "linked_since": "linked, unlinked or brought up to date since",
     "gone_since": "the CRM record has been deleted since",
@@ -148,19 +154,27 @@ class Run:
     def read(self) -> int:
         return sum(module.read for module in self.counts)
 
+    @property
+    def tried(self) -> tuple[Module, ...]:
+        """The counts that say something: a retry looks at every module, whether or not it holds
+        anything back."""
+        return tuple(m for m in self.counts if self.kind != "retry" or m.read or notes(m))
+
     def module(self, name: str) -> Module | None:
         """The counts of a module, or None when it did not load in this run."""
         return next((module for module in self.counts if module.module == name), None)
 
     def without_counts(self) -> dict[str, str]:
         """What became of the modules that have no counts, in words, in load order."""
-        loaded = {module.module for module in self.counts}
+        loaded = {module.module for module in self.tried}
         names = dict.fromkeys((*self.modules, *self.blocked))
         return {name: self._absence(name) for name in names if name not in loaded}
 
     def _absence(self, name: str) -> str:
         if name in self.blocked:
             return self.blocked[name]
+        if self.module(name):
+            return "nothing to try again"
         if self.work is not None and name not in self.work:
             return "nothing to do"
         if self.state == "running":
@@ -229,9 +243,11 @@ def runs(
     companies: Sequence[str],
     limit: int = PAGE,
     before: tuple[str, str] | None = None,
+    but: Sequence[str] = (),
 ) -> list[Run]:
-    """The newest runs of some companies; `before` is the (realm, run id) to go on from."""
-    asked = {"companies": list(companies), "limit": limit}
+    """The newest runs of some companies, but for some kinds; `before` is the (realm, run id) to go
+    on from."""
+    asked: dict[str, Any] = {"companies": list(companies), "limit": limit, "but": list(but)}
     if before is not None:
         asked |= {"realm": before[0], "run_id": before[1]}
     statement = statements("activity")["runs" if before is None else "runs_before"]
@@ -334,13 +350,14 @@ def _cursor(connection: Connection[Any]) -> Cursor[dict[str, Any]]:
 
 def summary(run: Run) -> str:
     """The run as plain text for the log and the terminal: counts and ids, no customer data."""
-    return "\n".join(_summary(run))
-
-
-def _summary(run: Run) -> Iterator[str]:
     state = run.state if run.kind == "sync" else f"{run.kind} {run.state}"
     state += f" (of {run.undoes})" if run.undoes else ""
-    yield f"{run.company} {run.run_id}: {state}, {_took(run)}, {called(run)}"
+    head = f"{run.company} {run.run_id}: {state}, {_took(run)}, {called(run)}"
+    return "\n".join([head, *told(run)])
+
+
+def told(run: Run) -> Iterator[str]:
+    """What a run did, or would do, as lines of plain text; no customer data."""
     fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
     if run.kind == "reconcile":
         yield from report.words(run.report) if run.report else ()
@@ -357,7 +374,9 @@ def _summary(run: Run) -> Iterator[str]:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
     if run.kind == "preview":
         yield from _of_a_preview(run)
-    if run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
+    if run.kind == "retry" and run.counts and not run.tried:
+        yield NOTHING_HELD
+    elif run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
         yield from _table(run)
     yield from _notes(run)
     for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
@@ -384,7 +403,7 @@ def _table(run: Run) -> Iterator[str]:
     head = ("module", "read", *(words(outcome) for outcome in run.outcomes))
     lines = [
         (module.module, *(f"{getattr(module, name):,}" for name in ("read", *run.outcomes)))
-        for module in run.counts
+        for module in run.tried
     ]
     absent = run.without_counts()
     first = max(map(len, [head[0], *(line[0] for line in lines), *absent]), default=0)
@@ -403,10 +422,11 @@ def _notes(run: Run) -> Iterator[str]:
 
 def notes(module: Module) -> list[str]:
     """What the six outcomes do not say, where there is something to say."""
+    references = be(module.resolved, "reference", "references")
     told = (
         (module.deactivated, "of the updated newly inactive in QuickBooks"),
         (module.deleted, "of the updated newly deleted in QuickBooks"),
-        (module.resolved, "open references of records loaded earlier closed"),
+        (module.resolved, f"open {references} of records loaded earlier closed"),
     )
     return [f"{count:,} {text}" for count, text in told if count]
 
@@ -459,12 +479,12 @@ def called(run: Run) -> str:
     """How often a run called QuickBooks and for what, in words."""
     purposes = sorted(run.calls.items(), key=lambda call: (-call[1], call[0]))
     known = ", ".join(f"{purpose} {count:,}" for purpose, count in purposes if purpose)
-    total = f"{run.api_calls:,} API call{'' if run.api_calls == 1 else 's'}"
+    total = many(run.api_calls, "API call")
     return f"{total} ({known})" if known else total
 
 
 def _took(run: Run) -> str:
-    return took(run.duration) if run.duration else "not finished"
+    return "not finished" if run.duration is None else took(run.duration)
 
 
 def took(duration: timedelta) -> str:

@@ -8,7 +8,6 @@ An undo is accounted for like a load, with images, so that it can be undone as w
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -17,11 +16,11 @@ from psycopg import Connection, sql
 from quickbooks_crm import unused_keywords
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
-from quickbooks_crm.errors import UndoImpossible
 from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.refusals import let_faults_through
-from quickbooks_crm.runs import SILENCE, Run
+from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
+from quickbooks_crm.undone import Undone
 
 ACTIONS = {
     "insert": ("insert", "insert_lines", "tell_lines"),
@@ -47,20 +46,6 @@ REMEMBERED = (
 )
 HELD = ("collisions_gone", "hold")
 FREED = ("no_longer_undone", "held_back")
-
-
-@dataclass(frozen=True)
-class Undone:
-    """The run that is undone. `modules` are those that it changed, each with whether all that an
-    undo needs is still there; `again` says that it is an undo itself, whose undo does the run
-    before it again; `before` that something of it may have been undone already."""
-
-    run_id: str
-    kind: str
-    modules: dict[str, bool]
-    again: bool
-    before: bool
-    done_at: datetime
 
 
 @dataclass(frozen=True)
@@ -102,51 +87,6 @@ class Undo:
             "gone": sql.Literal(lost),
             "unmapped": sql.Literal(self.target.unmapped),
         }
-
-
-def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
-    """The run that is to be undone. Raises `UndoImpossible` when that cannot be."""
-    where = {"realm": run.realm, "run_id": run.run_id, "undone": undone}
-    blocks = statements("undo")
-    row = connection.execute(blocks["undone_run"], where | {"silence": SILENCE}).fetchone()
-    if row is None or row[0] != run.company:
-        raise UndoImpossible(
-            f"Company {run.company} has no run {undone}. Its runs: python -m quickbooks_crm "
-            f"activity --company {run.company} --limit 20"
-        )
-    if row[3]:
-        raise UndoImpossible(f"Run {undone} is still at work. Undo it when it has finished.")
-    if row[1] == "preview":
-        raise UndoImpossible(f"Run {undone} was a preview: it has changed nothing.")
-    modules = dict(connection.execute(blocks["modules"], where).fetchall())
-    chain = connection.execute(blocks["chain"], where).fetchone()
-    before = connection.execute(blocks["undone_before"], where).fetchone()
-    done_at = connection.execute(blocks["done_at"], where).fetchone()
-    return Undone(
-        undone,
-        row[1],
-        {module: whole and not row[2] for module, whole in modules.items()},
-        again=bool(chain and chain[0] % 2),
-        before=bool(before and before[0]),
-        done_at=done_at[0] if done_at else datetime.min,
-    )
-
-
-def require_images(undone: Undone, modules: list[str]) -> None:
-    """Raise `UndoImpossible` when what some module held before the run is no longer kept."""
-    lost = [module for module in modules if not undone.modules[module]]
-    if lost:
-        raise UndoImpossible(
-            f"Run {undone.run_id} cannot be undone: what {', '.join(lost)} held before it is no "
-            "longer kept. Nothing was undone. Correct the records in QuickBooks or in the CRM; "
-            "other modules can be undone with --module."
-        )
-
-
-def begin(connection: Connection[Any], run: Run, undone: Undone, modules: list[str]) -> None:
-    """Say of a run that it undoes another one."""
-    where = {"realm": run.realm, "run_id": run.run_id, "undone": undone.run_id}
-    connection.execute(statements("undo")["begin"], where | {"modules": modules})
 
 
 def undo(connection: Connection[Any], work: Undo) -> None:

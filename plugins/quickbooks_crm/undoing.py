@@ -16,7 +16,8 @@ from quickbooks_crm.mapping import load_order
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.running import again_after_deadlock, run_of
 from quickbooks_crm.runs import Run
-from quickbooks_crm.undo import Undo, Undone
+from quickbooks_crm.undo import Undo
+from quickbooks_crm.undone import Undone, begin, find, require_images
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,11 @@ def carry_out(company: str, run_id: str, wish: Wish) -> Report:
     undone."""
     with database.connect() as connection:
         database.require_current(connection)
-        return _undo(connection, run_of(company, run_id), wish)
+        report = _undo(connection, run_of(company, run_id), wish)
+    for module in report.run.counts:
+        ends = {name: getattr(module, name) for name in ("read", *report.run.outcomes)}
+        log.info("%s: %s", module.module, one_module.words(ends))
+    return report
 
 
 def rehearse(company: str, run_id: str, wish: Wish) -> Report:
@@ -59,17 +64,17 @@ def rehearse(company: str, run_id: str, wish: Wish) -> Report:
 
 def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
     company = companies.load_one(companies.INCLUDE / "companies", run.company)
-    undone = undo.find(connection, run, wish.undone)
+    undone = find(connection, run, wish.undone)
     known = runs.mappings(connection, Run(run.company, run.realm, wish.undone))
     modules = _modules(undone, load_order(known), wish)
-    undo.require_images(undone, modules)
+    require_images(undone, modules)
     bringing = Bringing(run, company, known)
     runs.start(connection, run, wish.trigger, wish.started_by, "undo")
     with ExitStack() as at_the_end:
         at_the_end.callback(runs.finish, connection, run)
         with noted(connection, run, "begin"), connection.transaction():
             runs.take_lease(connection, run)
-            undo.begin(connection, run, undone, modules)
+            begin(connection, run, undone, modules)
         for module in modules:
             with noted(connection, run, f"{module}.undo"):
                 _undo_module(connection, bringing, undone, module)
@@ -108,7 +113,6 @@ def _report(connection: Connection[Any], run: Run) -> Report:
     found = activity.run(connection, run.realm, run.run_id)
     if found is None:
         raise SyncFailed(f"Run {run.run_id} has left no activity.")
-    log.info("what this undo did\n%s", activity.summary(found))
     kept = {m.module: list(_kept(connection, run, m.module)) for m in found.counts if m.kept}
     return Report(found, kept)
 

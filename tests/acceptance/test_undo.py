@@ -55,9 +55,11 @@ def test_a_run_is_undone_and_done_again(kept: Kept, command: Command) -> None:
     changed(kept)
     after = images(kept)
 
-    code, said, _ = command("undo", "wrong")
+    code, said, logged = command("undo", "wrong")
 
     assert code == 0
+    assert (said + logged).count("undo success (of wrong)") == 1
+    assert "retry --company sample --reason undone\n" in said
     assert images(kept) == before
     again = said.splitlines()[-1].rpartition(" ")[2]
     assert "undo success (of wrong)" in said
@@ -104,6 +106,8 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(kept: Kept, command: Co
     )
     assert [row["reason"] for row in planned["kept"]] == ["changed_since"]
     assert "Changed since by somebody in the CRM: company_name." in words
+    assert words.startswith("To undo wrong would do this; nothing was done.\nmodule ")
+    assert "not finished" not in words
     assert images(kept) == before
     assert kept.ask("SELECT run_id, state FROM sync.run ORDER BY run_id") == runs
     command("undo", "wrong")

@@ -202,7 +202,7 @@ def test_every_reason_a_stage_gives_has_a_sentence_and_a_paragraph_in_the_docs()
 def test_every_list_is_read_through_an_index(connection: Connection[Any], name: str) -> None:
     connection.execute("SET enable_seqscan = off")
     page = {"realm": REALM, "run_id": "r", "module": "m", "outcome": "added", "limit": 100}
-    lists = {"companies": ["a"], "realms": [REALM], "run_ids": ["r"], "modules": ["m"]}
+    lists = {"companies": ["a"], "realms": [REALM], "run_ids": ["r"], "modules": ["m"], "but": []}
     position = {"after_id": "", "after_entity": ""}
 
     explained = connection.execute(

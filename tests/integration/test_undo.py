@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm.mapping import Mapping, parse_all
+from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import (
-    CONTACTS,
     End,
-    accounts,
     by_hand,
     count,
     customer,
@@ -23,9 +21,8 @@ from tests.integration.crm import (
     rows,
     sync,
 )
-from tests.integration.undo import undo
+from tests.integration.undo import LINKS, people, undo
 
-LINKS = "SELECT to_jsonb(l.*) FROM sync.link AS l ORDER BY module, entity, id"
 HELD = "SELECT module, id, outcome, reason FROM sync.held ORDER BY module, id"
 PARKED = "SELECT module, id, field, target_id FROM sync.parked ORDER BY module, id"
 TREE = """
@@ -35,10 +32,6 @@ CRM = """
     SELECT to_jsonb(c.*) - '{updated_at}'::text[] FROM crm.%s AS c ORDER BY id"""
 KEYED = "{key: quickbooks_product_id}"
 TABLES = ("products", "accounts", "contacts")
-
-
-def people() -> dict[str, Mapping]:
-    return parse_all({"accounts": accounts(), "contacts": CONTACTS})
 
 
 def crm(connection: Connection[Any]) -> list[tuple[Any, ...]]:

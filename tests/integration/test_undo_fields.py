@@ -6,12 +6,9 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm import replay, stand_ins
-from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import (
-    CONTACTS,
     REALM,
     End,
-    accounts,
     customer,
     gone,
     item,
@@ -26,7 +23,7 @@ from tests.integration.test_owners import CONTACTS as OWNED_CONTACTS
 from tests.integration.test_owners import PEOPLE, user
 from tests.integration.test_owners import accounts as owned
 from tests.integration.test_stand_ins import inactive, invoice, mapped, merge
-from tests.integration.undo import bring_all, release, undo
+from tests.integration.undo import LINKS, bring_all, people, release, undo
 
 CRM = """
     SELECT 'account', to_jsonb(c.*) - 'updated_at' FROM crm.accounts AS c UNION ALL
@@ -34,7 +31,6 @@ CRM = """
     SELECT 'link', to_jsonb(l.*) FROM sync.link AS l UNION ALL
     SELECT 'parked', to_jsonb(p.*) FROM sync.parked AS p ORDER BY 1, 2"""
 PRODUCTS = "SELECT to_jsonb(p.*) - 'updated_at' FROM crm.products AS p ORDER BY id"
-LINKS = "SELECT to_jsonb(l.*) FROM sync.link AS l ORDER BY id"
 CONFLICTS = "SELECT to_jsonb(c.*) FROM sync.conflict AS c ORDER BY id, field"
 MEANS = """
     SELECT account.quickbooks_customer_id, account.type, contact.quickbooks_customer_id
@@ -189,7 +185,7 @@ def test_an_owner_that_came_with_a_closed_reference_goes_with_it(
 def test_a_reference_opened_on_a_record_that_stays_as_it_is_is_taken_back(
     connection: Connection[Any],
 ) -> None:
-    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    known = people()
     sync(connection, known, customer("2"))
     before = rows(connection, CRM)
     ended = sync(connection, known, customer("2", ParentRef={"value": "1"}), run_id="wrong")
@@ -207,7 +203,7 @@ def test_a_reference_opened_on_a_record_that_stays_as_it_is_is_taken_back(
 def test_a_reference_dropped_from_a_record_that_stays_as_it_is_is_open_again(
     connection: Connection[Any],
 ) -> None:
-    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    known = people()
     sync(connection, known, customer("2", ParentRef={"value": "1"}))
     before = rows(connection, CRM)
     ended = sync(connection, known, customer("2"), run_id="wrong")
@@ -224,7 +220,7 @@ def test_a_reference_dropped_from_a_record_that_stays_as_it_is_is_open_again(
 def test_a_reference_opened_for_another_on_a_record_that_stays_as_it_is_is_as_before(
     connection: Connection[Any],
 ) -> None:
-    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    known = people()
     sync(connection, known, customer("2", ParentRef={"value": "1"}))
     before = rows(connection, CRM)
     sync(connection, known, customer("2", ParentRef={"value": "3"}), run_id="wrong")
@@ -240,7 +236,7 @@ def test_a_reference_opened_for_another_on_a_record_that_stays_as_it_is_is_as_be
 def test_a_reference_that_a_later_run_opened_for_yet_another_is_kept(
     connection: Connection[Any],
 ) -> None:
-    known = parse_all({"accounts": accounts(), "contacts": CONTACTS})
+    known = people()
     sync(connection, known, customer("2"))
     before = rows(connection, CRM)
     sync(connection, known, customer("2", ParentRef={"value": "1"}), run_id="wrong")

@@ -7,12 +7,11 @@ from psycopg import Connection
 
 from tests.integration.crm import End, by_hand, item, one, outcome, rows, sync
 from tests.integration.test_lines import KEYED, invoice, known, line
-from tests.integration.undo import undo
+from tests.integration.undo import LINKS, undo
 
 CRM = """
     SELECT to_jsonb(d.*) - 'updated_at', (SELECT jsonb_agg(to_jsonb(l.*) ORDER BY position)
       FROM crm.invoice_lines AS l WHERE l.invoice_id = d.id) FROM crm.invoices AS d ORDER BY id"""
-LINKS = "SELECT to_jsonb(l.*) FROM sync.link AS l ORDER BY module, entity, id"
 PLACED = """
     SELECT quickbooks_invoice_id || '/' || position, line.id FROM crm.invoice_lines AS line
       JOIN crm.invoices AS document ON document.id = invoice_id"""

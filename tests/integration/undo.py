@@ -13,11 +13,20 @@ from psycopg import Connection
 from quickbooks_crm import one_module, replay, retry, runs
 from quickbooks_crm import undo as stage
 from quickbooks_crm.companies import Company
-from quickbooks_crm.mapping import Mapping, load_order
+from quickbooks_crm.mapping import Mapping, load_order, parse_all
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.runs import Run
 from quickbooks_crm.undo import Undo
-from tests.integration.crm import REALM, End, count, ends
+from quickbooks_crm.undone import begin, find
+from tests.integration.crm import CONTACTS, REALM, End, accounts, count, ends
+
+LINKS = "SELECT to_jsonb(l.*) FROM sync.link AS l ORDER BY module, entity, id"
+"""All that is known of links."""
+
+
+def people() -> dict[str, Mapping]:
+    """Accounts, and the contacts that refer to them."""
+    return parse_all({"accounts": accounts(), "contacts": CONTACTS})
 
 
 def company(name: str = "sample") -> Company:
@@ -34,9 +43,9 @@ def undo(
     """Undo a run; how each record ended, in load order."""
     run = Run("sample", REALM, run_id or f"undo-{count(connection, 'sync.run') + 1}")
     runs.start(connection, run, "manual", "admin", "undo")
-    found = stage.find(connection, run, undone)
+    found = find(connection, run, undone)
     modules = [module for module in load_order(known) if module in found.modules]
-    stage.begin(connection, run, found, modules)
+    begin(connection, run, found, modules)
     bringing = Bringing(run, company(), dict(known))
     for module in modules if found.again else modules[::-1]:
         with connection.transaction():

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": {"breakers", "errors", "sql"},
     "keywords": {"catalog", "dedupe", "errors", "mapping", "refusals", "sql"},
     "owners": {"catalog", "dedupe", "errors", "mapping", "sql"},
-    "edits": {"dedupe", "sql"},
+    "edits": {"dedupe", "quantity", "sql"},
     "notes": {"sql"},
     "circles": {"dedupe", "sql"},
     "stand_ins": {"mapping", "picking", "runs", "sql"},
@@ -52,8 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "undo": {
         *("catalog", "dedupe", "errors", "lines", "refusals", "runs", "sql"),
-        "unused_keywords",
+        *("undone", "unused_keywords"),
     },
+    "undone": {"errors", "runs", "sql"},
     "unused_keywords": {"refusals", "sql"},
     "lines": {"catalog", "dedupe", "mapping", "refusals", "sql"},
     "refusals": set(),
@@ -64,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "causes": {"dedupe", "owners", "sql"},
     "parted": {"sql"},
     "linking": {"acts", "dedupe", "errors", "sql"},
-    "webhooks": {"database", "errors", "sql", "webhooks"},
+    "webhooks": {"database", "errors", "quantity", "sql", "webhooks"},
     "sql": set(),
 }
 """What a module of ours may know of the others; the shell, which opens connections, is free."""

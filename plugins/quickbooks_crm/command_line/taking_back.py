@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import json
+from collections.abc import Iterator
 
 from quickbooks_crm import activity, undoing
 from quickbooks_crm.command_line.command import ONE, SEVERAL, YES, Command, only_company
@@ -19,13 +20,25 @@ def _undo(asked: argparse.Namespace) -> None:
         print(json.dumps(_plain(report, asked.plan), default=str))
         return
     if asked.plan:
-        print("This is what would be done; nothing was done.")
-    print(activity.summary(report.run))
+        print(f"To undo {asked.run_id} would do this; nothing was done.")
+        print(*activity.told(report.run), sep="\n")
+    else:
+        print(activity.summary(report.run))
     for module, rows in report.kept.items():
         print(f"Kept in {module}:")
         print(activity.listing(rows))
     if not asked.plan and any(module.read > module.kept for module in report.run.counts):
-        print(f"To do it again: python -m quickbooks_crm undo --company {company} {run_id}")
+        print(*_afterwards(company, run_id), sep="\n")
+
+
+def _afterwards(company: str, run_id: str) -> Iterator[str]:
+    """What a person may want to do next."""
+    command = "python -m quickbooks_crm"
+    yield (
+        "What was undone stays so until it or its mapping changes. To bring it in as the mapping "
+        f"is now: {command} retry --company {company} --reason undone"
+    )
+    yield f"To do it again: {command} undo --company {company} {run_id}"
 
 
 def _plain(report: Report, plan: bool) -> dict[str, object]:

@@ -33,6 +33,7 @@ SELECT latest.*
               modules, work, fetched, errors, kind, warnings, blocked, undoes
          FROM sync.run
         WHERE run.company = asked.company
+          AND run.kind <> ALL (%(but)s::text[])
         ORDER BY run.started_at DESC, run.realm DESC, run.run_id DESC
         LIMIT %(limit)s) AS latest
  ORDER BY started_at DESC, realm DESC, run_id DESC
@@ -48,6 +49,7 @@ SELECT older.*
               modules, work, fetched, errors, kind, warnings, blocked, undoes
          FROM sync.run
         WHERE run.company = asked.company
+          AND run.kind <> ALL (%(but)s::text[])
           AND run.started_at <= boundary.started_at
           AND (run.started_at, run.realm, run.run_id)
             < (boundary.started_at, boundary.realm, boundary.run_id)

@@ -1,0 +1,70 @@
+"""The run that is undone: whether it can be, and what of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm.errors import UndoImpossible
+from quickbooks_crm.runs import SILENCE, Run
+from quickbooks_crm.sql import statements
+
+
+@dataclass(frozen=True)
+class Undone:
+    """The run that is undone. `modules` are those that it changed, each with whether all that an
+    undo needs is still there; `again` says that it is an undo itself, whose undo does the run
+    before it again; `before` that something of it may have been undone already."""
+
+    run_id: str
+    kind: str
+    modules: dict[str, bool]
+    again: bool
+    before: bool
+    done_at: datetime
+
+
+def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
+    """The run that is to be undone. Raises `UndoImpossible` when that cannot be."""
+    where = {"realm": run.realm, "run_id": run.run_id, "undone": undone}
+    blocks = statements("undo")
+    row = connection.execute(blocks["undone_run"], where | {"silence": SILENCE}).fetchone()
+    if row is None or row[0] != run.company:
+        raise UndoImpossible(
+            f"Company {run.company} has no run {undone}. Its runs: python -m quickbooks_crm "
+            f"activity --company {run.company} --limit 20"
+        )
+    if row[3]:
+        raise UndoImpossible(f"Run {undone} is still at work. Undo it when it has finished.")
+    if row[1] == "preview":
+        raise UndoImpossible(f"Run {undone} was a preview: it has changed nothing.")
+    modules = dict(connection.execute(blocks["modules"], where).fetchall())
+    chain = connection.execute(blocks["chain"], where).fetchone()
+    before = connection.execute(blocks["undone_before"], where).fetchone()
+    done_at = connection.execute(blocks["done_at"], where).fetchone()
+    return Undone(
+        undone,
+        row[1],
+        {module: whole and not row[2] for module, whole in modules.items()},
+        again=bool(chain and chain[0] % 2),
+        before=bool(before and before[0]),
+        done_at=done_at[0] if done_at else datetime.min,
+    )
+
+
+def require_images(undone: Undone, modules: list[str]) -> None:
+    """Raise `UndoImpossible` when what some module held before the run is no longer kept."""
+    lost = [module for module in modules if not undone.modules[module]]
+    if lost:
+        raise UndoImpossible(
+            f"Run {undone.run_id} cannot be undone: what {', '.join(lost)} held before it is no "
+            "longer kept. Nothing was undone. Correct the records in QuickBooks or in the CRM; "
+            "other modules can be undone with --module."
+        )
+
+
+def begin(connection: Connection[Any], run: Run, undone: Undone, modules: list[str]) -> None:
+    """Say of a run that it undoes another one."""
+    where = {"realm": run.realm, "run_id": run.run_id, "undone": undone.run_id}
+    connection.execute(statements("undo")["begin"], where | {"modules": modules})
