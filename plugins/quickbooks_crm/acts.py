@@ -24,6 +24,22 @@ class Act:
     acted_at: datetime
     details: dict[str, Any]
 
+    @property
+    def words(self) -> str:
+        """What it was done to, with what else took part in it."""
+        told = self.details
+        match self.kind:
+            case "linked":
+                return f"{self.subject} to CRM record {told['record_key']} of {told['module']}"
+            case "unlinked":
+                return f"{self.subject} from CRM record {told['record_key']} of {told['module']}"
+            case "told_apart":
+                other = told.get("other_key") or told["record_key"]
+                return f"{self.subject} and CRM record {other} of {told['module']}"
+            case "merge_told" | "merge_taken_back":
+                return f"{self.subject} into {told['survivor']}"
+        return self.subject
+
 
 def note(
     connection: Connection[Any],

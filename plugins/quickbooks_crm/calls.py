@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import runs
+from quickbooks_crm.quantity import be, many
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 
@@ -31,10 +32,10 @@ class Use:
     @property
     def sentence(self) -> str:
         """The use in words."""
-        return (
-            f"{self.used:,} of the {self.budget:,} QuickBooks calls of {self.month:%B %Y} (UTC) "
-            f"are used, by all companies of the app whose client id ends in {self.client_id[-4:]}."
-        )
+        calls = f"{self.used:,} of the {many(self.budget, 'QuickBooks call')}"
+        app = f"the app whose client id ends in {self.client_id[-4:]}"
+        used = f"{be(self.used)} used, by all companies of {app}."
+        return f"{calls} of {self.month:%B %Y} (UTC) {used}"
 
     @property
     def outlook(self) -> str:

@@ -15,6 +15,7 @@ from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.paths import picks_of, written
+from quickbooks_crm.quantity import many
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def lines(checked: Checked) -> Iterator[str]:
         yield company
         for module in modules:
             yield (
-                f"  {module.module}: {module.mapped} columns of {module.table} from "
+                f"  {module.module}: {many(module.mapped, 'column')} of {module.table} from "
                 f"{', '.join(module.entities)}"
             )
             for label, filled_by in module.required.items():

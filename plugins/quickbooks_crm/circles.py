@@ -40,6 +40,6 @@ def _warning(target: Target, column: str, ids: list[str]) -> str:
     some = ", ".join(sorted(ids)[:SHOWN]) + (", …" if len(ids) > SHOWN else "")
     label = target.table.columns[column].label
     return (
-        f"{target.mapping.module}: {label} leads from {some} back to the record itself. They are "
-        "loaded as QuickBooks has them; put it right there."
+        f"{target.mapping.module}: {label} leads from {some} back to the record itself. That is "
+        "loaded as QuickBooks has it; put it right there."
     )

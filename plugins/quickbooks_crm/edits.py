@@ -10,6 +10,7 @@ from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from quickbooks_crm.dedupe import Target
+from quickbooks_crm.quantity import many
 from quickbooks_crm.sql import statements
 
 
@@ -45,7 +46,7 @@ def _warning(module: str, count: int, ids: list[str]) -> dict[str, str]:
         return {}
     some = ", ".join(ids) + (", …" if len(ids) < count else "")
     return {
-        f"{module}.conflicts": f"In {count:,} records of {module} ({some}) QuickBooks has changed "
-        "what a person had changed in the CRM. The CRM keeps the person's values; the details of "
-        "these rows say both."
+        f"{module}.conflicts": f"In {many(count, 'record')} of {module} ({some}) QuickBooks has "
+        "changed what a person had changed in the CRM. The CRM keeps the person's values; the "
+        "details of these rows say both."
     }

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from quickbooks_crm import acts, catalog, removing, runs
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError, SettingsError
+from quickbooks_crm.quantity import many
 from quickbooks_crm.removing import Kept
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
@@ -22,6 +23,17 @@ WHATS: tuple[What, ...] = ("keep", "flag", "remove")
 STAYS = ("call", "erased")
 """Numbers of calls are needed for the month's budget, and go when they are old; people erased on
 request stay erased, whoever reads the company again."""
+
+FORGOTTEN = {
+    "quickbooks.record": ("record read from QuickBooks", "records read from QuickBooks"),
+    "sync.link": ("link to a CRM record", "links to CRM records"),
+    "sync.held": ("record held back", "records held back"),
+    "sync.parked": ("open reference", "open references"),
+    "sync.run": ("run", "runs"),
+    "sync.outcome": ("outcome of a record", "outcomes of records"),
+    "sync.token": ("login", "logins"),
+}
+"""What tables hold that a person knows."""
 
 TOLD = 1_000
 """How many records that stay are written down; all of them are counted."""
@@ -38,6 +50,14 @@ class Left:
     forgotten: dict[str, int]
     kept: list[Kept]
     notes: list[str]
+
+    @property
+    def words(self) -> list[str]:
+        """What was forgotten, as a person would say it."""
+        known = [many(self.forgotten.get(table, 0), *words) for table, words in FORGOTTEN.items()]
+        other = sum(count for table, count in self.forgotten.items() if table not in FORGOTTEN)
+        told = [*known, f"{many(other, 'other note')} of what runs did"]
+        return [line for line in told if not line.startswith("0 ")]
 
 
 def realm_of(connection: Connection[Any], company: str) -> str:

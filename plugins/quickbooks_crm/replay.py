@@ -10,6 +10,7 @@ from psycopg import Connection
 from quickbooks_crm import one_module, runs
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.one_module import Apart, Bringing
+from quickbooks_crm.quantity import many
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 from quickbooks_crm.stage import Slice
@@ -64,8 +65,8 @@ def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> No
 
 def _warning(run: Run, module: str, linked: int) -> str:
     return (
-        f"The mapping of {module} has changed. It applies to what changes from now on; the others "
-        f"of its {linked:,} records in the CRM stay as an earlier mapping made them, until you "
+        f"The mapping of {module} has changed. It applies to what changes from now on; the rest of "
+        f"its {many(linked, 'record')} in the CRM stays as an earlier mapping made it, until you "
         f"run: python -m quickbooks_crm replay --company {run.company} --module {module} (with "
         "--plan: how many would change)."
     )

@@ -57,7 +57,7 @@ class Review:
 @dataclass(frozen=True)
 class Reviewed:
     """Which module to review: `sharing` are the modules that load the same table, this one
-    included; at most `limit` of each sort are listed."""
+    included; at most `limit` of each sort are listed, of what is held back of each reason."""
 
     realm: str
     target: Target

@@ -153,6 +153,7 @@ def finish(company: str, run_id: str) -> tuple[list[str], str]:
     """End a run: what of it is missing, and what it did, in words."""
     run = run_of(company, run_id)
     with database.connect() as connection:
+        database.require_current(connection)
         _warn(connection, run)
         missing = runs.finish(connection, run)
         reconciled.settle(connection, run.realm, run.run_id)

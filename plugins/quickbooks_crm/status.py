@@ -67,11 +67,12 @@ class Login:
 @dataclass(frozen=True)
 class Loaded:
     """How far a module has come in the CRM: what QuickBooks had `until` then is loaded, unless
-    something `waits`."""
+    something `waits`. A replay is due when records are there that an earlier mapping made."""
 
     waits: bool
     until: datetime | None
     last_load: datetime | None
+    replay_due: bool
 
     @property
     def words(self) -> str:
@@ -130,14 +131,17 @@ def _loaded(
     read: Mapping[str, datetime],
 ) -> dict[str, Loaded]:
     """A module is as fresh as the entity of its that was read longest ago."""
-    last = dict(connection.execute(statements("status")["loaded"], {"realm": realm}).fetchall())
+    rows = connection.execute(statements("status")["loaded"], {"realm": realm}).fetchall()
+    last = {module: loaded for module, *loaded in rows}
     found = {}
     for each in modules:
         whole = all(entity in read for entity in each.entities)
+        loaded_at, mapping_hash, replay_due, in_crm = last.get(each.module, [None] * 4)
         found[each.module] = Loaded(
             waits=runs.has_work(connection, realm, each),
             until=min(read[entity] for entity in each.entities) if whole else None,
-            last_load=last.get(each.module),
+            last_load=loaded_at,
+            replay_due=bool(replay_due or (in_crm and mapping_hash != each.hash)),
         )
     return found
 
@@ -163,10 +167,20 @@ def told(found: Status) -> Iterator[str]:
         yield f"  {entity}: read from QuickBooks up to {_when(until)}"
     for module, loaded in found.loaded.items() if found.read else ():
         yield f"  {module}: {loaded.words}"
+        if loaded.replay_due:
+            yield f"  {module}: {_replay(found.company, module)}"
     if found.month:
         yield f"  {found.month.sentence} {found.month.outlook}".rstrip()
     for breaker in found.breakers:
         yield f"  breaker {breaker.name}, {breaker.state}: {breaker.message}"
+
+
+def _replay(company: str, module: str) -> str:
+    return (
+        "a replay is due, since its mapping has changed and records in the CRM are as an earlier "
+        f"one made them: python -m quickbooks_crm replay --company {company} --module {module} "
+        "(with --plan: how many would change)"
+    )
 
 
 def _company(bound: Identity | None) -> str:

@@ -12,9 +12,10 @@ import pytest
 
 from demo import ports
 from demo.postgres import Server
-from quickbooks_crm import companies
+from quickbooks_crm import companies, pipeline
 from quickbooks_crm.__main__ import main
-from tests.acceptance.kept_in_step import Kept, kept_in_step
+from quickbooks_crm.errors import SchemaOutdated
+from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step
 
 
 @pytest.fixture
@@ -101,6 +102,49 @@ def test_the_last_runs_are_shown_newest_first(kept: Kept, command: Callable[...,
     finished = command("activity", "--json", "--limit", "2")
 
     assert [run["run_id"] for run in objects(finished.stdout)] == ["run-3", "run-2"]
+
+
+def test_the_last_run_is_the_last_that_was_meant_to_change_something(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    command("preview")
+    assert command("activity").stdout == (
+        "sample: nothing has run yet but previews, which --previews shows.\n"
+    )
+    kept.sync("run-1")
+    command("preview")
+
+    newest = objects(command("activity", "--json").stdout)
+    with_previews = objects(command("activity", "--json", "--previews", "--limit", "3").stdout)
+
+    assert [run["run_id"] for run in newest] == ["run-1"]
+    assert [run["kind"] for run in with_previews] == ["preview", "sync", "preview"]
+
+
+def test_a_retry_tells_only_of_modules_that_hold_something_back(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    kept.quickbooks.change("Customer", "3", CompanyName="A" * 501)
+    kept.sync()
+
+    held = command("retry").stdout
+    nothing = command("retry", "--module", "products").stdout
+
+    assert "products  nothing to try again\n" in held
+    assert "accounts     1" in held
+    assert "\nNothing to try again. What a person has undone or unlinked" in nothing
+    assert "module" not in nothing
+
+
+@pytest.mark.parametrize("words", [["--rows"], ["--format", "csv"]])
+def test_what_is_about_a_plan_is_refused_without_one(
+    kept: Kept, command: Callable[..., Ended], words: list[str]
+) -> None:
+    ended = command("replay", *words)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("--rows and --format are about a plan: add --plan.")
+    assert kept.ask("SELECT 1 FROM sync.run") == []
 
 
 def test_the_rows_that_are_not_in_the_crm_are_shown_on_demand(
@@ -251,6 +295,34 @@ def test_a_new_database_is_made_ready_by_two_commands_that_may_be_repeated(
     assert told[1].stdout.startswith("Applied: 0001_")
     assert told[4].stdout == "The database is up to date.\n"
     assert "with companies: sample" in told[5].stdout
+
+
+@pytest.mark.parametrize(
+    "words", ["sync", "preview", "replay", "retry", "reconcile", "activity", "review", "undo run-1"]
+)
+def test_a_database_that_lacks_a_migration_ends_with_2_and_the_command_that_brings_it(
+    kept: Kept, command: Callable[..., Ended], words: str
+) -> None:
+    kept.ask("ALTER TABLE sync.run DROP COLUMN undoes CASCADE")
+    kept.ask("DELETE FROM sync.migration WHERE name > '0013'")
+
+    ended = command(*words.split(), "--company", "sample")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    [said] = ended.stderr.splitlines()
+    assert said.startswith("The CRM database lacks ")
+    assert said.endswith(" on. Run: python -m quickbooks_crm migrate")
+
+
+@pytest.mark.parametrize("task", [pipeline.check_settings, pipeline.record_activity])
+def test_a_run_on_a_database_that_lacks_a_migration_says_so_at_its_beginning_and_end(
+    kept: Kept, task: Callable[..., object]
+) -> None:
+    kept.ask("ALTER TABLE sync.run DROP COLUMN undoes CASCADE")
+    kept.ask("DELETE FROM sync.migration WHERE name > '0013'")
+
+    with pytest.raises(SchemaOutdated, match="Run: python -m quickbooks_crm migrate"):
+        task("sample", "run-1", *[BY_HAND] * (task is pipeline.check_settings))
 
 
 @pytest.mark.parametrize("name", ["activity", "breakers"])

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from quickbooks_crm.__main__ import main
+from quickbooks_crm.command_line.leaving import THROWN
+from quickbooks_crm.retention import Purged
 from tests.acceptance.kept_in_step import Kept, kept_in_step
 
 CANARY = "Zyxwvut"
@@ -90,6 +93,22 @@ def test_a_company_leaves_and_only_what_was_done_is_remembered(
     assert kept.quickbooks.calls[-1].kind == "revoke"
 
 
+def test_what_would_be_forgotten_is_told_in_words_and_not_by_tables(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.sync()
+    [records] = kept.ask("SELECT count(*) AS n FROM quickbooks.record")
+
+    assert main(["remove-company", "--company", "sample", "--crm", "keep"]) == 0
+    said = capsys.readouterr().out
+
+    assert f"  forgotten: {records['n']} records read from QuickBooks\n" in said
+    assert "  forgotten: 1 run\n" in said
+    assert "  forgotten: 1 login\n" in said
+    assert "sync." not in said
+    assert "\n\n" not in said
+
+
 def test_what_is_old_is_counted_and_thrown_away(
     kept: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,10 +122,14 @@ def test_what_is_old_is_counted_and_thrown_away(
     assert main(["purge", "--json"]) == 0
     done = json.loads(capsys.readouterr().out)
 
-    assert planned == "sample: would be thrown away: 11 images (of 1 runs)\n"
+    assert planned == "sample: would be thrown away: 11 images (of 1 run)\n"
     assert (done["images"], done["runs"], done["planned"]) == (11, 1, False)
     assert main(["undo", "run-1", "--company", "sample"]) != 0
     assert "longer kept" in capsys.readouterr().err
+
+
+def test_all_that_can_be_thrown_away_has_a_word() -> None:
+    assert {"company", "runs", *THROWN} == {each.name for each in fields(Purged)}
 
 
 def test_a_company_that_is_not_named_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

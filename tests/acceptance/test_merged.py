@@ -37,7 +37,7 @@ def test_a_merge_told_by_hand_is_previewed_told_and_in_the_crm_with_the_next_syn
     kept.sync()
     words = ["merged", "--company", "sample", "Customer", loser, survivor]
 
-    assert main([*words, "--preview", "--json"]) == 0
+    assert main([*words, "--plan", "--json"]) == 0
     previewed = json.loads(capsys.readouterr().out)
     assert kept.ask("SELECT * FROM sync.merge") == []
     assert main(words) == 0
@@ -62,8 +62,8 @@ def test_a_merge_told_wrongly_is_taken_back_and_both_are_written_down(
     assert kept.ask(ACCOUNT, loser) == [{"id": survivor}]
     capsys.readouterr()
 
-    assert main([*words, "--undo", "--preview"]) == 0
-    assert "Without --preview it is taken back." in capsys.readouterr().out
+    assert main([*words, "--undo", "--plan"]) == 0
+    assert "Without --plan it is taken back." in capsys.readouterr().out
     assert main([*words, "--undo"]) == 0
     said = f"Customer {loser} was not merged into {survivor}."
     assert said in capsys.readouterr().out

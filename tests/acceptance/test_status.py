@@ -86,6 +86,28 @@ def test_the_status_as_json_is_one_object_for_each_company(
     assert (found["warning"], found["problem"], found["breakers"]) == (None, None, [])
 
 
+def test_a_replay_that_is_due_is_told_until_it_is_done(
+    kept: Kept, said: Callable[..., str]
+) -> None:
+    kept.sync()
+    assert "replay" not in said("status")
+    file = companies.INCLUDE / "mappings" / "accounts.yaml"
+    file.write_text(file.read_text() + "\n# Another mapping, as far as anybody can tell.\n")
+
+    changed = said("status").splitlines()
+    kept.quickbooks.change("Customer", "1", Notes="new")
+    kept.sync()
+    synced = said("status").splitlines()
+    said("replay", "--company", "sample", "--module", "accounts")
+    replayed = said("status")
+
+    [line] = [line for line in changed if "replay" in line]
+    assert line.startswith("  accounts: a replay is due, since its mapping has changed")
+    assert "python -m quickbooks_crm replay --company sample --module accounts (with" in line
+    assert [line for line in synced if "replay" in line] == [line]
+    assert "replay" not in replayed
+
+
 def test_what_was_read_and_not_loaded_is_never_called_loaded(
     kept: Kept, said: Callable[..., str]
 ) -> None:

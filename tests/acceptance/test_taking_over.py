@@ -53,7 +53,7 @@ def test_what_is_left_to_a_person_is_listed_and_settled(kept: Kept, command: Com
     assert (held["reason"], held["candidates"]) == ("ambiguous_key", ["1002", "1003"])
     assert found["unmatched"] == ["1002", "1003", "1004"]
     assert found["alike"] == [{"by": ["name"], "keys": ["1002", "1003"], "size": 2}]
-    assert f"{held['entity']} {held['id']}  ambiguous_key: CRM record 1002, 1003" in said
+    assert f"{held['entity']} {held['id']}  ambiguous_key: CRM records 1002, 1003" in said
     assert "1002, 1003 look the same in name" in said
 
     planned = command("link", "accounts", "Customer", held["id"], "1003", "--plan")
@@ -83,6 +83,27 @@ def test_a_customer_told_apart_from_a_crm_record_is_found_as_the_other(
     assert (code, said) == (0, told)
     query = "SELECT record_key FROM sync.link WHERE module = 'accounts' AND id = %s"
     assert kept.ask(query, held["id"]) == [{"record_key": "1003"}]
+
+
+def test_the_list_of_acts_names_both_that_were_told_apart_linked_or_parted(
+    kept: Kept, command: Command
+) -> None:
+    kept.sync("takeover")
+    [held] = json.loads(command("review", "--module", "accounts", "--json")[1])["held"]
+    one = f"Customer {held['id']}"
+    command("different", "accounts", "Customer", held["id"], "1002")
+    command("different", "accounts", "1003", "1004")
+    command("link", "accounts", "Customer", held["id"], "1003")
+    command("unlink", "accounts", "Customer", held["id"])
+
+    acts = [line.partition(": ")[2] for line in command("acts")[1].splitlines()]
+
+    assert acts == [
+        f"{one} from CRM record 1003 of accounts",
+        f"{one} to CRM record 1003 of accounts",
+        "CRM record 1003 and CRM record 1004 of accounts",
+        f"{one} and CRM record 1002 of accounts",
+    ]
 
 
 def test_values_are_shown_only_where_they_are_asked_for(kept: Kept, command: Command) -> None:

@@ -47,8 +47,8 @@ def test_customers_that_are_each_others_parent_are_loaded_so_and_told(
     assert dict(rows(connection, PARENTS)) == {"1": "2", "2": "3", "3": "1", "4": "1", "5": None}
     assert told(connection, "first") == ["1", "2", "3"]
     assert warned(connection, "first") == (
-        "accounts: Parent account leads from 1, 2, 3 back to the record itself. They are loaded as "
-        "QuickBooks has them; put it right there."
+        "accounts: Parent account leads from 1, 2, 3 back to the record itself. That is loaded as "
+        "QuickBooks has it; put it right there."
     )
     assert outcome(connection, "2", "details")[0]["notes"] == [
         {

@@ -89,7 +89,7 @@ def test_the_run_warns_of_conflicts_it_has_found_by_their_ids(
 
     warned = dict(rows(connection, "SELECT run_id, warnings FROM sync.run"))
     assert warned["later"] == {
-        "products.conflicts": "In 1 records of products (7) QuickBooks has changed what a person "
+        "products.conflicts": "In 1 record of products (7) QuickBooks has changed what a person "
         "had changed in the CRM. The CRM keeps the person's values; the details of these rows say "
         "both."
     }

@@ -127,6 +127,26 @@ def test_what_is_held_back_is_listed_with_what_is_in_its_way(connection: Connect
     assert named.held[0].name == "Pump"
 
 
+def test_each_reason_has_its_own_share_of_what_is_listed(connection: Connection[Any]) -> None:
+    for name in ("Pump", "Hose", "Lamp"):
+        account(connection, name)
+    people = [customer(str(n), DisplayName=name) for n, name in enumerate(("Pump", "Hose", "Lamp"))]
+    sync(connection, known(), *people, customer("8", DisplayName="Own"))
+    target = one_module.target(connection, known()["accounts"], company())
+    linking.unlink(
+        connection, Place("sample", REALM, target, ("accounts",), "Customer", "8"), "ann"
+    )
+
+    found = reviewed(connection, limit=2)
+
+    assert [(held.id, held.reason) for held in found.held] == [
+        ("0", "check_fields"),
+        ("1", "check_fields"),
+        ("8", "unlinked"),
+    ]
+    assert found.held_by_reason == {"check_fields": 3, "unlinked": 1}
+
+
 def test_crm_records_without_a_quickbooks_record_are_counted_and_listed(
     connection: Connection[Any],
 ) -> None:

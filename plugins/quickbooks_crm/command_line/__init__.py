@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from psycopg.errors import InvalidSchemaName, UndefinedColumn, UndefinedTable
-
-from quickbooks_crm import environment
+from quickbooks_crm import database, environment
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
-from quickbooks_crm.errors import QuickBooksCrmError, SchemaOutdated, SettingsError
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 
-NOT_MIGRATED = "The CRM database is not ready. Run: python -m quickbooks_crm migrate"
 _MODULES = (
     "mapping_files",
     "setting_up",
@@ -46,16 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser(commands(words)).parse_args(words)
     logging.getLogger("quickbooks_crm").setLevel(logging.INFO)
     try:
-        return int(asked.run(asked) or 0)
+        return _run(asked.command, asked)
     except SettingsError as error:
         say(asked, error)
         return 2
     except QuickBooksCrmError as error:
         say(asked, error)
         return 1
-    except (UndefinedTable, UndefinedColumn, InvalidSchemaName):
-        say(asked, SchemaOutdated(NOT_MIGRATED))
-        return 2
+
+
+def _run(command: Command, asked: argparse.Namespace) -> int:
+    if command.of_one_company and len(asked.company) != 1:
+        raise SettingsError("Say which company: --company NAME, once.")
+    if command.migrated:
+        with database.connect() as connection:
+            database.require_current(connection)
+    return int(command.run(asked) or 0)
 
 
 def commands(words: Sequence[str]) -> dict[str, Command]:
@@ -77,7 +80,7 @@ def _parser(known: dict[str, Command]) -> argparse.ArgumentParser:
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, about in known.items():
         command = parsers.add_parser(name, help=about.words, description=about.words)
-        command.set_defaults(run=about.run)
+        command.set_defaults(command=about)
         for flag, settings in (_FOR_ALL | about.options).items():
             command.add_argument(flag, **settings)
     return parser

@@ -11,18 +11,17 @@ from typing import Any
 
 from quickbooks_crm import activity, breakers, database
 from quickbooks_crm.breakers import Breaker
-from quickbooks_crm.command_line.command import ONE, Command, positive, told_of
+from quickbooks_crm.command_line.command import ONE, Command, only_company, positive, told_of
 from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.quantity import many
 
 log = logging.getLogger(__name__)
 
 
 def _release(asked: argparse.Namespace) -> None:
-    if len(asked.company) != 1:
-        raise SettingsError("Say whose breaker it is: --company NAME, once.")
     if not asked.because.strip():
         raise SettingsError('Say why: --because "...". It is kept with your name.')
-    [company], who = asked.company, getpass.getuser()
+    company, who = only_company(asked), getpass.getuser()
     with database.connect() as connection:
         passed = breakers.release(connection, company, asked.breaker, who, asked.because)
     log.info("%s released %s of company %s", who, passed.name, company)
@@ -54,9 +53,9 @@ def _plain(breaker: Breaker) -> dict[str, Any]:
 
 def _told(breaker: Breaker) -> Iterator[str]:
     """A breaker for a person's terminal. It may hold customer data: never log it."""
-    runs = "1 run" if breaker.trips == 1 else f"{breaker.trips:,} runs"
     yield f"{breaker.company} {breaker.name}: {breaker.state}"
     yield f"  {breaker.message}"
+    runs = many(breaker.trips, "run")
     yield f"  stopped {runs}, first {_when(breaker.tripped_at)}, last {breaker.run_id}"
     if breaker.released_at:
         said = activity.printable(breaker.because or "")
@@ -64,12 +63,19 @@ def _told(breaker: Breaker) -> Iterator[str]:
     if breaker.ended_at:
         yield f"  {breaker.state} {_when(breaker.ended_at)} in {breaker.ended_in}"
     for what, value in breaker.details.items():
-        if isinstance(value, list) and len(value) < breaker.count:
-            yield f"  the first {len(value):,} of {breaker.count:,} {what}:"
-        for detail in value if isinstance(value, list) else [value]:
-            yield activity.printable(f"  {what}: {_words(detail)}")
+        yield from _detail(breaker, what, value)
     if breaker.state == "open":
         yield f"  {breakers.remedy(breaker.company, breaker)}"
+
+
+def _detail(breaker: Breaker, what: str, value: Any) -> Iterator[str]:
+    """What is known of one thing, or, under a heading, of the first of several."""
+    if not isinstance(value, list):
+        yield activity.printable(f"  {what}: {_words(value)}")
+        return
+    few = len(value) < breaker.count
+    yield f"  the first {len(value):,} of {breaker.count:,} {what}:" if few else f"  {what}:"
+    yield from (activity.printable(f"    {_words(each)}") for each in value)
 
 
 def _words(detail: Any) -> str:

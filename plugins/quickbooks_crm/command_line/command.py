@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quickbooks_crm import companies
-from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.errors import QuickBooksCrmError
 
 SEVERAL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
 ONE = SEVERAL | {"help": "which company: the name of its file in include/companies/"}
@@ -18,11 +18,18 @@ YES: dict[str, Any] = {"action": "store_true"}
 @dataclass(frozen=True)
 class Command:
     """One command: what it does, as a function of what was asked and in words, and its own options
-    as `argparse` takes them. The function gives the exit code, or None for 0."""
+    as `argparse` takes them. The function gives the exit code, or None for 0. `migrated` says that
+    it works with what a migration made, and so on a database that has them all."""
 
     run: Callable[[argparse.Namespace], int | None]
     words: str
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    migrated: bool = True
+
+    @property
+    def of_one_company(self) -> bool:
+        """Whether it is about exactly one company."""
+        return self.options.get("--company") is ONE
 
 
 def say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
@@ -43,10 +50,7 @@ def told_of(asked: argparse.Namespace, ran: list[str]) -> list[str]:
 
 
 def only_company(asked: argparse.Namespace) -> str:
-    """The one company that a command is about. Raises `SettingsError` unless exactly one is
-    named."""
-    if len(asked.company) != 1:
-        raise SettingsError("Say which company: --company NAME, once.")
+    """The company that a command of one company is about."""
     return str(asked.company[0])
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict
 
 from quickbooks_crm import companies, database, mapping
-from quickbooks_crm.command_line.command import ONE, Command
+from quickbooks_crm.command_line.command import ONE, Command, only_company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
@@ -58,9 +58,7 @@ def _plain(found: Status) -> dict[str, object]:
 
 
 def _disconnect(asked: argparse.Namespace) -> None:
-    if len(asked.company) != 1:
-        raise SettingsError("Say which company: --company NAME, once.")
-    [name] = asked.company
+    name = only_company(asked)
     with closing(_hook(name)) as quickbooks:
         ended = quickbooks.disconnect()
     if ended:

@@ -8,22 +8,25 @@ from contextlib import closing
 from dataclasses import asdict
 
 from quickbooks_crm import acts, companies, database, erasing, purging
-from quickbooks_crm.command_line.command import ONE, YES, Command, positive
+from quickbooks_crm.command_line.command import ONE, YES, Command, only_company, positive
 from quickbooks_crm.erasing import Erased
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.leaving import WHATS, Left, remove_company
+from quickbooks_crm.quantity import be, many
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 
 log = logging.getLogger(__name__)
 PLAN = YES | {"help": "only show what would happen"}
+THROWN = {
+    "unchanged": "unchanged outcome",
+    "images": "image",
+    "outcomes": "outcome",
+    "conflicts": "conflict",
+    "calls": "call",
+    "generations": "generation",
+}
+"""What `purge` throws away, as a person reads it."""
 SURE = YES | {"help": "do it; without this, it is only shown"}
-
-
-def only_one(asked: argparse.Namespace) -> str:
-    """The one company that a command is about."""
-    if len(asked.company) != 1:
-        raise SettingsError("Say which company: --company NAME, once.")
-    return str(asked.company[0])
 
 
 def is_plan(asked: argparse.Namespace) -> bool:
@@ -32,9 +35,8 @@ def is_plan(asked: argparse.Namespace) -> bool:
 
 
 def _remove_company(asked: argparse.Namespace) -> None:
-    name, who = only_one(asked), getpass.getuser()
+    name, who = only_company(asked), getpass.getuser()
     with database.connect() as connection:
-        database.require_current(connection)
         left = remove_company(connection, name, asked.crm, who, plan=True)
         if not is_plan(asked):
             _end_login(name, left)
@@ -73,25 +75,24 @@ def _tell(left: Left, plan: bool) -> None:
     print(f"{left.company} ({left.realm}) {'would be' if plan else 'was'} removed")
     for table, ends in left.crm.items():
         print(f"  {table}: " + ", ".join(f"{count:,} {end}" for end, count in ends.items()))
-    print("  forgotten:")
-    for table, count in left.forgotten.items():
-        print(f"    {table}: {count:,}")
+    for word in left.words:
+        print(f"  forgotten: {word}")
     for kept in left.kept:
         print(f"  stays: {kept.table} {kept.record_key}: {kept.because}")
-    print(*(f"  {note}" for note in left.notes), sep="\n")
+    for note in left.notes:
+        print(f"  {note}")
     if plan:
         print("Nothing was changed. To do it, add --yes: it cannot be taken back.")
 
 
 def _erase(asked: argparse.Namespace) -> None:
-    name, who = only_one(asked), getpass.getuser()
+    name, who = only_company(asked), getpass.getuser()
     named = asked.entity is not None and asked.id is not None
     if named == (asked.email is not None):
         raise SettingsError(
             "Say who: an entity and an id, such as Customer 57; or --email ADDRESS."
         )
     with database.connect() as connection:
-        database.require_current(connection)
         people = (
             [(asked.entity, asked.id)] if named else erasing.by_email(connection, name, asked.email)
         )
@@ -115,14 +116,16 @@ def _tell_erased(done: Erased, plan: bool) -> None:
         print(f"  not removed but blanked: {kept.table} {kept.record_key}: {kept.because}")
     for table, columns in done.columns.items():
         count = done.blanked.get(table, 0)
-        print(
-            f"  {table}: blanked {', '.join(columns)}" + (f" in {count:,} records" if count else "")
-        )
-    print(*(f"  {note}" for note in done.notes), sep="\n")
+        where = f" in {many(count, 'record')}" if count else ""
+        print(f"  {table}: blanked {', '.join(columns)}{where}")
+    for note in done.notes:
+        print(f"  {note}")
     for table, count in done.found.items():
-        print(f"  still found in {table}: {count:,} rows. See to them by hand.")
+        see = f"See to {be(count, 'it', 'them')} by hand."
+        print(f"  still found in {table}: {many(count, 'row')}. {see}")
     if done.searched and not done.found:
-        print(f"  proof: {done.searched} tables searched for the person's values, none is left")
+        searched = many(done.searched, "table")
+        print(f"  proof: {searched} searched for the person's values, none is left")
     if plan:
         print("Nothing was changed. To do it, add --yes: it cannot be taken back.")
 
@@ -134,8 +137,8 @@ def _purge(asked: argparse.Namespace) -> None:
             print(json.dumps(asdict(purged) | {"planned": asked.plan}))
             continue
         counts = asdict(purged)
-        runs = f"{counts.pop('runs'):,} runs"
-        told = ", ".join(f"{n:,} {what}" for what, n in counts.items() if isinstance(n, int) and n)
+        runs = many(counts.pop("runs"), "run")
+        told = ", ".join(many(counts[what], one) for what, one in THROWN.items() if counts[what])
         what = "would be thrown away" if asked.plan else "thrown away"
         print(f"{name}: " + (f"{what}: {told} (of {runs})" if told else "nothing is too old"))
 
@@ -148,7 +151,7 @@ def _acts(asked: argparse.Namespace) -> None:
                 print("Nobody has done anything of the kind yet.")
             for act in found:
                 when = f"{act.acted_at:%Y-%m-%d %H:%M}"
-                said = f"{when}  {act.by_whom}  {act.kind.replace('_', ' ')}: {act.subject}"
+                said = f"{when}  {act.by_whom}  {act.kind.replace('_', ' ')}: {act.words}"
                 print(json.dumps(asdict(act), default=str) if asked.json else said)
 
 

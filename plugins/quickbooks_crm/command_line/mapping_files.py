@@ -64,6 +64,7 @@ COMMANDS = {
     "check": Command(
         _check,
         "check mappings, companies and tables without touching any data, and show what is mapped",
+        migrated=False,
     ),
     "suggest": Command(
         _suggest,
@@ -78,5 +79,6 @@ COMMANDS = {
                 "help": "a QuickBooks entity, such as Customer; may be repeated",
             },
         },
+        migrated=False,
     ),
 }

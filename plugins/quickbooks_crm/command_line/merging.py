@@ -9,26 +9,23 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import acts, companies, database, leaving, mapping, stand_ins
-from quickbooks_crm.command_line.command import YES, Command
+from quickbooks_crm.command_line.command import ONE, YES, Command, only_company
 from quickbooks_crm.errors import SettingsError
 
 
 def _merged(asked: argparse.Namespace) -> None:
-    if len(asked.company) != 1:
-        raise SettingsError("Say whose records they are: --company NAME, once.")
     merge = (asked.entity, asked.loser, asked.survivor)
     known = mapping.load(companies.INCLUDE / "mappings")
     with database.connect() as connection:
-        database.require_current(connection)
-        realm = leaving.realm_of(connection, asked.company[0])
+        realm = leaving.realm_of(connection, only_company(asked))
         if not asked.undo:
             _require(connection, realm, merge)
-        with connection.transaction(force_rollback=asked.preview):
+        with connection.transaction(force_rollback=asked.plan):
             (_take_back if asked.undo else _tell)(connection, realm, merge)
             kind = "merge_taken_back" if asked.undo else "merge_told"
             subject = f"{asked.entity} {asked.loser}"
             told = {"survivor": asked.survivor, "realm": realm}
-            acts.note(connection, kind, subject, getpass.getuser(), told, asked.company[0])
+            acts.note(connection, kind, subject, getpass.getuser(), told, only_company(asked))
             referring = stand_ins.referring(connection, known, realm, asked.entity, asked.loser)
     _say(asked, referring)
 
@@ -68,7 +65,7 @@ def _say(asked: argparse.Namespace, referring: dict[str, int]) -> None:
     told = {"entity": asked.entity, "loser": asked.loser, "survivor": asked.survivor}
     if asked.json:
         done = "taken_back" if asked.undo else "told"
-        print(json.dumps(told | {done: not asked.preview, "referring": referring}))
+        print(json.dumps(told | {done: not asked.plan, "referring": referring}))
         return
     counts = ", ".join(f"{count:,} of {module}" for module, count in sorted(referring.items()))
     means = asked.loser if asked.undo else asked.survivor
@@ -77,9 +74,9 @@ def _say(asked: argparse.Namespace, referring: dict[str, int]) -> None:
         f"{asked.survivor}. Records that refer to {asked.loser} and will mean {means}: "
         f"{counts or 'none'}."
     )
-    if asked.preview:
+    if asked.plan:
         done = "taken back" if asked.undo else "told"
-        print(f"Nothing was written. Without --preview it is {done}.")
+        print(f"Nothing was written. Without --plan it is {done}.")
     else:
         print("The next sync brings it into the CRM.")
 
@@ -92,8 +89,9 @@ COMMANDS = {
             "entity": {"choices": ["Customer", "Vendor"], "help": "what kind of record they are"},
             "loser": {"metavar": "LOSER", "help": "the id of the record that was merged away"},
             "survivor": {"metavar": "SURVIVOR", "help": "the id of the record that is left"},
+            "--company": ONE,
             "--undo": YES | {"help": "take it back: it was told wrongly"},
-            "--preview": YES | {"help": "only say which records refer to the one merged away"},
+            "--plan": YES | {"help": "only say which records refer to the one merged away"},
         },
     ),
 }

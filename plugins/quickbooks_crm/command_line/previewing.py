@@ -15,6 +15,7 @@ from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.command_line.syncing import every_row, new_run_id, show_run
 from quickbooks_crm.documents import LINES
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.quantity import many
 from quickbooks_crm.running import Request
 
 TOLD = ("added", "updated", "duplicate", "not_added", "excluded")
@@ -89,13 +90,17 @@ def _changed(change: Change) -> str:
     if change.field != LINES:
         return f"{change.field} {_shown(change.before)} → {_shown(change.after)}"
     before, after = len(change.before or ()), len(change.after or ())
-    return f"{before} lines → {after}" if before != after else f"{after} lines, changed"
+    return (
+        f"{many(before, 'line')} → {after}"
+        if before != after
+        else f"{many(after, 'line')}, changed"
+    )
 
 
 def _filled(change: Change) -> str:
     if change.field != LINES:
         return f"{change.field} {_shown(change.after)}"
-    return f"{len(change.after or ())} lines"
+    return many(len(change.after or ()), "line")
 
 
 def _why(row: Row) -> str:

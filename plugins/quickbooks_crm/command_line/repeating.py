@@ -16,10 +16,15 @@ MODULE = SEVERAL | {"help": "only this module; may be repeated"}
 
 
 def _replay(asked: argparse.Namespace) -> int:
-    run = previewing.replays if asked.plan else repeating.replay_all
     if asked.plan:
         heading(asked)
-    return _every(asked, run, show if asked.plan else show_run)
+        return _every(asked, previewing.replays, show)
+    if asked.rows or asked.format != FORM["--format"]["default"]:
+        raise SettingsError(
+            "--rows and --format are about a plan: add --plan. Nothing was replayed. What a replay "
+            "did not bring in, activity --rows shows."
+        )
+    return _every(asked, repeating.replay_all, show_run)
 
 
 def _retry(asked: argparse.Namespace) -> int:

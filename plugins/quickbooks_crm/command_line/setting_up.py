@@ -25,8 +25,10 @@ def _install_crm(asked: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    "migrate": Command(_migrate, "bring the schemas quickbooks and sync up to date"),
+    "migrate": Command(
+        _migrate, "bring the schemas quickbooks and sync up to date", migrated=False
+    ),
     "install-crm": Command(
-        _install_crm, "create the reference CRM's tables and the companies in it"
+        _install_crm, "create the reference CRM's tables and the companies in it", migrated=False
     ),
 }

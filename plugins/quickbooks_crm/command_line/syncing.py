@@ -47,9 +47,9 @@ def _activity(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         ran = activity.companies(connection)
     for name in told_of(asked, ran):
-        _show_newest(asked, name)
-        if name not in ran and not asked.json:
-            print(f"{name}: nothing has run yet.")
+        if not _show_newest(asked, name) and not asked.json:
+            previews = " but previews, which --previews shows" if name in ran else ""
+            print(f"{name}: nothing has run yet{previews}.")
     if not ran and not asked.company and not asked.json:
         print("Nothing has run yet. Start with: python -m quickbooks_crm sync")
 
@@ -62,10 +62,14 @@ def show_run(asked: argparse.Namespace, company: str, run_id: str) -> None:
                 _show(asked, connection, listed)
 
 
-def _show_newest(asked: argparse.Namespace, company: str) -> None:
+def _show_newest(asked: argparse.Namespace, company: str) -> int:
+    """Print the newest runs of a company; how many they are."""
+    but = () if asked.previews else ("preview",)
     with database.connect() as connection:
-        for listed in activity.runs(connection, [company], asked.limit):
-            _show(asked, connection, listed)
+        listed = activity.runs(connection, [company], asked.limit, but=but)
+        for run in listed:
+            _show(asked, connection, run)
+    return len(listed)
 
 
 def _show(asked: argparse.Namespace, connection: Connection[Any], listed: activity.Run) -> None:
@@ -123,6 +127,7 @@ COMMANDS = {
                 "metavar": "N",
                 "help": "how many runs of each company; default: 1",
             },
+            "--previews": YES | {"help": "also previews, which changed nothing"},
             "--rows": YES
             | {"help": "also the rows not added, duplicate and excluded (customer data)"},
         },

@@ -31,8 +31,9 @@ from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.linking import Place
 from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.quantity import be, many
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
-from quickbooks_crm.review import Review, Reviewed
+from quickbooks_crm.review import Held, Review, Reviewed
 
 ALIKE_BY = "look the same in"
 
@@ -43,7 +44,6 @@ def _review(asked: argparse.Namespace) -> None:
         company = companies.load_one(companies.INCLUDE / "companies", name)
         for module in _modules(company, known, asked.module):
             with database.connect() as connection:
-                database.require_current(connection)
                 found = review.review(
                     connection, _reviewed(connection, company, known, module, asked), asked.values
                 )
@@ -83,19 +83,27 @@ def _told(company: str, found: Review, values: bool) -> Iterator[str]:
     yield f"{company}, {found.module} ({found.table})"
     for reason, count in found.held_by_reason.items():
         yield f"  {count:,} held back: {activity.REASONS.get(reason, reason)}"
-    for held in found.held:
-        way = f": CRM record {', '.join(held.candidates)}" if held.candidates else ""
-        named = f" {activity.printable(held.name or '')}" if values and held.name else ""
-        yield f"    {held.entity} {held.id}{named}  {held.reason}{way}"
-    yield f"  {found.unmatched_count:,} CRM records are no record of QuickBooks"
+        listed = tuple(held for held in found.held if held.reason == reason)
+        yield from (f"    {_held(held, values)}" for held in listed)
+        if count > len(listed):
+            yield f"    and {count - len(listed):,} more"
+    unmatched = many(found.unmatched_count, "CRM record")
+    yield f"  {unmatched} {be(found.unmatched_count)} no record of QuickBooks"
     if found.unmatched:
         yield f"    {', '.join(found.unmatched)}{_more(found.unmatched_count, found.unmatched)}"
-    yield f"  {found.alike_count:,} possible duplicates in the CRM"
+    yield f"  {many(found.alike_count, 'possible duplicate')} in the CRM"
     for alike in found.alike:
         more = _more(alike.size, alike.keys)
         yield f"    {', '.join(alike.keys)}{more} {ALIKE_BY} {', '.join(alike.by)}"
     for key, held_values in found.values.items() if values else ():
         yield activity.printable(f"  CRM record {key}: {_values(held_values)}")
+
+
+def _held(held: Held, values: bool) -> str:
+    records = be(len(held.candidates), "CRM record", "CRM records")
+    way = f": {records} {', '.join(held.candidates)}" if held.candidates else ""
+    named = f" {activity.printable(held.name or '')}" if values and held.name else ""
+    return f"{held.entity} {held.id}{named}  {held.reason}{way}"
 
 
 def _more(count: int, shown: tuple[str, ...]) -> str:
@@ -155,7 +163,6 @@ def _settling(asked: argparse.Namespace) -> Iterator[tuple[Connection[Any], Plac
     company = companies.load_one(companies.INCLUDE / "companies", only_company(asked))
     [module] = _modules(company, known, [asked.module])
     with database.connect() as connection:
-        database.require_current(connection)
         target = one_module.target(connection, known[module], company)
         who = (company.name, _realm(company), target, _sharing(known, module))
         with connection.transaction(force_rollback=asked.plan):

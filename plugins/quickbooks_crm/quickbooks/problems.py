@@ -13,6 +13,7 @@ from quickbooks_crm.errors import (
     QuickBooksRefused,
     QuickBooksUnavailable,
 )
+from quickbooks_crm.quantity import many
 from quickbooks_crm.quickbooks.faults import Verdict, explain, fault_of, verdict_on
 from quickbooks_crm.quickbooks.retry_after import seconds_of
 from quickbooks_crm.quickbooks.settings import Settings
@@ -54,9 +55,9 @@ def unanswered(kind: str, cause: str) -> TryAgain:
 def asked_to_wait(why: str, seconds: float) -> QuickBooksAsksToWait:
     """Nothing may be called for so long."""
     return QuickBooksAsksToWait(
-        f"{why} Nothing is called for {seconds:.0f} seconds. Nothing is lost: a task that Airflow "
-        "runs is tried again after that and goes on from here; what a person started, they start "
-        "again then.",
+        f"{why} Nothing is called for {many(round(seconds), 'second')}. Nothing is lost: a task "
+        "that Airflow runs is tried again after that and goes on from here; what a person started, "
+        "they start again then.",
         seconds,
     )
 

@@ -2,22 +2,25 @@
 -- is, and CRM records that look alike.
 
 -- held --
+-- The first of each reason, so that none crowds out another.
 SELECT held.entity, held.id, held.outcome, held.reason, held.run_id, held.held_since,
        CASE WHEN held.candidates <> '{}' THEN held.candidates
             WHEN jsonb_typeof(told.details -> 'candidates') = 'array'
             THEN ARRAY (SELECT jsonb_array_elements_text(told.details -> 'candidates'))
             WHEN held.collides_with IS NOT NULL THEN ARRAY[held.collides_with] ELSE '{}' END AS candidates,
        coalesce(payload ->> 'DisplayName', payload ->> 'Name', payload ->> 'DocNumber') AS name
-  FROM sync.held AS held
+  FROM (SELECT waiting.*,
+               row_number() OVER (PARTITION BY reason ORDER BY entity, length(id), id) AS place
+          FROM sync.held AS waiting
+         WHERE realm = %(realm)s AND module = %(module)s AND NOT due
+           AND (outcome = 'duplicate' OR reason IN ('ambiguous_key', 'unlinked', 'undone'))) AS held
   LEFT JOIN sync.outcome AS told
     ON (told.realm, told.run_id, told.module, told.entity, told.id)
      = (held.realm, held.run_id, held.module, held.entity, held.id)
   LEFT JOIN quickbooks.record AS record
     ON (record.realm, record.entity, record.id) = (held.realm, held.entity, held.id)
- WHERE held.realm = %(realm)s AND held.module = %(module)s AND NOT held.due
-   AND (held.outcome = 'duplicate' OR held.reason IN ('ambiguous_key', 'unlinked', 'undone'))
- ORDER BY held.reason, held.entity, length(held.id), held.id
- LIMIT %(limit)s;
+ WHERE held.place <= %(limit)s
+ ORDER BY held.reason, held.place;
 
 -- held_count --
 SELECT reason, count(*) FROM sync.held

@@ -16,8 +16,13 @@ SELECT realm, environment, name, created_at FROM sync.company WHERE company = %(
 SELECT max(finished_at) FROM sync.run WHERE realm = %(realm)s AND kind = 'sync' AND state = 'success';
 
 -- loaded --
--- When each module was last loaded into the CRM.
-SELECT module, loaded_at FROM sync.module_position WHERE realm = %(realm)s;
+-- When each module was last loaded into the CRM, with which mapping, and whether an earlier one has left records there
+-- that no replay has brought to it.
+SELECT module, loaded_at, mapping_hash,
+       EXISTS (SELECT FROM sync.replay WHERE replay.realm = position.realm AND replay.module = position.module) AS replay_due,
+       EXISTS (SELECT FROM sync.link WHERE link.realm = position.realm AND link.module = position.module) AS in_crm
+  FROM sync.module_position AS position
+ WHERE realm = %(realm)s;
 
 -- read --
 -- Everything that QuickBooks had until then is in the mirror.

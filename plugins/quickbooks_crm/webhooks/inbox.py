@@ -10,6 +10,7 @@ from psycopg import Connection, sql
 from psycopg.errors import UndefinedObject
 
 from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.quantity import be, many
 from quickbooks_crm.sql import statements
 from quickbooks_crm.webhooks.notification import Event
 
@@ -78,9 +79,10 @@ def warning(connection: Connection[Any]) -> str | None:
             "again. Until then changes come with the schedule only."
         )
     if TOO_LARGE in lately:
+        count = lately[TOO_LARGE][1]
         return (
-            f"{lately[TOO_LARGE][1]} webhooks of more than 64 MB were refused in the last day or "
-            "two. Intuit sends none of that size: see who calls the receiver."
+            f"{many(count, 'webhook')} of more than 64 MB {be(count, 'was', 'were')} refused in "
+            "the last day or two. Intuit sends none of that size: see who calls the receiver."
         )
     return None
 
