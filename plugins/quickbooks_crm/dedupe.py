@@ -108,11 +108,15 @@ def take_values(connection: Connection[Any], target: Target, where: dict[str, An
         connection.execute(statement, where)
 
 
-def find_by_value(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
-    """Find rows without a link in the CRM by a typed QuickBooks id, then by the key."""
-    mapping = target.mapping
+def find_by_identity(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Find rows without a link in the CRM by a typed QuickBooks id."""
     if target.identity:
         _find(connection, target, where, (target.identity,), "identity_value")
+
+
+def find_by_key(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Find those that are left by the key."""
+    mapping = target.mapping
     if mapping.key and mapping.key != target.identity:
         both = (mapping.key, mapping.within) if mapping.within else (mapping.key,)
         _find(connection, target, where, both, "key_value")

@@ -157,8 +157,8 @@ def _with_keywords_that_lists_take(connection: Connection[Any], work: Load) -> N
 
 
 def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
-    """Linked rows first, so that what they are called now counts; then found rows; then new
-    ones."""
+    """Linked rows first, so that what they are called now counts; then those found by their id, so
+    that their keys do; then those found by these; then new ones."""
     _update(connection, work)
     _find_or_add(connection, work)
     while dedupe.free_losers(connection):
@@ -169,8 +169,9 @@ def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
 
 def _find_or_add(connection: Connection[Any], work: Load) -> None:
     _typed(connection, work, lambda: dedupe.take_values(connection, work.target, work.where))
-    dedupe.find_by_value(connection, work.target, work.where)
-    _update(connection, work)
+    for find in (dedupe.find_by_identity, dedupe.find_by_key):
+        find(connection, work.target, work.where)
+        _update(connection, work)
     dedupe.find_by_check(connection, work.target, work.where)
     _add(connection, work)
 

@@ -14,6 +14,7 @@ from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     End,
+    Record,
     by_hand,
     ends,
     gone,
@@ -145,13 +146,49 @@ def test_a_typed_id_comes_before_the_key_and_no_record_is_two_quickbooks_records
 ) -> None:
     by_hand(connection, "crm.products", name="By hand", code="P-1", quickbooks_product_id="8")
 
-    ended = sync(connection, products(MERGE), item("7", Sku="P-1"), item("8", Sku="P-8"))
+    ended = sync(connection, products(MERGE), item("7", Sku="P-1"), item("8", Sku="P-1"))
 
     assert ended == [End("7", "duplicate", "same_key_in_batch"), End("8", "updated")]
-    assert rows(connection, PRODUCTS) == [("Item 8", "P-8")]
+    assert rows(connection, PRODUCTS) == [("Item 8", "P-1")]
 
 
 # ── names given up and taken within a batch ─────────────────────────────────────────────────
+
+
+def test_a_key_that_a_record_found_by_its_id_gives_up_is_free_in_the_same_run(
+    connection: Connection[Any],
+) -> None:
+    """So the same input once more adds nothing."""
+    by_hand(connection, "crm.products", name="A", code="P1", quickbooks_product_id="7")
+    known = products("{key: code}")
+    records = item("7", Sku="P2"), item("8", Sku="P1")
+
+    first, again = sync(connection, known, *records), sync(connection, known, *records)
+
+    assert first == [End("7", "updated"), End("8", "added")]
+    assert again == [End("7", "unchanged"), End("8", "unchanged")]
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [(item("7", Name="Pump", Active=False), "inactive"), (gone(item("7", Name="Pump")), "deleted")],
+)
+def test_the_duplicate_of_a_record_that_is_inactive_in_quickbooks_says_so_and_what_to_do(
+    connection: Connection[Any], record: Record, said: str
+) -> None:
+    """QuickBooks lets the name of such a record be taken again."""
+    sync(connection, products(), item("7", Name="Pump"))
+    sync(connection, products(), record)
+
+    ended = sync(connection, products(), item("8", Name="Pump"))
+
+    assert ended == [End("8", "duplicate", "check_fields")]
+    assert outcome(connection, "8", "message") == (
+        f"The CRM has a record with the same Product name: that of QuickBooks record 7, which is "
+        f"{said} there. If this is another thing, rename the CRM record or tell the two apart.",
+    )
+    connection.execute("UPDATE crm.products SET name = 'Pump (old)'")
+    assert sync(connection, products()) == [End("8", "added")]
 
 
 def test_a_name_that_a_linked_record_gives_up_is_free_for_a_new_one(

@@ -310,6 +310,20 @@ def test_an_update_that_the_table_refuses_leaves_the_record_and_its_link(
     assert rows(connection, "SELECT name FROM crm.products ORDER BY id") == [("Mended",), ("Good",)]
 
 
+def test_names_that_move_in_a_full_circle_pass_a_deferrable_constraint(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER TABLE crm.products ADD UNIQUE (name) DEFERRABLE")
+    known = products("{key: quickbooks_product_id}")
+    sync(connection, known, item("1", Name="A"), item("2", Name="B"))
+
+    ended = sync(connection, known, item("1", Name="B"), item("2", Name="A"))
+
+    assert ended == [End("1", "updated"), End("2", "updated")]
+    held = rows(connection, "SELECT name FROM crm.products ORDER BY quickbooks_product_id")
+    assert held == [("B",), ("A",)]
+
+
 @pytest.mark.parametrize("names", [["B", "C", "D"], ["C", "A", "B"], ["X", "A", "B"]])
 def test_names_that_move_on_from_record_to_record_pass_a_unique_index_in_any_order(
     connection: Connection[Any], names: list[str]
