@@ -35,10 +35,12 @@ class Wish:
 @dataclass(frozen=True)
 class Report:
     """What an undo did or would do: its run with the counts, and by module the records that were
-    kept, each with the reason. It holds customer data: never log it."""
+    kept, each with the reason; `again` says that it did the run before it again. It holds customer
+    data: never log it."""
 
     run: activity.Run
     kept: dict[str, list[activity.Row]]
+    again: bool
 
 
 def carry_out(company: str, run_id: str, wish: Wish) -> Report:
@@ -78,7 +80,7 @@ def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
         for module in modules:
             with noted(connection, run, f"{module}.undo"):
                 _undo_module(connection, bringing, undone, module)
-    return _report(connection, run)
+    return _report(connection, run, undone.again)
 
 
 def _modules(undone: Undone, order: list[str], wish: Wish) -> list[str]:
@@ -109,12 +111,12 @@ def _undo_module(
         undo.undo(connection, Undo(run, undone, target, pointing, position))
 
 
-def _report(connection: Connection[Any], run: Run) -> Report:
+def _report(connection: Connection[Any], run: Run, again: bool) -> Report:
     found = activity.run(connection, run.realm, run.run_id)
     if found is None:
         raise SyncFailed(f"Run {run.run_id} has left no activity.")
     kept = {m.module: list(_kept(connection, run, m.module)) for m in found.counts if m.kept}
-    return Report(found, kept)
+    return Report(found, kept, again)
 
 
 def _kept(connection: Connection[Any], run: Run, module: str) -> Iterator[activity.Row]:

@@ -64,7 +64,10 @@ def test_a_run_is_undone_and_done_again(kept: Kept, command: Command) -> None:
     again = said.splitlines()[-1].rpartition(" ")[2]
     assert "undo success (of wrong)" in said
     assert kept.run(again).kind == "undo"
-    assert command("undo", again)[0] == 0
+    code, said, _ = command("undo", again)
+    assert code == 0
+    assert "--reason undone" not in said
+    assert said.splitlines()[-1].startswith("To take that back: python -m quickbooks_crm undo ")
     assert images(kept) == after
     assert kept.mismatched() == []
 

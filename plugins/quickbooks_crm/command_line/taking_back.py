@@ -28,17 +28,19 @@ def _undo(asked: argparse.Namespace) -> None:
         print(f"Kept in {module}:")
         print(activity.listing(rows))
     if not asked.plan and any(module.read > module.kept for module in report.run.counts):
-        print(*_afterwards(company, run_id), sep="\n")
+        print(*_afterwards(company, report), sep="\n")
 
 
-def _afterwards(company: str, run_id: str) -> Iterator[str]:
+def _afterwards(company: str, report: Report) -> Iterator[str]:
     """What a person may want to do next."""
     command = "python -m quickbooks_crm"
-    yield (
-        "What was undone stays so until it or its mapping changes. To bring it in as the mapping "
-        f"is now: {command} retry --company {company} --reason undone"
-    )
-    yield f"To do it again: {command} undo --company {company} {run_id}"
+    if not report.again:
+        yield (
+            "What was undone stays so until it or its mapping changes. To bring it in as the "
+            f"mapping is now: {command} retry --company {company} --reason undone"
+        )
+    back = "To take that back" if report.again else "To do it again"
+    yield f"{back}: {command} undo --company {company} {report.run.run_id}"
 
 
 def _plain(report: Report, plan: bool) -> dict[str, object]:
