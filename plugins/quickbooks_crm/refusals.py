@@ -2,12 +2,19 @@
 
 import psycopg
 
-FAULTS = ("08", "25", "40", "42", "53", "57", "58", "XX", "55P03")
-"""Errors that say nothing of a row: the server, the statement or a lock is at fault. They stop the
-load; `sync.is_refusal` knows the same ones."""
+FAULTS = ("08", "25", "40", "53", "57", "58", "XX", "55P03")
+"""Errors that say nothing of a row: the server or a lock is at fault. They stop the load;
+`sync.is_refusal` knows the same ones."""
 
 
 def let_faults_through(error: psycopg.Error) -> None:
-    """Raise the error unless it is a refusal."""
-    if (error.sqlstate or "XX").startswith(FAULTS):
+    """Raise the error unless it may be a refusal: one that a trigger raises, whatever it calls it,
+    always is. Whether a statement itself is wrong, or lacks a right, shows when it is done row by
+    row: then it fails for none, too."""
+    if (error.sqlstate or "XX").startswith(FAULTS) and not _raised(error):
         raise error
+
+
+def _raised(error: psycopg.Error) -> bool:
+    """Whether code of the CRM raised the error on purpose: Postgres says so, in any language."""
+    return (error.diag.context or "").partition("\n")[0].endswith("RAISE")

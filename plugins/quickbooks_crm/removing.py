@@ -10,6 +10,7 @@ from psycopg import Connection, sql
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.mapping import Lines
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
 
 
@@ -162,8 +163,8 @@ def _at_once(connection: Connection[Any], table: Table, lines: list[Lines]) -> b
             if left == (True,):
                 raise psycopg.Rollback(savepoint)
             return True
-    except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException):
-        pass
+    except psycopg.Error as refusal:
+        let_faults_through(refusal)
     return False
 
 

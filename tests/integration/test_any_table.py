@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 
@@ -22,6 +23,7 @@ from tests.integration.crm import (
     mapping,
     one,
     outcome,
+    ready,
     rows,
     sync,
 )
@@ -576,3 +578,68 @@ def test_a_right_on_the_mapped_columns_is_enough(own: Connection[Any]) -> None:
     assert list(catalog.misfits(catalog.read(own, "own.things"), into()["things"])) == []
     assert sync(own, into(), item("7")) == [End("7", "added")]
     assert sync(own, into(), item("7", Name="Pump")) == [End("7", "updated")]
+
+
+# ── what fails for one row only ─────────────────────────────────────────────────────────────
+
+POLICY = """
+    ALTER TABLE own.things ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE POLICY one ON own.things USING (true) WITH CHECK (name <> 'bad')"""
+TRIGGER = """
+    CREATE FUNCTION own.judge() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF NEW.name = 'bad' THEN {} END IF; RETURN NEW; END $$;
+    CREATE TRIGGER judge BEFORE INSERT OR UPDATE ON own.things
+        FOR EACH ROW EXECUTE FUNCTION own.judge()"""
+
+
+@pytest.mark.parametrize(
+    "refusing",
+    [
+        POLICY,
+        TRIGGER.format("RAISE insufficient_privilege;"),
+        TRIGGER.format("RAISE serialization_failure;"),
+        TRIGGER.format("RAISE 'full' USING ERRCODE = 'disk_full';"),
+        TRIGGER.format("NEW.name := NEW.nothing;"),
+        TRIGGER.format("EXECUTE 'SELECT nothing';"),
+        TRIGGER.format("PERFORM * FROM pg_authid;"),
+        TRIGGER.format("ASSERT false;"),
+    ],
+)
+def test_what_fails_for_one_row_only_refuses_that_row(own: Connection[Any], refusing: str) -> None:
+    things(own, "")
+    own.execute(refusing.encode())
+
+    ended = sync(own, into(), item("6"), item("7", Name="bad"), item("8"))
+    again = sync(own, into(), item("6", Name="bad"), item("7", Name="bad"), item("8", Name="New"))
+
+    assert ended == [End("6", "added"), End("7", *REFUSED), End("8", "added")]
+    assert again == [End("6", *REFUSED), End("7", *REFUSED), End("8", "updated")]
+    assert rows(own, "SELECT name FROM own.things ORDER BY id") == [("Item 6",), ("New",)]
+
+
+REFUSED = ("not_added", "refused_by_table")
+
+
+@pytest.mark.parametrize("right", ["INSERT", "UPDATE"])
+def test_a_right_that_is_missing_is_no_rows_fault(own: Connection[Any], right: str) -> None:
+    things(own, "")
+    sync(own, into(), item("7"))
+    own.execute(f"REVOKE {right} ON own.things FROM current_user".encode())
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        sync(own, into(), item("7", Name="Pump"), item("8"))
+
+    assert rows(own, "SELECT name FROM own.things") == [("Item 7",)]
+
+
+def test_a_lock_that_a_trigger_cannot_get_stops_the_load(
+    own: Connection[Any], database_url: str
+) -> None:
+    things(own, "")
+    own.execute("CREATE TABLE own.busy ()")
+    own.execute(TRIGGER.format("LOCK own.busy NOWAIT;").encode())
+    ready(own)
+
+    with psycopg.connect(database_url) as other, pytest.raises(psycopg.errors.LockNotAvailable):
+        other.execute("LOCK own.busy")
+        sync(own, into(), item("6"), item("7", Name="bad"))

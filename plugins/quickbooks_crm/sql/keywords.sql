@@ -123,10 +123,12 @@ UPDATE incoming
 DO $refusals$
 DECLARE
     keyword record;
+    context text;
     said text;
     broken text;
     refused jsonb := '[]';
 BEGIN
+    INSERT INTO {keyword_values} (list_id, value) SELECT list_id, value FROM {keyword_values} WHERE false;
     BEGIN
         FOR keyword IN SELECT DISTINCT new.value FROM keyword_spelled AS spelled CROSS JOIN unnest(spelled.new) AS new (value)
                         WHERE spelled.list = {list} ORDER BY new.value LOOP
@@ -139,8 +141,9 @@ BEGIN
                     RAISE EXCEPTION 'a trigger left it out without saying why';
                 END IF;
             EXCEPTION
-                WHEN OTHERS THEN
-                    IF NOT sync.is_refusal(SQLSTATE) THEN
+                WHEN ASSERT_FAILURE OR OTHERS THEN
+                    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                    IF NOT sync.is_refusal(SQLSTATE, context) THEN
                         RAISE;
                     END IF;
                     CONTINUE WHEN EXISTS (SELECT FROM {keyword_values} AS own

@@ -31,14 +31,17 @@ SELECT count(new) FROM incoming_line AS line CROSS JOIN LATERAL jsonb_populate_r
 DO $refusals$
 DECLARE
     line record;
+    context text;
     said text;
 BEGIN
+    PERFORM jsonb_populate_record(NULL::{lines}, fields) FROM incoming_line WHERE false;
     FOR line IN SELECT n, position, fields FROM incoming_line ORDER BY n, position LOOP
         BEGIN
             PERFORM jsonb_populate_record(NULL::{lines}, line.fields);
         EXCEPTION
-            WHEN OTHERS THEN
-                IF NOT sync.is_refusal(SQLSTATE) THEN
+            WHEN ASSERT_FAILURE OR OTHERS THEN
+                GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
                 END IF;
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;

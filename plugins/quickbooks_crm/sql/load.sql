@@ -175,17 +175,20 @@ SELECT EXISTS (SELECT FROM incoming AS i WHERE {waiting});
 DO $refusals$
 DECLARE
     candidate record;
+    context text;
     said text;
     broken text;
     named text;
     value record;
 BEGIN
+    PERFORM jsonb_populate_record(NULL::{table}, fields) FROM incoming WHERE false;
     FOR candidate IN SELECT n, fields FROM incoming WHERE outcome IS NULL ORDER BY n LOOP
         BEGIN
             PERFORM jsonb_populate_record(NULL::{table}, candidate.fields);
         EXCEPTION
-            WHEN OTHERS THEN
-                IF NOT sync.is_refusal(SQLSTATE) THEN
+            WHEN ASSERT_FAILURE OR OTHERS THEN
+                GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
                 END IF;
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, broken = CONSTRAINT_NAME;
@@ -208,10 +211,12 @@ END $refusals$;
 
 -- row_by_row --
 -- The same statement for one row after the other; a row that the table refuses keeps the database's reason. One that is
--- refused for what another row still holds is tried again when the others are through, as long as that helps.
+-- refused for what another row still holds is tried again when the others are through, as long as that helps. For no row
+-- first: what fails then, such as a right that is missing, is no row's fault.
 DO $refusals$
 DECLARE
     candidate record;
+    context text;
     place bigint;
     exchanged jsonb;
     said text;
@@ -221,6 +226,9 @@ DECLARE
     last boolean := false;
     upwards boolean := true;
 BEGIN
+    SELECT 0::bigint AS n INTO candidate;
+    {statement};
+    {lines}
     LOOP
         in_the_way := 0;
         FOR candidate IN SELECT i.n FROM incoming AS i WHERE {waiting} ORDER BY CASE WHEN upwards THEN i.n ELSE -i.n END LOOP
@@ -229,8 +237,9 @@ BEGIN
                 {statement};
                 {lines}
             EXCEPTION
-                WHEN OTHERS THEN
-                    IF NOT sync.is_refusal(SQLSTATE) THEN
+                WHEN ASSERT_FAILURE OR OTHERS THEN
+                    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                    IF NOT sync.is_refusal(SQLSTATE, context) THEN
                         RAISE;
                     END IF;
                     IF SQLSTATE IN ('23505', '23P01') AND NOT last THEN

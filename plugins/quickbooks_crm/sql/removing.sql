@@ -64,10 +64,14 @@ DELETE FROM {table} AS line WHERE line.{parent}::text = candidate.record_key;
 DO $refusals$
 DECLARE
     candidate record;
+    context text;
     state text;
     broken text;
     quietly boolean;
 BEGIN
+    SELECT NULL::text AS record_key INTO candidate;
+    {lines}
+    DELETE FROM {table} AS current WHERE current.{key} = candidate.record_key::{key_type};
     FOR candidate IN SELECT record_key FROM leaving WHERE table_name = {name} AND kept IS NULL ORDER BY record_key LOOP
         BEGIN
             quietly := false;
@@ -78,8 +82,9 @@ BEGIN
                 RAISE EXCEPTION USING MESSAGE = 'kept';
             END IF;
         EXCEPTION
-            WHEN OTHERS THEN
-                IF NOT sync.is_refusal(SQLSTATE) THEN
+            WHEN ASSERT_FAILURE OR OTHERS THEN
+                GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
                 END IF;
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, broken = CONSTRAINT_NAME;

@@ -565,13 +565,16 @@ u.n = candidate.n
 SELECT count(*) FROM undoing WHERE outcome IS NULL AND action = %(action)s AND blocked IS NULL;
 
 -- row_by_row --
--- The same statement for one row after the other; a row that the table refuses keeps the database's reason.
+-- The same statement for one row after the other, for none first; a row that the table refuses keeps the database's reason.
 DO $refusals$
 DECLARE
     candidate record;
+    context text;
     exchanged jsonb;
     said text;
 BEGIN
+    SELECT 0::bigint AS n INTO candidate;
+    {statement};
     FOR candidate IN
         SELECT u.n FROM undoing AS u
          WHERE u.outcome IS NULL AND u.action = {action} AND u.blocked IS NULL AND {ready} ORDER BY u.n
@@ -582,8 +585,9 @@ BEGIN
                 RAISE EXCEPTION 'a trigger left the record out or gave it another number';
             END IF;
         EXCEPTION
-            WHEN OTHERS THEN
-                IF NOT sync.is_refusal(SQLSTATE) THEN
+            WHEN ASSERT_FAILURE OR OTHERS THEN
+                GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
                 END IF;
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
