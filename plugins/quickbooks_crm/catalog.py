@@ -58,7 +58,8 @@ class Column:
     """One column. `kind` is text, integer, numeric, boolean, date, time, timestamp, uuid, choice
     or other; `base` is the type of Postgres itself that it is made of. `scale` is how many decimal
     places it has, of times those of a second. `lacking` are the rights on it that this login has
-    not."""
+    not, `locked` the sequences that its default takes numbers from and that the login may not
+    use."""
 
     name: str
     label: str
@@ -75,6 +76,7 @@ class Column:
     keywords: KeywordList | None = None
     lacking: tuple[str, ...] = ()
     base: str = ""
+    locked: tuple[str, ...] = ()
 
     @property
     def array(self) -> bool:
@@ -85,13 +87,17 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """One table that a mapping loads. `name` is `schema.table`; `key` the column of its primary
-    key; `lines` the table of its documents' lines, where the mapping has any."""
+    key; `lines` the table of its documents' lines, where the mapping has any. `deletable` says
+    whether this login may delete from it, `guarded` whether row level security may hide records of
+    it from this login."""
 
     schema: str
     table: str
     key: str
     columns: dict[str, Column]
     lines: "Table | None" = None
+    deletable: bool = True
+    guarded: bool = False
 
     @property
     def name(self) -> str:
@@ -134,6 +140,7 @@ def _read(connection: Connection[Any], name: str, lines: Lines | None) -> Table:
     """The same; a line may be known by its document and its position, and then its position counts
     as the key."""
     schema, _, table = name.partition(".")
+    _require_schema(connection, schema)
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             statements("catalog")["columns"], {"schema": schema, "table": table}
@@ -159,7 +166,24 @@ def _read(connection: Connection[Any], name: str, lines: Lines | None) -> Table:
         row["name"]: _column(row, forms.get(row["name"], {}), lists.get(row["name"]))
         for row in rows
     }
-    return Table(schema, table, keys[0], columns)
+    first = rows[0]
+    return Table(
+        schema,
+        table,
+        keys[0],
+        columns,
+        deletable=first["deletable"],
+        guarded=first["guarded"],
+    )
+
+
+def _require_schema(connection: Connection[Any], schema: str) -> None:
+    row = connection.execute(statements("catalog")["may_look"], {"schema": schema}).fetchone()
+    if row == (False,):
+        raise SettingsError(
+            f"This login has no right to use the schema {schema}. Let its owner GRANT USAGE ON "
+            f"SCHEMA {schema}."
+        )
 
 
 def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
@@ -173,14 +197,12 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
         yield from _misfits_of_lines(table.lines, mapping.lines)
     yield from _unfit(table, mapping, places)
     yield from unfilled(table, mapping)
-    yield from _forbidden(table, mapping)
 
 
 def _misfits_of_lines(table: Table, lines: Lines) -> Iterator[str]:
     places = {"parent": lines.parent, "position": lines.position}
     places |= {f"fields.{name}": name for name in lines.rows.fields}
     yield from _unfit(table, lines.rows, places)
-    yield from _forbidden(table, lines.rows)
 
 
 def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[str]:
@@ -210,31 +232,6 @@ def _hint(name: str, table: Table) -> str:
 
 def _numbers_itself(table: Table, name: str) -> bool:
     return name == table.key and table.columns[name].sequence is not None
-
-
-def _forbidden(table: Table, mapping: Mapping) -> Iterator[str]:
-    """What a login must be allowed and is not: to read the table's records, to add some, to change
-    the mapped columns, to number new ones."""
-    written = [name for name in [*mapping.fields, mapping.company] if name in table.columns]
-    key = table.columns[table.key]
-    changed = [name for name in written if name != table.key and mapping.mode == "merge"]
-    wanted = {
-        "SELECT": list(table.columns),
-        "INSERT": list(dict.fromkeys([*written, table.key])),
-        "UPDATE": changed,
-    }
-    for right, names in wanted.items():
-        lacking = [name for name in names if right in table.columns[name].lacking]
-        if lacking:
-            yield (
-                f"{mapping.file}: this login has no right to {right} {', '.join(lacking)} of "
-                f"{table.name}. Let its owner GRANT {right} on the table, or on these columns."
-            )
-    if "USAGE" in key.lacking and key.name not in mapping.fields:
-        yield (
-            f"{mapping.file}: this login has no right to use the sequence {key.sequence}, which "
-            f"numbers new records of {table.name}. Let its owner GRANT USAGE on it."
-        )
 
 
 def unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
@@ -290,8 +287,15 @@ def points_to(
 
 def _form_fields(connection: Connection[Any], schema: str, table: str) -> dict[str, dict[str, Any]]:
     blocks = statements("catalog")
-    if connection.execute(blocks["has_form_fields"], {"schema": schema}).fetchone() != (True,):
+    found = connection.execute(blocks["has_form_fields"], {"schema": schema}).fetchone()
+    there, readable = found or (False, False)
+    if not there:
         return {}
+    if not readable:
+        raise SettingsError(
+            f"This login has no right to SELECT from {schema}.form_field, which says what the "
+            "CRM's forms require and list. Let its owner GRANT SELECT on it."
+        )
     query = blocks["form_fields"].format(form_field=sql.Identifier(schema, "form_field"))
     where = {"table": f"{schema}.{table}"}
     return {form["column_name"]: form for (form,) in connection.execute(query, where)}
@@ -333,4 +337,5 @@ def _column(row: dict[str, Any], form: dict[str, Any], listed: KeywordList | Non
         keywords=listed,
         lacking=tuple(row["lacking"]),
         base=row["base_type"],
+        locked=tuple(row["locked"]),
     )

@@ -20,6 +20,11 @@ from quickbooks_crm.sql import HERE, statements
 CONNECTION_ID = "crm"
 SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "utf-8"}
 
+RIGHT_MISSING = (
+    "The login lacks a right. See which: python -m quickbooks_crm check; the database's log names "
+    "it, too."
+)
+
 
 @contextmanager
 def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
@@ -81,6 +86,27 @@ def _unreachable(
         f"The CRM database {name} at {host}, port {port}, cannot be opened: "
         f"{said[0] if said else type(error).__name__}. See that it runs, and that the Airflow "
         f"connection '{CONNECTION_ID}' leads to it."
+    )
+
+
+def failure(error: psycopg.Error) -> DatabaseFailed:
+    """What the database itself raised, without its words: these may hold customer data."""
+    diag = error.diag
+    named = {
+        "table": diag.table_name,
+        "column": diag.column_name,
+        "constraint": diag.constraint_name,
+    }
+    where = "".join(f", {what} {name}" for what, name in named.items() if name)
+    missing = isinstance(error, psycopg.errors.InsufficientPrivilege)
+    return DatabaseFailed(
+        f"The CRM database failed: {type(error).__name__} ({error.sqlstate or 'no code'}{where}). "
+        "Nothing of this task was kept. "
+        + (
+            RIGHT_MISSING
+            if missing
+            else "If it happens again, look up the code in the database's log."
+        )
     )
 
 

@@ -26,7 +26,7 @@ def noted(connection: Connection[Any], run: Run, task: str) -> Iterator[None]:
         _note(run, task, error)
         raise
     except psycopg.Error as error:
-        failure = _database_failed(error)
+        failure = database.failure(error)
         _note(run, task, failure)
         raise failure from None  # the database's own words may hold customer data
     runs.recovered(connection, run, task)
@@ -85,18 +85,3 @@ def _note(run: Run, task: str, error: QuickBooksCrmError) -> None:
                 breakers.note(connection, run, error.danger)
     except (psycopg.Error, DatabaseFailed):
         log.warning("%s failed, and that could not be noted in the CRM database", task)
-
-
-def _database_failed(error: psycopg.Error) -> DatabaseFailed:
-    diag = error.diag
-    named = {
-        "table": diag.table_name,
-        "column": diag.column_name,
-        "constraint": diag.constraint_name,
-    }
-    where = "".join(f", {what} {name}" for what, name in named.items() if name)
-    return DatabaseFailed(
-        f"The CRM database failed: {type(error).__name__} "
-        f"({error.sqlstate or 'no code'}{where}). Nothing of this "
-        "task was kept. If it happens again, look up the code in the database's log."
-    )

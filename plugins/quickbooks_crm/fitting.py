@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, keywords, mapping, owners
+from quickbooks_crm import catalog, keywords, mapping, owners, rights
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
@@ -37,7 +37,7 @@ def modules(connection: Connection[Any], known: dict[str, Mapping], company: Com
     """
     taken = _taken(known, company, ())
     _require_mandatory(connection, taken)
-    _require_none(_misfits_of(connection, taken, company))
+    _require_none(_misfits_of(connection, known, taken, company))
     return [m.module for m in taken]
 
 
@@ -55,7 +55,7 @@ def parted(
     """
     taken = _taken(known, company, asked)
     _require_mandatory(connection, taken)
-    found = _misfits_of(connection, taken, company)
+    found = _misfits_of(connection, known, taken, company)
     if len(found) == len(taken) or any(_mistakes(connection, m) for m in taken):
         _require_none(found)
     unfit = {name: " ".join(problems) for name, problems in found.items()}
@@ -63,8 +63,8 @@ def parted(
 
 
 def fits(table: Table, known: Mapping) -> bool:
-    """Whether a table has what its mapping asks of it."""
-    return not any(catalog.misfits(table, known))
+    """Whether a table has what its mapping asks of it, and the login may do what that needs."""
+    return not any((*catalog.misfits(table, known), *rights.misfits(table, known)))
 
 
 def _taken(known: dict[str, Mapping], company: Company, asked: tuple[str, ...]) -> list[Mapping]:
@@ -97,10 +97,11 @@ def _require_mandatory(connection: Connection[Any], taken: list[Mapping]) -> Non
 
 
 def _misfits_of(
-    connection: Connection[Any], taken: list[Mapping], company: Company
+    connection: Connection[Any], known: dict[str, Mapping], taken: list[Mapping], company: Company
 ) -> dict[str, list[str]]:
     """What does not fit of each module that does not."""
-    found = {m.module: list(_misfits(connection, m, company)) for m in taken}
+    others = [m for m in known.values() if m not in taken]
+    found = {m.module: list(_misfits(connection, m, others, company)) for m in taken}
     return {module: problems for module, problems in found.items() if problems}
 
 
@@ -123,7 +124,7 @@ def require_still(connection: Connection[Any], known: Mapping) -> None:
     """Raise `SettingsError` when somebody has changed a module's table since the run began, so that
     its mapping no longer fits."""
     table = catalog.of(connection, known)
-    problems = list(catalog.misfits(table, known))
+    problems = [*catalog.misfits(table, known), *rights.misfits(table, known)]
     problems += [f"{known.file}: {label} must be filled." for label in missing_fields(known, table)]
     if problems:
         raise SettingsError(
@@ -139,6 +140,7 @@ def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[
         yield from may_be_too_long(known, table)
         yield from may_not_hold(known, table)
         yield from called_alike(known, table)
+        yield from rights.warnings(table, known)
 
 
 def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
@@ -150,17 +152,24 @@ def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
         return []
 
 
-def _misfits(connection: Connection[Any], known: Mapping, company: Company) -> Iterator[str]:
-    """What the mapping asks of its table that the table has not."""
+def _misfits(
+    connection: Connection[Any], known: Mapping, others: list[Mapping], company: Company
+) -> Iterator[str]:
+    """What the mapping asks of its table that the table has not, and of the login that it may not
+    do. `others` are the mappings that are looked at for their records only."""
     try:
         table = catalog.of(connection, known)
     except SettingsError as error:
         yield str(error)
         return
     yield from catalog.misfits(table, known)
+    yield from rights.misfits(table, known)
     yield from unfit_constants(known, table)
     yield from never_fits(known, table)
     yield from keywords.misfits(known, table)
+    if forbidden := list(rights.around(connection, table, known, others)):
+        yield from forbidden
+        return
     yield from keywords.unlisted(connection, known, table)
     yield from owners.misfits(connection, known, table, company.default_owner)
     if known.company in table.columns and not catalog.company_is_known(

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import acts, catalog, removing, runs
+from quickbooks_crm import acts, catalog, removing, rights, runs
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError, SettingsError
 from quickbooks_crm.quantity import many
@@ -114,6 +114,9 @@ def targets_of(connection: Connection[Any], run: Run, left: list[str]) -> list[T
 
 def _crm(connection: Connection[Any], run: Run, what: What, left: Left) -> None:
     targets = targets_of(connection, run, left.notes)
+    if what != "keep":
+        allowed = rights.require_for_removal if what == "remove" else rights.require_for_flags
+        allowed(connection, targets)
     removing.begin(connection)
     for target in targets:
         connection.execute(statements("leaving")["take_linked"], _where(run, target))

@@ -39,12 +39,14 @@ class LineTarget:
 
     lines: Lines
     table: Table
+    merges: bool
 
     @classmethod
     def of(cls, target: Target) -> "LineTarget | None":
         """That of a target, if its documents have lines."""
         lines, table = target.mapping.lines, target.table.lines
-        return cls(lines, table) if lines and table else None
+        merges = target.mapping.mode == "merge"
+        return cls(lines, table, merges) if lines and table else None
 
     @property
     def names(self) -> dict[str, sql.Composable]:
@@ -74,7 +76,8 @@ class LineTarget:
         return sql.SQL(", ").join(defaults)
 
     def writing(self, which: str, which_line: str) -> dict[str, sql.Composed]:
-        """The statements that bring the lines of documents up to date, in their order."""
+        """The statements that bring the lines of documents up to date, in their order. Without
+        merge documents are only added."""
         blocks, written = statements("lines"), [self.lines.position, *self.lines.rows.fields]
         values = {name: blocks["new_value"].format(column=sql.Identifier(name)) for name in written}
         names: dict[str, sql.Composable] = self.names | {
@@ -85,7 +88,8 @@ class LineTarget:
             "new_columns": sql.SQL(", ").join(values.values()),
             "new_values": sql.SQL(", ").join(self._or_default(n, v) for n, v in values.items()),
         }
-        return {name: blocks[name].format(**names) for name in ("remove", "change", "add", "tell")}
+        steps = ("remove", "change", "add", "tell") if self.merges else ("add", "tell")
+        return {name: blocks[name].format(**names) for name in steps}
 
     def exchange(self, change: sql.Composable, wanted: sql.Composable) -> sql.Composable:
         """What changes lines of one document by a statement or, where they are in each other's way,
@@ -159,7 +163,8 @@ def of_one(connection: Connection[Any], target: Target) -> sql.Composable:
     if own is None:
         return sql.SQL("")
     blocks, which = statements("lines"), statements("lines")["one_document"]
-    parts: dict[str, sql.Composable] = {
+    parts: dict[str, sql.Composable] = {"remove": sql.SQL("NULL"), "change": sql.SQL("NULL")}
+    parts |= {
         name: sql.SQL(statement.as_string(connection).rstrip().rstrip(";"))
         for name, statement in own.writing("one_document", "one_line").items()
     }

@@ -111,7 +111,8 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         notes.begin(connection)
         keywords.spell(connection, work.target, work.where)
         owners.decide(connection, work.target, work.where)
-        _leave_as_it_was(connection, work)
+        if work.target.mapping.mode == "merge":
+            _leave_as_it_was(connection, work)
         lines.receive(connection, work.target, work.where)
         _with_keywords_that_lists_take(connection, work)
         warnings = judge(connection, work.breakers, work.where, work.lenience)

@@ -49,6 +49,10 @@ class Bringing:
         names = sorted({f.refers.module for f in references(self.known[module]) if f.refers})
         return tuple(_there(connection, self, [self.known[name] for name in names]))
 
+    def targets(self, connection: Connection[Any], modules: Iterable[str]) -> list[Target]:
+        """Those of these modules whose tables are there."""
+        return list(_there(connection, self, [self.known[module] for module in modules]))
+
     def sharing(self, module: str) -> tuple[str, ...]:
         """The modules that load the same table, this one included."""
         table = self.known[module].table

@@ -24,7 +24,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class _Reference:
+class Reference:
     """A foreign key that leads to a table."""
 
     name: str
@@ -91,14 +91,14 @@ def _keep_what_is_referred_to(
     found = [
         (table, reference, _leaving_with(reference, tables, parts))
         for table in tables.values()
-        for reference in _references(connection, table)
+        for reference in references_to(connection, table)
     ]
     while sum(_keep(connection, *each) for each in found):
         pass
 
 
 def _leaving_with(
-    reference: _Reference, tables: dict[str, Table], parts: dict[str, tuple[str, str]]
+    reference: Reference, tables: dict[str, Table], parts: dict[str, tuple[str, str]]
 ) -> tuple[str, str] | None:
     """The table whose records take what refers along when they leave, and the column of what refers
     that names them; nothing when it stays whatever leaves."""
@@ -109,16 +109,17 @@ def _leaving_with(
     return None
 
 
-def _references(connection: Connection[Any], table: Table) -> list[_Reference]:
+def references_to(connection: Connection[Any], table: Table) -> list[Reference]:
+    """The foreign keys that lead to a table."""
     where = {"schema": table.schema, "table": table.table}
     rows = connection.execute(statements("removing")["references_to"], where).fetchall()
-    return [_Reference(*row) for row in rows]
+    return [Reference(*row) for row in rows]
 
 
 def _keep(
     connection: Connection[Any],
     table: Table,
-    reference: _Reference,
+    reference: Reference,
     leaving_with: tuple[str, str] | None,
 ) -> int:
     blocks = statements("removing")

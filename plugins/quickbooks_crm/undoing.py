@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, database, one_module, runs, undo
+from quickbooks_crm import activity, companies, database, one_module, rights, runs, undo
 from quickbooks_crm.alive import alive
 from quickbooks_crm.errors import SyncFailed, UndoImpossible
 from quickbooks_crm.failures import noted
@@ -71,6 +71,8 @@ def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
     modules = _modules(undone, load_order(known), wish)
     require_images(undone, modules)
     bringing = Bringing(run, company, known)
+    before = Run(run.company, run.realm, wish.undone)
+    rights.require_for_undo(connection, before, bringing.targets(connection, modules))
     runs.start(connection, run, wish.trigger, wish.started_by, "undo")
     with ExitStack() as at_the_end:
         at_the_end.callback(runs.finish, connection, run)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog
+from quickbooks_crm import catalog, rights
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping, parse, parse_all
 from quickbooks_crm.suiting import missing_fields
@@ -509,7 +509,7 @@ def test_what_the_login_may_not_do_is_told_before_any_row_moves(
     things(own, "")
     own.execute(f"REVOKE {revoked} ON own.things FROM current_user".encode())
 
-    told = list(catalog.misfits(catalog.read(own, "own.things"), into()["things"]))
+    told = list(rights.misfits(catalog.read(own, "own.things"), into()["things"]))
 
     assert told == [said]
 
@@ -518,7 +518,7 @@ def test_a_login_that_may_not_number_new_records_is_told(own: Connection[Any]) -
     things(own, "")
     own.execute("REVOKE USAGE ON SEQUENCE own.things_id_seq FROM current_user")
 
-    told = list(catalog.misfits(catalog.read(own, "own.things"), into()["things"]))
+    told = list(rights.misfits(catalog.read(own, "own.things"), into()["things"]))
 
     assert told == [
         "things.yaml: this login has no right to use the sequence own.things_id_seq, which numbers "
@@ -575,7 +575,7 @@ def test_a_right_on_the_mapped_columns_is_enough(own: Connection[Any]) -> None:
     own.execute("GRANT INSERT (id, quickbooks_id, name) ON own.things TO current_user")
     own.execute("GRANT UPDATE (quickbooks_id, name) ON own.things TO current_user")
 
-    assert list(catalog.misfits(catalog.read(own, "own.things"), into()["things"])) == []
+    assert list(rights.misfits(catalog.read(own, "own.things"), into()["things"])) == []
     assert sync(own, into(), item("7")) == [End("7", "added")]
     assert sync(own, into(), item("7", Name="Pump")) == [End("7", "updated")]
 

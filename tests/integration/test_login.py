@@ -6,9 +6,13 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import database
+from quickbooks_crm import catalog, database, fitting, leaving, mapping, rights, runs
+from quickbooks_crm.command_line import main
+from quickbooks_crm.companies import INCLUDE
+from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.runs import Run
+from quickbooks_crm.transform import columns
 from tests.integration.crm import (
     REALM,
     End,
@@ -117,3 +121,145 @@ def _always(connection: Connection[Any], setting: str, value: str) -> None:
     """Set it for every later connection to this database."""
     name = connection.info.dbname
     connection.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}'.encode())
+
+
+# ── rights ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("revoked", "said"),
+    [
+        ("USAGE ON SCHEMA crm", "no right to use the schema crm. Let its owner GRANT USAGE ON SCH"),
+        ("SELECT ON crm.form_field", "no right to SELECT from crm.form_field, which says what the"),
+        ("SELECT ON crm.users", "no right to SELECT id, external_user_id, active, email of crm.us"),
+        ("SELECT ON crm.companies", "no right to SELECT id of crm.companies. Let its owner GRANT"),
+        ("SELECT ON crm.keyword_values", "no right to SELECT id, list_id, value of crm.keyword_v"),
+        ("SELECT ON crm.keyword_aliases", "no right to SELECT on crm.keyword_aliases. Let its ow"),
+        ("INSERT ON crm.keyword_values", "no right to INSERT list_id, value of crm.keyword_value"),
+        ("DELETE ON crm.invoice_lines", "no right to DELETE from crm.invoice_lines. Let its owner"),
+        ("INSERT ON crm.invoice_lines", "no right to INSERT type, product_id, desc"),
+    ],
+)
+def test_check_names_every_right_that_is_missing(
+    connection: Connection[Any],
+    crm: str,
+    capsys: pytest.CaptureFixture[str],
+    revoked: str,
+    said: str,
+) -> None:
+    ready(connection)
+    connection.execute(f"REVOKE {revoked} FROM current_user".encode())
+
+    code = main(["check"])
+
+    assert code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_document_is_loaded_once_its_lines_may_be_deleted(connection: Connection[Any]) -> None:
+    known = mapping.load(INCLUDE / "mappings")["invoices"]
+    connection.execute("REVOKE DELETE ON crm.invoice_lines FROM current_user")
+
+    told = list(rights.misfits(catalog.of(connection, known), known))
+
+    assert told == [
+        "invoices.yaml: this login has no right to DELETE from crm.invoice_lines. Let its owner "
+        "GRANT DELETE on the table."
+    ]
+
+
+def test_without_merge_nothing_needs_to_be_changed(connection: Connection[Any]) -> None:
+    known = products("{mode: create, check: [name]}")
+    connection.execute("REVOKE UPDATE, DELETE ON crm.products FROM current_user")
+
+    told = list(rights.misfits(catalog.of(connection, known["products"]), known["products"]))
+    ended = sync(connection, known, item("7"))
+
+    assert told == []
+    assert ended == [End("7", "added")]
+
+
+def test_a_sequence_that_any_default_takes_numbers_from_is_needed(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("CREATE SEQUENCE crm.numbers")
+    connection.execute(
+        "ALTER TABLE crm.products ADD number int NOT NULL DEFAULT nextval('crm.numbers')"
+    )
+    connection.execute("REVOKE ALL ON SEQUENCE crm.numbers FROM current_user")
+    known = products()["products"]
+
+    told = list(rights.misfits(catalog.of(connection, known), known))
+
+    assert told == [
+        "products.yaml: this login has no right to use the sequence crm.numbers, which numbers new "
+        "records of crm.products. Let its owner GRANT USAGE on it."
+    ]
+
+
+def test_row_level_security_that_may_hide_records_is_warned_of(
+    connection: Connection[Any],
+) -> None:
+    connection.execute(
+        "ALTER TABLE crm.products ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
+
+    warned = list(fitting.warnings(connection, products().values()))
+
+    assert len(warned) == 1
+    assert warned[0].startswith("products.yaml: row level security holds for this login on crm.pro")
+
+
+def test_an_undo_that_lacks_a_right_says_which_before_it_begins(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(), item("7"))
+    connection.execute("REVOKE DELETE ON crm.products FROM current_user")
+    run, known = Run("sample", REALM, "run-1"), products()
+    table = catalog.of(connection, known["products"])
+    target = Target(known["products"], table, "sample", tuple(columns(known["products"])))
+
+    with pytest.raises(SettingsError) as told:
+        rights.require_for_undo(connection, run, [target])
+
+    assert str(told.value) == (
+        "Run run-1 cannot be undone. Nothing was undone:\n"
+        "  this login has no right to DELETE on crm.products. Let its owner GRANT DELETE on the "
+        "table."
+    )
+
+
+def test_a_removal_that_lacks_a_right_says_which_before_it_begins(
+    connection: Connection[Any],
+) -> None:
+    known = products()
+    sync(connection, known, item("7"))
+    run = Run("sample", REALM, "run-1")
+    runs.settle(connection, run, known.values(), list(known))
+    connection.execute(
+        "INSERT INTO sync.company (company, realm, environment, name)"
+        " VALUES ('sample', %s, '', '')",
+        [REALM],
+    )
+    connection.execute("REVOKE DELETE ON crm.products FROM current_user")
+
+    with pytest.raises(SettingsError, match=r"no right to DELETE on crm\.products"):
+        leaving.remove_company(connection, "sample", "remove", "ann")
+
+    assert rows(connection, "SELECT count(*) FROM crm.products") == [(1,)]
+
+
+def test_what_the_database_refuses_a_command_is_told_without_a_traceback(
+    crm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.connect() as connection:
+        connection.execute("REVOKE SELECT ON sync.migration FROM current_user")
+
+    code = main(["check"])
+
+    assert code == 1
+    assert capsys.readouterr().err == (
+        "The CRM database failed: InsufficientPrivilege (42501). Nothing of this task was kept. "
+        "The login lacks a right. See which: python -m quickbooks_crm check; the database's log "
+        "names it, too.\n"
+    )

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+import psycopg
+
 from quickbooks_crm import database, environment
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
@@ -49,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except QuickBooksCrmError as error:
         say(asked, error)
+        return 1
+    except psycopg.Error as error:
+        say(asked, database.failure(error))
         return 1
 
 

@@ -20,7 +20,15 @@ SELECT a.attname AS name,
        (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = base.oid) AS choices,
        ARRAY (SELECT wanted FROM unnest('{SELECT,INSERT,UPDATE}'::text[]) AS wanted
                WHERE NOT has_column_privilege(c.oid, a.attnum, wanted))
-       || CASE WHEN NOT has_sequence_privilege(owned.sequence, 'USAGE') THEN '{USAGE}' ELSE '{}' END::text[] AS lacking
+       || CASE WHEN NOT has_sequence_privilege(owned.sequence, 'USAGE') THEN '{USAGE}' ELSE '{}' END::text[] AS lacking,
+       ARRAY (SELECT DISTINCT format('%%I.%%I', place.nspname, sequence.relname)
+                FROM pg_depend AS uses
+                JOIN pg_class AS sequence ON sequence.oid = uses.refobjid
+                JOIN pg_namespace AS place ON place.oid = sequence.relnamespace
+               WHERE uses.classid = 'pg_attrdef'::regclass AND uses.objid = d.oid AND uses.refclassid = 'pg_class'::regclass
+                 AND CASE WHEN sequence.relkind = 'S' THEN NOT has_sequence_privilege(sequence.oid, 'USAGE, UPDATE') END) AS locked,
+       has_table_privilege(c.oid, 'DELETE') AS deletable,
+       row_security_active(c.oid) AS guarded
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   LEFT JOIN LATERAL (
@@ -52,8 +60,16 @@ SELECT a.attname AS name,
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'f')
  ORDER BY a.attnum;
 
+-- may_look --
+-- Whether the login may look into a schema; nothing when there is no such schema.
+SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %(schema)s;
+
 -- has_form_fields --
-SELECT to_regclass(format('%%I.form_field', %(schema)s::text)) IS NOT NULL;
+-- Whether the schema says what the CRM's forms ask for, and whether the login may read that.
+SELECT form.oid IS NOT NULL,
+       coalesce((SELECT bool_and(has_column_privilege(form.oid, attnum, 'SELECT'))
+                   FROM pg_attribute WHERE attrelid = form.oid AND attnum > 0 AND NOT attisdropped), false)
+  FROM to_regclass(format('%%I.form_field', %(schema)s::text)) AS form (oid);
 
 -- form_fields --
 -- What the CRM's own forms say of the columns.
