@@ -201,6 +201,7 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
 
 def _misfits_of_lines(table: Table, lines: Lines) -> Iterator[str]:
     places = {"parent": lines.parent, "position": lines.position}
+    places |= {"company": lines.rows.company} if lines.rows.company else {}
     places |= {f"fields.{name}": name for name in lines.rows.fields}
     yield from _unfit(table, lines.rows, places)
 

@@ -35,18 +35,19 @@ CLOSING = (
 
 @dataclass(frozen=True)
 class LineTarget:
-    """What a mapping says of its documents' lines, and the table that they fill."""
+    """What a mapping says of its documents' lines, the table that they fill, and whose they are."""
 
     lines: Lines
     table: Table
     merges: bool
+    company: str
 
     @classmethod
     def of(cls, target: Target) -> "LineTarget | None":
         """That of a target, if its documents have lines."""
         lines, table = target.mapping.lines, target.table.lines
         merges = target.mapping.mode == "merge"
-        return cls(lines, table, merges) if lines and table else None
+        return cls(lines, table, merges, target.company) if lines and table else None
 
     @property
     def names(self) -> dict[str, sql.Composable]:
@@ -61,7 +62,20 @@ class LineTarget:
             "position": sql.Identifier(lines.position),
             "position_name": sql.Literal(lines.position),
             "unmapped": sql.Literal([name for name in table.columns if name not in imaged]),
+            **self._company,
         }
+
+    @property
+    def _company(self) -> dict[str, sql.Composable]:
+        """The column of the company among those of a new line, and its value; nothing where the
+        table has none."""
+        name, blocks = self.lines.rows.company, statements("lines")
+        if name is None:
+            return {"company": sql.SQL(""), "company_value": sql.SQL("")}
+        type_ = sql.SQL(self.table.columns[name].type)
+        value = blocks["company_value"].format(company=sql.Literal(self.company), type=type_)
+        column = blocks["company_column"].format(company=sql.Identifier(name))
+        return {"company": column, "company_value": value}
 
     @property
     def blank(self) -> sql.Composable:

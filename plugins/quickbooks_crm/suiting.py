@@ -32,7 +32,7 @@ def missing_fields(mapping: Mapping, table: Table) -> list[str]:
     lines, filled = mapping.lines, {mapping.company, *mapping.fields}
     missing = [column.label for column in table.required if column.name not in filled]
     if lines and table.lines:
-        filled = {lines.parent, lines.position, *lines.rows.fields}
+        filled = {lines.parent, lines.position, lines.rows.company, *lines.rows.fields}
         required = [column for column in table.lines.required if column.name not in filled]
         missing += [f"{column.label} of {table.lines.name}" for column in required]
     return missing

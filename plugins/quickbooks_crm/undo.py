@@ -171,7 +171,8 @@ def _left_alone(target: Target, table: Table) -> Iterator[Column]:
     own = {target.table.key, target.mapping.company, *target.columns}
     lines = LineTarget.of(target)
     if lines and table is lines.table:
-        own = {table.key, lines.lines.parent, lines.lines.position, *lines.lines.rows.fields}
+        said, rows = lines.lines, lines.lines.rows
+        own = {table.key, said.parent, said.position, rows.company, *rows.fields}
     for column in table.columns.values():
         moves = column.kind in ("timestamp", "other") or "(" in (column.default or "")
         if column.name not in own and column.writable and not moves:

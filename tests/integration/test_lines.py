@@ -8,6 +8,7 @@ from psycopg import Connection
 
 from quickbooks_crm import catalog
 from quickbooks_crm.mapping import Mapping, parse_all
+from quickbooks_crm.suiting import missing_fields
 from tests.integration.crm import (
     End,
     Record,
@@ -492,6 +493,45 @@ def test_a_line_that_moves_up_does_not_take_over_what_stood_there(
 
     assert rows(connection, LINES) == [(1, "b", 1, None, None)]
     assert (ended, again) == ([End("1", "updated")], [End("1", "unchanged")])
+
+
+def owned(connection: Connection[Any]) -> dict[str, Mapping]:
+    """Documents whose lines say whose they are."""
+    connection.execute("ALTER TABLE crm.invoice_lines ADD company_id varchar(50) NOT NULL")
+    lines = DOCUMENTS.replace(
+        "  position: position\n", "  position: position\n  company: company_id\n"
+    )
+    return parse_all({"products": products()["products"].text, "documents": lines})
+
+
+def test_a_line_may_say_whose_it_is(connection: Connection[Any]) -> None:
+    mappings = owned(connection)
+    sync(connection, mappings, invoice("1", line("a"), line("b")))
+    sync(connection, mappings, invoice("1", line("a2")), realm="2", company="other")
+
+    ended = sync(connection, mappings, invoice("1", line("b"), line("a"), line("c")))
+
+    assert ended == [End("1", "updated")]
+    query = "SELECT company_id, description FROM crm.invoice_lines ORDER BY invoice_id, position"
+    assert rows(connection, query) == [
+        *(("sample", text) for text in "bac"), ("other", "a2")
+    ]  # fmt: skip
+    assert sync(connection, mappings, invoice("1", line("b"), line("a"), line("c"))) == [
+        End("1", "unchanged")
+    ]
+
+
+def test_a_required_company_of_lines_that_the_mapping_does_not_name_is_missing(
+    connection: Connection[Any],
+) -> None:
+    mappings = owned(connection)
+
+    told = [
+        missing_fields(known()["documents"], catalog.of(connection, known()["documents"])),
+        missing_fields(mappings["documents"], catalog.of(connection, mappings["documents"])),
+    ]
+
+    assert told == [["Company id of crm.invoice_lines"], []]
 
 
 @pytest.mark.parametrize("key", ["invoice_id, position", "position, invoice_id"])

@@ -6,7 +6,7 @@ import pytest
 from psycopg import Connection
 
 from tests.integration.crm import End, by_hand, item, one, outcome, rows, sync
-from tests.integration.test_lines import KEYED, invoice, known, line
+from tests.integration.test_lines import KEYED, invoice, known, line, owned
 from tests.integration.undo import LINKS, undo
 
 CRM = """
@@ -151,6 +151,30 @@ def test_lines_that_changed_places_under_a_unique_index_go_back_and_forth(
     assert undo(connection, known(), "wrong", run_id="back") == [End("7", "updated")]
     assert everything(connection) == before
     assert undo(connection, known(), "back") == [End("7", "updated")]
+    assert everything(connection) == after
+
+
+def test_lines_that_say_whose_they_are_are_removed_and_come_back(
+    connection: Connection[Any],
+) -> None:
+    mappings = owned(connection)
+    sync(connection, mappings, invoice("7", line("A")))
+    before = everything(connection)
+    sync(
+        connection,
+        mappings,
+        invoice("7", line("A"), line("B")),
+        invoice("8", line("C")),
+        run_id="wrong",
+    )
+    after = everything(connection)
+
+    assert undo(connection, mappings, "wrong", run_id="back") == [
+        End("7", "updated"),
+        End("8", "removed"),
+    ]
+    assert everything(connection) == before
+    undo(connection, mappings, "back")
     assert everything(connection) == after
 
 

@@ -104,7 +104,7 @@ def _lines(shape: LinesShape, of: Mapping) -> Lines:
         of,
         at="lines.",
         table=shape.table,
-        company=None,
+        company=shape.company,
         exclude=tuple(_exclusion(exclusion) for exclusion in shape.exclude),
         key=None,
         within=None,

@@ -99,7 +99,7 @@ def _lines(tree: Any) -> Found:
     for rule in (_sources, _references, _variants):
         for place, said in rule(same):
             yield ("lines", *place), said
-    for word in ("parent", "position"):
+    for word in ("parent", "position", "company"):
         column = lines.get(word)
         if isinstance(column, str) and column in _group(lines, "fields"):
             said = f"is filled by the sync itself, as {word}: {column} says. Remove one of the two."

@@ -332,6 +332,7 @@ class LinesShape(Strict):
     table: Table
     parent: Name
     position: Name
+    company: Name | None = None
     exclude: list[ExclusionShape] = []
     fields: dict[Name, LineFieldShape]
 

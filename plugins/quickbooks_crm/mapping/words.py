@@ -134,6 +134,7 @@ MAPPING = Vocabulary(
     Word("lines.table", "table: crm.invoice_lines"),
     Word("lines.parent", "parent: invoice_id"),
     Word("lines.position", "position: position"),
+    Word("lines.company", "company: company_id"),
     Word(
         "lines.exclude",
         "exclude: [{where: {DetailType: SubTotalLineDetail}, because: it sells nothing}]",

@@ -128,8 +128,8 @@ UPDATE {lines} AS current
    AND to_jsonb(current.*) - {unmapped}::text[] <> wanted.image;
 
 -- add --
-INSERT INTO {lines} ({parent}, {columns})
-SELECT i.record_key::{parent_type}, {new_values}
+INSERT INTO {lines} ({parent}, {columns}{company})
+SELECT i.record_key::{parent_type}, {new_values}{company_value}
   FROM incoming AS i
   JOIN incoming_line AS line ON line.n = i.n
  CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.fields) AS new
@@ -137,6 +137,12 @@ SELECT i.record_key::{parent_type}, {new_values}
    AND NOT EXISTS (SELECT FROM {lines} AS current
                     WHERE current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position)
  ORDER BY i.n, line.position;
+
+-- company_column --
+, {company}
+
+-- company_value --
+, {company}::text::{type}
 
 -- new_value --
 new.{column}

@@ -518,8 +518,8 @@ SELECT {every_new_line}
                     WHERE line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position});
 
 -- add_lines --
-INSERT INTO {lines} ({parent}, {line_columns})
-SELECT u.record_key::{parent_type}, {new_line_columns}
+INSERT INTO {lines} ({parent}, {line_columns}{company})
+SELECT u.record_key::{parent_type}, {new_line_columns}{company_value}
   FROM undoing AS u
  CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS before (row)
  CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, before.row) AS new
