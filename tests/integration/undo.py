@@ -39,19 +39,20 @@ def undo(
     known: ReadOnly[str, Mapping],
     undone: str,
     run_id: str | None = None,
+    of: tuple[str, str] = ("sample", REALM),
 ) -> list[End]:
-    """Undo a run; how each record ended, in load order."""
-    run = Run("sample", REALM, run_id or f"undo-{count(connection, 'sync.run') + 1}")
+    """Undo a run of a company and its realm; how each record ended, in load order."""
+    run = Run(*of, run_id or f"undo-{count(connection, 'sync.run') + 1}")
     runs.start(connection, run, "manual", "admin", "undo")
     found = find(connection, run, undone)
     modules = [module for module in load_order(known) if module in found.modules]
     begin(connection, run, found, modules)
-    bringing = Bringing(run, company(), dict(known))
+    bringing = Bringing(run, company(run.company), dict(known))
     for module in modules if found.again else modules[::-1]:
         with connection.transaction():
             target = one_module.target(connection, known[module], bringing.company)
             pointing = tuple(bringing.referring(connection, module))
-            position = runs.position(connection, REALM, module)
+            position = runs.position(connection, run.realm, module)
             stage.undo(connection, Undo(run, found, target, pointing, position))
     return [end for module in modules for end in ends(connection, run, module)]
 
