@@ -2,10 +2,13 @@
 them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from hashlib import blake2b
 from typing import Any
 
+import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
@@ -55,11 +58,11 @@ class KeywordList:
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `kind` is text, integer, numeric, boolean, date, time, timestamp, uuid, choice
-    or other; `base` is the type of Postgres itself that it is made of. `scale` is how many decimal
-    places it has, of times those of a second. `lacking` are the rights on it that this login has
-    not, `locked` the sequences that its default takes numbers from and that the login may not
-    use."""
+    """One column. `number` is the table's own for it, which stays when it is renamed. `kind` is
+    text, integer, numeric, boolean, date, time, timestamp, uuid, choice or other; `base` the type
+    of Postgres itself that it is made of. `scale` is how many decimal places it has, of times those
+    of a second. `lacking` are the rights on it that this login has not, `locked` the sequences that
+    its default takes numbers from and that the login may not use."""
 
     name: str
     label: str
@@ -77,6 +80,7 @@ class Column:
     lacking: tuple[str, ...] = ()
     base: str = ""
     locked: tuple[str, ...] = ()
+    number: int = 0
 
     @property
     def array(self) -> bool:
@@ -89,7 +93,7 @@ class Table:
     """One table that a mapping loads. `name` is `schema.table`; `key` the column of its primary
     key; `lines` the table of its documents' lines, where the mapping has any. `deletable` says
     whether this login may delete from it, `guarded` whether row level security may hide records of
-    it from this login."""
+    it from this login; a `view` is not a table in earnest."""
 
     schema: str
     table: str
@@ -98,6 +102,7 @@ class Table:
     lines: "Table | None" = None
     deletable: bool = True
     guarded: bool = False
+    view: bool = False
 
     @property
     def name(self) -> str:
@@ -113,6 +118,21 @@ class Table:
     def key_type(self) -> sql.SQL:
         """The type of the primary key, as the catalog writes it."""
         return sql.SQL(self.columns[self.key].type)
+
+    @property
+    def known_by(self) -> dict[str, Any]:
+        """Its primary key, by which links know its records."""
+        key = self.columns[self.key]
+        return {"number": key.number, "name": key.name, "kind": key.kind}
+
+    @property
+    def form(self) -> str:
+        """What tells whether rows that were checked for the table still suit it."""
+        told = [
+            (c.name, c.type, c.base, c.scale, c.required, c.default, c.writable, c.choices)
+            for c in (*self.columns.values(), *(self.lines.columns.values() if self.lines else ()))
+        ]
+        return blake2b(repr(told).encode(), digest_size=16).hexdigest()
 
     @property
     def required(self) -> list[Column]:
@@ -174,6 +194,7 @@ def _read(connection: Connection[Any], name: str, lines: Lines | None) -> Table:
         columns,
         deletable=first["deletable"],
         guarded=first["guarded"],
+        view=first["is_view"],
     )
 
 
@@ -214,13 +235,41 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
         elif name.startswith("@"):
             yield f"{where}: a column whose name begins with @ cannot be mapped. Rename it."
         elif not table.columns[name].writable or _numbers_itself(table, name):
-            yield f"{where}: the database itself fills {table.name}.{name}. Take it out."
+            yield f"{where}: {_not_writable(table, name)}"
     key = table.columns[table.key]
     if not (key.sequence or key.default or key.name in places.values()):
         yield (
             f"{mapping.file}: new records of {table.name} get no {key.name}. "
             "Give the column a default, or map it."
         )
+
+
+def _not_writable(table: Table, name: str) -> str:
+    if table.view and not table.columns[name].default:
+        return (
+            f"Postgres itself cannot write to {table.name}.{name}, since {table.name} is a view "
+            "(triggers INSTEAD OF do not count: they do not tell the keys of new records). Name "
+            "the table behind it, or take the column out."
+        )
+    return f"the database itself fills {table.name}.{name}. Take it out."
+
+
+def hold(connection: Connection[Any], mapping: Mapping) -> None:
+    """Let nobody change the form of a mapping's tables until the transaction ends. A table that is
+    gone, or may not be read, is for others to tell."""
+    gone = psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName
+    for part in mapping.parts:
+        with suppress(*gone, psycopg.errors.InsufficientPrivilege), connection.transaction():
+            table = sql.Identifier(*part.table.split(".", 1))
+            connection.execute(statements("catalog")["hold"].format(table=table))
+
+
+def moved_key(table: Table, known_by: dict[str, Any]) -> bool:
+    """Whether the primary key is another than the one by which links know the table's records. It
+    may have another name, or hold the same as text."""
+    now = table.known_by
+    same = now["name"] == known_by["name"] or now["number"] == known_by["number"]
+    return not (same and now["kind"] in (known_by["kind"], "text"))
 
 
 def _hint(name: str, table: Table) -> str:
@@ -339,4 +388,5 @@ def _column(row: dict[str, Any], form: dict[str, Any], listed: KeywordList | Non
         lacking=tuple(row["lacking"]),
         base=row["base_type"],
         locked=tuple(row["locked"]),
+        number=row["number"],
     )

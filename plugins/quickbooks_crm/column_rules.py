@@ -170,9 +170,10 @@ def _time(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
 
 
 def _finer(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
-    """A fraction of a second that the column would round."""
+    """A fraction of a second that the column would round. Postgres knows none finer than a
+    microsecond: further digits say nothing."""
     if column.scale is not None:
-        fraction = values.str.extract(r"\.([0-9]+)", expand=False).str.rstrip("0")
+        fraction = values.str.extract(r"\.([0-9]{1,6})", expand=False).str.rstrip("0")
         yield (
             fraction.str.len() > column.scale,
             f"is finer than the {column.scale} decimal places of a second in {column.type}",

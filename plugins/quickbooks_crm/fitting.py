@@ -1,6 +1,7 @@
 """Do the mappings fit the CRM's tables? Proven before any row moves, for all modules at once."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +132,28 @@ def require_still(connection: Connection[Any], known: Mapping) -> None:
             f"{known.table} was changed while this run was at work, and {known.module} no longer "
             "fits it:\n" + "\n".join(f"  {problem}" for problem in problems)
         )
+
+
+def require_same_keys(
+    connection: Connection[Any], known: dict[str, Mapping], keys: dict[str, dict[str, Any]]
+) -> None:
+    """Raise `SettingsError` when a module's table has another primary key than its links hold
+    values of: they would mean no records, or strangers. A table that is gone is another thing."""
+    told = []
+    for name in sorted(keys.keys() & known.keys()):
+        with suppress(SettingsError):
+            table = catalog.of(connection, known[name])
+            if catalog.moved_key(table, keys[name]):
+                key = table.columns[table.key]
+                told.append(
+                    f"{known[name].file} line {known[name].line('table')}: {name} has been loaded "
+                    f"into {table.name} by its primary key {keys[name]['name']} "
+                    f"({keys[name]['kind']}), and that is {key.name} ({key.type}) now. Give the "
+                    "table its key back; or give the mapping a file of another name, which makes "
+                    "it a module of its own and finds its records by import.key."
+                )
+    if told:
+        raise SettingsError("\n".join(told))
 
 
 def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[str]:

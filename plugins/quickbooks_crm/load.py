@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm import (
     accounting,
@@ -24,6 +25,7 @@ from quickbooks_crm import (
     runs,
     shown,
     stand_ins,
+    views,
 )
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
@@ -81,6 +83,7 @@ class Load:
             "module": mapping.module,
             "entities": list(mapping.entities),
             "table": self.target.table.name,
+            "table_key": Jsonb(self.target.table.known_by),
             "sharing": list(self.sharing),
             "hash": mapping.hash,
             "mode": mapping.mode,
@@ -244,7 +247,7 @@ def _write(
         connection.execute(
             blocks["row_by_row"].format(
                 statement=_unended(blocks[action].format(**names), connection),
-                lines=lines.of_one(connection, target),
+                lines=lines.of_one(connection, target) + views.of_one(connection, target.table),
                 **waiting,
             )
         )
@@ -273,7 +276,11 @@ def _at_once(
             if action == "add":
                 names = _closed_among_themselves(connection, target, names)
             connection.execute(blocks[action].format(**names))
-            if _left(connection, action) or not lines.write(connection, target):
+            if (
+                _left(connection, action)
+                or not lines.write(connection, target)
+                or not views.shows_all(connection, target.table)
+            ):
                 raise psycopg.Rollback(savepoint)
             return True
     except psycopg.Error as refusal:

@@ -92,7 +92,7 @@ def stage_rows(
         counts["excluded"] += len(excluded)
         counts["not_added"] += len(refused)
         log.info("%s: %d rows shaped", known.module, len(batch))
-    counts["staged"] = stage.seal(connection, run, known, window)
+    counts["staged"] = stage.seal(connection, run, known, table, window)
     return counts
 
 
@@ -116,15 +116,18 @@ def load_rows(
     Be inside a transaction. Raises `StageIncomplete` when the staged rows are no longer whole.
     """
     run, known = bringing.run, bringing.known
-    generation = stage.sealed(connection, run, known[module])
+    catalog.hold(connection, known[module])
+    onto = target(connection, known[module], bringing.company)
+    generation = stage.sealed(connection, run, known[module], onto.table)
     if generation is None:
         raise StageIncomplete(
-            f"The staged rows of {module} are no longer whole. Nothing was loaded; the next "
+            f"The staged rows of {module} are no longer whole, or {onto.table.name} has "
+            "changed since they were checked. Nothing was loaded; the next "
             "try stages them again."
         )
     work = Load(
         run,
-        target(connection, known[module], bringing.company),
+        onto,
         runs.position(connection, run.realm, module),
         generation,
         bringing.sharing(module),

@@ -17,6 +17,7 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import (
+    catalog,
     companies,
     company_check,
     database,
@@ -119,7 +120,7 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     with database.connect() as connection, noted(connection, run, task):
         known = runs.asked_for(connection, run, module)
         fitting.require_still(connection, known)
-        if stage.sealed(connection, run, known) is None:
+        if stage.sealed(connection, run, known, catalog.of(connection, known)) is None:
             transform(company, run_id, module)
         counts = _load(connection, running.bringing(connection, run), module)
     log.info("%s: %s", module, one_module.words(counts))

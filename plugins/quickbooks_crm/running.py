@@ -70,6 +70,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
             named = companies.names(companies.INCLUDE / "companies")
             runs.require_own_realm(connection, run, named)
             runs.require_same_tables(connection, run, known.values())
+            fitting.require_same_keys(connection, known, runs.keys(connection, run))
             if kind != "preview":
                 runs.take_lease(connection, run)
             runs.settle(connection, run, known.values(), fit.modules, settings.for_loads)

@@ -199,6 +199,12 @@ def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[M
         )
 
 
+def keys(connection: Connection[Any], run: Run) -> dict[str, dict[str, Any]]:
+    """By which primary key each module's links know the records of its table, where a load has told
+    so."""
+    return dict(connection.execute(statements("runs")["keys"], asdict(run)).fetchall())
+
+
 def settle(
     connection: Connection[Any],
     run: Run,

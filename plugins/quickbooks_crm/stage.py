@@ -120,18 +120,20 @@ def write(
                 )
 
 
-def seal(connection: Connection[Any], run: Run, mapping: Mapping, window: Window) -> int:
-    """Declare the staged rows whole; how many there are."""
-    row = connection.execute(
-        statements("stage")["seal"], _where(run, mapping) | asdict(window)
-    ).fetchone()
+def seal(
+    connection: Connection[Any], run: Run, mapping: Mapping, table: Table, window: Window
+) -> int:
+    """Declare the staged rows whole, as they were checked for this table; how many there are."""
+    values = _where(run, mapping) | asdict(window) | {"form": table.form}
+    row = connection.execute(statements("stage")["seal"], values).fetchone()
     return int(row[0]) if row else 0
 
 
-def sealed(connection: Connection[Any], run: Run, mapping: Mapping) -> int | None:
+def sealed(connection: Connection[Any], run: Run, mapping: Mapping, table: Table) -> int | None:
     """The generation up to which the module is staged; nothing when its rows are not, or no longer,
-    whole."""
-    row = connection.execute(statements("stage")["sealed_stage"], _where(run, mapping)).fetchone()
+    whole, or were checked for a table that is of another form now."""
+    values = _where(run, mapping) | {"form": table.form}
+    row = connection.execute(statements("stage")["sealed_stage"], values).fetchone()
     return row[0] if row else None
 
 

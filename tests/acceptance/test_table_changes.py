@@ -52,6 +52,23 @@ def test_a_table_changed_during_a_run_stops_its_own_module_only(
     assert any(task.startswith("products.") for task in run["errors"])
 
 
+def test_a_column_that_gets_another_type_has_its_rows_checked_again_before_they_are_loaded(
+    kept: Kept,
+) -> None:
+    """P29: nothing is rounded."""
+    kept.quickbooks.add("Item", Name="Fine", Type="Service", UnitPrice="1.25")
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    pipeline.transform("sample", "run-1", "products")
+    kept.ask("ALTER TABLE crm.products ALTER price TYPE numeric(12, 0); SELECT 1")
+
+    pipeline.load("sample", "run-1", "products")
+
+    assert kept.ask("SELECT 1 FROM crm.products WHERE name = 'Fine'") == []
+    [told] = kept.ask("SELECT message FROM sync.outcome WHERE strpos(message, '1.25') > 0")
+    assert told["message"].endswith("'1.25' has more than 0 decimal places.")
+
+
 BEFORE = {
     "a column dropped": (
         "ALTER TABLE crm.products DROP COLUMN description",

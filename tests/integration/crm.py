@@ -180,7 +180,7 @@ def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:
             kept, excluded = transform(batch, known)
             fit, refused = check(kept, known, table)
             stage.write(connection, run, known, table, fit, [excluded, refused])
-        stage.seal(connection, run, known, window)
+        stage.seal(connection, run, known, table, window)
 
 
 def load_rows(
@@ -195,7 +195,7 @@ def load_rows(
     position = runs.position(connection, run.realm, module)
     referring = [target for target in targets.values() if _refers(target.mapping, module)]
     with connection.transaction():
-        generation = stage.sealed(connection, run, known[module]) or 0
+        generation = stage.sealed(connection, run, known[module], targets[module].table) or 0
         sharing = tuple(n for n in known if known[n].table == known[module].table)
         referred = tuple(t for n, t in targets.items() if _refers(known[module], n))
         work = Load(run, targets[module], position, generation, sharing, referred, breakers)

@@ -10,11 +10,13 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog, rights
+from quickbooks_crm import catalog, fitting, rights, runs
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping, parse, parse_all
+from quickbooks_crm.runs import Run
 from quickbooks_crm.suiting import missing_fields
 from tests.integration.crm import (
+    REALM,
     End,
     Record,
     count,
@@ -478,6 +480,76 @@ def test_a_view_that_cannot_be_written_is_told_before_any_row_moves(
         told = [str(error)]
 
     assert told and "own.things" in told[0]
+
+
+def test_a_view_with_triggers_instead_of_writes_is_told_to_be_no_target(
+    own: Connection[Any],
+) -> None:
+    things(own, "")
+    own.execute(
+        "ALTER TABLE own.things RENAME TO base;"
+        "CREATE VIEW own.things AS SELECT id, quickbooks_id, upper(name) AS name FROM own.base;"
+        "CREATE FUNCTION own.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "CREATE TRIGGER t INSTEAD OF INSERT OR UPDATE ON own.things FOR EACH ROW "
+        "EXECUTE FUNCTION own.f()"
+    )
+
+    [told] = catalog.misfits(catalog.read(own, "own.things"), into()["things"])
+
+    assert told == (
+        "things.yaml line 4: fields.name: Postgres itself cannot write to own.things.name, since "
+        "own.things is a view (triggers INSTEAD OF do not count: they do not tell the keys of new "
+        "records). Name the table behind it, or take the column out."
+    )
+
+
+def test_a_record_that_a_view_takes_and_does_not_show_is_not_added_and_the_others_load(
+    own: Connection[Any],
+) -> None:
+    things(own, "")
+    own.execute("ALTER TABLE own.things RENAME TO base")
+    own.execute("CREATE VIEW own.things AS SELECT * FROM own.base WHERE name <> 'hidden'")
+
+    first = sync(own, into(), item("7"), item("8", Name="hidden"))
+    later = sync(own, into(), item("7", Name="hidden"), item("9"))
+
+    assert first == [End("7", "added"), End("8", "not_added", "refused_by_table")]
+    assert later == [End("7", "not_added", "refused_by_table"), End("9", "added")]
+    assert outcome(own, "8", "message") == (
+        "The CRM table refused the record: the view own.things does not show it.",
+    )
+    assert rows(own, "SELECT name FROM own.base ORDER BY id") == [("Item 7",), ("Item 9",)]
+
+
+# ── a table that is changed ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [
+        ("RENAME id TO number", False),
+        ("ALTER id TYPE integer", False),
+        ("ALTER id DROP IDENTITY; ALTER TABLE own.things ALTER id TYPE text", False),
+        ("DROP CONSTRAINT things_pkey, ADD uid uuid PRIMARY KEY DEFAULT gen_random_uuid()", True),
+        ("DROP CONSTRAINT things_pkey, ADD PRIMARY KEY (quickbooks_id)", True),
+        ("DROP COLUMN id, ADD id uuid PRIMARY KEY DEFAULT gen_random_uuid()", True),
+    ],
+)
+def test_a_primary_key_that_is_another_later_is_told_before_any_row_moves(
+    own: Connection[Any], change: str, moved: bool
+) -> None:
+    things(own, "")
+    sync(own, into(), item("7"))
+    own.execute(f"ALTER TABLE own.things {change}".encode())
+
+    keys = runs.keys(own, Run("sample", REALM, "run-2"))
+    try:
+        fitting.require_same_keys(own, into(), keys)
+        told = ""
+    except SettingsError as error:
+        told = str(error)
+
+    assert ("by its primary key id (integer)" in told) == moved
 
 
 # ── what a login may do ─────────────────────────────────────────────────────────────────────

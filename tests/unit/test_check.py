@@ -91,7 +91,7 @@ def said_of(value: str, kind: str, **given: Any) -> str | None:
         ("date", "1752-09-14"),
         ("date", "9999-12-31"),
         ("timestamp", "2024-03-10T02:30:00-08:00"),
-        ("timestamp", "2024-03-10 02:30:00.123456000Z"),
+        ("timestamp", "2024-03-10 02:30:00.123456789Z"),
         ("timestamp", "2024-03-10T02:30:00"),
         ("uuid", UUID),
         ("uuid", UUID.upper()),

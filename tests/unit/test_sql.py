@@ -49,7 +49,9 @@ MAY_IMPORT: dict[str, set[str]] = {
             "keywords",
         ),
         *("lines", "notes", "owners", "parted", "refusals", "runs", "shown", "sql", "stand_ins"),
+        "views",
     },
+    "views": {"catalog", "sql"},
     "undo": {
         *("catalog", "dedupe", "errors", "lines", "refusals", "runs", "sql"),
         *("undone", "unused_keywords"),

@@ -2,6 +2,8 @@
 -- The columns of one table as the database's own catalog knows them; no rows when there is no such table. A view over one
 -- table is known by that table's columns of the same names: its key, what must not be empty, what is filled by itself.
 SELECT a.attname AS name,
+       coalesce(own.attnum, 0) AS number,
+       c.relkind = 'v' AS is_view,
        format_type(a.atttypid, a.atttypmod) AS type,
        base.typname AS base_type,
        CASE WHEN base.typname IN ('varchar', 'bpchar') AND domains.modifier > 4 THEN domains.modifier - 4 END AS length,
@@ -63,6 +65,10 @@ SELECT a.attname AS name,
 -- may_look --
 -- Whether the login may look into a schema; nothing when there is no such schema.
 SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %(schema)s;
+
+-- hold --
+-- Reading locks out whoever wants to change the table's form.
+SELECT FROM {table} LIMIT 0;
 
 -- has_form_fields --
 -- Whether the schema says what the CRM's forms ask for, and whether the login may read that.

@@ -330,11 +330,11 @@ SELECT %(realm)s, %(module)s, i.entity, i.id, open.key,
  WHERE i.outcome IN ('added', 'updated', 'unchanged') OR i.reason = 'refused_by_table';
 
 -- position --
-INSERT INTO sync.module_position (realm, module, generation, mapping_hash, target, run_id)
-VALUES (%(realm)s, %(module)s, %(generation)s, %(hash)s, %(table)s, %(run_id)s)
+INSERT INTO sync.module_position (realm, module, generation, mapping_hash, target, target_key, run_id)
+VALUES (%(realm)s, %(module)s, %(generation)s, %(hash)s, %(table)s, %(table_key)s, %(run_id)s)
 ON CONFLICT (realm, module) DO UPDATE
    SET generation = excluded.generation, mapping_hash = excluded.mapping_hash, target = excluded.target,
-       run_id = excluded.run_id, loaded_at = now();
+       target_key = excluded.target_key, run_id = excluded.run_id, loaded_at = now();
 
 -- closing --
 -- Open references, of records loaded earlier or just now, to records that are in the CRM now.

@@ -158,6 +158,10 @@ SELECT generation FROM sync.module_position WHERE realm = %(realm)s AND module =
 -- The table that each module has been loaded into.
 SELECT module, target FROM sync.module_position WHERE realm = %(realm)s;
 
+-- keys --
+-- The primary key that the links of each module hold values of.
+SELECT module, target_key FROM sync.module_position WHERE realm = %(realm)s AND target_key IS NOT NULL;
+
 -- sealed --
 -- The newest generation that is whole.
 SELECT max(generation) FROM sync.generation WHERE realm = %(realm)s AND sealed_at IS NOT NULL;

@@ -113,8 +113,8 @@ DELETE FROM sync.stage WHERE realm = %(realm)s AND module = %(module)s;
 COPY sync.staged (realm, run_id, module, entity, id, state, fields, refs, outcome, reason, message, details) FROM STDIN;
 
 -- seal --
-INSERT INTO sync.stage (realm, run_id, module, generation, rows, checksum)
-SELECT %(realm)s, %(run_id)s, %(module)s, %(sealed)s, count(*),
+INSERT INTO sync.stage (realm, run_id, module, generation, form, rows, checksum)
+SELECT %(realm)s, %(run_id)s, %(module)s, %(sealed)s, %(form)s, count(*),
        coalesce(bit_xor(hashtextextended(concat_ws(' ', entity, id, state, jsonb_hash_extended(fields, 0),
                                                        jsonb_hash_extended(refs, 0), outcome), 0)), 0)
   FROM sync.staged
@@ -122,7 +122,7 @@ SELECT %(realm)s, %(run_id)s, %(module)s, %(sealed)s, count(*),
 RETURNING rows;
 
 -- sealed_stage --
--- The generation up to which the staged rows reach, if they are still what was sealed.
+-- The generation up to which the staged rows reach, if they are still what was sealed, for the table as it is.
 SELECT stage.generation
   FROM sync.stage AS stage
   JOIN LATERAL (SELECT count(*) AS rows,
@@ -131,4 +131,4 @@ SELECT stage.generation
                   FROM sync.staged AS staged
                  WHERE (staged.realm, staged.run_id, staged.module) = (stage.realm, stage.run_id, stage.module)) AS now
     ON (now.rows, now.checksum) = (stage.rows, stage.checksum)
- WHERE stage.realm = %(realm)s AND stage.run_id = %(run_id)s AND stage.module = %(module)s;
+ WHERE stage.realm = %(realm)s AND stage.run_id = %(run_id)s AND stage.module = %(module)s AND stage.form = %(form)s;
