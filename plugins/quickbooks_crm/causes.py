@@ -8,6 +8,7 @@ from psycopg import Connection, sql
 
 from quickbooks_crm import owners
 from quickbooks_crm.dedupe import Target
+from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.sql import statements
 
 
@@ -25,7 +26,24 @@ def note(connection: Connection[Any], target: Target, where: dict[str, Any]) -> 
                 **_names(target), equal=sql.SQL(" AND ").join(mapped)
             )
             connection.execute(statement, values | {"constraint": constraint})
+    _note_lines(connection, target, values)
     connection.execute(blocks["note"].format(cause=_cause(connection, target)), values)
+
+
+def _note_lines(connection: Connection[Any], target: Target, values: dict[str, Any]) -> None:
+    """The same of a unique index of the lines' table: in the way are documents."""
+    own, blocks = LineTarget.of(target), statements("causes")
+    if own is None:
+        return
+    filled = {own.lines.position, *own.lines.rows.fields}
+    which = values | {"schema": own.table.schema, "name": own.table.table}
+    for constraint, columns in connection.execute(blocks["broken"], which).fetchall():
+        if filled.issuperset(columns):
+            equal = (blocks["equal"].format(column=sql.Identifier(column)) for column in columns)
+            statement = blocks["lines_in_its_place"].format(
+                **own.names, equal=sql.SQL(" AND ").join(equal)
+            )
+            connection.execute(statement, values | {"constraint": constraint})
 
 
 def probe(connection: Connection[Any], realm: str, target: Target, sharing: Iterable[str]) -> None:

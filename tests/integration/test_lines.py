@@ -441,6 +441,23 @@ def test_two_lines_that_a_unique_index_does_not_let_be_the_same_are_told(
     assert details == {"constraint": "own", "line": 2}
 
 
+def test_a_line_that_another_documents_line_keeps_out_names_that_document(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX own ON crm.invoice_lines (description)")
+    sync(connection, known(), invoice("1", line("a"), line("b")), invoice("2", line("c")))
+
+    sync(connection, known(), invoice("3", line("x"), line("b")))
+
+    first = one(connection, "SELECT id::text FROM crm.invoices WHERE quickbooks_invoice_id = '1'")
+    assert outcome(connection, "3", "message") == (
+        'The CRM table refused line 2: duplicate key value violates unique constraint "own".',
+    )
+    assert rows(connection, "SELECT id, candidates FROM sync.held") == [("3", [first])]
+    connection.execute("DELETE FROM crm.invoices WHERE quickbooks_invoice_id = '1'")
+    assert sync(connection, known()) == [End("3", "added")]
+
+
 def test_a_document_whose_line_is_mended_is_added(connection: Connection[Any]) -> None:
     sync(connection, known(), invoice("1", line("a", Amount="much")))
 

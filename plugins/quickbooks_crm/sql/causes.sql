@@ -48,6 +48,24 @@ UPDATE sync.held AS held
          WHERE i.reason = 'refused_by_table' AND i.details ->> 'constraint' = %(constraint)s) AS known
  WHERE held.ctid = known.place;
 
+-- lines_in_its_place --
+-- The documents with a line that has the value already which a unique index of the lines' table refused.
+UPDATE sync.held AS held
+   SET candidates = known.candidates
+  FROM (SELECT own.ctid AS place,
+               ARRAY (SELECT DISTINCT current.{parent}::text
+                        FROM incoming_line AS line
+                       CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.fields) AS new
+                        JOIN {lines} AS current ON {equal}
+                       WHERE line.n = i.n AND current.{parent}::text IS DISTINCT FROM i.record_key
+                       ORDER BY 1 LIMIT 20) AS candidates
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT ctid FROM sync.held
+                WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS own
+         WHERE i.reason = 'refused_by_table' AND i.details ->> 'constraint' = %(constraint)s) AS known
+ WHERE held.ctid = known.place;
+
 -- equal --
 current.{column} = new.{column}
 
