@@ -22,15 +22,16 @@ ON CONFLICT (realm, module) DO UPDATE
 RETURNING after_entity, after_id;
 
 -- slice_end --
--- The last record of the next slice; none when there is none left.
+-- The last record of the next slice, in the order of a load; none when there is none left.
 SELECT entity, id
   FROM (SELECT entity, id FROM quickbooks.record
          WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
            AND (%(after_id)s::text IS NULL
-                OR (entity, length(id), id) > (%(after_entity)s::text, length(%(after_id)s::text), %(after_id)s::text))
-         ORDER BY entity, length(id), id
+                OR (sync.number_of(id), id, entity)
+                 > (sync.number_of(%(after_id)s::text), %(after_id)s::text, %(after_entity)s::text))
+         ORDER BY sync.number_of(id), id, entity
          LIMIT %(size)s) AS slice
- ORDER BY entity DESC, length(id) DESC, id DESC
+ ORDER BY sync.number_of(id) DESC, id DESC, entity DESC
  LIMIT 1;
 
 -- brought --

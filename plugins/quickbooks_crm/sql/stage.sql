@@ -76,8 +76,10 @@ ids AS MATERIALIZED (
     SELECT entity, id FROM quickbooks.record
      WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
        AND (%(after_id)s::text IS NULL
-            OR (entity, length(id), id) > (%(after_entity)s::text, length(%(after_id)s::text), %(after_id)s::text))
-       AND (entity, length(id), id) <= (%(until_entity)s::text, length(%(until_id)s::text), %(until_id)s::text)
+            OR (sync.number_of(id), id, entity)
+             > (sync.number_of(%(after_id)s::text), %(after_id)s::text, %(after_entity)s::text))
+       AND (sync.number_of(id), id, entity)
+        <= (sync.number_of(%(until_id)s::text), %(until_id)s::text, %(until_entity)s::text)
 ), wanted AS (
     SELECT record.*
       FROM ids
