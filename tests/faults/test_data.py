@@ -281,3 +281,21 @@ def test_an_invoice_of_twelve_hundred_lines_loads_in_their_order(
     found = rows(connection, "SELECT amount::int FROM crm.invoice_lines ORDER BY position")
     assert ended == [End("7", "added")]
     assert [amount for (amount,) in found] == list(range(1_200))
+
+
+@pytest.mark.parametrize("name", ["N/A", "none", "-", "null", "?"])
+def test_a_name_that_says_there_is_none_is_a_name(connection: Connection[Any], name: str) -> None:
+    """A7: blank is only what shows nothing."""
+    assert sync(connection, products(), item("7", Name=name)) == [End("7", "added")]
+    assert rows(connection, "SELECT name FROM crm.products") == [(name,)]
+
+
+@pytest.mark.parametrize("rate", [0, 1, "1.2345"])
+def test_a_document_keeps_its_own_currency_whatever_its_rate_is(
+    connection: Connection[Any], rate: Any
+) -> None:
+    """D26: nothing is converted."""
+    sent = invoice("7", "1.10", TotalAmt="1.10", ExchangeRate=rate, CurrencyRef={"value": "EUR"})
+
+    assert sync(connection, parse_all({"invoices": INVOICES}), sent) == [End("7", "added")]
+    assert rows(connection, "SELECT total::text, currency FROM crm.invoices") == [("1.10", "EUR")]
