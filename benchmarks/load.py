@@ -17,8 +17,9 @@ one process, after a mapping that changes every CRM record.
 `rows` are the records that the stage took.
 
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
-the two has used: where other programs run too it is steadier than seconds. Memory is the peak of
-the measured process, Python and all it imports included. Of several times the figures are medians.
+the two has used, and how much of it a row: where other programs run too it is steadier than
+seconds, and a row should take as long at one size as at another. Memory is the peak of the measured
+process, Python and all it imports included. Of several times the figures are medians.
 """
 
 import argparse
@@ -40,8 +41,8 @@ import psycopg
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.mirror import REALM, cpu, peak, postgres_cpu, postmaster_of  # noqa: E402
-from demo import postgres  # noqa: E402
+from benchmarks.mirror import REALM, cpu, peak, postgres_cpu, postmaster_of  # noqa: E402 - by that path
+from demo import postgres  # noqa: E402 - by that path
 
 COMPANY = "sample"
 ENTITIES = {"Customer": "customers", "Item": "items", "Invoice": "invoices"}
@@ -204,7 +205,7 @@ def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) ->
         f"\n{customers:,} customers, {items:,} items, {invoices:,} invoices; "
         f"median of {times}; {os.cpu_count()} cores"
     )
-    print(f"{'rows':>33}  seconds    rows/s  CPU: program  Postgres  peak memory")
+    print(f"{'rows':>33}  seconds    rows/s  CPU: program  Postgres    a row  peak memory")
     runs: dict[str, list[dict[str, float]]] = {}
     for number in range(times):
         database = server.create_database(f"load_{customers}_{number}", filled)
@@ -217,9 +218,14 @@ def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) ->
 def _print(name: str, f: dict[str, float]) -> None:
     print(
         f"  {name:22} {f['rows']:8,.0f} {f['seconds']:8.2f} {f['rows'] / f['seconds']:9,.0f}"
-        f" {f['cpu']:13.2f} {f['postgres']:9.2f} {f['peak']:9.0f} MB",
+        f" {f['cpu']:13.2f} {f['postgres']:9.2f} {_microseconds(f):4.0f} µs {f['peak']:8.0f} MB",
         flush=True,
     )
+
+
+def _microseconds(f: dict[str, float]) -> float:
+    """The CPU time of both that a row takes: what is to stay the same whatever the size."""
+    return 1_000_000 * (f["cpu"] + f["postgres"]) / f["rows"] if f["rows"] else 0
 
 
 def _prepare(database: str, counts: tuple[int, int, int]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.sql import statements
@@ -22,6 +23,18 @@ OF_ANOTHER_COMPANY = {
     True: " It is one of another company, which took it while it belonged to none.",
 }
 """What else to say of a record that is taken, by whether the mapping tells companies apart."""
+
+RECEIVING = (
+    "incoming",
+    "incoming_apart",
+    "receive",
+    "incoming_index",
+    "incoming_held",
+    "incoming_open",
+    "incoming_noted",
+    "incoming_losers",
+)
+"""The statements that take the staged rows in, in their order."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,10 @@ def receive(
         for name in ("bury_links", "bury_collisions"):
             statement = blocks[name].format(**_names(other), referred_to=blocks["referred_to"])
             connection.execute(statement, where | {"referred": other.mapping.module})
-    for name in ("incoming", "incoming_apart", "receive", "incoming_index"):
+    with by_place(connection):
+        for name in ("forget_places", "places"):
+            connection.execute(blocks[name], where)
+    for name in RECEIVING:
         connection.execute(blocks[name].format(**_names(target)), where)
     if any([_link_typed(connection, other, "meant_by_rows", where) for other in referred]):
         connection.execute(blocks["references"], where)

@@ -111,7 +111,6 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         dedupe.receive(connection, work.target, work.referred, work.where)
         erased.leave_out(connection, work.where)
         parted.leave_alone(connection, work.where)
-        notes.begin(connection)
         keywords.spell(connection, work.target, work.where)
         owners.decide(connection, work.target, work.where)
         if work.target.mapping.mode == "merge":

@@ -7,11 +7,6 @@ from psycopg import Connection
 from quickbooks_crm.sql import statements
 
 
-def begin(connection: Connection[Any]) -> None:
-    """Make room on the incoming rows for notes, and for what `edits` finds of them."""
-    connection.execute(statements("notes")["begin"])
-
-
 def tell(connection: Connection[Any]) -> None:
     """Put the notes into the details of the rows, before these become outcomes."""
     connection.execute(statements("notes")["tell"])

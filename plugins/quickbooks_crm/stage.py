@@ -11,6 +11,8 @@ import numpy as np
 from pandas import DataFrame, Series
 from psycopg import Connection, sql
 
+from quickbooks_crm import copying
+from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.documents import LINES
 from quickbooks_crm.mapping import Lines, Mapping, Reference
@@ -22,6 +24,8 @@ from quickbooks_crm.transform import WHO, columns, picks
 
 BATCH = 5_000
 _ENCODER = msgspec.json.Encoder()
+_NULL = b"\\N"
+_NO_REASON = (_NULL,) * 4
 
 
 @dataclass(frozen=True)
@@ -106,18 +110,10 @@ def write(
     ended: list[DataFrame],
 ) -> None:
     """Lay down rows fit to load, and those that ended, with why."""
-    where = (run.realm, run.run_id, mapping.module)
+    where = _texts((run.realm, run.run_id, mapping.module))
     with connection.cursor().copy(statements("stage")["copy"]) as copy:
-        for who, fields, refs in _fit(fit, mapping, table):
-            copy.write_row((*where, *who, fields, refs, None, None, None, None))
-        for rows in ended:
-            for entity, id, state, outcome, reason, message, details in rows.itertuples(
-                index=False, name=None
-            ):
-                why = _json(details) if details is not None else None
-                copy.write_row(
-                    (*where, entity, id, state, "{}", "{}", outcome, reason, message, why)
-                )
+        for rows in (_fit(fit, mapping, table), *map(_ended, ended)):
+            copy.write(b"".join(copying.line(*where, *row) for row in rows))
 
 
 def seal(
@@ -125,7 +121,8 @@ def seal(
 ) -> int:
     """Declare the staged rows whole, as they were checked for this table; how many there are."""
     values = _where(run, mapping) | asdict(window) | {"form": table.form}
-    row = connection.execute(statements("stage")["seal"], values).fetchone()
+    with by_place(connection):
+        row = connection.execute(statements("stage")["seal"], values).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -133,15 +130,25 @@ def sealed(connection: Connection[Any], run: Run, mapping: Mapping, table: Table
     """The generation up to which the module is staged; nothing when its rows are not, or no longer,
     whole, or were checked for a table that is of another form now."""
     values = _where(run, mapping) | {"form": table.form}
-    row = connection.execute(statements("stage")["sealed_stage"], values).fetchone()
+    with by_place(connection):
+        row = connection.execute(statements("stage")["sealed_stage"], values).fetchone()
     return row[0] if row else None
 
 
-def _fit(
-    fit: DataFrame, mapping: Mapping, table: Table
-) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Who each row is, its values by column, and what it refers to. A deleted record only gets its
-    flags.
+def _ended(rows: DataFrame) -> Iterator[tuple[bytes, ...]]:
+    """The lines of COPY, but for whose rows they are, of rows that ended before the load."""
+    for *said, details in rows.itertuples(index=False, name=None):
+        who, why = _texts(said[: len(WHO)]), _texts(said[len(WHO) :])
+        yield *who, b"{}", b"{}", *why, _json(details) if details is not None else _NULL
+
+
+def _texts(texts: Iterable[str]) -> list[bytes]:
+    return [copying.escaped(text.encode()) for text in texts]
+
+
+def _fit(fit: DataFrame, mapping: Mapping, table: Table) -> Iterator[tuple[bytes, ...]]:
+    """The lines of COPY of rows fit to load: who each row is, its values by column, and what it
+    refers to. A deleted record only gets its flags.
 
     A document's lines are a list among its values; what the column of a line refers to is told
     under the key `@lines.2.product_id`, say, the lines being counted from 1.
@@ -158,7 +165,7 @@ def _fit(
             values[LINES] = [of_lines.values(line) for line in named]
             for place, line in enumerate(named, 1):
                 references |= of_lines.references(line, f"{LINES}.{place}.")
-        yield who, _json(values), _json(references)
+        yield *_texts(who), _json(values), _json(references), *_NO_REASON
 
 
 def _rows(fit: DataFrame) -> Iterable[tuple[tuple[str, ...], dict[str, str | None], Any]]:
@@ -230,8 +237,8 @@ def _parted(text: str | None, separator: str) -> Any:
     return separator.join(map(str, filter(None, items))) if separator else items
 
 
-def _json(value: Any) -> str:
-    return _ENCODER.encode(value).decode()
+def _json(value: Any) -> bytes:
+    return copying.escaped(_ENCODER.encode(value))
 
 
 def _has_default(table: Table, name: str) -> bool:

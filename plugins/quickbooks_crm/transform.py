@@ -28,6 +28,7 @@ ENDED = [*WHO, "outcome", "reason", "message", "details"]
 _SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _BLANKS = "".join(re.findall(f"[{_SPACES}{_INVISIBLE}]", "".join(map(chr, range(0x10000)))))
+_BEGIN_BLANK = {"", *_BLANKS}
 _SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -72,10 +73,21 @@ def columns(mapping: Mapping) -> list[str]:
 
 def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
     named = set(map(written, picks(mapping)))
-    blank = {name: _is_blank(batch[name]) for name in named}
+    blank = {name: _is_blank(batch[name]) for name in named if _may_be_blank(batch[name])}
     return batch.assign(
         **{name: batch[name].mask(rows) for name, rows in blank.items() if rows.any()}
     )
+
+
+def _may_be_blank(values: Series) -> bool:
+    """Whether a text begins as blank ones do; to look closer takes longer, and few columns need
+    it."""
+    return not _BEGIN_BLANK.isdisjoint(text[:1] for text in _texts(values))
+
+
+def _texts(values: Series) -> list[str]:
+    """The texts that are there."""
+    return [text for text in values.to_numpy(object).tolist() if isinstance(text, str)]
 
 
 def _is_blank(values: Series) -> Series:
@@ -207,9 +219,10 @@ def _of_each(kept: DataFrame, field: Field) -> Series:
 
 def _filled(kept: DataFrame, field: Field) -> Series:
     """The first source that is not blank, else the default; or the constant."""
-    values = Series(field.value, index=kept.index, dtype="str")
-    for source in field.sources:
-        values = values.fillna(_value(kept, source))
+    constant = Series(field.value, index=kept.index, dtype="str")
+    values, *others = [_value(kept, source) for source in field.sources] or [constant]
+    for other in others:
+        values = values.fillna(other)
     if field.default is not None:
         values = values.fillna(field.default)
     return values if field.negate is None else _negated(values, _all(field.negate, kept))

@@ -392,6 +392,14 @@ def test_a_value_that_only_the_database_can_judge_stops_its_own_row(
     assert said in outcome(connection, "8", "message")[0]
 
 
+def test_a_text_arrives_with_every_character_it_has(connection: Connection[Any]) -> None:
+    text = 'one\ttwo\nthree\r\\N \\. \\t {"four"}'
+
+    sync(connection, products(), item("7", Sku=text))
+
+    assert code(connection) == text
+
+
 def test_one_bad_row_in_a_hundred_costs_only_itself(connection: Connection[Any]) -> None:
     connection.execute("ALTER TABLE crm.products ADD CHECK (code <> 'bad')")
     records = [item(str(n), Sku="bad" if n % 100 == 0 else None) for n in range(1, 2001)]
@@ -422,6 +430,27 @@ def test_a_reference_closed_in_an_unchanged_row_makes_it_an_update_with_both_ima
     assert ended == [End("8", "updated"), End("9", "added")]
     assert (before["parent_id"], after["parent_id"]) == (None, parent)
     assert counts(connection, "accounts") == {"read": 2, "added": 1, "updated": 1}
+
+
+def test_records_that_come_with_their_parents_are_written_once(connection: Connection[Any]) -> None:
+    connection.execute("""
+        CREATE FUNCTION crm.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'written twice'; END $$""")
+    connection.execute("""
+        CREATE TRIGGER refuse BEFORE UPDATE ON crm.accounts
+        FOR EACH ROW EXECUTE FUNCTION crm.refuse()""")
+    known = parse_all({"accounts": accounts()})
+
+    ended = sync(connection, known, under("9", "8"), customer("9"), under("7", "7"))
+
+    assert ended == [End("7", "added"), End("8", "added"), End("9", "added")]
+    assert rows(connection, TREE) == [
+        ("Customer 7", "Customer 7"),
+        ("Customer 8", "Customer 9"),
+        ("Customer 9", None),
+    ]
+    assert outcome(connection, "8", "after")[0]["parent_id"] == 3
+    assert (count(connection, "sync.parked"), sync(connection, known)) == (0, [])
 
 
 def test_a_parent_that_a_person_chose_is_told_as_before_when_the_reference_is_closed(

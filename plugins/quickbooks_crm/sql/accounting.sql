@@ -16,6 +16,7 @@ WITH batch AS (
              FROM (SELECT record_key FROM sync.link
                     WHERE (realm, entity, id, module) = (%(realm)s, i.entity, i.id, %(module)s) LIMIT 1) AS link
              JOIN {table} AS current ON current.{key} = link.record_key::{key_type} LIMIT 1) AS live ON true
+    OFFSET 0
 ), counted AS (
     SELECT count(*) AS read,
            count(*) FILTER (WHERE told) AS told,
@@ -24,7 +25,7 @@ WITH batch AS (
            count(live) AS live_after,
            count(*) FILTER (WHERE outcome IN ('added', 'updated', 'unchanged')) AS in_crm,
            count(*) FILTER (WHERE outcome IN ('added', 'updated', 'unchanged') AND live = record_key) AS found_in_crm,
-           count(DISTINCT record_key) FILTER (WHERE outcome = 'added') AS keys_added,
+           count(DISTINCT record_key COLLATE "C") FILTER (WHERE outcome = 'added') AS keys_added,
            count(*) FILTER (WHERE outcome = 'added') AS added,
            count(*) FILTER (WHERE outcome IN ('duplicate', 'not_added', 'excluded')) AS held_back,
            count(*) FILTER (WHERE held = outcome) AS held,

@@ -27,7 +27,7 @@ UPDATE sync.held AS held
 -- The unique indexes that refused rows, each with its columns.
 SELECT broken.name, array_agg(a.attname::text ORDER BY a.attnum)
   FROM (SELECT DISTINCT details ->> 'constraint' AS name FROM incoming
-         WHERE reason = 'refused_by_table' AND details ->> 'constraint' IS NOT NULL) AS broken
+         WHERE outcome = 'not_added' AND reason = 'refused_by_table' AND details ->> 'constraint' IS NOT NULL) AS broken
   JOIN pg_class AS c ON c.relname = broken.name
   JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indisunique AND i.indexprs IS NULL
    AND i.indrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text))
@@ -45,7 +45,7 @@ UPDATE sync.held AS held
          CROSS JOIN LATERAL (
                SELECT ctid FROM sync.held
                 WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS own
-         WHERE i.reason = 'refused_by_table' AND i.details ->> 'constraint' = %(constraint)s) AS known
+         WHERE i.outcome = 'not_added' AND i.reason = 'refused_by_table' AND i.details ->> 'constraint' = %(constraint)s) AS known
  WHERE held.ctid = known.place;
 
 -- lines_in_its_place --

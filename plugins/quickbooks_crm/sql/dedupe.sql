@@ -57,7 +57,10 @@ CREATE TEMP TABLE incoming (
     before        jsonb,
     image         jsonb,
     after         jsonb,
-    kept          text[]
+    kept          text[],
+    notes         jsonb,
+    base          jsonb,
+    conflicts     jsonb
 ) WITH (toast_tuple_target = 128) ON COMMIT DROP;
 
 -- incoming_apart --
@@ -66,20 +69,26 @@ ALTER TABLE incoming
     ALTER COLUMN before SET STORAGE EXTERNAL, ALTER COLUMN image SET STORAGE EXTERNAL,
     ALTER COLUMN after SET STORAGE EXTERNAL;
 
+-- forget_places --
+DROP TABLE IF EXISTS pg_temp.placed;
+
+-- places --
+-- Where the staged rows lie, in the order in which they win against each other: by QuickBooks id, numeric ids as numbers first.
+CREATE TEMP TABLE placed ON COMMIT DROP AS
+SELECT ctid AS place, row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n
+  FROM sync.staged
+ WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s;
+
 -- receive --
--- The staged rows in the order in which they win against each other: by QuickBooks id, numeric ids as numbers first.
--- Rows that have been a CRM record before, and still are, are linked: the link is their identity, and merge brings them up
--- to date. The CRM records that references mean are put in; what is not in the CRM yet stays open.
+-- The staged rows. Those that have been a CRM record before, and still are, are linked: the link is their identity, and merge
+-- brings them up to date. The CRM records that references mean are put in; what is not in the CRM yet stays open.
 INSERT INTO incoming (n, entity, id, state, fields, refs, outcome, reason, message, details, action, record_key, linked,
                       written, known_hash, known_state, open_refs)
 SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.closed, '{{}}'), row.refs,
        row.outcome, row.reason, row.message, row.details,
        CASE WHEN %(mode)s::text = 'merge' AND row.outcome IS NULL AND known.record_key IS NOT NULL THEN 'update' END,
        known.record_key, known.record_key IS NOT NULL, known.written, known.source_hash, known.state, found.open
-  FROM (SELECT ctid AS place,
-               row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n
-          FROM sync.staged
-         WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s) AS placed
+  FROM placed
  CROSS JOIN LATERAL (SELECT * FROM sync.staged WHERE staged.ctid = placed.place LIMIT 1) AS row
   LEFT JOIN LATERAL (
        SELECT link.record_key, link.written, link.source_hash, link.state
@@ -100,9 +109,22 @@ SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.clo
 -- incoming_index --
 ALTER TABLE incoming ADD PRIMARY KEY (n);
 
+-- incoming_held --
+-- Rows that most loads have few of are found without reading all others.
+CREATE INDEX incoming_held ON incoming (n) WHERE outcome IN ('duplicate', 'not_added', 'excluded');
+
+-- incoming_open --
+CREATE INDEX incoming_open ON incoming (n) WHERE open_refs IS NOT NULL;
+
+-- incoming_noted --
+CREATE INDEX incoming_noted ON incoming (n) WHERE notes IS NOT NULL;
+
+-- incoming_losers --
+CREATE INDEX incoming_losers ON incoming (winner) WHERE winner IS NOT NULL;
+
 -- count_again --
 -- How many rows have come how far: without knowing it, Postgres compares every row with every other.
-ANALYZE incoming (n, entity, id, state, action, outcome, reason, record_key, winner, linked);
+ANALYZE incoming (n, entity, id, state, action, outcome, reason, record_key, winner, linked, open_refs, notes);
 
 -- references --
 -- Close the references to records that were linked since.
@@ -356,7 +378,7 @@ UPDATE incoming AS loser
    SET outcome = NULL, reason = NULL, message = NULL, winner = NULL, record_key = NULL, collides_with = NULL
   FROM incoming AS refused
  WHERE EXISTS (SELECT FROM incoming WHERE winner IS NOT NULL)
-   AND loser.winner = refused.n AND refused.outcome = 'not_added';
+   AND loser.winner IS NOT NULL AND loser.winner = refused.n AND refused.outcome = 'not_added';
 
 -- collisions --
 -- A duplicate of a row that was added collides with the record which that row has become.
@@ -364,4 +386,4 @@ UPDATE incoming AS loser
    SET collides_with = won.record_key
   FROM incoming AS won
  WHERE EXISTS (SELECT FROM incoming WHERE winner IS NOT NULL)
-   AND loser.winner = won.n AND won.outcome = 'added';
+   AND loser.winner IS NOT NULL AND loser.winner = won.n AND won.outcome = 'added';

@@ -1,9 +1,9 @@
 -- settings --
--- The same text for the same value, whatever the server's defaults are; room to sort and join a batch in memory. Who waits
--- for a lock less long than this, such as a rehearsal, goes on doing so.
+-- The same text for the same value, whatever the server's defaults are; room to sort and join a batch in memory, and no
+-- joins that sort rows as long as records. Who waits for a lock less long than this, such as a rehearsal, goes on doing so.
 SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),
        set_config('IntervalStyle', 'iso_8601', true), set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '60s'), true),
-       set_config('jit', 'off', true),
+       set_config('jit', 'off', true), set_config('enable_mergejoin', 'off', true),
        set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024 || 'kB', true);
 
 -- room_for_rows --
@@ -125,7 +125,7 @@ WITH keyed AS MATERIALIZED ({keys}), added AS (
     INSERT INTO {table} AS current ({columns}) OVERRIDING SYSTEM VALUE
     SELECT {values}
       FROM keyed
-      JOIN incoming AS i ON i.n = keyed.n
+     CROSS JOIN LATERAL (SELECT * FROM incoming WHERE n = keyed.n LIMIT 1) AS i
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
      ORDER BY keyed.n
  RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
@@ -277,7 +277,7 @@ UPDATE incoming
                    WHEN state = 'merged' AND known_state IS DISTINCT FROM 'merged' THEN 'merged'
                    WHEN state = 'inactive' AND known_state = 'active' THEN 'deactivated'
                    WHEN state = 'active' AND known_state IN ('inactive', 'merged', 'deleted') THEN 'reactivated' END
- WHERE outcome = 'updated' AND linked;
+ WHERE outcome = 'updated' AND linked AND state IS DISTINCT FROM known_state;
 
 -- links --
 INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, state, run_id)
@@ -327,7 +327,8 @@ SELECT %(realm)s, %(module)s, i.entity, i.id, open.key,
        open.value ->> 'module', open.value ->> 'entity', open.value ->> 'id', %(run_id)s
   FROM incoming AS i
  CROSS JOIN LATERAL jsonb_each(i.open_refs) AS open
- WHERE i.outcome IN ('added', 'updated', 'unchanged') OR i.reason = 'refused_by_table';
+ WHERE i.open_refs IS NOT NULL
+   AND (i.outcome IN ('added', 'updated', 'unchanged') OR i.reason = 'refused_by_table');
 
 -- position --
 INSERT INTO sync.module_position (realm, module, generation, mapping_hash, target, target_key, run_id)

@@ -1,6 +1,3 @@
--- begin --
-ALTER TABLE incoming ADD COLUMN notes jsonb, ADD COLUMN base jsonb, ADD COLUMN conflicts jsonb;
-
 -- tell --
 UPDATE incoming
    SET details = CASE WHEN jsonb_typeof(details) = 'array' THEN details || notes

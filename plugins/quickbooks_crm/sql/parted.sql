@@ -4,7 +4,8 @@
 -- Who asks for a retry of what was parted lets it look for its CRM record again.
 DELETE FROM sync.unlinked
  USING incoming AS i
- WHERE (unlinked.realm, unlinked.module, unlinked.entity, unlinked.id) = (%(realm)s, %(module)s, i.entity, i.id)
+ WHERE EXISTS (SELECT FROM sync.unlinked WHERE realm = %(realm)s AND module = %(module)s)
+   AND (unlinked.realm, unlinked.module, unlinked.entity, unlinked.id) = (%(realm)s, %(module)s, i.entity, i.id)
    AND EXISTS (SELECT FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s AND kind = 'retry');
 
 -- leave_alone --
@@ -17,5 +18,6 @@ UPDATE incoming
          CROSS JOIN LATERAL (
                SELECT by_whom, record_key FROM sync.unlinked
                 WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS own
-         WHERE NOT i.linked) AS parted
+         WHERE NOT i.linked
+           AND EXISTS (SELECT FROM sync.unlinked WHERE realm = %(realm)s AND module = %(module)s)) AS parted
  WHERE parted.n = incoming.n;

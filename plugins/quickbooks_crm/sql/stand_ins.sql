@@ -184,5 +184,6 @@ UPDATE sync.staged AS row
            AND EXISTS (SELECT FROM sync.stand_in WHERE realm = %(realm)s)
            AND jsonb_typeof(ref.value) = 'object' AND own.stands_for IS NOT NULL
          GROUP BY staged.entity, staged.id) AS meant
- WHERE row.realm = %(realm)s AND row.run_id = %(run_id)s AND row.module = %(module)s
+ WHERE EXISTS (SELECT FROM sync.stand_in WHERE realm = %(realm)s)
+   AND row.realm = %(realm)s AND row.run_id = %(run_id)s AND row.module = %(module)s
    AND (row.entity, row.id) = (meant.entity, meant.id);
