@@ -312,6 +312,7 @@ def test_the_calls_of_a_preview_stay_counted(kept: Kept) -> None:
     assert [row["purpose"] for row in kept.ask(own, foreseen.run_id)] == [
         "Customer",
         "Item",
+        "Term",
         "companyinfo",
         "count",
     ]

@@ -23,7 +23,7 @@ DOCUMENTED = {  # by Intuit, but in none of the real rows at hand
     "ParentRef.value",
     "QtyOnHand",
     "ResaleNum",
-    "SalesTermRef.name",
+    "SalesTermRef.value",
     "Sku",
     "Suffix",
     "Title",
