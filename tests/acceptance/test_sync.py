@@ -319,7 +319,7 @@ def test_a_login_that_has_expired_stops_the_run_and_the_next_one_goes_on(kept: K
 
 def test_a_table_that_fails_stops_its_module_and_the_next_run_brings_all(kept: Kept) -> None:
     _table_fails(kept, "crm.accounts")
-    with pytest.raises(DatabaseFailed, match="SystemError"):
+    with pytest.raises(DatabaseFailed, match="UndefinedFile"):
         kept.sync("run-1")
     kept.ask("DROP TRIGGER broken ON crm.accounts")
 
@@ -374,10 +374,11 @@ def _without(mapping: Path, field: str) -> None:
 
 
 def _table_fails(kept: Kept, table: str) -> None:
-    """Let every write to a table stop with an error that is no refusal, and that tells a value."""
+    """Let every write to a table stop with an error that is no refusal, and that tells a value: a
+    file is missing."""
     kept.ask(
         "CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE EXCEPTION 'disk full, said for %%', NEW USING ERRCODE = '58000'; END $$"
+        " EXECUTE format('LOAD %%L', '$libdir/plugins/' || translate(NEW::text, '/', '-')); END $$"
     )
     kept.ask(
         f"CREATE TRIGGER broken BEFORE INSERT OR UPDATE ON {table}"

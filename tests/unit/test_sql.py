@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suiting": {"catalog", "check", "mapping"},
     "quoting": set(),
     "database": {"environment", "errors", "quoting", "sql"},
-    "causes": {"dedupe", "owners", "sql"},
+    "causes": {"dedupe", "lines", "owners", "sql"},
     "parted": {"sql"},
     "linking": {"acts", "dedupe", "errors", "sql"},
     "webhooks": {"database", "errors", "quantity", "sql", "webhooks"},
