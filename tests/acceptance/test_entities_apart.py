@@ -91,8 +91,9 @@ def test_a_company_that_is_closed_to_us_is_asked_once_and_not_for_each_entity(
 def test_every_breaker_that_tripped_can_be_released_though_nothing_could_be_read(
     kept: Kept, database_url: str
 ) -> None:
+    entities = ("Customer", "Item", "Term")
     kept.sync("run-1")
-    for entity in ("Customer", "Item"):
+    for entity in entities:
         for row in kept.quickbooks.rows(entity):
             kept.quickbooks.vanish(entity, row["Id"])
 
@@ -101,4 +102,4 @@ def test_every_breaker_that_tripped_can_be_released_though_nothing_could_be_read
 
     with psycopg.connect(database_url) as connection:
         names = {breaker.name for breaker in breakers.open_ones(connection, "sample")}
-    assert names == {"empty_source:Customer", "empty_source:Item"}
+    assert names == {f"empty_source:{entity}" for entity in entities}

@@ -82,7 +82,10 @@ def test_a_company_in_step_has_no_drift(kept: Kept) -> None:
 def test_a_small_entity_costs_one_call_and_is_compared_wholly(kept: Kept) -> None:
     reconcile(kept)
 
-    assert [call.kind for call in kept.quickbooks.calls] == ["cdc", "companyinfo", "query", "query"]
+    assert [call.kind for call in kept.quickbooks.calls] == [
+        *("cdc", "companyinfo"),
+        *(3 * ["query"]),
+    ]
 
 
 def test_a_large_entity_is_counted_and_only_the_part_that_differs_is_read(
@@ -95,7 +98,7 @@ def test_a_large_entity_is_counted_and_only_the_part_that_differs_is_read(
         report, run = reconcile(kept)
 
         assert (report.in_step, run.calls) == (True, {"changes": 1, "companyinfo": 1,
-                                                      "count": 4, "Item": 1})  # fmt: skip
+                                                      "count": 4, "Item": 1, "Term": 1})  # fmt: skip
 
         lost = kept.ask("SELECT id FROM quickbooks.record WHERE entity = 'Customer' LIMIT 1")
         mirror(kept, "DELETE FROM quickbooks.record", lost[0]["id"])
@@ -511,6 +514,7 @@ def test_an_entity_that_cannot_be_compared_stops_no_other(kept: Kept) -> None:
     assert run.report is not None
     assert [one.subject for one in run.report.compared] == [
         "Item",
+        "Term",
         "accounts",
         "contacts",
         "products",
@@ -593,4 +597,4 @@ def test_a_task_that_is_tried_again_does_not_compare_twice(kept: Kept) -> None:
     again = reconciling.compare("sample", run_id, COUNTS)
 
     assert [call.kind for call in kept.quickbooks.calls] == ["companyinfo"]
-    assert len(again.compared) == 5
+    assert len(again.compared) == 6

@@ -701,7 +701,7 @@ def test_a_repeated_run_whose_first_tasks_were_killed_is_failed(
 
 def test_a_failure_is_taken_off_the_run_when_a_later_try_goes_well(kept: Kept) -> None:
     pipeline.check_settings("sample", "run-1", BY_HAND)
-    kept.quickbooks.fail("query", 400, times=2)
+    kept.quickbooks.fail("query", 400, times=3)
     with pytest.raises(Exception, match="400"):
         pipeline.extract("sample", "run-1")
     failed = [(p.task, p.code) for p in kept.run("run-1").problems]
@@ -716,7 +716,7 @@ def test_a_failure_is_taken_off_the_run_when_a_later_try_goes_well(kept: Kept) -
 
 def test_calls_to_quickbooks_are_counted_also_when_the_try_fails(kept: Kept) -> None:
     pipeline.check_settings("sample", "run-1", BY_HAND)
-    kept.quickbooks.fail("query", 400, times=2)
+    kept.quickbooks.fail("query", 400, times=3)
     with pytest.raises(Exception, match="400"):
         pipeline.extract("sample", "run-1")
 

@@ -118,8 +118,9 @@ def test_a_company_says_who_owns_what_nobody_does_and_what_becomes_of_sub_custom
     plain, own = (companies.load_one(tmp_path, name) for name in ("plain", "own"))
 
     usual = {"default_owner": None, "child_accounts": "child_account", "start_date": None}
-    assert plain.for_loads == usual
-    assert own.for_loads == usual | {"default_owner": "U-100", "child_accounts": "roll_up"}
+    asked = {"default_owner": "U-100", "child_accounts": "roll_up", "start_date": None}
+    assert plain.for_loads == usual | {"crm_company": "plain"}
+    assert own.for_loads == asked | {"crm_company": "own"}
 
 
 def test_a_policy_for_sub_customers_that_is_none_is_told(tmp_path: Path) -> None:
