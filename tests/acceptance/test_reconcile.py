@@ -97,8 +97,8 @@ def test_a_large_entity_is_counted_and_only_the_part_that_differs_is_read(
 
         report, run = reconcile(kept)
 
-        assert (report.in_step, run.calls) == (True, {"changes": 1, "companyinfo": 1,
-                                                      "count": 4, "Item": 1, "Term": 1})  # fmt: skip
+        calls = {"changes": 1, "companyinfo": 1, "count": 4, "Item": 1, "Term": 1}
+        assert (report.in_step, run.calls) == (True, calls)
 
         lost = kept.ask("SELECT id FROM quickbooks.record WHERE entity = 'Customer' LIMIT 1")
         mirror(kept, "DELETE FROM quickbooks.record", lost[0]["id"])
