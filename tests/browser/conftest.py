@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    FrameLocator,
+    Page,
+    StorageState,
+    ViewportSize,
+    sync_playwright,
+)
 
 QUIET = [
     "--no-sandbox",
@@ -58,17 +65,28 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(chromium: Browser, airflow: Airflow) -> Iterator[Page]:
-    """A window with the user signed in to Airflow; the pages may not break their own rules."""
-    with chromium.new_context(viewport={"width": 1400, "height": 900}) as context:
+@pytest.fixture(scope="module")
+def signed_in(chromium: Browser, airflow: Airflow) -> StorageState:
+    """What a browser keeps once its user has signed in to Airflow."""
+    with chromium.new_context() as context:
         page = context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
         page.goto(airflow.address)
         page.fill("input[name=username]", airflow.user)
         page.fill("input[name=password]", airflow.password)
         page.keyboard.press("Enter")
+        page.get_by_role("link", name="QuickBooks", exact=True).wait_for()
+        return context.storage_state()
+
+
+@pytest.fixture
+def page(chromium: Browser, airflow: Airflow, signed_in: StorageState) -> Iterator[Page]:
+    """A window with the user signed in to Airflow; the pages may not break their own rules."""
+    size: ViewportSize = {"width": 1400, "height": 900}
+    with chromium.new_context(viewport=size, storage_state=signed_in) as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(airflow.address)
         page.get_by_role("link", name="QuickBooks", exact=True).wait_for()
         yield page
         assert [text for text in said if "Content Security Policy" in text] == []
