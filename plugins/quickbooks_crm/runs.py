@@ -334,9 +334,10 @@ def block(connection: Connection[Any], run: Run, reasons: dict[str, str]) -> Non
 
 def finish(connection: Connection[Any], run: Run) -> list[str]:
     """End the run and give its lease back; what did not load: modules, or else tasks that failed.
-    Empty means success."""
+    Empty means success. Whoever ends a run was not gone, though others may have given it up."""
     sql = statements("runs")
     with connection.transaction():
+        connection.execute(sql["came_back"], {**asdict(run), "task": GIVEN_UP})
         row = connection.execute(sql["unfinished"], asdict(run)).fetchone()
         missing = list(row[0] or row[1]) if row else []
         connection.execute(

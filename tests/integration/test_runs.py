@@ -285,6 +285,23 @@ def test_a_silent_run_that_comes_back_goes_on_and_ends_as_itself(kept: Kept) -> 
     assert kept.run("run-1").problems == ()
 
 
+def test_a_run_that_is_taken_for_dead_before_it_tells_its_end_ends_as_itself(kept: Kept) -> None:
+    """All is loaded, and its last task waits for a free worker."""
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    for module in pipeline.extract("sample", "run-1")["work"]:
+        pipeline.load("sample", "run-1", module)
+    with psycopg.connect(kept.url, autocommit=True) as other:
+        fell_silent(other)
+        begun(other, SECOND)
+        runs.finish(other, SECOND)
+    assert state(kept, "run-1") == "failed"
+
+    pipeline.record_activity("sample", "run-1")
+
+    assert state(kept, "run-1") == "success"
+    assert kept.run("run-1").problems == ()
+
+
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 @pytest.mark.parametrize("ended_by", ["a sync", "a purge"])
 def test_a_preview_is_ended_when_its_process_was_killed_and_never_while_it_lives(
