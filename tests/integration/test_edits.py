@@ -138,6 +138,20 @@ def test_a_conflict_goes_away_when_the_person_agrees_and_the_field_follows_again
     assert rows(connection, DESCRIPTION + " WHERE quickbooks_product_id = '7'") == [("C",)]
 
 
+def test_a_field_follows_again_when_the_person_takes_the_edit_back(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"))
+
+    edit(connection, "A")
+
+    assert sync(connection, mapped(), seven("B")) == [End("7", "updated")]
+    assert held(connection) == "B"
+    assert rows(connection, CONFLICTS) == []
+
+
 @pytest.mark.parametrize("edited", ["a person's", None])
 def test_a_persons_value_stays_when_the_record_is_deleted_and_comes_back(
     connection: Connection[Any], edited: str | None

@@ -1,3 +1,10 @@
+-- disputed --
+-- A record in conflict is looked at whole, also when QuickBooks says what it said: the person may have taken the edit back.
+UPDATE incoming AS i
+   SET known_hash = NULL
+  FROM sync.conflict AS known
+ WHERE (known.realm, known.module, known.entity, known.id) = (%(realm)s, %(module)s, i.entity, i.id);
+
 -- three_way --
 -- A field whose value is not what the sync wrote last, or that had one before the first sync, is a person's. When QuickBooks'
 -- value is not what it was either, that is a conflict. What the sync wrote last stays known: later changes are judged by it.
