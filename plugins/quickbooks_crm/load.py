@@ -53,6 +53,17 @@ CLOSING = (
 """The statements that close the references of one field, in their order."""
 
 
+OWN_REFERENCES = (
+    "forget_keys",
+    "give_keys",
+    "refer_to_each_other",
+    "own_references",
+    "close_own",
+    "those_above_first",
+)
+"""The statements that close the references of new records to each other, in their order."""
+
+
 @dataclass(frozen=True)
 class Load:
     """One load: of which run, onto which target, from which position up to which generation.
@@ -308,9 +319,8 @@ def _closed_among_themselves(
     ]
     if not own:
         return names
-    connection.execute(blocks["forget_keys"])
-    connection.execute(blocks["give_keys"].format(**names))
-    connection.execute(blocks["refer_to_each_other"].format(**names, own=sql.Literal(own)))
+    for name in OWN_REFERENCES:
+        connection.execute(blocks[name].format(**names, own=sql.Literal(own)))
     return {**names, "keys": blocks["given_keys"]}
 
 

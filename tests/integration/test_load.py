@@ -453,6 +453,31 @@ def test_records_that_come_with_their_parents_are_written_once(connection: Conne
     assert (count(connection, "sync.parked"), sync(connection, known)) == (0, [])
 
 
+def test_a_trigger_that_reads_the_parent_finds_it_though_the_child_has_the_lower_id(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER TABLE crm.accounts ADD path text")
+    connection.execute("""
+        CREATE FUNCTION crm.find_path() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            NEW.path := concat_ws(' / ', (SELECT path FROM crm.accounts WHERE id = NEW.parent_id),
+                                  NEW.name);
+            RETURN NEW;
+        END $$""")
+    connection.execute("""
+        CREATE TRIGGER find_path BEFORE INSERT OR UPDATE ON crm.accounts
+        FOR EACH ROW EXECUTE FUNCTION crm.find_path()""")
+    known = parse_all({"accounts": accounts()})
+
+    sync(connection, known, under("8", "7"), under("9", "8"), customer("9"))
+
+    assert rows(connection, "SELECT path FROM crm.accounts ORDER BY id") == [
+        ("Customer 9 / Customer 8 / Customer 7",),
+        ("Customer 9 / Customer 8",),
+        ("Customer 9",),
+    ]
+
+
 def test_a_parent_that_a_person_chose_is_told_as_before_when_the_reference_is_closed(
     connection: Connection[Any],
 ) -> None:

@@ -92,32 +92,53 @@ nextval({sequence}::regclass)
 to_jsonb(jsonb_populate_record(NULL::{table}, i.fields)) ->> {key}
 
 -- keys --
-SELECT i.n, ({new_key})::text AS record_key
+SELECT i.n, ({new_key})::text AS record_key, 0 AS below
   FROM incoming AS i
  WHERE {waiting} AND {which}
  ORDER BY i.n
 
 -- forget_keys --
-DROP TABLE IF EXISTS pg_temp.given;
+DROP TABLE IF EXISTS pg_temp.given, pg_temp.own_reference;
 
 -- give_keys --
 CREATE TEMP TABLE given ON COMMIT DROP AS {keys};
 
 -- given_keys --
-SELECT n, record_key FROM given
+SELECT n, record_key, below FROM given
 
 -- refer_to_each_other --
 -- References of new records to others that are new with them: closed at once, instead of after them.
+CREATE TEMP TABLE own_reference ON COMMIT DROP AS
+SELECT i.n, ref.key AS field, given.record_key, other.n AS above
+  FROM incoming AS i
+ CROSS JOIN LATERAL jsonb_each(i.open_refs) AS ref
+  JOIN incoming AS other ON (other.entity, other.id) = (ref.value ->> 'entity', ref.value ->> 'id')
+  JOIN given ON given.n = other.n
+ WHERE {waiting} AND i.open_refs IS NOT NULL AND ref.key = ANY ({own});
+
+-- own_references --
+ANALYZE own_reference;
+
+-- close_own --
 UPDATE incoming
    SET fields = incoming.fields || own.closed, open_refs = nullif(incoming.open_refs - own.columns, '{{}}')
-  FROM (SELECT i.n, jsonb_object_agg(ref.key, given.record_key) AS closed, array_agg(ref.key) AS columns
-          FROM incoming AS i
-         CROSS JOIN LATERAL jsonb_each(i.open_refs) AS ref
-          JOIN incoming AS other ON (other.entity, other.id) = (ref.value ->> 'entity', ref.value ->> 'id')
-          JOIN given ON given.n = other.n
-         WHERE {waiting} AND i.open_refs IS NOT NULL AND ref.key = ANY ({own})
-         GROUP BY i.n) AS own
+  FROM (SELECT n, jsonb_object_agg(field, record_key) AS closed, array_agg(field) AS columns
+          FROM own_reference GROUP BY n) AS own
  WHERE own.n = incoming.n;
+
+-- those_above_first --
+-- A record is added after those that it refers to: a trigger of the table may look for them. In a circle one comes first.
+WITH RECURSIVE way (n, at, passed) AS (
+    SELECT n, above, ARRAY[n] FROM own_reference
+     UNION ALL
+    SELECT way.n, own.above, way.passed || way.at
+      FROM way
+      JOIN own_reference AS own ON own.n = way.at
+     WHERE way.at <> ALL (way.passed)
+)
+UPDATE given SET below = longest.steps
+  FROM (SELECT n, max(cardinality(passed)) AS steps FROM way GROUP BY n) AS longest
+ WHERE given.n = longest.n;
 
 -- add --
 -- Add the records that the CRM does not hold yet, each under a primary key by which it can be told from the others.
@@ -127,7 +148,7 @@ WITH keyed AS MATERIALIZED ({keys}), added AS (
       FROM keyed
      CROSS JOIN LATERAL (SELECT * FROM incoming WHERE n = keyed.n LIMIT 1) AS i
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
-     ORDER BY keyed.n
+     ORDER BY keyed.below, keyed.n
  RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
 )
 UPDATE incoming
