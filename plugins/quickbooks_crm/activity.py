@@ -1,21 +1,19 @@
-"""What the runs did and how every record ended, for the log, the terminal and the page."""
+"""What the runs did and how every record ended."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from psycopg import Connection, Cursor
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
-from quickbooks_crm import breakers, calls
+from quickbooks_crm import breakers, calls, reasons
 from quickbooks_crm.calls import Use
-from quickbooks_crm.quantity import be, many
 from quickbooks_crm.reconcile import report
 from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.sql import statements
@@ -25,37 +23,6 @@ UNDO_OUTCOMES = ("updated", "removed", "added", "unchanged", "kept")
 """How the records of an undo end: they get back what they held, are removed or brought back, only
 their link is as before, or they are kept as they are."""
 PAGE = 100
-NOTHING_HELD = (
-    "Nothing to try again. What a person has undone or unlinked is tried only when that is asked "
-    "for: --reason undone."
-)
-
-REASONS = {
-    "missing_required": "a required field is blank",
-    "invalid_value": "a value does not fit its field",
-    "ambiguous_key": "the key fits more than one CRM record",
-    "unknown_owner": "the owner is no active user of the CRM",
-    "refused_by_table": "the CRM's table refused the record",
-    "key_known": "the CRM has a record with the same key",
-    "key_taken": "the CRM record with the same key is another QuickBooks record",
-    "same_key_in_batch": "another QuickBooks record has the same key",
-    "check_fields": "the CRM has a record that is the same on all check fields",
-    "same_in_batch": "another QuickBooks record is the same thing",
-    "excluded_by_mapping": "the mapping excludes it",
-    "before_start_date": "the document is older than the company's start date",
-    "linked": "a person has linked it; the next sync brings it up to date",
-    "erased_on_request": "erased on request",
-    "unlinked": "a person has unlinked it from its CRM record",
-    "undone": "undone by a person; tried again when it or its mapping changes, or with `retry "
-    "--reason undone`",
-    "changed_since": "changed since by somebody in the CRM or a later run",
-    "linked_since": "linked, unlinked or brought up to date since",
-    "gone_since": "the CRM record has been deleted since",
-    "image_gone": "what it held is no longer kept",
-    "number_taken": "the CRM has another record of that number by now",
-    "referenced": "records that stay refer to it",
-    "deleted_in_quickbooks": "deleted in QuickBooks before it was in the CRM",
-}
 
 
 @dataclass(frozen=True)
@@ -100,7 +67,7 @@ class Reason:
     @property
     def sentence(self) -> str:
         """The reason in words, without any customer's value."""
-        return self.because or _sentence(self.reason)
+        return self.because or reasons.sentence(self.reason)
 
 
 @dataclass(frozen=True)
@@ -158,7 +125,7 @@ class Run:
     def tried(self) -> tuple[Module, ...]:
         """The counts that say something: a retry looks at every module, whether or not it holds
         anything back."""
-        return tuple(m for m in self.counts if self.kind != "retry" or m.read or notes(m))
+        return tuple(m for m in self.counts if self.kind != "retry" or m.read or m.resolved)
 
     def module(self, name: str) -> Module | None:
         """The counts of a module, or None when it did not load in this run."""
@@ -210,7 +177,7 @@ class Row:
     @property
     def sentence(self) -> str:
         """The reason in words, without any customer's value."""
-        return _sentence(self.reason or "")
+        return reasons.sentence(self.reason or "")
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -348,109 +315,8 @@ def _cursor(connection: Connection[Any]) -> Cursor[dict[str, Any]]:
     return cursor
 
 
-def summary(run: Run) -> str:
-    """The run as plain text for the log and the terminal: counts and ids, no customer data."""
-    state = run.state if run.kind == "sync" else f"{run.kind} {run.state}"
-    state += f" (of {run.undoes})" if run.undoes else ""
-    head = f"{run.company} {run.run_id}: {state}, {_took(run)}, {called(run)}"
-    return "\n".join([head, *told(run)])
-
-
-def told(run: Run) -> Iterator[str]:
-    """What a run did, or would do, as lines of plain text; no customer data."""
-    fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
-    if run.kind == "reconcile":
-        yield from report.words(run.report) if run.report else ()
-        if run.report and run.report.repairable:
-            yield f"To repair: {report.to_repair(run.company)}"
-        yield from (f"{module}: {why}" for module, why in sorted(run.blocked.items()))
-    elif run.quiet and not run.api_calls:
-        yield "Nothing to do with what QuickBooks has told so far."
-    elif run.quiet and not fetched:
-        yield "Nothing changed in QuickBooks."
-    elif run.quiet:
-        yield "Nothing to do: the CRM has all of it already."
-    if fetched:
-        yield "Fetched from QuickBooks: " + ", ".join(fetched)
-    if run.kind == "preview":
-        yield from _of_a_preview(run)
-    if run.kind == "retry" and run.counts and not run.tried:
-        yield NOTHING_HELD
-    elif run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
-        yield from _table(run)
-    yield from _notes(run)
-    for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
-        kept = "Not undone of" if run.kind == "undo" else "Not brought in from"
-        yield f"{kept} {module}:"
-        for reason in reasons:
-            yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"
-    for problem in run.problems:
-        yield f"{problem.task} stopped: {problem.message}"
-    yield from (f"Warning: {warning}" for warning in run.warnings)
-    yield from (f"Open breaker: {breaker}" for breaker in run.breakers)
-    if run.month:
-        yield run.month.sentence
-
-
-def _of_a_preview(run: Run) -> Iterator[str]:
-    if not run.api_calls:
-        yield "QuickBooks was not asked: what has changed there since the last read is not in it."
-    outcomes = "" if run.quiet else " These would be the outcomes:"
-    yield f"A preview: nothing was changed.{outcomes}"
-
-
-def _table(run: Run) -> Iterator[str]:
-    head = ("module", "read", *(words(outcome) for outcome in run.outcomes))
-    lines = [
-        (module.module, *(f"{getattr(module, name):,}" for name in ("read", *run.outcomes)))
-        for module in run.tried
-    ]
-    absent = run.without_counts()
-    first = max(map(len, [head[0], *(line[0] for line in lines), *absent]), default=0)
-    widths = [max(len(line[place]) for line in (head, *lines)) for place in range(1, len(head))]
-    for line in (head, *lines):
-        rest = zip(line[1:], widths, strict=True)
-        yield "  ".join((line[0].ljust(first), *(text.rjust(width) for text, width in rest)))
-    for name, absence in absent.items():
-        yield f"{name.ljust(first)}  {absence}"
-
-
-def _notes(run: Run) -> Iterator[str]:
-    for module in run.counts:
-        yield from (f"{module.module}: {note}" for note in notes(module))
-
-
-def notes(module: Module) -> list[str]:
-    """What the six outcomes do not say, where there is something to say."""
-    references = be(module.resolved, "reference", "references")
-    told = (
-        (module.deactivated, "of the updated newly inactive in QuickBooks"),
-        (module.deleted, "of the updated newly deleted in QuickBooks"),
-        (module.resolved, f"open {references} of records loaded earlier closed"),
-    )
-    return [f"{count:,} {text}" for count, text in told if count]
-
-
-def listing(rows: Iterable[Row]) -> str:
-    """Rows as plain text for a person's terminal. It holds customer data: never log it."""
-    return "\n".join(
-        printable(f"{row.entity} {row.id}  {words(row.outcome)}  {said}").rstrip()
-        for row in rows
-        for said in [" ".join([row.message or "", *row.told]).strip()]
-    )
-
-
 def _quoted(value: Any) -> str:
     return "" if value is None else f" '{value}'"
-
-
-def _sentence(reason: str) -> str:
-    return REASONS.get(reason, reason.replace("_", " "))
-
-
-def printable(text: str) -> str:
-    """The text without what could make a terminal do something."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -468,29 +334,3 @@ def as_json(run: Run) -> dict[str, Any]:
         "without_counts": run.without_counts(),
         "report": report.as_json(run.report) if run.report else None,
     }
-
-
-def words(outcome: str) -> str:
-    """An outcome as people write it."""
-    return outcome.replace("_", " ")
-
-
-def called(run: Run) -> str:
-    """How often a run called QuickBooks and for what, in words."""
-    purposes = sorted(run.calls.items(), key=lambda call: (-call[1], call[0]))
-    known = ", ".join(f"{purpose} {count:,}" for purpose, count in purposes if purpose)
-    total = many(run.api_calls, "API call")
-    return f"{total} ({known})" if known else total
-
-
-def _took(run: Run) -> str:
-    return "not finished" if run.duration is None else took(run.duration)
-
-
-def took(duration: timedelta) -> str:
-    """A duration in the two largest units a person would name."""
-    seconds = round(duration.total_seconds())
-    hours, minutes = seconds // 3600, seconds // 60 % 60
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"

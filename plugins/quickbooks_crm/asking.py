@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from quickbooks_crm import activity, database, runs
+from quickbooks_crm import activity, database, runs, wording
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.running import run_of, settled
@@ -15,7 +15,7 @@ def question(company: str, run_id: str) -> str:
         found = activity.run(connection, run.realm, run.run_id)
         known = runs.asked(connection, run)
         of_company = settled(connection, run)
-    counts = activity.summary(found) if found else f"Run {run_id} has not started."
+    counts = wording.summary(found) if found else f"Run {run_id} has not started."
     return "\n".join([counts, "", "A Yes imports with these settings:", *_of(known, of_company)])
 
 

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from quickbooks_crm import activity, calls, companies, database, fitting, mapping, runs
+from quickbooks_crm import activity, calls, companies, database, fitting, mapping, runs, wording
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import BreakerTripped, SyncFailed
 from quickbooks_crm.failures import noted
@@ -161,7 +161,7 @@ def finish(company: str, run_id: str) -> tuple[list[str], str]:
         found = activity.run(connection, run.realm, run.run_id)
     if found is None:
         return ["check_settings"], f"Run {run_id} has not started."
-    return missing, activity.summary(found)
+    return missing, wording.summary(found)
 
 
 def _warn(connection: Connection[Any], run: Run) -> None:

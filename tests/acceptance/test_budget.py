@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from quickbooks_crm import activity
+from quickbooks_crm import activity, wording
 from quickbooks_crm.errors import BudgetSpent
 from tests.acceptance.kept_in_step import Kept, kept_in_step
 from tests.integration.connected import typed_as_json
@@ -28,10 +28,10 @@ def test_a_run_says_how_often_it_called_and_for_what(kept: Kept) -> None:
     quiet = kept.sync()
 
     assert quiet.calls == {"changes": 1}
-    assert activity.summary(quiet).splitlines()[0].endswith(", 1 API call (changes 1)")
+    assert wording.summary(quiet).splitlines()[0].endswith(", 1 API call (changes 1)")
     assert quiet.month is not None
     assert quiet.month.used == kept.quickbooks.metered
-    assert quiet.month.sentence in activity.summary(quiet)
+    assert quiet.month.sentence in wording.summary(quiet)
     assert activity.as_json(quiet)["calls"] == {"changes": 1}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from quickbooks_crm import activity, breakers, pipeline
+from quickbooks_crm import breakers, pipeline, wording
 from quickbooks_crm.errors import (
     BreakerTripped,
     QuickBooksAsksToWait,
@@ -32,7 +32,7 @@ def test_a_page_that_fails_for_ever_stops_only_its_own_modules(kept: Kept) -> No
         kept.sync("run-1")
 
     run = kept.run("run-1")
-    told = activity.summary(run)
+    told = wording.summary(run)
     assert (run.state, list(counts(run))) == ("failed", ["products"])
     assert counts(run)["products"]["added"] == live(kept, "Item")
     assert sorted(run.blocked) == ["accounts", "contacts"]

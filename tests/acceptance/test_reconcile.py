@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from quickbooks_crm import __main__ as command_line
-from quickbooks_crm import activity, pipeline, reconciling
+from quickbooks_crm import pipeline, reconciling, wording
 from quickbooks_crm.activity import Run
 from quickbooks_crm.errors import BreakerTripped, DriftFound, QuickBooksRefused
 from quickbooks_crm.reconcile.comparing import Wish
@@ -73,7 +73,7 @@ def test_a_company_in_step_has_no_drift(kept: Kept) -> None:
     assert (report.in_step, report.drift, report.to_load) == (True, (), False)
     assert (run.kind, run.state) == ("reconcile", "success")
     assert all(total.difference == 0 for total in report.totals)
-    said = activity.summary(run)
+    said = wording.summary(run)
     assert "No drift: QuickBooks, the mirror and the CRM agree." in said
     assert "  Customer: 30 in QuickBooks, 30 in the mirror (every record compared)" in said
     assert f"Control totals: all {len(report.totals)} agree." in said
@@ -148,14 +148,14 @@ def test_what_changed_too_recently_to_compare_is_counted_on_both_sides_and_told(
     report, run = reconcile(kept, wish)
 
     told = "30 in QuickBooks, 29 in the mirror (every record compared; 1 of them changed too"
-    assert f"  Customer: {told} recently to compare)" in activity.summary(run)
+    assert f"  Customer: {told} recently to compare)" in wording.summary(run)
     left = [t.waiting for t in report.totals if t.subject == "Customer" and t.waiting]
     assert left == [Decimal("500.05")]
     mirrored = {t.currency: t.source for t in report.totals if t.field == "balance"}
     theirs = [t for t in report.totals if f"{t.subject}.{t.field}" == "Customer.Balance"]
     assert {t.currency: t.target + t.waiting for t in theirs} == mirrored
     assert "To repair: python -m quickbooks_crm reconcile --company sample --repair" in (
-        activity.summary(run)
+        wording.summary(run)
     )
 
 
@@ -278,7 +278,7 @@ def test_a_balance_that_changes_without_a_new_version_is_found_by_every_record(k
     difference = totals(report, "Customer.Balance")[was["CurrencyRef"]["value"]]
     assert difference == Decimal("1.25") - Decimal(str(was["Balance"]))
     said = "1 of the same version, but with other content than in QuickBooks (Balance)"
-    assert f"Customer: {said}: Id {id}; repaired" in activity.summary(run)
+    assert f"Customer: {said}: Id {id}; repaired" in wording.summary(run)
     assert kept.crm("crm.accounts", id)["balance"] == Decimal(str(was["Balance"]))
     assert reconcile(kept, EVERYTHING)[0].drift == ()
 
@@ -355,7 +355,7 @@ def test_what_people_changed_in_the_crm_is_told_and_calls_nobody(kept: Kept) -> 
     assert drift(report) == {"accounts changed_in_crm": [id]}
     assert (changed.fields, bool(told)) == (told, True)
     assert (report.in_step, run.state) == (True, "success")
-    assert "1 record was changed in the CRM since a sync wrote it." in activity.summary(run)
+    assert "1 record was changed in the CRM since a sync wrote it." in wording.summary(run)
 
 
 def test_a_value_that_a_person_added_where_quickbooks_has_none_is_theirs(kept: Kept) -> None:
@@ -379,10 +379,10 @@ def test_an_amount_changed_in_the_crm_breaks_its_control_total_until_it_is_repai
 
     assert totals(report, "accounts.balance")[currency] == 7
     said = f"Control totals: before the repair 1 of {len(report.totals)} differed: accounts.balance"
-    assert said in activity.summary(mended)
-    assert "To repair" not in activity.summary(mended)
+    assert said in wording.summary(mended)
+    assert "To repair" not in wording.summary(mended)
     assert (report.in_step, run.state, repaired.in_step) == (False, "failed", True)
-    assert f"accounts.balance {currency}" in activity.summary(run)
+    assert f"accounts.balance {currency}" in wording.summary(run)
     assert set(totals(reconcile(kept)[0], "accounts.balance").values()) == {Decimal(0)}
 
 
@@ -415,7 +415,7 @@ def test_records_that_are_in_the_crm_as_they_were_are_not_told_as_missing(kept: 
     accounts = next(one for one in report.compared if one.subject == "accounts")
     assert (accounts.target, accounts.behind, accounts.held) == (30, 1, 0)
     told = "accounts: 30 in the mirror: 30 in the CRM (1 of them held back as they were)\n"
-    assert told in activity.summary(run)
+    assert told in wording.summary(run)
     assert report.in_step
 
 

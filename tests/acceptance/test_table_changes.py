@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from quickbooks_crm import activity, pipeline
+from quickbooks_crm import pipeline, wording
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError, SyncFailed
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
 
@@ -103,7 +103,7 @@ def test_a_table_changed_before_a_run_stops_its_own_module_only(
     assert list(counts(run)) == ["accounts", "contacts"]
     assert counts(run)["accounts"] == {"added": 1}
     assert said in run.blocked["products"]
-    assert said in activity.summary(run)
+    assert said in wording.summary(run)
     assert run.state == "failed"
 
 

@@ -9,7 +9,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 
-from quickbooks_crm import activity, asking, pipeline, previewing
+from quickbooks_crm import asking, pipeline, previewing, wording
 from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
 from tests.dags.test_dags import DAGS, states
@@ -109,7 +109,7 @@ def test_the_person_is_shown_the_counts_and_how_each_module_is_imported(
 
     said = asking.question("sample", "previewed")
 
-    assert said.startswith(activity.summary(kept.run("previewed")))
+    assert said.startswith(wording.summary(kept.run("previewed")))
     _, _, settings = said.partition("A Yes imports with these settings:\n")
     assert settings.splitlines() == [
         "products: mode merge; key quickbooks_product_id; check fields name; separator |; "

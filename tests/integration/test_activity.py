@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import activity
+from quickbooks_crm import activity, reasons, wording
 from quickbooks_crm.sql import statements
 from tests.integration.runs import NOON, REALM, called, counted, ended, started
 
@@ -112,7 +112,7 @@ def test_the_summary_is_a_table_with_reasons_and_problems(connection: Connection
     for id in range(10):
         _excluded(connection, str(id))
 
-    assert activity.summary(_run(connection)) == (
+    assert wording.summary(_run(connection)) == (
         "sample run-1: failed, 1 min 15 s, 7 API calls (Customer 4, Item 2, count 1)\n"
         "Fetched from QuickBooks: Customer 3, Item 1,200\n"
         "module     read  added  updated  unchanged  duplicate  not added  excluded\n"
@@ -130,7 +130,7 @@ def test_the_summary_of_a_quiet_run_is_two_lines(connection: Connection[Any]) ->
     started(connection, "run-1", work=[], **ended)
     called(connection, "run-1", changes=1)
 
-    assert activity.summary(_run(connection)) == (
+    assert wording.summary(_run(connection)) == (
         "sample run-1: success, 3 s, 1 API call (changes 1)\nNothing changed in QuickBooks."
     )
 
@@ -161,7 +161,7 @@ def test_nothing_that_may_be_logged_holds_customer_data(connection: Connection[A
 
     run = _run(connection)
 
-    assert "canary" not in activity.summary(run)
+    assert "canary" not in wording.summary(run)
     assert "canary" not in json.dumps(activity.as_json(run))
 
 
@@ -182,7 +182,7 @@ def test_a_listing_for_the_terminal_cannot_drive_the_terminal(connection: Connec
 
     rows = activity.rows(connection, REALM, "run-1", "products", "excluded")
 
-    assert activity.listing(rows) == "Item 8  excluded  �[2Jgone"
+    assert wording.listing(rows) == "Item 8  excluded  �[2Jgone"
 
 
 def test_every_reason_a_stage_gives_has_a_sentence_and_a_paragraph_in_the_docs() -> None:
@@ -191,9 +191,9 @@ def test_every_reason_a_stage_gives_has_a_sentence_and_a_paragraph_in_the_docs()
 
     codes = {code for stage in stages for code in given.findall(stage.read_text())}
 
-    assert codes - set(activity.REASONS) == set()
+    assert codes - set(reasons.REASONS) == set()
     documented = re.findall(r"^\| `([a-z_]+)` \|", DOCS.read_text(), re.MULTILINE)
-    assert sorted(documented) == sorted(activity.REASONS)
+    assert sorted(documented) == sorted(reasons.REASONS)
 
 
 @pytest.mark.parametrize(

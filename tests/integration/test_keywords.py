@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import activity, catalog, keywords
+from quickbooks_crm import activity, catalog, keywords, wording
 from quickbooks_crm.errors import RunError
 from quickbooks_crm.mapping import Mapping
 from tests.integration.crm import (
@@ -110,7 +110,7 @@ def test_what_was_left_out_is_told_with_the_row(connection: Connection[Any]) -> 
     sync(connection, mapped(TERMS), item("7", Terms="Net 45"), run_id="first")
 
     found = activity.rows(connection, REALM, "first", "products", "added")
-    assert activity.listing(found) == (
+    assert wording.listing(found) == (
         "Item 7  added  Terms 'Net 45' is not on the list of keywords."
     )
 

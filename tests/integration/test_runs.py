@@ -24,6 +24,7 @@ from quickbooks_crm import (
     purging,
     reconciling,
     runs,
+    wording,
 )
 from quickbooks_crm.errors import (
     CompanyBusy,
@@ -698,7 +699,7 @@ def test_a_warning_is_told_once_and_does_not_fail_the_run(
     assert runs.finish(connection, FIRST) == []
     found = activity.run(connection, REALM, "run-1")
     assert found is not None
-    assert activity.summary(found).splitlines()[-1] == "Warning: 80 % are used."
+    assert wording.summary(found).splitlines()[-1] == "Warning: 80 % are used."
 
 
 @pytest.mark.parametrize("task", ["check_settings", "extract"])

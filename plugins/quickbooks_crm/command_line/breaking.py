@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from quickbooks_crm import activity, breakers, database
+from quickbooks_crm import activity, breakers, database, wording
 from quickbooks_crm.breakers import Breaker
 from quickbooks_crm.command_line.command import ONE, Command, only_company, positive, told_of
 from quickbooks_crm.errors import SettingsError
@@ -58,7 +58,7 @@ def _told(breaker: Breaker) -> Iterator[str]:
     runs = many(breaker.trips, "run")
     yield f"  stopped {runs}, first {_when(breaker.tripped_at)}, last {breaker.run_id}"
     if breaker.released_at:
-        said = activity.printable(breaker.because or "")
+        said = wording.printable(breaker.because or "")
         yield f"  released {_when(breaker.released_at)} by {breaker.released_by}: {said}"
     if breaker.ended_at:
         yield f"  {breaker.state} {_when(breaker.ended_at)} in {breaker.ended_in}"
@@ -71,11 +71,11 @@ def _told(breaker: Breaker) -> Iterator[str]:
 def _detail(breaker: Breaker, what: str, value: Any) -> Iterator[str]:
     """What is known of one thing, or, under a heading, of the first of several."""
     if not isinstance(value, list):
-        yield activity.printable(f"  {what}: {_words(value)}")
+        yield wording.printable(f"  {what}: {_words(value)}")
         return
     few = len(value) < breaker.count
     yield f"  the first {len(value):,} of {breaker.count:,} {what}:" if few else f"  {what}:"
-    yield from (activity.printable(f"    {_words(each)}") for each in value)
+    yield from (wording.printable(f"    {_words(each)}") for each in value)
 
 
 def _words(detail: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from quickbooks_crm import activity, companies, database, previewing
+from quickbooks_crm import activity, companies, database, previewing, wording
 from quickbooks_crm.activity import Change, Row, Run
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.command_line.syncing import every_row, new_run_id, show_run
@@ -80,10 +80,10 @@ def _told(runs: list[Run]) -> Iterator[tuple[Run, str, str]]:
 def _as_line(run: Run, module: str, row: Row) -> None:
     name = f" ({row.name})" if row.name else ""
     where = f" CRM {row.record_key}" if row.outcome == "updated" else ""
-    head = f"{module}: {row.entity} {row.id}{name}  {activity.words(row.outcome)}{where}"
+    head = f"{module}: {row.entity} {row.id}{name}  {wording.words(row.outcome)}{where}"
     told = _changed if row.outcome == "updated" else _filled
     said = "; ".join(map(told, row.changes)) or _why(row)
-    print(activity.printable(f"{head}: {said}"))
+    print(wording.printable(f"{head}: {said}"))
 
 
 def _changed(change: Change) -> str:

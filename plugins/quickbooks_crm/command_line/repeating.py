@@ -5,7 +5,7 @@ import getpass
 import sys
 from collections.abc import Callable
 
-from quickbooks_crm import activity, companies, previewing, repeating
+from quickbooks_crm import companies, previewing, reasons, repeating
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
 from quickbooks_crm.command_line.previewing import FORM, heading, show
 from quickbooks_crm.command_line.syncing import new_run_id, show_run
@@ -73,7 +73,7 @@ COMMANDS = {
             "--module": MODULE,
             "--reason": SEVERAL
             | {
-                "choices": sorted(activity.REASONS),
+                "choices": sorted(reasons.REASONS),
                 "metavar": "REASON",
                 "help": "only those held back for this reason, such as key_taken; may be repeated",
             },

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, database, pipeline
+from quickbooks_crm import activity, companies, database, pipeline, wording
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, say, told_of
 from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 from quickbooks_crm.reconcile import report
@@ -74,7 +74,7 @@ def _show_newest(asked: argparse.Namespace, company: str) -> int:
 
 def _show(asked: argparse.Namespace, connection: Connection[Any], listed: activity.Run) -> None:
     run = activity.explained(connection, listed)
-    print(json.dumps(activity.as_json(run)) if asked.json else activity.summary(run) + "\n")
+    print(json.dumps(activity.as_json(run)) if asked.json else wording.summary(run) + "\n")
     if run.report and not asked.json:
         print(*report.amounts(run.report), "", sep="\n")
     if getattr(asked, "rows", False):
@@ -88,7 +88,7 @@ def _show_rows(connection: Connection[Any], run: activity.Run, as_json: bool) ->
         for outcome in ("not_added", "duplicate", "excluded"):
             for row in every_row(connection, run, module.module, outcome):
                 plain = {"module": module.module, **asdict(row)}
-                line = f"{module.module}: {activity.listing([row])}"
+                line = f"{module.module}: {wording.listing([row])}"
                 print(json.dumps(plain, default=str) if as_json else line)
 
 

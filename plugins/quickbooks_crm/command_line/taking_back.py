@@ -5,7 +5,7 @@ import getpass
 import json
 from collections.abc import Iterator
 
-from quickbooks_crm import activity, undoing
+from quickbooks_crm import activity, undoing, wording
 from quickbooks_crm.command_line.command import ONE, SEVERAL, YES, Command, only_company
 from quickbooks_crm.command_line.syncing import new_run_id
 from quickbooks_crm.undoing import Report, Wish
@@ -21,12 +21,12 @@ def _undo(asked: argparse.Namespace) -> None:
         return
     if asked.plan:
         print(f"To undo {asked.run_id} would do this; nothing was done.")
-        print(*activity.told(report.run), sep="\n")
+        print(*wording.told(report.run), sep="\n")
     else:
-        print(activity.summary(report.run))
+        print(wording.summary(report.run))
     for module, rows in report.kept.items():
         print(f"Kept in {module}:")
-        print(activity.listing(rows))
+        print(wording.listing(rows))
     if not asked.plan and any(module.read > module.kept for module in report.run.counts):
         print(*_afterwards(company, report), sep="\n")
 

@@ -11,13 +11,14 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import (
-    activity,
     companies,
     database,
     linking,
     mapping,
     one_module,
+    reasons,
     review,
+    wording,
 )
 from quickbooks_crm.command_line.command import (
     ONE,
@@ -82,7 +83,7 @@ def _told(company: str, found: Review, values: bool) -> Iterator[str]:
     """A review for a person's terminal; with values it holds customer data: never log it."""
     yield f"{company}, {found.module} ({found.table})"
     for reason, count in found.held_by_reason.items():
-        yield f"  {count:,} held back: {activity.REASONS.get(reason, reason)}"
+        yield f"  {count:,} held back: {reasons.REASONS.get(reason, reason)}"
         listed = tuple(held for held in found.held if held.reason == reason)
         yield from (f"    {_held(held, values)}" for held in listed)
         if count > len(listed):
@@ -96,13 +97,13 @@ def _told(company: str, found: Review, values: bool) -> Iterator[str]:
         more = _more(alike.size, alike.keys)
         yield f"    {', '.join(alike.keys)}{more} {ALIKE_BY} {', '.join(alike.by)}"
     for key, held_values in found.values.items() if values else ():
-        yield activity.printable(f"  CRM record {key}: {_values(held_values)}")
+        yield wording.printable(f"  CRM record {key}: {_values(held_values)}")
 
 
 def _held(held: Held, values: bool) -> str:
     records = be(len(held.candidates), "CRM record", "CRM records")
     way = f": {records} {', '.join(held.candidates)}" if held.candidates else ""
-    named = f" {activity.printable(held.name or '')}" if values and held.name else ""
+    named = f" {wording.printable(held.name or '')}" if values and held.name else ""
     return f"{held.entity} {held.id}{named}  {held.reason}{way}"
 
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from quickbooks_crm import activity
+from quickbooks_crm import wording
 from quickbooks_crm.reconcile import report
 
 
@@ -87,13 +87,13 @@ _templates.filters.update(
     sentence=sentence,
     part=part,
     given=given,
-    words=activity.words,
-    took=activity.took,
+    words=wording.words,
+    took=wording.took,
 )
 _templates.globals.update(
     TABS=("not_added", "duplicate", "excluded", "updated", "added", "unchanged"),
-    called=activity.called,
-    notes=activity.notes,
+    called=wording.called,
+    notes=wording.notes,
     numbers=report.numbers,
     to_repair=report.to_repair,
     verdict=report.verdict,

@@ -1,0 +1,137 @@
+"""What the runs did in words, for the log, the terminal and the page."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import groupby
+
+from quickbooks_crm.activity import Module, Row, Run
+from quickbooks_crm.quantity import be, many
+from quickbooks_crm.reconcile import report
+
+NOTHING_HELD = (
+    "Nothing to try again. What a person has undone or unlinked is tried only when that is asked "
+    "for: --reason undone."
+)
+
+
+def summary(run: Run) -> str:
+    """The run as plain text for the log and the terminal: counts and ids, no customer data."""
+    state = run.state if run.kind == "sync" else f"{run.kind} {run.state}"
+    state += f" (of {run.undoes})" if run.undoes else ""
+    head = f"{run.company} {run.run_id}: {state}, {_took(run)}, {called(run)}"
+    return "\n".join([head, *told(run)])
+
+
+def told(run: Run) -> Iterator[str]:
+    """What a run did, or would do, as lines of plain text; no customer data."""
+    fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
+    if run.kind == "reconcile":
+        yield from report.words(run.report) if run.report else ()
+        if run.report and run.report.repairable:
+            yield f"To repair: {report.to_repair(run.company)}"
+        yield from (f"{module}: {why}" for module, why in sorted(run.blocked.items()))
+    elif run.quiet and not run.api_calls:
+        yield "Nothing to do with what QuickBooks has told so far."
+    elif run.quiet and not fetched:
+        yield "Nothing changed in QuickBooks."
+    elif run.quiet:
+        yield "Nothing to do: the CRM has all of it already."
+    if fetched:
+        yield "Fetched from QuickBooks: " + ", ".join(fetched)
+    if run.kind == "preview":
+        yield from _of_a_preview(run)
+    if run.kind == "retry" and run.counts and not run.tried:
+        yield NOTHING_HELD
+    elif run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
+        yield from _table(run)
+    yield from _notes(run)
+    for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
+        kept = "Not undone of" if run.kind == "undo" else "Not brought in from"
+        yield f"{kept} {module}:"
+        for reason in reasons:
+            yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"
+    for problem in run.problems:
+        yield f"{problem.task} stopped: {problem.message}"
+    yield from (f"Warning: {warning}" for warning in run.warnings)
+    yield from (f"Open breaker: {breaker}" for breaker in run.breakers)
+    if run.month:
+        yield run.month.sentence
+
+
+def _of_a_preview(run: Run) -> Iterator[str]:
+    if not run.api_calls:
+        yield "QuickBooks was not asked: what has changed there since the last read is not in it."
+    outcomes = "" if run.quiet else " These would be the outcomes:"
+    yield f"A preview: nothing was changed.{outcomes}"
+
+
+def _table(run: Run) -> Iterator[str]:
+    head = ("module", "read", *(words(outcome) for outcome in run.outcomes))
+    lines = [
+        (module.module, *(f"{getattr(module, name):,}" for name in ("read", *run.outcomes)))
+        for module in run.tried
+    ]
+    absent = run.without_counts()
+    first = max(map(len, [head[0], *(line[0] for line in lines), *absent]), default=0)
+    widths = [max(len(line[place]) for line in (head, *lines)) for place in range(1, len(head))]
+    for line in (head, *lines):
+        rest = zip(line[1:], widths, strict=True)
+        yield "  ".join((line[0].ljust(first), *(text.rjust(width) for text, width in rest)))
+    for name, absence in absent.items():
+        yield f"{name.ljust(first)}  {absence}"
+
+
+def _notes(run: Run) -> Iterator[str]:
+    for module in run.counts:
+        yield from (f"{module.module}: {note}" for note in notes(module))
+
+
+def notes(module: Module) -> list[str]:
+    """What the six outcomes do not say, where there is something to say."""
+    references = be(module.resolved, "reference", "references")
+    told = (
+        (module.deactivated, "of the updated newly inactive in QuickBooks"),
+        (module.deleted, "of the updated newly deleted in QuickBooks"),
+        (module.resolved, f"open {references} of records loaded earlier closed"),
+    )
+    return [f"{count:,} {text}" for count, text in told if count]
+
+
+def listing(rows: Iterable[Row]) -> str:
+    """Rows as plain text for a person's terminal. It holds customer data: never log it."""
+    return "\n".join(
+        printable(f"{row.entity} {row.id}  {words(row.outcome)}  {said}").rstrip()
+        for row in rows
+        for said in [" ".join([row.message or "", *row.told]).strip()]
+    )
+
+
+def printable(text: str) -> str:
+    """The text without what could make a terminal do something."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def words(outcome: str) -> str:
+    """An outcome as people write it."""
+    return outcome.replace("_", " ")
+
+
+def called(run: Run) -> str:
+    """How often a run called QuickBooks and for what, in words."""
+    purposes = sorted(run.calls.items(), key=lambda call: (-call[1], call[0]))
+    known = ", ".join(f"{purpose} {count:,}" for purpose, count in purposes if purpose)
+    total = many(run.api_calls, "API call")
+    return f"{total} ({known})" if known else total
+
+
+def _took(run: Run) -> str:
+    return "not finished" if run.duration is None else took(run.duration)
+
+
+def took(duration: timedelta) -> str:
+    """A duration in the two largest units a person would name."""
+    seconds = round(duration.total_seconds())
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
