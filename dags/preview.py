@@ -6,50 +6,20 @@ from datetime import datetime, timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import (
-    Param,
-    dag,
-    get_current_context,
-    get_parsing_context,
-    task,
-)
+from airflow.sdk import dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import asking, pipeline, previewing
+from quickbooks_crm import asking, forms, pipeline, previewing
 from quickbooks_crm.plans import Plan, plans
-from quickbooks_crm.running import Request
 from quickbooks_crm.trying_again import EVERY_TASK
 
 BODY = "```\n{{ ti.xcom_pull(task_ids='record_activity') }}\n```\nNothing has been changed yet."
 
 
-def form(modules: list[str]) -> dict[str, Param]:
-    """What a person who starts a preview is asked."""
-    return {
-        "modules": Param(
-            modules,
-            type="array",
-            items={"type": "string", "enum": modules},
-            examples=modules,
-            title="Modules",
-            description="What to preview, and to bring up to date after a Yes.",
-        ),
-        "read": Param(
-            True,
-            type="boolean",
-            title="Read what changed in QuickBooks first",
-            description="Costs what a sync's reading costs, usually one call. Without it the "
-            "preview begins with what was read last.",
-        ),
-    }
-
-
 @task(doc_md="Connections, mappings and mandatory fields, before anything is read.")
 def check_settings(company: str) -> list[str]:
     context = get_current_context()
-    run, asked = context["dag_run"], tuple(context["params"]["modules"])
-    request = Request(str(run.run_type.value), run.triggering_user_name, asked)
-    return previewing.check_settings(company, run.run_id, request)
+    return previewing.check_settings(company, context["run_id"], forms.answered(context))
 
 
 @task(doc_md="What a sync would do with every record; nothing of it stays.")
@@ -109,7 +79,7 @@ def build(name: str, plan: Plan) -> None:
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
         doc_md=previewing.__doc__,
-        params=form(list(plan.tables)),
+        params=forms.preview(list(plan.tables)),
     )
     def preview() -> None:
         order(name, plan.title)

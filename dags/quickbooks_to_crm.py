@@ -4,75 +4,22 @@ from datetime import datetime
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import (
-    Asset,
-    AssetOrTimeSchedule,
-    CronTriggerTimetable,
-    Param,
-    dag,
-    get_current_context,
-    get_parsing_context,
-    task,
-    task_group,
-)
+from airflow.sdk import Asset, dag, get_current_context, get_parsing_context, task, task_group
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import pipeline
+from quickbooks_crm import forms, pipeline
 from quickbooks_crm.plans import Plan, plans
-from quickbooks_crm.running import Request
 from quickbooks_crm.trying_again import EVERY_TASK
 from quickbooks_crm.webhooks import hint
 
 STEPS = ("transform", "turn", "load")
-TRIGGERS = {"asset_triggered": "webhook"}
 TURN = "Order without dependence: the load before has ended, however it ended. Starts no process."
-
-
-def form(modules: list[str]) -> dict[str, Param]:
-    """What a person who starts a run by hand is asked."""
-    return {
-        "modules": Param(
-            modules,
-            type="array",
-            items={"type": "string", "enum": modules},
-            examples=modules,
-            title="Modules",
-            description="What to bring up to date. A module's references load before it.",
-        ),
-        "everything": Param(
-            False,
-            type="boolean",
-            title="Read everything again",
-            description="Reads QuickBooks wholly instead of only what changed. Costs about one "
-            "call for every 1,000 records, and finds deletes that QuickBooks never told of.",
-        ),
-        "previewed": Param(
-            "",
-            type="string",
-            title="Preview",
-            description="The run id of a preview, whose mappings and modules are used instead.",
-        ),
-    }
-
-
-def schedule(company: str, cron: str | None) -> AssetOrTimeSchedule | None:
-    """When the cron expression says, and earlier when QuickBooks tells of changes; or by hand."""
-    if cron is None:
-        return None
-    return AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[hint.told(company)]
-    )
 
 
 @task(doc_md="Connections, mappings and mandatory fields, before any row moves.")
 def check_settings(company: str) -> list[str]:
     context = get_current_context()
-    run, params = context["dag_run"], context["params"]
-    trigger = TRIGGERS.get(str(run.run_type.value), str(run.run_type.value))
-    who, asked = run.triggering_user_name, tuple(params["modules"])
-    return pipeline.check_settings(
-        company, run.run_id, Request(trigger, who, asked, params["previewed"])
-    )
+    return pipeline.check_settings(company, context["run_id"], forms.answered(context))
 
 
 @task(doc_md="QuickBooks to the mirror. Modules with nothing to load are skipped.")
@@ -84,18 +31,12 @@ def extract(company: str, modules: list[str]) -> None:
     raise DownstreamTasksSkipped(tasks=[f"{module}.{step}" for module in idle for step in STEPS])
 
 
-@task(
-    multiple_outputs=False,
-    doc_md="Mirror to staged rows, shaped as the mapping says, and checked.",
-)
+@task(multiple_outputs=False, doc_md="Mirror to staged rows, as the mapping says, and checked.")
 def transform(company: str, module: str) -> dict[str, int]:
     return pipeline.transform(company, get_current_context()["run_id"], module)
 
 
-@task(
-    multiple_outputs=False,
-    doc_md="Staged rows to the CRM's table, each with its outcome, in one transaction.",
-)
+@task(multiple_outputs=False, doc_md="Staged rows to the CRM with their ends, in one transaction.")
 def load(company: str, module: str) -> dict[str, int]:
     return pipeline.load(company, get_current_context()["run_id"], module)
 
@@ -136,14 +77,14 @@ def build(name: str, plan: Plan) -> None:
         dag_id=f"quickbooks_to_crm_{name}",
         dag_display_name=f"QuickBooks to CRM: {plan.title}",
         description="Brings the CRM up to date with what changed in QuickBooks.",
-        schedule=schedule(name, plan.schedule),
+        schedule=hint.schedule(name, plan.schedule),
         start_date=datetime(2026, 1, 1),
         catchup=False,
         max_active_runs=1,
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
         doc_md=pipeline.__doc__,
-        params=form(list(plan.tables)),
+        params=forms.sync(list(plan.tables)),
     )
     def quickbooks_to_crm() -> None:
         order(name, plan.tables)

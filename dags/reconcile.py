@@ -4,44 +4,19 @@ schedule and task order, nothing else."""
 from datetime import datetime
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import (
-    Param,
-    dag,
-    get_current_context,
-    get_parsing_context,
-    task,
-)
+from airflow.sdk import dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from quickbooks_crm import pipeline, reconciling
+from quickbooks_crm import forms, pipeline, reconciling
 from quickbooks_crm.plans import Plan, plans
 from quickbooks_crm.reconcile.comparing import Wish
-from quickbooks_crm.running import Request
 from quickbooks_crm.trying_again import EVERY_TASK
-
-FORM = {
-    "everything": Param(
-        False,
-        type="boolean",
-        title="Compare every record",
-        description="Reads QuickBooks wholly instead of only where counts differ. Costs about one "
-        "call for every 1,000 records, and finds fields that QuickBooks changes without saying so.",
-    ),
-    "repair": Param(
-        False,
-        type="boolean",
-        title="Repair what differs",
-        description="Makes the mirror right, and starts a sync that brings the CRM in step. It "
-        "overwrites what people have changed in columns that QuickBooks fills.",
-    ),
-}
 
 
 @task(doc_md="Connections, mappings and mandatory fields, before anything is read.")
 def check_settings(company: str) -> list[str]:
-    run = get_current_context()["dag_run"]
-    request = Request(str(run.run_type.value), run.triggering_user_name)
-    return reconciling.check_settings(company, run.run_id, request)
+    context = get_current_context()
+    return reconciling.check_settings(company, context["run_id"], forms.answered(context))
 
 
 @task(doc_md="What changed in QuickBooks to the mirror: what is merely new is no drift.")
@@ -87,7 +62,7 @@ def build(name: str, plan: Plan) -> None:
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
         doc_md=reconciling.__doc__,
-        params=FORM,
+        params=forms.reconcile(),
     )
     def reconcile() -> None:
         order(name)

@@ -194,6 +194,11 @@ def test_the_core_knows_neither_airflow_nor_the_database_driver(stage: str) -> N
     assert [name for name in found if name.split(".")[0] in {"airflow", "requests"}] == []
 
 
+@pytest.mark.parametrize("file", sorted((PROJECT / "dags").glob("*.py")), ids=lambda f: f.name)
+def test_a_dag_file_is_short_enough_to_be_a_table_of_contents(file: Path) -> None:
+    assert len(file.read_text().splitlines()) < 100
+
+
 def test_nothing_in_the_package_imports_the_simulator_or_the_demo() -> None:
     guilty = [
         file

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow.sdk import Asset, AssetWatcher
+from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from quickbooks_crm.webhooks import inbox
@@ -35,6 +35,16 @@ def told(company: str) -> Asset:
     name = f"quickbooks_told_{company}"
     watcher = AssetWatcher(name=name, trigger=WebhookHint(company))
     return Asset(name=name, uri=f"quickbooks://{company}/changes", watchers=[watcher])
+
+
+def schedule(company: str, cron: str | None) -> AssetOrTimeSchedule | None:
+    """When a company syncs: when the cron expression says, and earlier when QuickBooks tells
+    of changes; or by hand."""
+    if cron is None:
+        return None
+    return AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[told(company)]
+    )
 
 
 @dataclass

@@ -1,0 +1,92 @@
+"""What Airflow asks a person who starts a run, and what is known of a run from their answers."""
+
+from typing import Any
+
+from airflow.sdk import Param
+
+from quickbooks_crm.running import Request
+
+TRIGGERS = {"asset_triggered": "webhook"}
+"""What we call a trigger, where Airflow calls it otherwise."""
+
+
+def answered(context: Any) -> Request:
+    """Who or what has started the run of a task, and what they ask for; each form has its own
+    questions."""
+    run, answers = context["dag_run"], context["params"]
+    trigger = str(run.run_type.value)
+    return Request(
+        TRIGGERS.get(trigger, trigger),
+        run.triggering_user_name,
+        tuple(answers.get("modules", ())),
+        answers.get("previewed", ""),
+    )
+
+
+def sync(modules: list[str]) -> dict[str, Param]:
+    """What a person who starts a sync by hand is asked."""
+    return {
+        "modules": Param(
+            modules,
+            type="array",
+            items={"type": "string", "enum": modules},
+            examples=modules,
+            title="Modules",
+            description="What to bring up to date. A module's references load before it.",
+        ),
+        "everything": Param(
+            False,
+            type="boolean",
+            title="Read everything again",
+            description="Reads QuickBooks wholly instead of only what changed. Costs about one "
+            "call for every 1,000 records, and finds deletes that QuickBooks never told of.",
+        ),
+        "previewed": Param(
+            "",
+            type="string",
+            title="Preview",
+            description="The run id of a preview, whose mappings and modules are used instead.",
+        ),
+    }
+
+
+def preview(modules: list[str]) -> dict[str, Param]:
+    """What a person who starts a preview is asked."""
+    return {
+        "modules": Param(
+            modules,
+            type="array",
+            items={"type": "string", "enum": modules},
+            examples=modules,
+            title="Modules",
+            description="What to preview, and to bring up to date after a Yes.",
+        ),
+        "read": Param(
+            True,
+            type="boolean",
+            title="Read what changed in QuickBooks first",
+            description="Costs what a sync's reading costs, usually one call. Without it the "
+            "preview begins with what was read last.",
+        ),
+    }
+
+
+def reconcile() -> dict[str, Param]:
+    """What a person who starts a reconcile is asked."""
+    return {
+        "everything": Param(
+            False,
+            type="boolean",
+            title="Compare every record",
+            description="Reads QuickBooks wholly instead of only where counts differ. Costs "
+            "about one call for every 1,000 records, and finds fields that QuickBooks changes "
+            "without saying so.",
+        ),
+        "repair": Param(
+            False,
+            type="boolean",
+            title="Repair what differs",
+            description="Makes the mirror right, and starts a sync that brings the CRM in step. It "
+            "overwrites what people have changed in columns that QuickBooks fills.",
+        ),
+    }
