@@ -24,7 +24,8 @@ from quickbooks_crm import stage, stand_ins
 from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import SETTINGS, Record, load_rows, mirror, probe, rows, stage_rows
-from tests.integration.model import (
+from tests.integration.model import Model
+from tests.integration.model_values import (
     COLUMNS,
     REFERS,
     REFUSED,
@@ -33,7 +34,6 @@ from tests.integration.model import (
     Customer,
     End,
     Key,
-    Model,
     Settings,
     User,
     Who,

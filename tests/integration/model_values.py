@@ -1,0 +1,127 @@
+"""What the model of an import is made of: settings, customers, links, rows and their ends."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Key = int
+Who = tuple[str, str]  # module and QuickBooks id
+Cause = tuple[tuple[Key, ...], Any]  # the records in the way of one held back, and how they were
+COLUMNS = ("quickbooks_id", "name", "code", "note", "tags", "owner_id", "active", "deleted")
+REFERS = {"accounts": "parent_id", "contacts": "account_id"}  # both to accounts
+SOURCES = {"accounts": ("DisplayName", "ParentRef"), "contacts": ("FamilyName", "Id")}
+REFUSED = "Refused"  # a name that the tables do not take
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the mapping of a module says."""
+
+    mode: str
+    key: str | None
+    check: tuple[str, ...]
+    typed_ids: bool = True
+    blank_overwrites: bool = False
+    exclude: bool = False
+    notes_are_theirs: bool = False  # edits: crm
+    new_tags: bool = False  # unknown_keywords: insert
+    rejects: bool = False  # unknown_owner: reject
+
+
+@dataclass(frozen=True)
+class Customer:
+    """What QuickBooks says of a customer."""
+
+    id: str
+    said: Mapping[str, str | None]
+    active: bool = True
+    deleted: bool = False
+
+    @property
+    def state(self) -> str:
+        """How the activity calls it."""
+        return "deleted" if self.deleted else "active" if self.active else "inactive"
+
+
+@dataclass
+class Link:
+    """Which CRM record a customer has become, what the sync wrote into it last, and what QuickBooks
+    said then; nothing if a person made the record and QuickBooks' own was never loaded."""
+
+    key: Key
+    wrote: dict[str, Any]
+    state: str
+    said: Any = None
+
+
+@dataclass
+class User:
+    """Somebody who may own records."""
+
+    external_id: str
+    active: bool
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What a person wrote, and what QuickBooks says since."""
+
+    crm: Any
+    quickbooks: Any
+
+
+@dataclass(frozen=True)
+class End:
+    """How a row ended; for a duplicate also the record that it collides with."""
+
+    outcome: str
+    reason: str | None = None
+    collides: Key | None = None
+
+
+@dataclass
+class Row:
+    """A row of a load: its place in the order in which rows win, and its values by column."""
+
+    place: int
+    customer: Customer
+    state: str
+    values: dict[str, Any] = field(default_factory=dict)
+    waits_for: str | None = None
+    end: End | None = None
+    lost_to: "Row | None" = None
+    found: Key | None = None
+    in_the_way: tuple[Key, ...] = ()
+    kept: set[str] = field(default_factory=set)
+    base: dict[str, Any] = field(default_factory=dict)
+    conflict: Conflict | None = None
+
+    @property
+    def said(self) -> Any:
+        """What makes a row the same as the last time."""
+        return self.state, dict(self.values)
+
+    def finish(self, outcome: str, reason: str | None = None, collides: Key | None = None) -> None:
+        self.end = End(outcome, reason, collides)
+
+
+def normal(value: Any) -> str | None:
+    """The form in which two values are compared; nothing for a blank, which equals nothing."""
+    if value is None:
+        return None
+    text = unicodedata.normalize("NFKC", str(value)).casefold()
+    text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return re.sub(r"\s+", " ", text).strip() or None
+
+
+def wins(id: str) -> tuple[bool, int, str]:
+    """Numeric ids in the order of numbers, then the others."""
+    return (False, int(id), "") if id.isdigit() else (True, 0, id)
+
+
+def filled(module: str, says: Settings) -> set[str]:
+    """What the mapping fills."""
+    own = {*COLUMNS, REFERS[module]}
+    return own if says.typed_ids else own - {"quickbooks_id"}
