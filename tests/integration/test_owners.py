@@ -265,6 +265,44 @@ def test_a_contact_follows_when_its_account_gets_another_owner(connection: Conne
     assert rows(connection, owner) == [("Bob",)]
 
 
+def test_a_record_that_is_not_read_keeps_its_owner_and_follows_when_it_is_read_again(
+    connection: Connection[Any],
+) -> None:
+    for name, code in (("Ann", "U-1"), ("Bob", "U-2")):
+        user(connection, name, external_user_id=code)
+    known = accounts(contacts=CONTACTS)
+    other = customer("8", Account="7")
+    sync(connection, known, customer("7", Rep="U-1", Account="7"), other)
+
+    sync(connection, known, customer("7", Rep="U-2", Account="7"))
+    assert rows(connection, PEOPLE) == [("7", "Bob"), ("8", "Ann")]
+
+    sync(connection, known, other)
+    assert rows(connection, PEOPLE) == [("7", "Bob"), ("8", "Bob")]
+
+
+def test_inside_one_module_the_owner_is_that_of_the_parent_before_the_load(
+    connection: Connection[Any],
+) -> None:
+    for name, code in (("Ann", "U-1"), ("Bob", "U-2")):
+        user(connection, name, external_user_id=code)
+    connection.execute("ALTER TABLE crm.accounts ADD COLUMN lead_id bigint REFERENCES crm.users")
+    above = "parent_id: {from: Parent, refers: accounts}, lead_id: {owner: parent_id}"
+    known = accounts(f"{{from: Rep, owner: true}}, {above}")
+    leads = """
+        SELECT users.name FROM crm.accounts LEFT JOIN crm.users ON users.id = lead_id
+         WHERE quickbooks_customer_id = '8'"""
+    child = customer("8", Parent="7")
+    sync(connection, known, customer("7", Rep="U-1"), child)
+    assert rows(connection, leads) == [("Ann",)]
+
+    sync(connection, known, customer("7", Rep="U-2"), child)
+    assert rows(connection, leads) == [("Ann",)]
+
+    sync(connection, known, child)
+    assert rows(connection, leads) == [("Bob",)]
+
+
 def test_a_contact_whose_account_comes_later_gets_its_owner_then(
     connection: Connection[Any],
 ) -> None:
