@@ -184,7 +184,8 @@ class Row:
         """What else there is to say of it: keywords left out, an owner not known, a conflict."""
         notes = self.details.get("notes", ()) if isinstance(self.details, dict) else ()
         return tuple(
-            f"{note['label']}{_quoted(note.get('value'))} {note['rule']}." for note in notes
+            f"{_of_line(note)}{note['label']}{_quoted(note.get('value'))} {note['rule']}."
+            for note in notes
         )
 
     @property
@@ -313,6 +314,10 @@ def _cursor(connection: Connection[Any]) -> Cursor[dict[str, Any]]:
     cursor = connection.cursor(row_factory=dict_row)
     set_json_loads(partial(json.loads, parse_float=Decimal), cursor)
     return cursor
+
+
+def _of_line(note: dict[str, Any]) -> str:
+    return f"Line {note['line']}: " if "line" in note else ""
 
 
 def _quoted(value: Any) -> str:

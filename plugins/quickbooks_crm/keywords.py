@@ -23,45 +23,65 @@ from quickbooks_crm.sql import statements
 
 @dataclass(frozen=True)
 class KeywordField:
-    """A field that holds keywords: of a list of the CRM, or of the values in the mapping."""
+    """A field that holds keywords: of a list of the CRM, or of the values in the mapping;
+    `of_lines` says whether it is one of a document's lines."""
 
     field: Field
     column: Column
     listed: KeywordList | None
     inserts: bool
+    of_lines: bool
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other fields of its mapping."""
+        return f"@lines.{self.column.name}" if self.of_lines else self.column.name
 
     @property
     def list(self) -> str:
         """What tells its list from the lists of other fields."""
-        return self.listed.name if self.listed else f"mapping {self.column.name}"
+        return self.listed.name if self.listed else f"mapping {self.name}"
 
 
 def keyword_fields(mapping: Mapping, table: Table) -> list[KeywordField]:
-    """The fields of a mapping that hold keywords."""
-    return list(_keyword_fields(mapping, table))
+    """The fields of a mapping, and of its documents' lines, that hold keywords."""
+    return [field for part, own in _parts(mapping, table) for field in _keyword_fields(part, own)]
+
+
+def _parts(mapping: Mapping, table: Table) -> Iterator[tuple[Mapping, Table]]:
+    """The mapping with its table, and that of a document's lines with theirs."""
+    for part, own in zip(mapping.parts, (table, table.lines), strict=False):
+        if own:
+            yield part, own
 
 
 def _keyword_fields(mapping: Mapping, table: Table) -> Iterator[KeywordField]:
+    of_lines = bool(mapping.at)
     for name, field in mapping.fields.items():
         column = table.columns.get(name)
         if column is None or field.refers or field.owner:
             continue
         if field.keywords and field.keywords.values:
-            yield KeywordField(field, column, None, inserts=False)
+            yield KeywordField(field, column, None, inserts=False, of_lines=of_lines)
         elif column.keywords:
             unknown = (field.keywords and field.keywords.unknown) or mapping.unknown_keywords
-            yield KeywordField(field, column, column.keywords, unknown == "insert")
+            yield KeywordField(field, column, column.keywords, unknown == "insert", of_lines)
 
 
 def misfits(mapping: Mapping, table: Table) -> Iterator[str]:
     """What a mapping asks of its table's keyword columns that these have not, each with its
     line."""
+    for part, own in _parts(mapping, table):
+        yield from _misfits(part, own)
+
+
+def _misfits(mapping: Mapping, table: Table) -> Iterator[str]:
     for name, field in mapping.fields.items():
         column = table.columns.get(name)
         if column is None:
             continue
         place = f"fields.{name}.keywords"
-        where = f"{mapping.file} line {mapping.line(place)}: {place}"
+        where = f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"
         if field.keywords and not field.keywords.values and not column.keywords:
             yield (
                 f"{where}: the CRM has no keyword list for {table.name}.{name}. Write the keywords "
@@ -76,13 +96,19 @@ def misfits(mapping: Mapping, table: Table) -> Iterator[str]:
 
 def unlisted(connection: Connection[Any], mapping: Mapping, table: Table) -> Iterator[str]:
     """The constants of a mapping that are on no list, where none joins it, each with its line."""
-    closed = {f.column.name: f for f in keyword_fields(mapping, table) if not f.inserts}
+    for part, own in _parts(mapping, table):
+        yield from _unlisted_in(connection, part, own)
+
+
+def _unlisted_in(connection: Connection[Any], mapping: Mapping, table: Table) -> Iterator[str]:
+    closed = {f.column.name: f for f in _keyword_fields(mapping, table) if not f.inserts}
     for place, name, constant in mapping.constants:
         field = closed.get(name)
         if field and (unknown := _unlisted(connection, field, constant, mapping.separator)):
             yield (
-                f"{mapping.file} line {mapping.line(place)}: {place} '{unknown[0]}' is not on the "
-                f"list of keywords of {table.name}.{name}. Take one that is, or add it to the list."
+                f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place} '{unknown[0]}' is "
+                f"not on the list of keywords of {table.name}.{name}. Take one that is, or add it "
+                "to the list."
             )
 
 
@@ -111,7 +137,9 @@ def spell(connection: Connection[Any], target: Target, where: dict[str, Any]) ->
     connection.execute(blocks["fields"], asked | {"fields": described})
     for field in {field.list: field for field in fields}.values():
         _know(connection, field, asked)
-    for block in ("spelled", "statistics", "spell", "missing"):
+    of_lines = any(field.of_lines for field in fields)
+    spelling = ("spell", "spell_lines") if of_lines else ("spell",)
+    for block in ("spelled", "statistics", *spelling, "missing"):
         connection.execute(blocks[block], asked)
 
 
@@ -174,7 +202,9 @@ def _refused(name: str, refusal: psycopg.Error) -> RunError:
 
 def _described(connection: Connection[Any], field: KeywordField) -> dict[str, Any]:
     return {
-        "field": field.column.name,
+        "field": field.name,
+        "column": field.column.name,
+        "of_lines": field.of_lines,
         "label": field.column.label,
         "list": field.list,
         "several": field.column.array,

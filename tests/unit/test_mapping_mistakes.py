@@ -268,6 +268,21 @@ WRONG = {
         "line 5: exclude.1.where.A.below is neither a number nor a day: '2024-02-30'. "
         "Write digits, such as 100 or 0.5, or year-month-day, such as 2024-01-31.",
     ),
+    "a word that documents have and their lines have not": (
+        mapping(
+            lines="{from: Line, table: crm.lines, parent: a, position: b, "
+            "fields: {rep: {from: Rep, owner: true}}}"
+        ),
+        "line 5: lines.fields.rep.owner is a word of documents only: their lines are QuickBooks' "
+        "own, and written as it has them. Remove it.",
+    ),
+    "a keyword policy in lines that is none": (
+        mapping(
+            lines="{from: Line, table: crm.lines, parent: a, position: b, "
+            "fields: {unit: {from: Unit, keywords: reject}}}"
+        ),
+        "line 5: lines.fields.unit.keywords cannot be: 'reject'. Write one of: ignore, insert.",
+    ),
     "a word far from all others": (
         mapping(zzz="1"),
         "line 5: zzz is not a key here: 'zzz'. Write one of: entities, table, company, exclude, "

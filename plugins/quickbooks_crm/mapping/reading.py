@@ -155,7 +155,7 @@ def _field(column: str, words: LineFieldShape, module: str, own_entity: str) -> 
         refers=reference,
         blank_overwrites=own.blank_overwrites if own else None,
         negate=_negation(words),
-        keywords=_keywords(own.keywords) if own else None,
+        keywords=_keywords(words.keywords),
         owner=_owner(own.owner) if own else None,
         edits=cast(Edits, own.edits if own else "quickbooks"),
     )

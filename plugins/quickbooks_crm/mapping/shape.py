@@ -317,13 +317,13 @@ class LineFieldShape(VariantShape):
     required: Truth = False
     refers: Annotated[ReferenceShape, BeforeValidator(_reference)] | None = None
     lookup: LookupShape | None = None
+    keywords: Annotated[str | list[str] | None, BeforeValidator(_keywords)] = None
 
 
 class FieldShape(LineFieldShape):
     kind: Annotated[str, BeforeValidator(one_of("email", "phone"))] | None = None
     edits: Annotated[str, BeforeValidator(one_of("quickbooks", "crm"))] = "quickbooks"
     blank_overwrites: Truth | None = None
-    keywords: Annotated[str | list[str] | None, BeforeValidator(_keywords)] = None
     owner: Annotated[OwnerShape | None, BeforeValidator(_owner)] = None
 
 
@@ -420,5 +420,10 @@ def _unknown(place: Place, words: Vocabulary) -> str:
     word = words.at(place)
     if word and word.instead:
         return f"is not available yet: {word.instead}"
+    if place[:1] == ("lines",) and words.at(place[1:]):
+        return (
+            "is a word of documents only: their lines are QuickBooks' own, and written as it has "
+            "them. Remove it."
+        )
     written = str(place[-1])
     return f"is not a key here: {quoted(written)}. {suggestion(written, words.below(place[:-1]))}"

@@ -147,6 +147,7 @@ MAPPING = Vocabulary(
     Word("lines.fields.*.default", "default: 1"),
     Word("lines.fields.*.required", "required: true"),
     Word("lines.fields.*.refers", "refers: products"),
+    Word("lines.fields.*.keywords", "keywords: insert"),
     Word("lines.fields.*.lookup", "lookup: {entity: Class, show: Name}"),
     Word("lines.fields.*.lookup.entity", "lookup: {entity: Class, show: Name}"),
     Word("lines.fields.*.lookup.show", "lookup: {entity: Class, show: Name}"),

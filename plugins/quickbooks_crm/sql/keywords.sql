@@ -6,10 +6,10 @@ CREATE TEMP TABLE keyword_refused (list text, value text, said text, broken text
 CREATE TEMP TABLE keyword_known (list text, normal text, value text, PRIMARY KEY (list, normal)) ON COMMIT DROP;
 
 -- fields --
--- The fields that hold keywords.
+-- The fields that hold keywords, those of documents' lines too.
 CREATE TEMP TABLE keyword_field ON COMMIT DROP AS
 SELECT * FROM jsonb_to_recordset(%(fields)s::jsonb)
-    AS field (field text, label text, list text, several boolean, required boolean, inserts boolean, longest integer);
+    AS field (field text, "column" text, of_lines boolean, label text, list text, several boolean, required boolean, inserts boolean, longest integer);
 
 -- longest --
 -- How long a value of the list may be.
@@ -53,16 +53,24 @@ SELECT btrim(keyword.said)
 
 -- spelled --
 -- What each different cell of each field becomes, which of its keywords are left out, and which are new to their list.
--- A new one is spelled as in the first row that has it.
+-- A new one is spelled as in the first row that has it, or its first line.
 CREATE TEMP TABLE keyword_spelled ON COMMIT DROP AS
 WITH cell AS MATERIALIZED (
-    SELECT field.field, i.fields ->> field.field AS cell, min(i.n) AS n
+    SELECT field.field, i.fields ->> field.field AS cell, min(i.n) AS n, NULL::bigint[] AS line
       FROM incoming AS i
      CROSS JOIN keyword_field AS field
-     WHERE i.outcome IS NULL AND i.fields ->> field.field IS NOT NULL
+     WHERE NOT field.of_lines AND i.outcome IS NULL AND i.fields ->> field.field IS NOT NULL
      GROUP BY field.field, i.fields ->> field.field
+     UNION ALL
+    SELECT field.field, line.fields ->> field."column", min(i.n), min(ARRAY[i.n, line.place])
+      FROM incoming AS i
+     CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
+      JOIN keyword_field AS field ON field.of_lines
+     WHERE i.outcome IS NULL AND line.fields ->> field."column" IS NOT NULL
+       AND EXISTS (SELECT FROM keyword_field WHERE of_lines)
+     GROUP BY field.field, line.fields ->> field."column"
 ), said AS MATERIALIZED (
-    SELECT cell.field, cell.cell, cell.n, part.position, btrim(part.said) AS said, sync.normal(part.said) AS normal,
+    SELECT cell.field, cell.cell, cell.n, cell.line, part.position, btrim(part.said) AS said, sync.normal(part.said) AS normal,
            field.list, field.inserts, field.longest
       FROM cell
       JOIN keyword_field AS field USING (field)
@@ -74,7 +82,7 @@ WITH cell AS MATERIALIZED (
       FROM said
      WHERE inserts AND length(said) <= coalesce(longest, length(said))
        AND NOT EXISTS (SELECT FROM keyword_known AS known WHERE (known.list, known.normal) = (said.list, said.normal))
-     ORDER BY list, normal, n, position
+     ORDER BY list, normal, n, line NULLS FIRST, position
 ), meant AS (
     SELECT said.field, said.cell, coalesce(known.value, unknown.value) AS value,
            min(said.position) AS position, min(said.said) AS said,
@@ -113,9 +121,45 @@ UPDATE incoming
                                          'value', left(dropped.said, 40), 'rule', 'is not on the list of keywords') AS said,
                       dropped.position
                  FROM unnest(spelled.dropped) WITH ORDINALITY AS dropped (said, position)) AS note ON true
-         WHERE i.outcome IS NULL AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
+         WHERE NOT field.of_lines AND i.outcome IS NULL AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
          GROUP BY i.n) AS meant
  WHERE meant.n = incoming.n;
+
+-- spell_lines --
+-- The same of documents' lines; what was left out is noted on the document, with the place of the line.
+WITH line AS MATERIALIZED (
+    SELECT i.n, own.place, own.fields
+      FROM incoming AS i
+     CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS own (fields, place)
+     WHERE i.outcome IS NULL
+), spelling AS MATERIALIZED (
+    SELECT line.n, line.place, field."column", spelled.label, coalesce(spelled.value, 'null') AS value, spelled.dropped
+      FROM line
+     CROSS JOIN keyword_field AS field
+      JOIN keyword_spelled AS spelled ON (spelled.field, spelled.cell) = (field.field, line.fields ->> field."column")
+     WHERE field.of_lines AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
+), changed AS (
+    SELECT n, place, jsonb_object_agg("column", value) AS fields FROM spelling GROUP BY n, place
+), whole AS (
+    SELECT n, jsonb_agg(line.fields || coalesce(changed.fields, '{}') ORDER BY place) AS lines
+      FROM line
+      LEFT JOIN changed USING (n, place)
+     WHERE n IN (SELECT n FROM changed)
+     GROUP BY n
+), noted AS (
+    SELECT n, jsonb_agg(jsonb_build_object('reason', 'unknown_keyword', 'line', place, 'field', "column", 'label', label,
+                                           'value', left(left_out.said, 40), 'rule', 'is not on the list of keywords')
+                        ORDER BY place, "column", left_out.position) AS notes
+      FROM spelling
+     CROSS JOIN LATERAL unnest(dropped) WITH ORDINALITY AS left_out (said, position)
+     GROUP BY n
+)
+UPDATE incoming
+   SET fields = incoming.fields || jsonb_build_object('@lines', whole.lines),
+       notes = CASE WHEN noted.notes IS NULL THEN incoming.notes ELSE coalesce(incoming.notes, '[]') || noted.notes END
+  FROM whole
+  LEFT JOIN noted USING (n)
+ WHERE whole.n = incoming.n;
 
 -- try --
 -- Which new keywords their list does not take, each with the database's reason. They are added one by one, and all taken off
@@ -169,42 +213,66 @@ SELECT EXISTS (SELECT FROM keyword_refused);
 SELECT coalesce(array_agg(DISTINCT i.n), '{}')
   FROM incoming AS i
  CROSS JOIN keyword_field AS field
+ CROSS JOIN LATERAL (
+       SELECT i.after AS image, i.before -> field."column" IS NOT DISTINCT FROM i.after -> field."column" AS had
+        WHERE NOT field.of_lines
+        UNION ALL
+       SELECT line.image, coalesce(i.before -> '@lines' @> jsonb_build_array(
+                                       jsonb_build_object(field."column", line.image -> field."column")), false)
+         FROM jsonb_array_elements(i.after -> '@lines') AS line (image)
+        WHERE field.of_lines) AS own
  CROSS JOIN LATERAL jsonb_array_elements_text(
-       CASE WHEN field.several THEN i.after -> field.field ELSE jsonb_build_array(i.after -> field.field) END) AS held (value)
+       CASE WHEN field.several THEN own.image -> field."column" ELSE jsonb_build_array(own.image -> field."column") END) AS held (value)
   JOIN keyword_refused AS refused ON (refused.list, refused.value) = (field.list, held.value)
- WHERE i.outcome IN ('added', 'updated') AND i.after ->> field.field IS NOT NULL
-   AND i.before -> field.field IS DISTINCT FROM i.after -> field.field;
+ WHERE i.outcome IN ('added', 'updated') AND own.image ->> field."column" IS NOT NULL AND NOT own.had;
 
 -- set_aside --
 UPDATE incoming
    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
-       message = format('The keyword list of %%s refused ''%%s'': %%s.', meant.label, left(meant.value, 40), meant.said),
+       message = concat('Line ' || meant.line || ': ',
+                        format('The keyword list of %%s refused ''%%s'': %%s.', meant.label, left(meant.value, 40), meant.said)),
        details = jsonb_strip_nulls(jsonb_build_object(
-           'field', meant.field, 'label', meant.label, 'value', left(meant.value, 40), 'constraint', meant.broken))
-  FROM (SELECT DISTINCT ON (i.n) i.n, field.field, field.label, refused.value, refused.said, refused.broken
+           'line', meant.line, 'field', meant."column", 'label', meant.label, 'value', left(meant.value, 40), 'constraint', meant.broken))
+  FROM (SELECT DISTINCT ON (i.n) i.n, own.line, field."column", field.label, refused.value, refused.said, refused.broken
           FROM incoming AS i
          CROSS JOIN keyword_field AS field
+         CROSS JOIN LATERAL (
+               SELECT NULL::bigint AS line, i.fields WHERE NOT field.of_lines
+                UNION ALL
+               SELECT line.place, line.fields
+                 FROM jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
+                WHERE field.of_lines) AS own
          CROSS JOIN LATERAL jsonb_array_elements_text(
-               CASE WHEN field.several THEN i.fields -> field.field
-                    ELSE jsonb_build_array(i.fields -> field.field) END) AS said (value)
+               CASE WHEN field.several THEN own.fields -> field."column"
+                    ELSE jsonb_build_array(own.fields -> field."column") END) AS said (value)
           JOIN keyword_refused AS refused ON (refused.list, refused.value) = (field.list, said.value)
-         WHERE i.n = ANY (%(rows)s::bigint[]) AND i.fields ->> field.field IS NOT NULL
-         ORDER BY i.n, field.field, refused.value) AS meant
+         WHERE i.n = ANY (%(rows)s::bigint[]) AND own.fields ->> field."column" IS NOT NULL
+         ORDER BY i.n, own.line NULLS FIRST, field.field, refused.value) AS meant
  WHERE meant.n = incoming.n;
 
 -- missing --
 -- A required field whose keywords were all left out is blank.
 UPDATE incoming
    SET action = NULL, outcome = 'not_added', reason = 'missing_required',
-       message = format('%%s is required, and no keyword of it is on its list.', missing.labels),
-       details = missing.details
-  FROM (SELECT i.n, string_agg(DISTINCT field.label, ' and ') AS labels,
-               jsonb_agg(jsonb_build_object('reason', 'missing_required', 'field', field.field, 'label', field.label,
-                                            'rule', 'is required, and no keyword of it is on its list')) AS details
+       message = missing.message, details = missing.details
+  FROM (SELECT i.n,
+               string_agg(concat('Line ' || own.line || ': ', field.label, ' is required, and no keyword of it is on its list.'),
+                          ' ' ORDER BY own.line NULLS FIRST, field.label) AS message,
+               jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                             'reason', 'missing_required', 'line', own.line, 'field', field."column", 'label', field.label,
+                             'rule', 'is required, and no keyword of it is on its list'))
+                         ORDER BY own.line NULLS FIRST, field.label) AS details
           FROM incoming AS i
           JOIN keyword_field AS field ON field.required
-         WHERE i.outcome IS NULL AND i.notes @> jsonb_build_array(jsonb_build_object('field', field.field))
-           AND i.fields -> field.field = 'null'
+         CROSS JOIN LATERAL (
+               SELECT NULL::bigint AS line, i.fields WHERE NOT field.of_lines
+                UNION ALL
+               SELECT line.place, line.fields
+                 FROM jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
+                WHERE field.of_lines) AS own
+         WHERE i.outcome IS NULL AND i.notes IS NOT NULL AND own.fields -> field."column" = 'null'
+           AND EXISTS (SELECT FROM jsonb_array_elements(i.notes) AS note
+                        WHERE note ->> 'field' = field."column" AND (note ->> 'line')::bigint IS NOT DISTINCT FROM own.line)
          GROUP BY i.n) AS missing
  WHERE missing.n = incoming.n;
 
@@ -219,10 +287,15 @@ SELECT DISTINCT new.field, new.list, new.value
   JOIN (SELECT DISTINCT field.field, held.value
           FROM incoming AS i
           JOIN keyword_field AS field ON EXISTS (SELECT FROM keyword_spelled WHERE new IS NOT NULL AND keyword_spelled.field = field.field)
-         CROSS JOIN LATERAL (SELECT coalesce(i.after, i.written) AS image) AS own
+         CROSS JOIN LATERAL (
+               SELECT coalesce(i.after, i.written) AS image WHERE NOT field.of_lines
+                UNION ALL
+               SELECT line.image FROM jsonb_array_elements(coalesce(i.after, i.written) -> '@lines') AS line (image)
+                WHERE field.of_lines) AS own
          CROSS JOIN LATERAL jsonb_array_elements_text(
-               CASE WHEN field.several THEN own.image -> field.field ELSE jsonb_build_array(own.image -> field.field) END) AS held (value)
-         WHERE i.outcome IN ('added', 'updated', 'unchanged') AND own.image ->> field.field IS NOT NULL) AS held
+               CASE WHEN field.several THEN own.image -> field."column"
+                    ELSE jsonb_build_array(own.image -> field."column") END) AS held (value)
+         WHERE i.outcome IN ('added', 'updated', 'unchanged') AND own.image ->> field."column" IS NOT NULL) AS held
     ON (held.field, held.value) = (new.field, new.value);
 
 -- one_writer --
