@@ -14,12 +14,6 @@ from quickbooks_crm.quantity import many
 from quickbooks_crm.sql import statements
 
 
-def look_again(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
-    """Let no record in conflict count as one of which neither side has changed."""
-    if target.mapping.edited_in_crm:
-        connection.execute(statements("edits")["disputed"], where)
-
-
 def three_way(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Let a person's values stay in the records that are to be updated. Comes after `compare`."""
     if columns := target.mapping.edited_in_crm:

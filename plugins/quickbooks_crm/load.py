@@ -148,7 +148,6 @@ def _prepare(connection: Connection[Any], targets: list[Target], where: dict[str
 
 def _leave_as_it_was(connection: Connection[Any], work: Load) -> None:
     """End the records of which neither side has changed, before anything is worked out for them."""
-    edits.look_again(connection, work.target, work.where)
     names = _names(work.target) | {
         "same_lines": lines.same(work.target),
         "same_owners": owners.same(work.target, work.referred),

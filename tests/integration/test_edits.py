@@ -152,6 +152,21 @@ def test_a_field_follows_again_when_the_person_takes_the_edit_back(
     assert rows(connection, CONFLICTS) == []
 
 
+def test_a_field_whose_edit_was_taken_back_gets_what_quickbooks_says_without_the_word_too(
+    connection: Connection[Any],
+) -> None:
+    """A load of another record has forgotten the conflict meanwhile."""
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"))
+    edit(connection, "A")
+    follows = products("{key: quickbooks_product_id}", fields="description: {from: Description}")
+    sync(connection, follows, item("8"))
+
+    assert sync(connection, follows, seven("B")) == [End("7", "updated")]
+    assert rows(connection, DESCRIPTION + " WHERE quickbooks_product_id = '7'") == [("B",)]
+
+
 @pytest.mark.parametrize("edited", ["a person's", None])
 def test_a_persons_value_stays_when_the_record_is_deleted_and_comes_back(
     connection: Connection[Any], edited: str | None

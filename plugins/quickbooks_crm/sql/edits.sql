@@ -1,10 +1,3 @@
--- disputed --
--- A record in conflict is looked at whole, also when QuickBooks says what it said: the person may have taken the edit back.
-UPDATE incoming AS i
-   SET known_hash = NULL
-  FROM sync.conflict AS known
- WHERE (known.realm, known.module, known.entity, known.id) = (%(realm)s, %(module)s, i.entity, i.id);
-
 -- three_way --
 -- A field whose value is not what the sync wrote last, or that had one before the first sync, is a person's. When QuickBooks'
 -- value is not what it was either, that is a conflict. What the sync wrote last stays known: later changes are judged by it.
@@ -36,9 +29,12 @@ UPDATE incoming AS i
  WHERE own.n = i.n;
 
 -- base --
+-- What QuickBooks says of a record in conflict is not what the CRM was given: it counts as unread, so that reading it again
+-- looks at both sides again, and the person may have taken the edit back.
 UPDATE sync.link
-   SET written = link.written || known.base
-  FROM (SELECT own.ctid AS place, i.base
+   SET written = link.written || known.base,
+       source_hash = CASE WHEN known.conflicts IS NULL THEN link.source_hash ELSE 'in conflict' END
+  FROM (SELECT own.ctid AS place, i.base, i.conflicts
           FROM incoming AS i
          CROSS JOIN LATERAL (
                SELECT ctid FROM sync.link
