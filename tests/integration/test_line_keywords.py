@@ -151,10 +151,15 @@ def test_a_document_whose_line_lacks_a_required_keyword_is_not_added_and_names_t
         known,
         invoice("1", *units("HR", "Week", "Month")),
         invoice("2", *units("day")),
+        invoice("3", *units("day", "Week")),
     )
 
-    assert ended == [End("1", "not_added", "missing_required"), End("2", "added")]
-    assert counts(connection, "invoices")["not_added"] == 1
+    assert ended == [
+        End("1", "not_added", "missing_required"),
+        End("2", "added"),
+        End("3", "not_added", "missing_required"),
+    ]
+    assert counts(connection, "invoices")["not_added"] == 2
     assert outcome(connection, "1", "message") == (
         "Line 2: Unit is required, and no keyword of it is on its list. "
         "Line 3: Unit is required, and no keyword of it is on its list.",
@@ -175,7 +180,7 @@ def test_a_document_whose_line_needs_a_keyword_that_its_list_refuses_is_not_adde
     ended = sync(
         connection,
         invoices(INSERT),
-        invoice("1", *units("HR", None, "Net 45")),
+        invoice("1", *units("HR", None, "Net 45", "net 45")),
         invoice("2", *units("Week")),
         invoice("3", *units("Day")),
     )
