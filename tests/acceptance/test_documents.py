@@ -1,6 +1,7 @@
 """Quotes, invoices and payments of a simulated company: every amount arrives, with its sign."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,14 @@ BOUGHT = """
       FROM crm.purchases AS bought
       JOIN crm.accounts AS account ON account.id = bought.account_id
       JOIN crm.products AS product ON product.id = bought.product_id"""
+
+
+KIND_OF_LINE = (
+    "ALTER TABLE crm.invoice_lines ADD COLUMN kind_of_line text",
+    "INSERT INTO crm.keyword_lists (id, name) VALUES (99, 'Kinds of lines')",
+    "INSERT INTO crm.form_field (table_name, column_name, label, type, keyword_list_id) "
+    "VALUES ('crm.invoice_lines', 'kind_of_line', 'Kind of line', 'keyword', 99)",
+)
 
 
 @contextmanager
@@ -243,3 +252,27 @@ def test_a_reconcile_finds_a_line_that_was_changed_in_the_crm(kept: Kept) -> Non
         ("invoices", "changed_in_crm", ["@lines"])
     ]
     assert counts(after) == {"invoices": {"updated": 1}}
+
+
+def test_a_preview_tells_which_keywords_of_lines_would_join_their_list_and_an_undo_takes_them_off(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = own_include(tmp_path, monkeypatch, ALL) / "mappings" / "invoices.yaml"
+    field = "\n    kind_of_line: {from: DetailType, keywords: insert}\n"
+    added = "SELECT DISTINCT value FROM sync.added_keyword WHERE run_id = %s ORDER BY 1"
+    listed = "SELECT value FROM crm.keyword_values WHERE list_id = 99 ORDER BY 1"
+    with kept_in_step(database_url, monkeypatch, invoices=6) as kept:
+        for statement in KIND_OF_LINE:
+            kept.ask(statement)
+        file.write_text(re.sub(r"(?<=\n  fields:)\n", field, file.read_text(), count=1))
+
+        assert main(["preview", "--company", "sample", "--read"]) == 0
+        [previewed] = kept.ask("SELECT run_id FROM sync.run WHERE kind = 'preview'")
+        would_join = kept.ask(added, previewed["run_id"])
+        assert kept.ask(listed) == []
+
+        kept.sync("run-1")
+        assert kept.ask(listed) == kept.ask(added, "run-1") == would_join != []
+
+        assert main(["undo", "run-1", "--company", "sample"]) == 0
+        assert kept.ask(listed) == []
