@@ -1,7 +1,7 @@
 """From the mirror into the CRM: rows per second of each stage, when much, nothing and little has
 changed.
 
-    python benchmarks/load.py [--customers 100000 1000000] [--items 20000] [--invoices 20000]
+    python benchmarks/load.py [--customers 100000 1000000] [--items 20000] [--invoices 50000]
                               [--times 1]
 
 The mirror is filled with the simulator's customers, items and invoices, without QuickBooks.
@@ -16,6 +16,9 @@ each as it was, and for one after every hundredth record has changed; then `repl
 one process, after a mapping that changes every CRM record.
 `rows` are the records that the stage took.
 
+`together` is a first sync once more as the DAG does it: while one process loads a module, another
+shapes the next. Its seconds are those from its beginning to its end.
+
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
 the two has used, and how much of it a row: where other programs run too it is steadier than
 seconds, and a row should take as long at one size as at another. Memory is the peak of the measured
@@ -24,6 +27,7 @@ process, Python and all it imports included. Of several times the figures are me
 
 import argparse
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -31,6 +35,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +69,10 @@ AGAIN = "UPDATE quickbooks.record SET generation = %(generation)s WHERE realm = 
 
 OTHERWISE = ("{value: false}", "{value: true}")
 READ = "SELECT read FROM sync.activity WHERE run_id = %s AND module = %s"
+WRITTEN = """
+    SELECT (SELECT count(*) FROM crm.products) + (SELECT count(*) FROM crm.accounts)
+         + (SELECT count(*) FROM crm.contacts) + (SELECT count(*) FROM crm.invoices)
+         + (SELECT count(*) FROM crm.invoice_lines)"""
 
 
 # Each measurement, in a process of its own
@@ -166,16 +175,19 @@ def _new_generation(connection: psycopg.Connection[Any], run_id: str) -> int:
     return int(row[0])
 
 
-def measure(name: str, database: str, *wanted: str) -> None:
-    """Measure one thing, and print it."""
-    from quickbooks_crm import one_module  # noqa: F401 - takes longer than a small load
-
+def measure(name: str, database: str, *wanted: str) -> dict[str, float]:
+    """Measure one thing."""
+    get_ready()
     with psycopg.connect(database, autocommit=True) as connection:
         before, began = cpu(), time.perf_counter()
         rows = MEASURED[name](connection, *wanted)
         seconds = time.perf_counter() - began
-    told = {"rows": rows, "seconds": seconds, "cpu": cpu() - before, "peak": peak()}
-    print(json.dumps(told))
+    return {"rows": rows, "seconds": seconds, "cpu": cpu() - before, "peak": peak()}
+
+
+def get_ready() -> None:
+    """Import what takes longer than a small load."""
+    from quickbooks_crm import one_module  # noqa: F401 - for its sake
 
 
 # All measurements
@@ -186,12 +198,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--customers", type=int, nargs="+", default=[100_000])
     parser.add_argument("--items", type=int, default=20_000)
-    parser.add_argument("--invoices", type=int, default=20_000)
+    parser.add_argument("--invoices", type=int, default=50_000)
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        return measure(*asked.measure)
+        return print(json.dumps(measure(*asked.measure)))
     with tempfile.TemporaryDirectory() as place, postgres.cluster(Path(place), {}) as server:
         for customers in asked.customers:
             _table(server, (customers, asked.items, asked.invoices), asked.times)
@@ -211,8 +223,14 @@ def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) ->
         database = server.create_database(f"load_{customers}_{number}", filled)
         for name, figures in _syncs(database):
             runs.setdefault(name, []).append(figures)
+        database = server.create_database(f"together_{customers}_{number}", filled)
+        runs.setdefault("together", []).append(_together(database))
     for name, several in runs.items():
         _print(name, {key: statistics.median(f[key] for f in several) for key in several[0]})
+    with psycopg.connect(database) as connection:
+        [(written,)] = connection.execute(WRITTEN).fetchall()
+    seconds = statistics.median(figures["seconds"] for figures in runs["together"])
+    print(f"A first sync: {sum(counts):,} records, {written:,} CRM rows, {seconds:.1f} s.")
 
 
 def _print(name: str, f: dict[str, float]) -> None:
@@ -236,13 +254,14 @@ def _prepare(database: str, counts: tuple[int, int, int]) -> None:
         install_crm(connection, ROOT / "include/crm")
         add_companies(connection, ROOT / "include/crm", {COMPANY: "A company"})
     _measured("fill", database, *map(str, counts))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE quickbooks.record")
 
 
 def _syncs(database: str) -> Iterator[tuple[str, dict[str, float]]]:
     """A first sync, one that finds nothing new, one that reads all again, one after every hundredth
     record has changed, and a replay."""
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE quickbooks.record")
         yield from _sync(connection, database, "first")
         yield "no change", _measured("look", database, "")
         for name, change in {"again": AGAIN, "1 %": CHANGE}.items():
@@ -272,6 +291,40 @@ def _sync(
             whole |= summed | {"rows": whole["rows"] + of_load}
             whole["peak"] = max(whole["peak"], figures["peak"])
     yield f"{name}, all", whole
+
+
+def _together(database: str) -> dict[str, float]:
+    """A first sync in two processes: a module is shaped while the one before is loaded."""
+    from quickbooks_crm import runs
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        runs.start(connection, runs.Run(COMPANY, REALM, "together"), "manual", None)
+    with _process() as shaping, _process() as loading:
+        postmaster = postmaster_of(database)
+        busy, began = postgres_cpu(postmaster), time.perf_counter()
+        told = (database, "together")
+        shaped = [shaping.submit(measure, "transform", *told, module) for module in MODULES]
+        loaded = []
+        for module, ready in zip(MODULES, shaped, strict=True):
+            ready.result()
+            loaded.append(loading.submit(measure, "load", *told, module).result())
+        seconds, used = time.perf_counter() - began, postgres_cpu(postmaster) - busy
+    each = [*(one.result() for one in shaped), *loaded]
+    return {
+        "rows": sum(figures["rows"] for figures in loaded),
+        "seconds": seconds,
+        "cpu": sum(figures["cpu"] for figures in each),
+        "peak": max(figures["peak"] for figures in each),
+        "postgres": used,
+    }
+
+
+@contextmanager
+def _process() -> Iterator[ProcessPoolExecutor]:
+    """A process that is ready to do one thing after the other."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        process.submit(get_ready).result()
+        yield process
 
 
 def _measured(name: str, database: str, *wanted: str) -> dict[str, float]:
