@@ -204,12 +204,12 @@ DROP TABLE IF EXISTS pg_temp.comparing;
 -- values --
 -- The normal forms by which rows without a link are compared, from their values as the table would type them.
 CREATE TEMP TABLE comparing ON COMMIT DROP AS
-SELECT new.n, {identity_value} AS identity_value, {key_value} AS key_value, {check_values} AS check_values
-  FROM (SELECT typed.n, (typed.new).*
-          FROM (SELECT i.n, jsonb_populate_record(NULL::{table}, i.fields) AS new
-                  FROM incoming AS i
-                 WHERE i.outcome IS NULL AND NOT i.linked
-                OFFSET 0) AS typed) AS new;
+SELECT typed.n, {identity_value} AS identity_value, {key_value} AS key_value, {check_values} AS check_values
+  FROM (SELECT i.n, jsonb_populate_record(NULL::{table}, i.fields) AS new
+          FROM incoming AS i
+         WHERE i.outcome IS NULL AND NOT i.linked
+        OFFSET 0) AS typed
+ CROSS JOIN LATERAL (SELECT (typed.new).*) AS new;
 
 -- values_statistics --
 ANALYZE comparing;
