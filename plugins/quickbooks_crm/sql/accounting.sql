@@ -2,15 +2,17 @@
 
 -- differences --
 -- What was to be and what is, where they differ. Records of the CRM that were there before are the linked ones and
--- those that were found; each that was added makes one more.
+-- those that were found; each that was added makes one more. What this run has said is read once, whole: a full join is
+-- never done row by row, whatever is believed of how many there are.
 WITH batch AS (
-    SELECT i.outcome, i.linked, i.record_key,
-           (SELECT true FROM sync.outcome
-             WHERE (realm, run_id, module, entity, id) = (%(realm)s, %(run_id)s, %(module)s, i.entity, i.id) LIMIT 1) AS told,
+    SELECT i.n, i.outcome, i.linked, i.record_key, told.id AS told,
            (SELECT held.outcome FROM sync.held
              WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS held,
            live.record_key AS live
       FROM incoming AS i
+      FULL JOIN (SELECT entity, id FROM sync.outcome
+                  WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s) AS told
+        ON (told.entity, told.id) = (i.entity, i.id)
       LEFT JOIN LATERAL (
            SELECT link.record_key
              FROM (SELECT record_key FROM sync.link
@@ -18,8 +20,9 @@ WITH batch AS (
              JOIN {table} AS current ON current.{key} = link.record_key::{key_type} LIMIT 1) AS live ON true
     OFFSET 0
 ), counted AS (
-    SELECT count(*) AS read,
-           count(*) FILTER (WHERE told) AS told,
+    SELECT count(n) AS read,
+           count(told) AS outcomes,
+           count(told) FILTER (WHERE n IS NOT NULL) AS told,
            count(*) FILTER (WHERE linked) AS live_before,
            count(*) FILTER (WHERE NOT linked AND outcome IN ('added', 'updated', 'unchanged')) AS new,
            count(live) AS live_after,
@@ -36,8 +39,6 @@ SELECT what, wanted, found
   FROM counted,
        (SELECT read AS all_read, added + updated + unchanged + duplicate + not_added + excluded AS all_ended
           FROM sync.activity WHERE (realm, run_id, module) = (%(realm)s, %(run_id)s, %(module)s)) AS activity,
-       (SELECT count(*) AS outcomes FROM sync.outcome
-         WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s) AS stored,
        LATERAL (VALUES ('records with an outcome', read, told),
                        ('records counted in the activity', outcomes, all_read),
                        ('outcomes counted in the activity', outcomes, all_ended),

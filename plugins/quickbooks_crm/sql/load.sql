@@ -79,11 +79,11 @@ WITH changed AS (
      WHERE {waiting} AND {which} AND current.{key} = i.record_key::{key_type}
  RETURNING i.n, to_jsonb(current.*) - {unmapped}::text[] AS after
 )
-UPDATE incoming
-   SET action = NULL, after = changed.after, collides_with = NULL,
-       outcome = CASE WHEN incoming.before = changed.after THEN 'unchanged' ELSE 'updated' END
-  FROM changed
- WHERE changed.n = incoming.n;
+INSERT INTO incoming (n, after)
+SELECT n, after FROM changed
+ON CONFLICT (n) DO UPDATE
+   SET action = NULL, after = excluded.after, collides_with = NULL,
+       outcome = CASE WHEN incoming.before = excluded.after THEN 'unchanged' ELSE 'updated' END;
 
 -- next_in_sequence --
 nextval({sequence}::regclass)
@@ -151,11 +151,12 @@ WITH keyed AS MATERIALIZED ({keys}), added AS (
      ORDER BY keyed.below, keyed.n
  RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
 )
-UPDATE incoming
-   SET outcome = 'added', record_key = added.record_key, after = added.after
+INSERT INTO incoming (n, record_key, after)
+SELECT keyed.n, added.record_key, added.after
   FROM keyed
   JOIN added ON {that_row}
- WHERE incoming.n = keyed.n;
+ON CONFLICT (n) DO UPDATE
+   SET outcome = 'added', record_key = excluded.record_key, after = excluded.after;
 
 -- key_value --
 keyed.record_key::{key_type}
