@@ -1,6 +1,7 @@
 -- The reference CRM: what a small CRM looks like, so that there is something to bring QuickBooks into.
 -- Any other Postgres table can be a target as well. Run as often as you like: it only adds what is missing.
--- Expects the schema sync, whose function normal() the indexes use.
+-- Expects the schema sync, whose function normal() the indexes use. An index of a column that is mostly empty leaves the
+-- empty ones out: it is read by value only, and costs nothing then.
 
 CREATE SCHEMA IF NOT EXISTS crm;
 COMMENT ON SCHEMA crm IS 'The reference CRM. Nothing in the code knows these tables by name; the mappings do.';
@@ -113,7 +114,7 @@ CREATE TABLE IF NOT EXISTS crm.products (
 CREATE UNIQUE INDEX IF NOT EXISTS products_quickbooks ON crm.products (company_id, quickbooks_product_id);
 CREATE INDEX IF NOT EXISTS products_quickbooks_normal ON crm.products (sync.normal(quickbooks_product_id));
 CREATE INDEX IF NOT EXISTS products_name_normal ON crm.products (sync.normal(name));
-CREATE INDEX IF NOT EXISTS products_code ON crm.products (code);
+CREATE INDEX IF NOT EXISTS products_code ON crm.products (code) WHERE code IS NOT NULL;
 COMMENT ON COLUMN crm.products.price IS 'In the company''s currency. QuickBooks allows seven decimal places.';
 COMMENT ON COLUMN crm.products.quickbooks_product_id IS 'QuickBooks'' id of the product. A person may type it: the product then is that one, and no second is made.';
 COMMENT ON COLUMN crm.products.deleted IS 'Deleted in QuickBooks; a sync never removes a record.';
@@ -157,8 +158,8 @@ CREATE TABLE IF NOT EXISTS crm.accounts (
 CREATE UNIQUE INDEX IF NOT EXISTS accounts_quickbooks ON crm.accounts (company_id, quickbooks_customer_id);
 CREATE INDEX IF NOT EXISTS accounts_quickbooks_normal ON crm.accounts (sync.normal(quickbooks_customer_id));
 CREATE INDEX IF NOT EXISTS accounts_name_normal ON crm.accounts (sync.normal(name));
-CREATE INDEX IF NOT EXISTS accounts_parent ON crm.accounts (parent_id);
-CREATE INDEX IF NOT EXISTS accounts_owner ON crm.accounts (owner_id);
+CREATE INDEX IF NOT EXISTS accounts_parent ON crm.accounts (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS accounts_owner ON crm.accounts (owner_id) WHERE owner_id IS NOT NULL;
 ALTER TABLE crm.accounts ADD COLUMN IF NOT EXISTS terms varchar(100), ADD COLUMN IF NOT EXISTS tags text[];
 COMMENT ON COLUMN crm.accounts.tags IS 'Several keywords of one list.';
 COMMENT ON TABLE crm.accounts IS 'The firms and people one does business with; not the accounts of a ledger.';
@@ -192,7 +193,7 @@ CREATE INDEX IF NOT EXISTS contacts_quickbooks_normal ON crm.contacts (sync.norm
 CREATE INDEX IF NOT EXISTS contacts_name_normal
     ON crm.contacts (sync.normal(last_name), sync.normal(first_name), account_id);
 CREATE INDEX IF NOT EXISTS contacts_account ON crm.contacts (account_id);
-CREATE INDEX IF NOT EXISTS contacts_owner ON crm.contacts (owner_id);
+CREATE INDEX IF NOT EXISTS contacts_owner ON crm.contacts (owner_id) WHERE owner_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS contacts_email ON crm.contacts (lower(email));
 COMMENT ON COLUMN crm.contacts.last_name IS 'As long as an account''s name, since that stands in for a person without one.';
 COMMENT ON COLUMN crm.contacts.quickbooks_customer_id IS 'QuickBooks'' id of the customer whose person this is.';

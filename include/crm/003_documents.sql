@@ -31,7 +31,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS quotes_quickbooks ON crm.quotes (company_id, q
 CREATE INDEX IF NOT EXISTS quotes_quickbooks_normal ON crm.quotes (sync.normal(quickbooks_quote_id));
 CREATE INDEX IF NOT EXISTS quotes_number_normal ON crm.quotes (sync.normal(number));
 CREATE INDEX IF NOT EXISTS quotes_account ON crm.quotes (account_id, date);
-CREATE INDEX IF NOT EXISTS quotes_owner ON crm.quotes (owner_id);
+CREATE INDEX IF NOT EXISTS quotes_owner ON crm.quotes (owner_id) WHERE owner_id IS NOT NULL;
 COMMENT ON TABLE crm.quotes IS 'What was offered to an account: QuickBooks'' estimates.';
 COMMENT ON COLUMN crm.quotes.status IS 'Pending, Accepted, Closed, Rejected or Converted, as QuickBooks says.';
 COMMENT ON COLUMN crm.quotes.currency IS 'Empty when the company has a single currency.';
@@ -89,8 +89,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS invoices_quickbooks ON crm.invoices (company_i
 CREATE INDEX IF NOT EXISTS invoices_quickbooks_normal ON crm.invoices (sync.normal(quickbooks_invoice_id));
 CREATE INDEX IF NOT EXISTS invoices_number_normal ON crm.invoices (sync.normal(number));
 CREATE INDEX IF NOT EXISTS invoices_account ON crm.invoices (account_id, date);
-CREATE INDEX IF NOT EXISTS invoices_owner ON crm.invoices (owner_id);
-CREATE INDEX IF NOT EXISTS invoices_quote ON crm.invoices (quote_id);
+CREATE INDEX IF NOT EXISTS invoices_owner ON crm.invoices (owner_id) WHERE owner_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS invoices_quote ON crm.invoices (quote_id) WHERE quote_id IS NOT NULL;
 COMMENT ON TABLE crm.invoices IS 'What was sold to an account or taken back: invoices, sales receipts, credit memos and refunds, told apart by kind.';
 COMMENT ON COLUMN crm.invoices.kind IS 'invoice, sales receipt, credit memo or refund.';
 COMMENT ON COLUMN crm.invoices.currency IS 'Empty when the company has a single currency.';
@@ -162,7 +162,7 @@ CREATE TABLE IF NOT EXISTS crm.payment_applications (
     UNIQUE (payment_id, position)
 );
 CREATE INDEX IF NOT EXISTS payment_applications_invoice ON crm.payment_applications (invoice_id);
-CREATE INDEX IF NOT EXISTS payment_applications_credit_memo ON crm.payment_applications (credit_memo_id);
+CREATE INDEX IF NOT EXISTS payment_applications_credit_memo ON crm.payment_applications (credit_memo_id) WHERE credit_memo_id IS NOT NULL;
 COMMENT ON TABLE crm.payment_applications IS 'What a payment pays, and which credits it uses up. With neither, it settles an entry of the ledger.';
 COMMENT ON COLUMN crm.payment_applications.invoice_id IS 'The invoice that is paid.';
 COMMENT ON COLUMN crm.payment_applications.credit_memo_id IS 'The credit memo, a record of invoices too, that is used up.';
@@ -199,6 +199,8 @@ CREATE OR REPLACE TRIGGER touch BEFORE UPDATE ON crm.payments
 -- ── accounts that are vendors ───────────────────────────────────────────────────────────────
 
 ALTER TABLE crm.accounts ADD COLUMN IF NOT EXISTS quickbooks_vendor_id text;
-CREATE UNIQUE INDEX IF NOT EXISTS accounts_quickbooks_vendor ON crm.accounts (company_id, quickbooks_vendor_id);
-CREATE INDEX IF NOT EXISTS accounts_quickbooks_vendor_normal ON crm.accounts (sync.normal(quickbooks_vendor_id));
+CREATE UNIQUE INDEX IF NOT EXISTS accounts_quickbooks_vendor
+    ON crm.accounts (company_id, quickbooks_vendor_id) WHERE quickbooks_vendor_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS accounts_quickbooks_vendor_normal
+    ON crm.accounts (sync.normal(quickbooks_vendor_id)) WHERE sync.normal(quickbooks_vendor_id) IS NOT NULL;
 COMMENT ON COLUMN crm.accounts.quickbooks_vendor_id IS 'QuickBooks'' id of the vendor, which is no customer''s: ids are unique among vendors only.';

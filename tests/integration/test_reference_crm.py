@@ -16,6 +16,12 @@ COLUMNS = """
      WHERE table_schema = 'crm' AND table_name NOT IN ('companies', 'form_field', 'purchases')
        AND table_name NOT LIKE 'keyword%'"""
 LABELS = "SELECT table_name, column_name FROM crm.form_field"
+LOSING = """
+    SELECT con.conrelid::regclass::text, a.attname
+      FROM pg_constraint AS con
+      JOIN pg_attribute AS a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+     WHERE con.contype = 'f' AND con.confdeltype IN ('n', 'c')
+       AND con.connamespace = 'crm'::regnamespace"""
 LONGEST_NAME = "\U0001f600" * 500
 
 
@@ -187,3 +193,18 @@ def test_deleted_documents_and_bundles_beside_their_parts_are_not_bought(
     sold(connection, "invoice", "2026-01-05", 4, **how)
 
     assert connection.execute(BOUGHT).fetchall() == []
+
+
+def test_what_looks_a_record_up_finds_it_by_an_index(connection: psycopg.Connection[Any]) -> None:
+    """Each column by which a mapping finds records, and each reference that is emptied or removed
+    with what it refers to."""
+    mappings = load(INCLUDE / "mappings").values()
+    compared = {
+        (m.table, f"sync.normal({c})") for m in mappings for c in (m.key, *m.check[:1]) if c
+    }
+    referring = set(connection.execute(LOSING).fetchall())
+    connection.execute("SET enable_seqscan = off")
+
+    for table, value in compared | referring:
+        plan = connection.execute(f"EXPLAIN SELECT FROM {table} WHERE {value} = '1'".encode())
+        assert "Index" in str(plan.fetchall()), (table, value)
