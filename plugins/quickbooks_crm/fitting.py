@@ -17,6 +17,7 @@ from quickbooks_crm.suiting import (
     may_be_too_long,
     may_not_hold,
     missing_fields,
+    misspelt,
     never_fits,
     unfit_constants,
 )
@@ -163,6 +164,7 @@ def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[
         yield from may_be_too_long(known, table)
         yield from may_not_hold(known, table)
         yield from called_alike(known, table)
+        yield from misspelt(known, table)
         yield from rights.warnings(table, known)
 
 

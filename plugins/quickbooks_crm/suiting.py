@@ -3,14 +3,17 @@ kinds of QuickBooks' fields that never can, and texts that may be too long. Pure
 reference, not the records."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import Field, Join, Mapping, Shown, Source
+from quickbooks_crm.mapping.paths import Path, is_plain, written
 from quickbooks_crm.mapping.quickbooks_fields import (
     LINE,
     Kind,
     KnownField,
     can_become,
+    fields_of,
     known_field,
 )
 
@@ -89,11 +92,13 @@ def never_fits(mapping: Mapping, table: Table) -> Iterator[str]:
 
 
 def may_be_too_long(mapping: Mapping, table: Table) -> Iterator[str]:
-    """The fields of which QuickBooks allows values longer than their column, each with its line."""
+    """The fields of which QuickBooks allows values longer than their column, each with its line;
+    keywords are as long as those on their list."""
     for part, own, field, column in _filled(mapping, table):
         lengths = [_length(*source) for source in _sources(part, field)]
         longest = max((length for length in lengths if length), default=0)
-        if column.kind == "text" and column.length and longest > column.length:
+        text = column.kind == "text" and not column.keywords
+        if text and column.length and longest > column.length:
             yield (
                 f"{_place(part, field)} may have {longest} characters in QuickBooks, and "
                 f"{own.name}.{column.name} takes {column.length}: a record with a longer one is "
@@ -118,6 +123,37 @@ def called_alike(mapping: Mapping, table: Table) -> Iterator[str]:
     """Mapped columns that have the same label: a person cannot tell them apart in a form."""
     for part, own in _parts(mapping, table):
         yield from _called_alike(part, own)
+
+
+def misspelt(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The sources that Intuit's reference does not know, of no entity, though it knows one that is
+    written nearly so, each with its line: such a path is no mistake in itself, it finds nothing."""
+    for part, _ in _parts(mapping, table):
+        for field in part.fields.values():
+            for path, near in _misspelt(list(_sources(part, field))):
+                yield (
+                    f"{_place(part, field)}: '{path}' is not known in QuickBooks, and a field that "
+                    f"is not there leaves {field.column} blank. Did you mean '{near}'?"
+                )
+
+
+def _misspelt(sources: list[tuple[str, Source]]) -> Iterator[tuple[str, str]]:
+    """Each path that no entity is known to have, with the known one that is nearest to it."""
+    entities: dict[str, list[str]] = {}
+    for entity, source in sources:
+        for path in source.paths if isinstance(source, Join) else [source]:
+            if not isinstance(path, Shown) and is_plain(path):
+                entities.setdefault(written(path), []).append(entity)
+    for said, those in entities.items():
+        names = {written(field): _thing(field) for each in those for field in fields_of(each)}
+        near = get_close_matches(said, names, 1, cutoff=0.7)
+        if near and _thing(tuple(said.split("."))) not in names.values():
+            yield said, near[0]
+
+
+def _thing(path: Path) -> Path:
+    """What a path leads to: a reference has an id and a name."""
+    return path[:-1] if path[-1] in ("value", "name") else path
 
 
 def _called_alike(mapping: Mapping, table: Table) -> Iterator[str]:

@@ -4,9 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.catalog import Column, KeywordList, Table
 from quickbooks_crm.mapping import Mapping
-from quickbooks_crm.suiting import called_alike, may_be_too_long, may_not_hold, never_fits
+from quickbooks_crm.suiting import (
+    called_alike,
+    may_be_too_long,
+    may_not_hold,
+    misspelt,
+    never_fits,
+)
 from tests.unit.mapping_texts import mapping, read
 
 TYPES = {
@@ -104,6 +110,38 @@ def test_two_columns_that_are_called_the_same_are_told() -> None:
         "products.yaml line 4: fields.a: a and name are both called ' NAME'. Give one of them "
         "another label, or map only one."
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("UnitPrise", "UnitPrice"),
+        ("Metadata.CreateTime", "MetaData.CreateTime"),
+        ("[Sku, Nmae]", "Name"),
+        ("{join: [Sku, UnitPrices]}", "UnitPrice"),
+        ("UnitPrice", None),
+        ("ParentRef.name", None),
+        ("SomethingQuiteNew", None),
+        ("'CustomField[Name=Nmae].StringValue'", None),
+    ],
+)
+def test_a_path_that_is_nearly_a_field_of_quickbooks_is_told(path: str, meant: str | None) -> None:
+    """A path that leads nowhere would blank its column in silence."""
+    said = list(misspelt(read(mapping(f"a: {{from: {path}}}")), table()))
+
+    assert len(said) == (1 if meant else 0)
+    assert not meant or f"leaves a blank. Did you mean '{meant}'?" in said[0]
+    assert not meant or said[0].startswith("products.yaml line 4: fields.a.from: '")
+
+
+def test_a_keyword_is_no_longer_than_those_on_its_list() -> None:
+    own = table(length=20)
+    listed = replace(own.columns["a"], keywords=KeywordList("crm", "1", False, False))
+    of_keywords = replace(own, columns=own.columns | {"a": listed})
+    known = read(mapping("a: {from: Sku}"))
+
+    assert list(may_be_too_long(known, own))
+    assert list(may_be_too_long(known, of_keywords)) == []
 
 
 def of_lines(**columns: str) -> tuple[Mapping, Table]:

@@ -41,6 +41,8 @@ def _add_field(asked: argparse.Namespace) -> None:
         return
     print(f"Added '{added.label}' to {added.table}: its column is {added.column}.", *added.notes)
     print(f"Map it: a line '{added.column}: {{from: ...}}' in the mapping of {added.table}.")
+    if asked.list:
+        print("Values that are not on its list are left out; with 'keywords: insert' they join it.")
 
 
 COMMANDS = {
