@@ -260,6 +260,7 @@ class Play:
                 self.sync(step)
             else:
                 self.let(step)
+                log_in(settings_for(self.quickbooks), FIRST)  # or it would lie idle for too long
         if self.vanished:
             self.pass_minutes(A_DAY)
         self.sync(Syncs(everything=self.vanished), must_go_well=True)

@@ -6,9 +6,11 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm import replay, stand_ins
+from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import (
     REALM,
     End,
+    accounts,
     customer,
     gone,
     item,
@@ -280,6 +282,30 @@ def test_a_reference_closed_before_the_run_read_the_record_as_deleted_is_open_ag
     before = rows(connection, CRM)
     sync(connection, known, gone(customer("7", **people)), customer("9"), run_id="wrong")
     after = rows(connection, CRM)
+
+    undo(connection, known, "wrong", run_id="back")
+    assert rows(connection, CRM) == before
+
+    undo(connection, known, "back", run_id="forth")
+    assert rows(connection, CRM) == after
+
+
+def test_a_reference_closed_of_a_record_that_the_run_did_not_bring_up_to_date_is_open_again(
+    connection: Connection[Any],
+) -> None:
+    """Under `create` the record is there already: the run only closed its reference."""
+    known = parse_all(
+        {
+            "accounts": accounts().replace(
+                "{key: quickbooks_customer_id, check: [name]}", "{mode: create}"
+            )
+        }
+    )
+    sync(connection, known, customer("2", ParentRef={"value": "1"}))
+    before = rows(connection, CRM)
+    sync(connection, known, customer("2", DisplayName="Two"), customer("1"), run_id="wrong")
+    after = rows(connection, CRM)
+    assert outcome(connection, "2", "outcome", "after") == ("duplicate", None)
 
     undo(connection, known, "wrong", run_id="back")
     assert rows(connection, CRM) == before

@@ -251,8 +251,8 @@ def test_whole_numbers_of_lines_lose_their_noughts() -> None:
         ),
         (
             document("amount: {from: Amount, kind: phone}"),
-            "lines.fields.amount.kind is not a key here: 'kind'. Write one of: from, value, "
-            "default, required, refers, lookup, negate, for_entity.",
+            "lines.fields.amount.kind is a word of documents only: their lines are QuickBooks' "
+            "own, and written as it has them. Remove it.",
         ),
         (
             document().replace("from: Line", "from: Line.More"),

@@ -426,7 +426,7 @@ DELETE FROM sync.parked
         WHERE closing.after IS NOT NULL));
 
 -- close_outcomes --
--- What this run said of the record itself includes the reference, unless the record held it already.
+-- What this run said of the record it brought up to date includes the reference, unless the record held it already.
 WITH told AS (
     UPDATE sync.outcome
        SET after = CASE WHEN known.same THEN outcome.after
@@ -441,7 +441,8 @@ WITH told AS (
              CROSS JOIN LATERAL (
                    SELECT ctid FROM sync.outcome
                     WHERE (realm, run_id, module, entity, id)
-                        = (%(realm)s, %(run_id)s, %(module)s, closing.entity, closing.id) LIMIT 1) AS own
+                        = (%(realm)s, %(run_id)s, %(module)s, closing.entity, closing.id)
+                      AND outcome IN ('added', 'updated', 'unchanged') LIMIT 1) AS own
              WHERE closing.after IS NOT NULL) AS known
      WHERE outcome.ctid = known.place
  RETURNING known.entity, known.id
