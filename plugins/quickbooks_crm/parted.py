@@ -1,5 +1,6 @@
 """QuickBooks records that a person has parted from the CRM: no load finds a record of theirs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -8,7 +9,15 @@ from quickbooks_crm.sql import statements
 
 
 def leave_alone(connection: Connection[Any], where: dict[str, Any]) -> None:
-    """End the rows of a load that are parted from the CRM; a retry, which a person asks for, looks
-    for their records again. `where` are the load's parameters, the rows are in `incoming`."""
-    for name in ("let_try_again", "leave_alone"):
-        connection.execute(statements("parted")[name], where)
+    """End the rows of a load that are parted from the CRM. `where` are the load's parameters, the
+    rows are in `incoming`."""
+    connection.execute(statements("parted")["leave_alone"], where)
+
+
+def let_try_again(
+    connection: Connection[Any], realm: str, module: str, reasons: Sequence[str]
+) -> None:
+    """Forget which records of a module are parted from the CRM, if that is one of the reasons for
+    which a person asks to try records again."""
+    where = {"realm": realm, "module": module, "reasons": list(reasons)}
+    connection.execute(statements("parted")["let_try_again"], where)

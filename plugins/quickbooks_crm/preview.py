@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 
 from quickbooks_crm import database, one_module, replay, runs, stand_ins
 from quickbooks_crm.errors import CompanyBusy
-from quickbooks_crm.one_module import Bringing
+from quickbooks_crm.one_module import Apart, Bringing
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 
@@ -35,6 +35,9 @@ IN_THE_WAY = (
 
 Act = Callable[[Connection[Any]], list[str]]
 """Does something on a connection; the modules that it has loaded."""
+
+Bring = Callable[[Connection[Any], Bringing, str, Apart], None]
+"""Brings a module's records in again."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +130,14 @@ def sync(connection: Connection[Any], bringing: Bringing, asked: Iterable[str]) 
     return work
 
 
-def replays(connection: Connection[Any], bringing: Bringing, modules: list[str]) -> list[str]:
-    """What a replay does with these modules: the same ones."""
+def again(
+    connection: Connection[Any], bringing: Bringing, modules: list[str], bring: Bring
+) -> list[str]:
+    """What a replay or a retry does, which is `bring`, with these modules: the same ones."""
     stand_ins.work_out(connection, bringing.run, bringing.known)
     take_turn(connection, bringing)
     for module in modules:
-        replay.bring(connection, bringing, module, partial(whole, connection))
+        bring(connection, bringing, module, partial(whole, connection))
     return modules
 
 

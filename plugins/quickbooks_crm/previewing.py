@@ -1,12 +1,16 @@
-"""A whole preview: what a sync or a replay would do, told by doing it and taking it back.
+"""A whole preview: what a sync, a replay or a retry would do, told by doing it and taking it back.
 
 check_settings ▶ rehearse ▶ record_activity
 """
 
-from quickbooks_crm import database, pipeline, preview, replay, running, runs
+from collections.abc import Sequence
+from functools import partial
+
+from quickbooks_crm import database, pipeline, preview, replay, retry, running, runs
 from quickbooks_crm.failures import noted
 from quickbooks_crm.judge import Lenience
 from quickbooks_crm.running import Request, run_of
+from quickbooks_crm.runs import Run
 
 
 def check_settings(company: str, run_id: str, request: Request) -> list[str]:
@@ -37,11 +41,18 @@ def sync(company: str, run_id: str, request: Request, read: bool = False) -> Non
 
 def replays(company: str, run_id: str, request: Request) -> None:
     """A whole rehearsal of a replay. Raises what stopped it."""
-    with running.ended(company, run_id):
-        modules = check_settings(company, run_id, request)
-        run = run_of(company, run_id)
+    _again(run_of(company, run_id), request, replay.EXPECTED, replay.bring)
+
+
+def retries(company: str, run_id: str, request: Request, reasons: Sequence[str] = ()) -> None:
+    """A whole rehearsal of a retry. Raises what stopped it."""
+    _again(run_of(company, run_id), request, frozenset(), partial(retry.bring, reasons=reasons))
+
+
+def _again(run: Run, request: Request, expected: frozenset[str], bring: preview.Bring) -> None:
+    with running.ended(run.company, run.run_id):
+        modules = check_settings(run.company, run.run_id, request)
         with database.connect() as connection, noted(connection, run, "preview"):
-            lenience = Lenience(replay.EXPECTED, rehearsal=True)
-            bringing = running.bringing(connection, run, lenience)
-            preview.rehearse(run, lambda inside: preview.replays(inside, bringing, modules))
+            bringing = running.bringing(connection, run, Lenience(expected, rehearsal=True))
+            preview.rehearse(run, lambda inside: preview.again(inside, bringing, modules, bring))
             runs.will_load(connection, run, modules, {})

@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import one_module
+from quickbooks_crm import one_module, parted
 from quickbooks_crm.one_module import Apart, Bringing
 from quickbooks_crm.stage import Held
 
@@ -21,6 +21,7 @@ def bring(
     """Try a module's records again that are held back for one of these reasons; of none given, all
     but the excluded and those that a person has undone or unlinked."""
     with apart():
+        parted.let_try_again(connection, bringing.run.realm, module, reasons)
         window = one_module.pending(connection, bringing.run.realm, module)
         held = Held(**asdict(window), reasons=list(reasons))
         one_module.bring(connection, bringing, module, held)

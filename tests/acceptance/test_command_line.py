@@ -136,11 +136,12 @@ def test_a_retry_tells_only_of_modules_that_hold_something_back(
     assert "module" not in nothing
 
 
+@pytest.mark.parametrize("name", ["replay", "retry"])
 @pytest.mark.parametrize("words", [["--rows"], ["--format", "csv"]])
 def test_what_is_about_a_plan_is_refused_without_one(
-    kept: Kept, command: Callable[..., Ended], words: list[str]
+    kept: Kept, command: Callable[..., Ended], name: str, words: list[str]
 ) -> None:
-    ended = command("replay", *words)
+    ended = command(name, *words)
 
     assert ended.returncode == 2
     assert ended.stderr.startswith("--rows and --format are about a plan: add --plan.")

@@ -290,3 +290,25 @@ def test_a_retry_tries_what_is_held_back_and_nothing_else(
     held = kept.ask("SELECT reason FROM sync.held WHERE module = 'products'")
     assert held == [{"reason": "same_in_batch"}]
     assert kept.sync().state == "success"
+
+
+def test_the_plan_of_a_retry_says_what_would_be_tried_and_the_retry_agrees(
+    kept: Kept, printed: Callable[..., str]
+) -> None:
+    [name] = {row["name"] for row in kept.ask("SELECT name FROM crm.products WHERE active LIMIT 1")}
+    id = kept.quickbooks.add("Item", Name=name.upper(), Type="Service")
+    kept.sync()
+    kept.ask("UPDATE crm.products SET name = 'Another' WHERE name = %s", name)
+    image = kept.image(), kept.ask("SELECT * FROM sync.held")
+
+    planned = json.loads(printed("retry", "--plan", "--json"))
+    rows = printed("retry", "--plan", "--rows")
+    still = kept.image(), kept.ask("SELECT * FROM sync.held")
+    done = json.loads(printed("retry", "--json"))
+
+    assert still == image
+    assert (planned["kind"], planned["api_calls"]) == ("preview", 0)
+    assert planned["modules"] == done["modules"]
+    tried = {m["module"]: (m["read"], m["added"]) for m in planned["modules"]}
+    assert tried == {"products": (1, 1), "accounts": (0, 0), "contacts": (0, 0)}
+    assert f"products: Item {id} ({name.upper()})  added: " in rows

@@ -145,8 +145,13 @@ def test_who_asks_for_a_retry_of_what_was_unlinked_links_it_again(
     kept.sync("takeover")
     [link] = kept.ask("SELECT id FROM sync.link WHERE record_key = '1001'")
     command("unlink", "accounts", "Customer", link["id"])
+    retry = ("retry", "--module", "accounts", "--reason", "unlinked")
 
-    assert command("retry", "--module", "accounts", "--reason", "unlinked")[0] == 0
+    [planned] = json.loads(command(*retry, "--plan", "--json")[1])["modules"]
+    assert (planned["read"], planned["not_added"]) == (1, 0)
+    assert kept.ask("SELECT id FROM sync.link WHERE record_key = '1001'") == []
+
+    assert command(*retry)[0] == 0
     assert kept.ask("SELECT id FROM sync.link WHERE record_key = '1001'") == [link]
     assert kept.ask("SELECT * FROM sync.unlinked") == []
 

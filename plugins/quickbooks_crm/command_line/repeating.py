@@ -4,6 +4,7 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from quickbooks_crm import companies, previewing, reasons, repeating
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, say
@@ -19,19 +20,24 @@ def _replay(asked: argparse.Namespace) -> int:
     if asked.plan:
         heading(asked)
         return _every(asked, previewing.replays, show)
-    if asked.rows or asked.format != FORM["--format"]["default"]:
-        raise SettingsError(
-            "--rows and --format are about a plan: add --plan. Nothing was replayed. What a replay "
-            "did not bring in, activity --rows shows."
-        )
+    _require_no_rows(asked, "replayed", "a replay")
     return _every(asked, repeating.replay_all, show_run)
 
 
 def _retry(asked: argparse.Namespace) -> int:
-    def run(company: str, run_id: str, request: Request) -> None:
-        repeating.retry_held(company, run_id, request, asked.reason)
+    if asked.plan:
+        heading(asked)
+        return _every(asked, partial(previewing.retries, reasons=asked.reason), show)
+    _require_no_rows(asked, "tried again", "a retry")
+    return _every(asked, partial(repeating.retry_held, reasons=asked.reason), show_run)
 
-    return _every(asked, run, show_run)
+
+def _require_no_rows(asked: argparse.Namespace, done: str, what: str) -> None:
+    if asked.rows or asked.format != FORM["--format"]["default"]:
+        raise SettingsError(
+            f"--rows and --format are about a plan: add --plan. Nothing was {done}. What {what} "
+            "did not bring in, activity --rows shows."
+        )
 
 
 def _every(
@@ -71,6 +77,9 @@ COMMANDS = {
         "try again the records that were not added or are duplicates, and no others",
         {
             "--module": MODULE,
+            "--plan": YES
+            | {"help": "only show how many would be tried, and what would come of it"},
+            **FORM,
             "--reason": SEVERAL
             | {
                 "choices": sorted(reasons.REASONS),

@@ -3,10 +3,11 @@
 -- let_try_again --
 -- Who asks for a retry of what was parted lets it look for its CRM record again.
 DELETE FROM sync.unlinked
- USING incoming AS i
- WHERE EXISTS (SELECT FROM sync.unlinked WHERE realm = %(realm)s AND module = %(module)s)
-   AND (unlinked.realm, unlinked.module, unlinked.entity, unlinked.id) = (%(realm)s, %(module)s, i.entity, i.id)
-   AND EXISTS (SELECT FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s AND kind = 'retry');
+ USING sync.held
+ WHERE (unlinked.realm, unlinked.module) = (%(realm)s, %(module)s)
+   AND (held.realm, held.module, held.entity, held.id)
+     = (unlinked.realm, unlinked.module, unlinked.entity, unlinked.id)
+   AND held.reason = 'unlinked' AND held.reason = ANY (%(reasons)s);
 
 -- leave_alone --
 -- What a person has parted from the CRM finds no record there by itself.
