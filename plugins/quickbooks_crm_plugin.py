@@ -15,13 +15,13 @@ class _WhenAsked:
         try:
             from quickbooks_crm.pages.app import app
         except ImportError:  # Airflow has to start all the same
-            log.exception("QuickBooks activity cannot be shown: its pages cannot be imported.")
+            log.exception("The QuickBooks pages cannot be shown: its pages cannot be imported.")
             return []
-        return [{"app": app, "url_prefix": "/quickbooks-crm", "name": "QuickBooks activity"}]
+        return [{"app": app, "url_prefix": "/quickbooks-crm", "name": "QuickBooks"}]
 
 
 class QuickBooksCrmPlugin(AirflowPlugin):
-    """QuickBooks activity, in Airflow's navigation."""
+    """The QuickBooks pages, in Airflow's navigation."""
 
     name = "quickbooks_crm"
     fastapi_apps = _WhenAsked()

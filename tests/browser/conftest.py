@@ -97,5 +97,6 @@ def activity(page: Page) -> FrameLocator:
     """The Activity page, opened from Airflow's navigation."""
     page.get_by_role("link", name="QuickBooks", exact=True).click()
     shown = page.frame_locator("iframe")
-    shown.get_by_role("heading", name="QuickBooks activity").wait_for()
+    shown.get_by_role("link", name="Activity").click()
+    shown.get_by_role("heading", name="Activity").wait_for()
     return shown

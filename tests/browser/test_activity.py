@@ -27,8 +27,8 @@ def test_from_the_list_to_a_run_to_its_rows_and_back(page: Page, activity: Frame
         re.compile(r"/plugin/quickbooks-activity/quickbooks-crm/runs/.*outcome=")
     )
 
-    activity.get_by_role("link", name="QuickBooks activity").click()
-    expect(activity.get_by_role("heading", level=1)).to_have_text("QuickBooks activity")
+    activity.get_by_label("Where you are").get_by_role("link", name="Activity").click()
+    expect(activity.get_by_role("heading", level=1)).to_have_text("Activity")
 
 
 def test_every_number_of_a_module_leads_to_as_many_rows(activity: FrameLocator) -> None:

@@ -1,6 +1,7 @@
 """How the pages look: templates filled in, every value escaped, every link relative."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.filters import do_striptags
 
 from quickbooks_crm import wording
 from quickbooks_crm.reconcile import report
+
+NAVIGATION = (("", "Start"), ("activity", "Activity"))
+"""The pages that every page leads to: the way from the first one, and the name."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,48 @@ class Page:
     status: int = 200
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Why a page cannot be shown or a change not be made: what kind of problem, and words for what
+    only these can tell. `fields` are sentences about parts of what was sent, by their names."""
+
+    status: int
+    kind: str
+    message: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
 def page(request: Request, what: Page, **shown: Any) -> HTMLResponse:
     """The answer that shows some values in a template."""
-    text = _templates.get_template(what.template).render(shown, root=_root(request))
-    return HTMLResponse(text, what.status)
+    here = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    known = {"root": root_of(request), "here": here}
+    return HTMLResponse(_templates.get_template(what.template).render(known | shown), what.status)
 
 
-def _root(request: Request) -> str:
+def go(path: str, said: str = "") -> Response:
+    """The answer to a change that was made: the page to show next, as the way to it from the first
+    one, and what to say there."""
+    return JSONResponse({"go": path, "said": said})
+
+
+def leave(address: str) -> Response:
+    """The answer to a change that goes on elsewhere: the window is to leave Airflow for there."""
+    return JSONResponse({"leave": address})
+
+
+def refusal(request: Request, problem: Problem) -> Response:
+    """The answer that says why not: a page to who looks, its words as JSON to who changes."""
+    if request.method in ("GET", "HEAD"):
+        shown = {"problem": problem.kind, "message": problem.message}
+        return page(request, Page("problem.html", problem.status), **shown)
+    text = _templates.get_template("problem_words.html").render(
+        problem=problem.kind, message=problem.message, root=root_of(request)
+    )
+    words = {"message": do_striptags(text), "fields": dict(problem.fields)}
+    return JSONResponse(words, problem.status)
+
+
+def root_of(request: Request) -> str:
     """The way from the page back to the first one: it holds behind any proxy."""
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     return "../" * (path.count("/") - 1) or "./"
@@ -91,6 +131,7 @@ _templates.filters.update(
     took=wording.took,
 )
 _templates.globals.update(
+    NAVIGATION=NAVIGATION,
     TABS=("not_added", "duplicate", "excluded", "updated", "added", "unchanged"),
     called=wording.called,
     notes=wording.notes,

@@ -1,0 +1,162 @@
+// What is changed is sent as JSON, and the answer is shown where the person is: nothing typed is lost.
+//
+//   <form data-send action="...">      sends its fields; where they are wrong is said beside them
+//   <form data-start="DAG" data-then="PAGE/">   starts a run of a DAG, with its fields as the answers
+//   <button data-opens="ID">           opens a dialog;  <button data-closes> closes the one it is in
+//   <section data-again="2">           is loaded again every so many seconds, as long as it says so
+"use strict";
+
+const root = document.documentElement.dataset.root;
+const UNREACHABLE = "Airflow does not answer. Nothing was changed as far as is known. Try again in a moment.";
+const ENDED = "Your Airflow session has ended. Sign in again in another window, then try once more: nothing you typed is lost here.";
+
+/* Values: a checkbox is true or false, data-kind="list" gives a list, data-kind="number" a number. */
+function values(form) {
+  const found = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled || field.type === "submit") continue;
+    if (field.type === "radio" && !field.checked) continue;
+    if (field.dataset.kind === "list") {
+      found[field.name] ??= [];
+      if (field.type !== "checkbox" || field.checked) found[field.name].push(field.value);
+    } else if (field.type === "checkbox") found[field.name] = field.checked;
+    else if (field.dataset.kind === "number") found[field.name] = field.value === "" ? null : Number(field.value);
+    else if (field.multiple) found[field.name] = [...field.selectedOptions].map((chosen) => chosen.value);
+    else found[field.name] = field.value;
+  }
+  return found;
+}
+
+async function send(address, body, method = "POST") {
+  let answer;
+  try {
+    answer = await fetch(address, {
+      method,
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw { message: UNREACHABLE };
+  }
+  const told = await answer.json().catch(() => ({}));
+  if (answer.ok) return told;
+  if (answer.status === 401) throw { message: ENDED };
+  throw { message: told.message ?? airflows(told) ?? `This did not work (${answer.status}).`, fields: told.fields ?? {} };
+}
+
+/* Airflow's own API says what is wrong in words of its own. */
+function airflows(told) {
+  if (typeof told.detail === "string") return told.detail;
+  return told.detail?.map?.((one) => one.msg).join(" ");
+}
+
+function leaveAirflow(address) {
+  const page = window.parent === window ? document : window.parent.document;
+  const link = page.createElement("a");
+  link.href = address;
+  page.body.append(link);
+  link.click();
+  link.remove();
+}
+
+function follow(told) {
+  if (told.leave) return leaveAirflow(told.leave);
+  if (told.said) sessionStorage.setItem("said", told.said);
+  const next = new URL(root + (told.go ?? ""), location.href);
+  if (next.href === location.href) location.reload();
+  else location.assign(next);
+}
+
+function refuse(form, told) {
+  for (const old of form.querySelectorAll("[data-wrong]")) old.remove();
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+  }
+  if (!told) return;
+  const words = document.createElement("p");
+  words.dataset.wrong = "";
+  words.className = "wrong";
+  words.setAttribute("role", "alert");
+  words.textContent = told.message;
+  (form.querySelector("[data-says]") ?? form).prepend(words);
+  let first = null;
+  for (const [name, sentence] of Object.entries(told.fields ?? {})) {
+    const field = form.elements[name];
+    if (!field?.setAttribute) continue;
+    const said = document.createElement("small");
+    said.dataset.wrong = "";
+    said.className = "wrong";
+    said.id = `wrong-${name}`;
+    said.textContent = sentence;
+    field.after(said);
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", said.id);
+    first ??= field;
+  }
+  first?.focus();
+}
+
+async function whileBusy(form, work) {
+  const buttons = form.querySelectorAll("button");
+  if (form.getAttribute("aria-busy") === "true") return;
+  form.setAttribute("aria-busy", "true");
+  for (const button of buttons) button.disabled = true;
+  try {
+    refuse(form, null);
+    follow(await work());
+  } catch (told) {
+    if (!told.message) throw told;
+    refuse(form, told);
+  } finally {
+    form.removeAttribute("aria-busy");
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+/* A run of a DAG is started by Airflow's own API, as the person who is signed in. */
+async function start(form) {
+  const dag = encodeURIComponent(form.dataset.start);
+  const run = await send(`${root}../api/v2/dags/${dag}/dagRuns`, { logical_date: null, conf: values(form) });
+  return { go: form.dataset.then + encodeURIComponent(run.dag_run_id) };
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if ("send" in form.dataset) {
+    event.preventDefault();
+    whileBusy(form, () => send(form.action, values(form)));
+  } else if ("start" in form.dataset) {
+    event.preventDefault();
+    whileBusy(form, () => start(form));
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.opens) document.getElementById(button.dataset.opens).showModal();
+  else if (button && "closes" in button.dataset) button.closest("dialog").close();
+});
+
+async function loadAgain(section) {
+  const answer = await fetch(location.href).catch(() => null);
+  const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  const fresh = page?.getElementById(section.id);
+  if (fresh) section.replaceWith(fresh);
+  waitFor(fresh ?? section);
+}
+
+function waitFor(section) {
+  const seconds = Number(section.dataset.again);
+  if (seconds) setTimeout(() => loadAgain(section), seconds * 1000);
+}
+
+document.querySelectorAll("[data-again]").forEach(waitFor);
+
+const said = sessionStorage.getItem("said");
+if (said) {
+  sessionStorage.removeItem("said");
+  const place = document.getElementById("said");
+  place.textContent = said;
+  place.hidden = false;
+}

@@ -1,0 +1,37 @@
+"""The CRM database, as the pages reach it: with little patience, and for reading or for writing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from quickbooks_crm import database
+from quickbooks_crm.sql import statements
+
+PATIENCE = "5000"
+"""Milliseconds for which a page waits for one answer of the database."""
+
+
+@contextmanager
+def reading() -> Iterator[Connection[Any]]:
+    """One moment of the database, in which nothing can be changed."""
+    with database.connect(timeout=2) as connection:
+        connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with connection.transaction():
+            _be_patient(connection)
+            yield connection
+
+
+@contextmanager
+def writing() -> Iterator[Connection[Any]]:
+    """A transaction that is kept as a whole when the block ends, or not at all."""
+    with database.connect(timeout=2) as connection, connection.transaction():
+        _be_patient(connection)
+        yield connection
+
+
+def _be_patient(connection: Connection[Any]) -> None:
+    connection.execute(statements("activity")["patience"], {"milliseconds": PATIENCE})
