@@ -77,7 +77,8 @@ class Memory:
         until it, or the mapping, changes."""
         assert self.before
         after = deepcopy(self)
-        by_hand = {who: link for who, link in self.links.items() if link.said is None}
+        waited = set(self.before.parked.values())
+        by_hand = {w: link for w, link in self.links.items() if not link.said and w[1] in waited}
         removed = {
             (module, key)
             for module, records in self.records.items()

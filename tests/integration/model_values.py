@@ -101,7 +101,7 @@ class Row:
     @property
     def said(self) -> Any:
         """What makes a row the same as the last time."""
-        return self.state, dict(self.values)
+        return self.state, dict(self.values), self.waits_for
 
     def finish(self, outcome: str, reason: str | None = None, collides: Key | None = None) -> None:
         self.end = End(outcome, reason, collides)

@@ -77,6 +77,25 @@ def test_a_record_that_a_person_deleted_does_not_stop_what_refers_to_it(
     ]
 
 
+@pytest.mark.parametrize("then", [{}, {"ParentRef": {"value": "9"}}], ids=["none", "another"])
+def test_a_reference_that_was_open_and_is_closed_follows_what_quickbooks_says_next(
+    connection: Connection[Any], then: dict[str, Any]
+) -> None:
+    """Open, it says as little of a record as none, or as another that is open."""
+    known = parse_all({"accounts": accounts()})
+    sync(connection, known, customer("2", DisplayName="Child", ParentRef={"value": "1"}))
+    sync(connection, known, customer("1", DisplayName="Parent"))
+    assert rows(connection, FAMILY) == [("Child", "Parent"), ("Parent", None)]
+
+    ended = sync(connection, known, customer("2", DisplayName="Child", **then))
+
+    assert ended == [End("2", "updated")]
+    assert rows(connection, FAMILY) == [("Child", None), ("Parent", None)]
+    assert sync(connection, known, customer("2", DisplayName="Child", **then)) == [
+        End("2", "unchanged")
+    ]
+
+
 def test_modules_that_share_a_table_do_not_take_each_others_records(
     connection: Connection[Any],
 ) -> None:

@@ -253,6 +253,22 @@ def test_a_reference_that_a_later_run_opened_for_yet_another_is_kept(
     assert rows(connection, CRM) == before
 
 
+def test_a_later_run_that_only_compared_a_record_anew_does_not_stand_in_the_way(
+    connection: Connection[Any],
+) -> None:
+    """As after a new version of this project, which may tell sameness by something else."""
+    known = people()
+    sync(connection, known, customer("2"))
+    before = rows(connection, CRM)
+    sync(connection, known, customer("2", DisplayName="Two"), run_id="wrong")
+    connection.execute("UPDATE sync.link SET source_hash = 'of another version'")
+
+    sync(connection, known, customer("2", DisplayName="Two"))
+
+    assert undo(connection, known, "wrong") == [End("2", "updated")]
+    assert rows(connection, CRM) == before
+
+
 def test_a_reference_closed_before_the_run_changed_the_record_itself_is_open_again(
     connection: Connection[Any],
 ) -> None:

@@ -31,7 +31,7 @@ UPDATE incoming
                 FROM {table} AS current
                WHERE current.{key} = i.record_key::{key_type} LIMIT 1
                  FOR NO KEY UPDATE) AS own
-        WHERE i.action = 'update' AND i.linked AND i.known_hash = md5(concat_ws(' ', i.state, i.fields))
+        WHERE i.action = 'update' AND i.linked AND i.known_hash = md5(concat_ws(' ', i.state, i.fields, coalesce(i.open_refs, '{{}}')))
           AND i.written - '@lines' = own.held {same_lines} {same_owners}));
 
 -- compare --
@@ -65,7 +65,7 @@ UPDATE incoming
 UPDATE incoming
    SET action = NULL, outcome = 'unchanged', after = before
  WHERE action = 'update'
-   AND (before = image OR (linked AND md5(concat_ws(' ', state, fields)) = known_hash AND before || written = before
+   AND (before = image OR (linked AND md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}'))) = known_hash AND before || written = before
                            AND before || (image - ARRAY (SELECT key FROM jsonb_object_keys(written) AS key
                                                           WHERE key <> ALL (%(inherited)s::text[]))) = before));
 
@@ -302,16 +302,19 @@ UPDATE incoming
  WHERE outcome = 'updated' AND linked AND state IS DISTINCT FROM known_state;
 
 -- links --
+-- Of a record that only QuickBooks says something else of, the link goes on telling which run wrote it.
 INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, state, run_id)
-SELECT %(realm)s, entity, id, %(module)s, record_key, md5(concat_ws(' ', state, fields)),
-       after - coalesce(kept, '{}'), state, %(run_id)s
+SELECT %(realm)s, entity, id, %(module)s, record_key, md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}'))),
+       after - coalesce(kept, '{}'), state,
+       CASE WHEN linked AND outcome = 'unchanged' AND state = known_state AND after - coalesce(kept, '{}') = written
+            THEN '' ELSE %(run_id)s END
   FROM incoming
  WHERE outcome IN ('added', 'updated')
     OR (outcome = 'unchanged' AND image IS NOT NULL
-        AND (md5(concat_ws(' ', state, fields)), state) IS DISTINCT FROM (known_hash, known_state))
+        AND (md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}'))), state) IS DISTINCT FROM (known_hash, known_state))
 ON CONFLICT (realm, entity, id, module) DO UPDATE
    SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
-       state = excluded.state, run_id = excluded.run_id;
+       state = excluded.state, run_id = coalesce(nullif(excluded.run_id, ''), known.run_id);
 
 -- release --
 -- Each row looks its own entry up, so that the work stays as small as the batch.

@@ -321,7 +321,7 @@ UPDATE undoing
                          AND was ->> 'run_id' = %(undone)s AND run_id <> %(undone)s
                       ) AS left_open ON (left_open.field, left_open.target) = (held.field, held.target)
                 WHERE held.field IS NULL OR left_open.field IS NULL) AS since
-         WHERE u.outcome IS NULL AND u.did = 'beside' AND %(undone_kind)s::text <> 'undo'
+         WHERE u.outcome IS NULL AND u.action = 'link' AND %(undone_kind)s::text <> 'undo'
          GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
 
