@@ -52,6 +52,10 @@ class Target:
         """The columns of the table that the mapping leaves alone: they are in no image."""
         return [name for name in self.table.columns if name not in self.columns]
 
+    def image(self, row: str) -> sql.Composed:
+        """What is remembered of a row of the table: the columns that the mapping writes, as JSON."""
+        return image(row, [name for name in self.table.columns if name in self.columns])
+
     @property
     def identity(self) -> str | None:
         """The column in which the CRM keeps the QuickBooks id, by which a record made by hand can
@@ -63,6 +67,12 @@ class Target:
         return next(
             (field.column for field in fields if field.sources == plain and not field.refers), None
         )
+
+
+def image(row: str, columns: Iterable[str]) -> sql.Composed:
+    """These columns of a row as JSON."""
+    listed = sql.SQL(", ").join(sql.Identifier(row, column) for column in columns)
+    return statements("dedupe")["image"].format(columns=listed)
 
 
 def receive(

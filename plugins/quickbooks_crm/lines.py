@@ -13,7 +13,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Table
-from quickbooks_crm.dedupe import Target
+from quickbooks_crm.dedupe import Target, image
 from quickbooks_crm.mapping import Lines
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
@@ -53,7 +53,8 @@ class LineTarget:
     def names(self) -> dict[str, sql.Composable]:
         """What statements call the table and its columns; `unmapped` are those in no image."""
         lines, table = self.lines, self.table
-        imaged = {lines.position, *lines.rows.fields}
+        filled = {lines.position, *lines.rows.fields}
+        imaged = [name for name in table.columns if name in filled]
         return {
             "lines": table.identifier,
             "line_key": sql.Identifier(table.key),
@@ -62,6 +63,9 @@ class LineTarget:
             "position": sql.Identifier(lines.position),
             "position_name": sql.Literal(lines.position),
             "unmapped": sql.Literal([name for name in table.columns if name not in imaged]),
+            "image": image("current", imaged),
+            "new_image": image("new", imaged),
+            "line_image": image("line", imaged),
             **self._company,
         }
 

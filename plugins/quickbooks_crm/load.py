@@ -99,7 +99,6 @@ class Load:
             "hash": mapping.hash,
             "mode": mapping.mode,
             "company": self.target.company,
-            "unmapped": self.target.unmapped,
             "always_clear": [name for name in mapping.fields if mapping.clears(name)],
             "position": self.position,
             "generation": self.generation,
@@ -420,7 +419,8 @@ def _names(target: Target) -> dict[str, sql.Composable]:
         "table": table.identifier,
         "key": sql.Identifier(table.key),
         "key_type": table.key_type,
-        "unmapped": sql.Literal(target.unmapped),
+        "image": target.image("current"),
+        "new_image": target.image("new"),
     }
 
 

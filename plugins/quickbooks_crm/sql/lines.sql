@@ -20,7 +20,7 @@ SELECT i.n, line.place AS position,
 ALTER TABLE incoming_line ADD PRIMARY KEY (n, position);
 
 -- line_statistics --
-ANALYZE incoming_line;
+ANALYZE incoming_line (n, position);
 
 -- typed --
 -- Whether the table's own types take all values; if not, this fails.
@@ -56,7 +56,7 @@ END $refusals$;
 
 -- same --
 AND i.written -> '@lines'
-  = coalesce((SELECT jsonb_agg(to_jsonb(line.*) - {unmapped}::text[] ORDER BY line.{position}, line.{line_key})
+  = coalesce((SELECT jsonb_agg({line_image} ORDER BY line.{position}, line.{line_key})
                 FROM {lines} AS line
                WHERE line.{parent} = i.record_key::{parent_type}), '[]')
 
@@ -68,11 +68,11 @@ UPDATE incoming
   FROM (SELECT i.n, coalesce(held.lines, '[]') AS held, coalesce(wanted.lines, '[]') AS wanted
           FROM incoming AS i
          CROSS JOIN LATERAL (
-               SELECT jsonb_agg(to_jsonb(current.*) - {unmapped}::text[] ORDER BY current.{position}, current.{line_key}) AS lines
+               SELECT jsonb_agg({image} ORDER BY current.{position}, current.{line_key}) AS lines
                  FROM {lines} AS current
                 WHERE current.{parent} = i.record_key::{parent_type}) AS held
          CROSS JOIN LATERAL (
-               SELECT jsonb_agg(to_jsonb(new.*) - {unmapped}::text[] ORDER BY line.position) AS lines
+               SELECT jsonb_agg({new_image} ORDER BY line.position) AS lines
                  FROM incoming_line AS line
                  LEFT JOIN LATERAL (
                       SELECT current AS row FROM {lines} AS current
@@ -125,7 +125,7 @@ UPDATE {lines} AS current
  CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, wanted.image) AS new
  WHERE {pending} AND i.outcome = 'updated' AND {which_line}
    AND current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position
-   AND to_jsonb(current.*) - {unmapped}::text[] <> wanted.image;
+   AND {image} <> wanted.image;
 
 -- add --
 INSERT INTO {lines} ({parent}, {columns}{company})
@@ -158,7 +158,7 @@ UPDATE incoming
   FROM (SELECT i.n, i.after || jsonb_build_object('@lines', coalesce(held.lines, '[]')) AS after
           FROM incoming AS i
          CROSS JOIN LATERAL (
-               SELECT jsonb_agg(to_jsonb(current.*) - {unmapped}::text[] ORDER BY current.{position}, current.{line_key}) AS lines
+               SELECT jsonb_agg({image} ORDER BY current.{position}, current.{line_key}) AS lines
                  FROM {lines} AS current
                 WHERE current.{parent} = i.record_key::{parent_type}) AS held
          WHERE i.outcome IN ('added', 'updated', 'unchanged') AND NOT i.after ? '@lines' AND {which}) AS told
@@ -217,7 +217,7 @@ incoming AS i
                              CROSS JOIN LATERAL (SELECT i.image -> '@lines' -> (own.position - 1)::integer AS image) AS wanted
                              WHERE {pending} AND i.outcome = 'updated'
                                AND line.{parent} = i.record_key::{parent_type} AND line.{position} = own.position
-                               AND to_jsonb(line.*) - {unmapped}::text[] <> wanted.image
+                               AND {line_image} <> wanted.image
 
 -- closing --
 -- Open references of lines, of documents loaded earlier or just now, to records that are in the CRM now.
@@ -263,7 +263,7 @@ SELECT closing.entity, closing.id, closing.written AS was, false AS told,
        closing.written || jsonb_build_object('@lines', coalesce(held.lines, '[]')) AS after
   FROM (SELECT DISTINCT ON (entity, id) entity, id, record_key, written FROM closing_line WHERE closed) AS closing
  CROSS JOIN LATERAL (
-       SELECT jsonb_agg(to_jsonb(current.*) - {unmapped}::text[] ORDER BY current.{position}, current.{line_key}) AS lines
+       SELECT jsonb_agg({image} ORDER BY current.{position}, current.{line_key}) AS lines
          FROM {lines} AS current
         WHERE current.{parent} = closing.record_key::{parent_type}) AS held;
 

@@ -27,7 +27,7 @@ UPDATE incoming
        SELECT i.ctid
          FROM incoming AS i
         CROSS JOIN LATERAL (
-              SELECT to_jsonb(current.*) - {unmapped}::text[] AS held
+              SELECT {image} AS held
                 FROM {table} AS current
                WHERE current.{key} = i.record_key::{key_type} LIMIT 1
                  FOR NO KEY UPDATE) AS own
@@ -40,10 +40,10 @@ UPDATE incoming
 UPDATE incoming
    SET before = compared.before, image = compared.image, kept = compared.kept
   FROM (SELECT i.n, kept.columns AS kept, held.image AS before,
-               to_jsonb(new.*) - %(unmapped)s::text[] AS image
+               {new_image} AS image
           FROM incoming AS i
          CROSS JOIN LATERAL (
-               SELECT coalesce(current.*) AS record, to_jsonb(current.*) - %(unmapped)s::text[] AS image
+               SELECT coalesce(current.*) AS record, {image} AS image
                  FROM {table} AS current
                 WHERE current.{key} = i.record_key::{key_type} LIMIT 1
                   FOR NO KEY UPDATE) AS held
@@ -77,7 +77,7 @@ WITH changed AS (
       FROM incoming AS i
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.image) AS new
      WHERE {waiting} AND {which} AND current.{key} = i.record_key::{key_type}
- RETURNING i.n, to_jsonb(current.*) - {unmapped}::text[] AS after
+ RETURNING i.n, {image} AS after
 )
 INSERT INTO incoming (n, after)
 SELECT n, after FROM changed
@@ -149,7 +149,7 @@ WITH keyed AS MATERIALIZED ({keys}), added AS (
      CROSS JOIN LATERAL (SELECT * FROM incoming WHERE n = keyed.n LIMIT 1) AS i
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
      ORDER BY keyed.below, keyed.n
- RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
+ RETURNING current.{key}::text AS record_key, {image} AS after
 )
 INSERT INTO incoming (n, record_key, after)
 SELECT keyed.n, added.record_key, added.after
@@ -387,7 +387,7 @@ ANALYZE closing;
 
 -- close --
 WITH held AS (
-    SELECT closing.entity, closing.id, to_jsonb(current.*) - %(unmapped)s::text[] AS before
+    SELECT closing.entity, closing.id, {image} AS before
       FROM closing
       JOIN {table} AS current ON current.{key} = closing.record_key::{key_type}
 ), changed AS (
@@ -395,7 +395,7 @@ WITH held AS (
        SET {column} = closing.target_key::{column_type} {with_it}
       FROM closing
      WHERE current.{key} = closing.record_key::{key_type}
- RETURNING closing.entity, closing.id, to_jsonb(current.*) - %(unmapped)s::text[] AS after
+ RETURNING closing.entity, closing.id, {image} AS after
 )
 UPDATE closing
    SET before = held.before, after = changed.after
