@@ -53,7 +53,7 @@ class Target:
         return [name for name in self.table.columns if name not in self.columns]
 
     def image(self, row: str) -> sql.Composed:
-        """What is remembered of a row of the table: the columns that the mapping writes, as JSON."""
+        """What is remembered of a row: the columns that the mapping writes, as JSON."""
         return image(row, [name for name in self.table.columns if name in self.columns])
 
     @property
