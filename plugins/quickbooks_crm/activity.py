@@ -22,6 +22,8 @@ OUTCOMES = ("added", "updated", "unchanged", "duplicate", "not_added", "excluded
 UNDO_OUTCOMES = ("updated", "removed", "added", "unchanged", "kept")
 """How the records of an undo end: they get back what they held, are removed or brought back, only
 their link is as before, or they are kept as they are."""
+HELD = ("not_added", "duplicate", "excluded", "kept")
+"""How those ended that are not in the CRM, or not as the run would have them."""
 PAGE = 100
 
 
@@ -226,6 +228,14 @@ def run(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
     """One run with its counts, reasons and open breakers, or None when there is no such run."""
     found = counted(connection, realm, run_id)
     return explained(connection, found) if found else None
+
+
+def named(connection: Connection[Any], company: str, run_id: str) -> list[Run]:
+    """The run of a company that is called so, with its counts only; none, or one of each realm that
+    the company has had."""
+    key = {"company": company, "run_id": run_id}
+    found = _cursor(connection).execute(statements("activity")["named"], key).fetchall()
+    return _with_counts(connection, found)
 
 
 def counted(connection: Connection[Any], realm: str, run_id: str) -> Run | None:

@@ -6,7 +6,7 @@ the first load to the end.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -112,10 +112,11 @@ def _require_nothing_taken_out(outside: Connection[Any], run: Run, before: int) 
         )
 
 
-def sync(connection: Connection[Any], bringing: Bringing, asked: Iterable[str]) -> list[str]:
+def sync(connection: Connection[Any], bringing: Bringing, asked: list[str]) -> list[str]:
     """What a sync does with these modules; those that have work. All are staged first, so that
     what is locked is not locked for that long."""
     run, known = bringing.run, bringing.known
+    replay.tell_due(connection, bringing, asked)
     stand_ins.work_out(connection, run, known)
     work = one_module.with_work(connection, bringing, asked)
     for module in work:
@@ -124,7 +125,6 @@ def sync(connection: Connection[Any], bringing: Bringing, asked: Iterable[str]) 
     take_turn(connection, bringing)
     for module in work:
         with whole(connection):
-            replay.note_due(connection, bringing, module)
             counts = one_module.load_rows(connection, bringing, module)
         log.info("%s: would be %s", module, one_module.words(counts))
     return work

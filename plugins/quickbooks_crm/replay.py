@@ -2,6 +2,7 @@
 a slice at a time, so that one that was stopped goes on where it was."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -55,9 +56,22 @@ def _next(connection: Connection[Any], run: Run, known: Mapping, after: Any) -> 
 def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> None:
     """Remember, and warn, that what an earlier mapping has loaded stays as it is until a replay. Be
     inside the load's transaction, before it moves the module's position."""
+    if _execute(connection, "due", bringing.run, bringing.known[module]).rowcount:
+        _warn(connection, bringing, module)
+
+
+def tell_due(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> None:
+    """The same in a rehearsal, which tells of it also where nothing is to be loaded, and for as
+    long as no replay has come."""
+    for module in modules:
+        _execute(connection, "due", bringing.run, bringing.known[module])
+        due = _execute(connection, "is_due", bringing.run, bringing.known[module]).fetchone()
+        if due is not None:
+            _warn(connection, bringing, module)
+
+
+def _warn(connection: Connection[Any], bringing: Bringing, module: str) -> None:
     run, known = bringing.run, bringing.known[module]
-    if _execute(connection, "due", run, known).rowcount == 0:
-        return
     row = _execute(connection, "linked", run, known).fetchone()
     if "mass_change" not in bringing.lenience.expected:
         runs.warn(connection, run, f"{module}.replay", _warning(run, module, row[0] if row else 0))

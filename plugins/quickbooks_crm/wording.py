@@ -1,6 +1,6 @@
 """What the runs did in words, for the log, the terminal and the page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import groupby
 
@@ -14,15 +14,16 @@ NOTHING_HELD = (
 )
 
 
-def summary(run: Run) -> str:
-    """The run as plain text for the log and the terminal: counts and ids, no customer data."""
+def summary(run: Run, said: Collection[str] = ()) -> str:
+    """The run as plain text for the log and the terminal: counts and ids, no customer data. Why it
+    stopped is left out where that is `said` already."""
     state = run.state if run.kind == "sync" else f"{run.kind} {run.state}"
     state += f" (of {run.undoes})" if run.undoes else ""
     head = f"{run.company} {run.run_id}: {state}, {_took(run)}, {called(run)}"
-    return "\n".join([head, *told(run)])
+    return "\n".join([head, *told(run, said)])
 
 
-def told(run: Run) -> Iterator[str]:
+def told(run: Run, said: Collection[str] = ()) -> Iterator[str]:
     """What a run did, or would do, as lines of plain text; no customer data."""
     fetched = [f"{entity} {count:,}" for entity, count in sorted(run.fetched.items()) if count]
     if run.kind == "reconcile":
@@ -51,8 +52,12 @@ def told(run: Run) -> Iterator[str]:
         for reason in reasons:
             yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"
     for problem in run.problems:
-        yield f"{problem.task} stopped: {problem.message}"
-    yield from (f"Warning: {warning}" for warning in run.warnings)
+        why = "." if problem.message in said else f": {problem.message}"
+        yield f"{problem.task} stopped{why}"
+    stops = [problem.message for problem in run.problems]
+    for warning in run.warnings:
+        if not any(warning in stop for stop in stops):
+            yield f"Warning: {warning}"
     yield from (f"Open breaker: {breaker}" for breaker in run.breakers)
     if run.month:
         yield run.month.sentence

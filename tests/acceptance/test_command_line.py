@@ -1,11 +1,14 @@
 """`python -m quickbooks_crm`, as people and scripts start it."""
 
+import csv
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,14 @@ from demo import ports
 from demo.postgres import Server
 from quickbooks_crm import companies, pipeline
 from quickbooks_crm.__main__ import main
+from quickbooks_crm.command_line import rows
 from quickbooks_crm.errors import SchemaOutdated
-from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step
+from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
+
+
+@pytest.fixture
+def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return own_include(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -156,8 +165,85 @@ def test_the_rows_that_are_not_in_the_crm_are_shown_on_demand(
 
     finished = command("activity", "--rows")
 
-    said = "excluded  A contact needs a first name, a last name or an e-mail address."
-    assert f"contacts: Customer {excluded}  {said}" in finished.stdout
+    said = "excluded: A contact needs a first name, a last name or an e-mail address."
+    assert f"contacts: Customer {excluded} (A firm)  {said}" in finished.stdout
+
+
+def changed_price(kept: Kept) -> tuple[str, str, str]:
+    """A run called `changed`, which brought a product another price, and a later one; the product's
+    id, the key of its CRM record, and the price before."""
+    kept.sync()
+    item = next(row for row in kept.quickbooks.rows("Item") if row["Type"] == "Service")
+    before = kept.crm("crm.products", item["Id"])
+    kept.quickbooks.change("Item", item["Id"], UnitPrice="47.11")
+    kept.quickbooks.add("Item", Name="A new one", Type="Service")
+    kept.sync("changed")
+    kept.quickbooks.change("Item", item["Id"], UnitPrice="12")
+    kept.sync()
+    return item["Id"], str(before["id"]), f"{before['price'].normalize():f}"
+
+
+def test_what_a_run_changed_is_listed_with_what_it_was_before(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    id, key, price = changed_price(kept)
+
+    shown = command("activity", "--run", "changed", "--outcome", "updated").stdout
+    added = command("activity", "--run", "changed", "--outcome", "added").stdout
+
+    assert shown.startswith("sample changed: success")
+    [line] = [line for line in shown.splitlines() if line.startswith("products: ")]
+    assert line.startswith(f"products: Item {id} (")
+    assert line.endswith(f")  updated CRM {key}: price {price} → 47.11")
+    assert "(A new one)  added CRM " in added
+    assert "name A new one" in added
+
+
+def test_what_a_run_changed_is_listed_as_json_and_csv(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    id, key, price = changed_price(kept)
+    words = ("activity", "--run", "changed", "--outcome", "updated")
+
+    run, row = objects(command(*words, "--json").stdout)
+    [line] = csv.DictReader(io.StringIO(command(*words, "--format", "csv").stdout))
+
+    assert (run["run_id"], row["run_id"], row["id"]) == ("changed", "changed", id)
+    assert row["changes"] == [{"field": "price", "before": price, "after": "47.11"}]
+    assert (line["run_id"], line["id"], line["crm_record"]) == ("changed", id, key)
+    assert (line["field"], line["before"], line["after"]) == ("price", price, "47.11")
+
+
+def test_every_row_of_a_run_is_listed_however_many_there_are(
+    kept: Kept, command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.sync()
+    monkeypatch.setattr(rows, "PAGE", 7)
+
+    listed = command("activity", "--outcome", "added", "--json").stdout
+
+    ids = [row["id"] for row in objects(listed)[1:] if row["module"] == "accounts"]
+    assert len(ids) == len(set(ids)) == 30
+
+
+def test_values_that_were_thrown_away_are_told_as_such(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    kept.sync()
+    kept.ask("UPDATE sync.outcome SET before = NULL, after = '{}'")
+
+    listed = command("activity", "--outcome", "added").stdout
+
+    assert ")  added CRM 1: what it held is no longer kept\n" in listed
+
+
+def test_a_run_that_there_is_not_is_told(kept: Kept, command: Callable[..., Ended]) -> None:
+    kept.sync()
+
+    ended = command("activity", "--run", "run-9")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("There is no run run-9 of sample. What there is: python -m")
 
 
 def test_a_reason_that_nothing_is_held_back_for_is_refused(command: Callable[..., Ended]) -> None:
@@ -201,6 +287,36 @@ def test_a_run_that_failed_ends_with_1_and_says_why(kept: Kept) -> None:
     [run] = objects(finished.stdout)
     assert (run["state"], run["problems"][0]["code"]) == ("failed", "reconnect_needed")
     assert run["problems"][0]["message"] in finished.stderr
+
+
+@pytest.mark.parametrize("name", ["sync", "reconcile"])
+def test_why_a_run_failed_is_said_once(
+    kept: Kept, command: Callable[..., Ended], name: str
+) -> None:
+    kept.quickbooks.revoke_refresh_token()
+
+    finished = command(name)
+
+    said = "Intuit refused the first refresh token"
+    assert finished.stderr.startswith(f"sample: {said}")
+    assert said not in finished.stdout
+    assert "\nextract stopped.\n" in finished.stdout
+    afterwards = command("activity").stdout
+    assert f"extract stopped: {said}" in afterwards
+    assert afterwards.count(said) == 1
+
+
+def test_what_is_wrong_with_the_settings_is_said_once(
+    kept: Kept, command: Callable[..., Ended], include: Path
+) -> None:
+    accounts = include / "mappings" / "accounts.yaml"
+    accounts.write_text(accounts.read_text().replace("DisplayName}", "DisplayNam, requird: true}"))
+
+    finished = [command(name) for name in ("sync", "preview", "replay")]
+
+    assert [each.returncode for each in finished] == [2, 2, 2]
+    for each in finished:
+        assert (each.stderr + each.stdout).count("'requird'") == 1
 
 
 def test_an_unknown_company_ends_with_2_and_the_name_that_was_meant(
@@ -347,5 +463,6 @@ def test_a_run_that_was_asked_for_nothing_it_has_shows_no_empty_table(
     ended = command("sync", "--module", "invoices")
 
     assert ended.returncode == 2
-    assert "check_settings stopped: There is no mapping for invoices." in ended.stdout
+    assert "\ncheck_settings stopped.\n" in ended.stdout
+    assert ended.stderr.startswith("There is no mapping for invoices.")
     assert "module  read" not in ended.stdout

@@ -153,6 +153,25 @@ def test_a_sync_after_a_mapping_change_says_that_a_replay_is_due(kept: Kept, inc
     assert kept.sync().warnings == ()
 
 
+def test_a_preview_says_that_a_replay_is_due_until_one_has_come(
+    kept: Kept, include: Path, printed: Callable[..., str]
+) -> None:
+    said = "The mapping of accounts has changed."
+    assert said not in printed("preview")
+    remap(include)
+
+    told = printed("preview")
+    kept.quickbooks.change("Customer", "3", Notes="just now")
+    kept.sync()
+    still = printed("preview")
+    repeating.replay_all("sample", "replayed", BY_HAND)
+
+    assert f"Warning: {said} It applies to what changes from now on" in told
+    assert "run: python -m quickbooks_crm replay --company sample --module accounts" in told
+    assert f"Warning: {said}" in still
+    assert said not in printed("preview")
+
+
 def test_records_held_back_are_replayed_too(kept: Kept, include: Path) -> None:
     remap(
         include,

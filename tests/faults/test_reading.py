@@ -146,7 +146,7 @@ def test_a_clock_that_is_put_back_between_two_reads_hides_no_later_change(
 
 CLOCK = re.compile(r"datetime\.now|time\.time\(|utcnow|date\.today")
 MAY_LOOK = {
-    "command_line/syncing.py",  # the name of a run
+    "command_line/starting.py",  # the name of a run
     "quickbooks/retry_after.py",  # a Retry-After that is a date
 }
 

@@ -19,6 +19,7 @@ _MODULES = (
     "setting_up",
     "connecting",
     "syncing",
+    "showing",
     "previewing",
     "repeating",
     "taking_back",

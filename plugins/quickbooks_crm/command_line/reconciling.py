@@ -2,12 +2,12 @@
 
 import argparse
 import getpass
-import sys
 
 from quickbooks_crm import companies, pipeline, reconciling
-from quickbooks_crm.command_line.command import YES, Command, say
-from quickbooks_crm.command_line.syncing import new_run_id, show_run
-from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.command_line.command import YES, Command
+from quickbooks_crm.command_line.showing import show_run
+from quickbooks_crm.command_line.starting import new_run_id, tell_stop
+from quickbooks_crm.errors import QuickBooksCrmError
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.running import Request
 
@@ -27,13 +27,8 @@ def _one(asked: argparse.Namespace, name: str) -> int:
             run_id = new_run_id()
             pipeline.sync(name, run_id, request)
             show_run(asked, name, run_id)
-    except SettingsError as error:
-        say(asked, error)
-        return 2
     except QuickBooksCrmError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        show_run(asked, name, run_id)
-        return 1
+        return tell_stop(asked, name, run_id, error)
     return 0 if report.in_step else 1
 
 

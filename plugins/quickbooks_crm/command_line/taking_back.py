@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from quickbooks_crm import activity, undoing, wording
 from quickbooks_crm.command_line.command import ONE, SEVERAL, YES, Command, only_company
-from quickbooks_crm.command_line.syncing import new_run_id
+from quickbooks_crm.command_line.starting import new_run_id
 from quickbooks_crm.undoing import Report, Wish
 
 

@@ -67,6 +67,14 @@ SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, sta
  WHERE realm = %(realm)s
    AND run_id = %(run_id)s;
 
+-- named --
+SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
+       modules, work, fetched, errors, kind, warnings, blocked, undoes
+  FROM sync.run
+ WHERE company = %(company)s
+   AND run_id = %(run_id)s
+ ORDER BY started_at DESC;
+
 -- counts --
 -- What the given runs did, module by module.
 SELECT activity.realm, activity.run_id, module, mode, read, added, updated, unchanged, duplicate,

@@ -11,6 +11,9 @@ ON CONFLICT (realm, module) DO UPDATE
    SET mapping_hash = excluded.mapping_hash, run_id = excluded.run_id, due_since = now(),
        after_entity = NULL, after_id = NULL;
 
+-- is_due --
+SELECT FROM sync.replay WHERE realm = %(realm)s AND module = %(module)s;
+
 -- begin --
 -- Where a replay with this mapping goes on: after the last record that an earlier one has brought.
 INSERT INTO sync.replay AS known (realm, module, mapping_hash, run_id)
@@ -43,7 +46,3 @@ DELETE FROM sync.replay WHERE realm = %(realm)s AND module = %(module)s;
 
 -- linked --
 SELECT count(*) FROM sync.link WHERE realm = %(realm)s AND module = %(module)s;
-
--- waiting --
--- Modules of a company that a replay has not brought to their mapping yet.
-SELECT module FROM sync.replay WHERE realm = %(realm)s ORDER BY module;

@@ -1,0 +1,162 @@
+"""How the records of a run are printed: a line each for a person, JSON, or CSV for a spreadsheet.
+All of it is customer data: never log it."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import activity, reasons, wording
+from quickbooks_crm.activity import Change, Row, Run
+from quickbooks_crm.command_line.command import YES
+from quickbooks_crm.documents import LINES
+from quickbooks_crm.quantity import many
+
+COLUMNS = (
+    *("company", "run_id", "module", "entity", "id", "name", "outcome", "crm_record"),
+    *("field", "before", "after", "reason", "message"),
+)
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+PAGE = 1000
+"""How many records are fetched at once: what is printed may be much longer than the memory."""
+
+
+def form(asked: argparse.Namespace) -> str:
+    """How a person wants it printed: one of FORMS."""
+    return "json" if asked.json else str(getattr(asked, "format", "table"))
+
+
+def heading(asked: argparse.Namespace) -> None:
+    """Print what stands once before all companies: the columns of a spreadsheet."""
+    if form(asked) == "csv":
+        csv.writer(sys.stdout).writerow(COLUMNS)
+
+
+def show(form: str, connection: Connection[Any], run: Run, outcomes: Iterable[str]) -> None:
+    """Print every record of a run that ended in one of these ways, in one of FORMS."""
+    for module, outcome in product(run.counts, outcomes):
+        for row in _every(connection, run, module.module, outcome):
+            FORMS[form](run, module.module, row)
+
+
+def _every(connection: Connection[Any], run: Run, module: str, outcome: str) -> Iterator[Row]:
+    """The records of a module that ended in one way, however many they are."""
+    which, after = (run.realm, run.run_id, module, outcome), ("", "")
+    while page := activity.rows(connection, *which, after, PAGE):
+        yield from page
+        after = (page[-1].id, page[-1].entity)
+
+
+def _as_line(run: Run, module: str, row: Row) -> None:
+    name = f" ({row.name})" if row.name else ""
+    record = "" if row.reason else _record(run, row)
+    where = f" CRM {record}" if record else ""
+    head = f"{module}: {row.entity} {row.id}{name}  {wording.words(row.outcome)}{where}"
+    said = "; ".join([*_values(row), *row.told])
+    print(wording.printable(f"{head}: {said}" if said else head))
+
+
+def _values(row: Row) -> Iterator[str]:
+    """What became of the record's fields, or why nothing did."""
+    if row.changes:
+        yield from map(_changed if row.outcome == "updated" else _filled, row.changes)
+    elif row.reason:
+        other = f" (CRM {row.collides_with})" if row.collides_with else ""
+        yield f"{row.message or row.sentence}{other}"
+    elif row.outcome in ("added", "updated") and not row.after:
+        yield reasons.sentence("image_gone")
+
+
+def _changed(change: Change) -> str:
+    if change.field != LINES:
+        return f"{change.field} {_shown(change.before)} → {_shown(change.after)}"
+    before, after = len(change.before or ()), len(change.after or ())
+    return (
+        f"{many(before, 'line')} → {after}"
+        if before != after
+        else f"{many(after, 'line')}, changed"
+    )
+
+
+def _filled(change: Change) -> str:
+    if change.field != LINES:
+        return f"{change.field} {_shown(change.after)}"
+    return many(len(change.after or ()), "line")
+
+
+def _as_json(run: Run, module: str, row: Row) -> None:
+    plain: dict[str, Any] = {"company": run.company, "run_id": run.run_id, "module": module}
+    plain |= {name: getattr(row, name) for name in ("entity", "id", "name", "outcome")}
+    plain |= {name: getattr(row, name) for name in ("reason", "message", "details")}
+    plain["crm_record"] = _record(run, row)
+    plain["changes"] = [
+        {"field": c.field, "before": _plain(c.before), "after": _plain(c.after)}
+        for c in row.changes
+    ]
+    print(json.dumps(plain, default=str))
+
+
+def _as_csv(run: Run, module: str, row: Row) -> None:
+    who = [run.company, run.run_id, module, row.entity, row.id, row.name, row.outcome]
+    why = [row.reason, " ".join(filter(None, [row.message, *row.told]))]
+    written = csv.writer(sys.stdout)
+    for change in _cells(row):
+        written.writerow([_cell(value) for value in (*who, _record(run, row), *change, *why)])
+
+
+def _cells(row: Row) -> Iterator[tuple[Any, Any, Any]]:
+    """One line for each field that changes; one for a record of which none does."""
+    for change in row.changes:
+        yield change.field, change.before, change.after
+    if not row.changes:
+        yield None, None, None
+
+
+def _cell(value: Any) -> Any:
+    """A value as a spreadsheet shows it: never as a formula, which a customer's name may be."""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return json.dumps(value, default=str) if isinstance(value, (dict, list)) else _plain(value)
+
+
+def _record(run: Run, row: Row) -> str | None:
+    """The CRM record that is meant; one that would only be added has no key that it would keep."""
+    if run.kind == "preview" and row.outcome == "added":
+        return None
+    return row.collides_with or row.record_key
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value)) or "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "nothing" if value is None else str(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    """An amount without the zeros that only its column's type adds."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
+FORMS: dict[str, Callable[[Run, str, Row], None]] = {
+    "table": _as_line,
+    "json": _as_json,
+    "csv": _as_csv,
+}
+FORM: dict[str, Any] = {
+    "choices": list(FORMS),
+    "default": "table",
+    "help": "default: table. csv has the rows only, a line for each field that changes",
+}
+PLANNED: dict[str, dict[str, Any]] = {
+    "--rows": YES | {"help": "also what would become of each record (customer data)"},
+    "--format": FORM,
+}
+"""The options of a command that shows what it would do."""
