@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from quickbooks_crm.errors import DatabaseFailed, QuickBooksCrmError
-from quickbooks_crm.pages import activity, start
+from quickbooks_crm.pages import activity, imports, start, started
 from quickbooks_crm.pages.looks import Problem, refusal
 from quickbooks_crm.pages.security import Headers, from_these_pages, signed_in
 
@@ -27,6 +27,8 @@ app = FastAPI(
 )
 app.add_middleware(Headers)
 app.include_router(start.router)
+app.include_router(imports.router)
+app.include_router(started.router)
 app.include_router(activity.router)
 
 

@@ -16,7 +16,7 @@ from jinja2.filters import do_striptags
 from quickbooks_crm import wording
 from quickbooks_crm.reconcile import report
 
-NAVIGATION = (("", "Start"), ("activity", "Activity"))
+NAVIGATION = (("", "Start"), ("import", "Import"), ("activity", "Activity"))
 """The pages that every page leads to: the way from the first one, and the name."""
 
 
@@ -55,6 +55,12 @@ def go(path: str, said: str = "") -> Response:
 def leave(address: str) -> Response:
     """The answer to a change that goes on elsewhere: the window is to leave Airflow for there."""
     return JSONResponse({"leave": address})
+
+
+def begin(dag: str, conf: dict[str, Any], then: str) -> Response:
+    """The answer when a run may begin: the browser starts it as its user, by Airflow's own API, and
+    shows the page `then` of the run."""
+    return JSONResponse({"begin": dag, "conf": conf, "then": then})
 
 
 def refusal(request: Request, problem: Problem) -> Response:

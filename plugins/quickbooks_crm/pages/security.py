@@ -144,6 +144,11 @@ def dag_id(company: str, kind: str = "sync") -> str:
     return f"{own}_{company}" if own else f"quickbooks_to_crm_{company}"
 
 
+def dag_ids(company: str) -> list[str]:
+    """All DAGs of a company whose runs people start."""
+    return [dag_id(company, kind) for kind in ("sync", *_RUNS_OF_OWN)]
+
+
 def from_these_pages(request: Request) -> None:
     """The dependency of everything that may change something: it takes JSON only, sent by a page of
     this very Airflow. A form of another site can send neither; a program with a token of its own

@@ -2,6 +2,8 @@
 //
 //   <form data-send action="...">      sends its fields; where they are wrong is said beside them
 //   <form data-start="DAG" data-then="PAGE/">   starts a run of a DAG, with its fields as the answers
+//   <form data-answer="Yes" data-of="DAG/RUN">   answers the question with which a run waits
+//   <form data-unpause="DAG">          switches a DAG on
 //   <button data-opens="ID">           opens a dialog;  <button data-closes> closes the one it is in
 //   <section data-again="2">           is loaded again every so many seconds, as long as it says so
 "use strict";
@@ -40,6 +42,7 @@ async function send(address, body, method = "POST") {
   }
   const told = await answer.json().catch(() => ({}));
   if (answer.ok) return told;
+  if (answer.status === 409 && method === "PATCH") return {};  // somebody was quicker: the page tells who
   if (answer.status === 401) throw { message: ENDED };
   throw { message: told.message ?? airflows(told) ?? `This did not work (${answer.status}).`, fields: told.fields ?? {} };
 }
@@ -61,6 +64,7 @@ function leaveAirflow(address) {
 
 function follow(told) {
   if (told.leave) return leaveAirflow(told.leave);
+  if (told.stay) return location.reload();
   if (told.said) sessionStorage.setItem("said", told.said);
   const next = new URL(root + (told.go ?? ""), location.href);
   if (next.href === location.href) location.reload();
@@ -114,22 +118,47 @@ async function whileBusy(form, work) {
   }
 }
 
-/* A run of a DAG is started by Airflow's own API, as the person who is signed in. */
-async function start(form) {
-  const dag = encodeURIComponent(form.dataset.start);
-  const run = await send(`${root}../api/v2/dags/${dag}/dagRuns`, { logical_date: null, conf: values(form) });
-  return { go: form.dataset.then + encodeURIComponent(run.dag_run_id) };
+/* Airflow's own API is asked as the person who is signed in. */
+const airflowsApi = (...way) => `${root}../api/v2/dags/${way.map(encodeURIComponent).join("/")}`;
+
+/* Colon and plus stay as they are, or Airflow's frame loads the page twice. */
+const asPart = (text) => encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%2B", "+");
+
+async function start(dag, conf, then) {
+  const run = await send(airflowsApi(dag, "dagRuns"), { logical_date: null, conf });
+  return { go: then + asPart(run.dag_run_id) };
 }
 
+/* Some changes end in a run that the browser is to start. */
+async function changed(address, body) {
+  const told = await send(address, body);
+  return told.begin ? start(told.begin, told.conf, told.then) : told;
+}
+
+async function answer({ of, answer }) {
+  const [dag, run] = [of.slice(0, of.indexOf("/")), of.slice(of.indexOf("/") + 1)];
+  const question = airflowsApi(dag, "dagRuns", run, "taskInstances", "proceed", "-1", "hitlDetails");
+  await send(question, { chosen_options: [answer] }, "PATCH");
+  return { stay: true };
+}
+
+async function unpause(dag) {
+  await send(airflowsApi(dag), { is_paused: false }, "PATCH");
+  return { stay: true };
+}
+
+const WAYS = {
+  send: (form) => changed(form.action, values(form)),
+  start: (form) => start(form.dataset.start, values(form), form.dataset.then),
+  answer: (form) => answer(form.dataset),
+  unpause: (form) => unpause(form.dataset.unpause),
+};
+
 document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if ("send" in form.dataset) {
-    event.preventDefault();
-    whileBusy(form, () => send(form.action, values(form)));
-  } else if ("start" in form.dataset) {
-    event.preventDefault();
-    whileBusy(form, () => start(form));
-  }
+  const way = Object.keys(WAYS).find((name) => name in event.target.dataset);
+  if (!way) return;
+  event.preventDefault();
+  whileBusy(event.target, () => WAYS[way](event.target));
 });
 
 document.addEventListener("click", (event) => {

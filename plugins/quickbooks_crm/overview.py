@@ -1,0 +1,102 @@
+"""The companies at a glance: whether each is connected, and what of it is in the CRM or waits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from quickbooks_crm import runs, status
+from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.quickbooks.hook import QuickBooksHook
+from quickbooks_crm.sql import statements
+from quickbooks_crm.status import Status
+
+MOST = 10_000
+"""How many records are counted at most."""
+
+
+@dataclass(frozen=True)
+class ModuleNow:
+    """What of a module is in the CRM, and what `waits` in the mirror; more than `MOST` are not
+    counted. `pending` says whether anything waits at all, also a reference that can be closed."""
+
+    module: str
+    records: int
+    last_load: datetime | None
+    waits: int
+    pending: bool
+
+    @property
+    def empty(self) -> bool:
+        """Whether an import is what comes next."""
+        return self.records == 0
+
+
+@dataclass(frozen=True)
+class CompanyNow:
+    """A company at a glance. `problem` says why it cannot run, `connected` whether it has a login
+    or the first token of one."""
+
+    name: str
+    title: str
+    status: Status | None
+    connected: bool
+    modules: tuple[ModuleNow, ...]
+    problem: str | None = None
+
+
+def at_a_glance(
+    connection: Connection[Any], company: Company, modules: Sequence[Mapping], problem: str = ""
+) -> CompanyNow:
+    """How a company with these modules stands; `problem` is what is known to be wrong with it."""
+    realm, first_token, wrong = _connection(company)
+    told = "\n".join(filter(None, (problem, wrong))) or None
+    found = status.status(connection, company.name, realm, (), told)
+    known = realm or (found.bound.realm if found.bound else "")
+    connected = found.login.state == "connected" if found.login else first_token
+    now = tuple(_module(connection, known, mapping) for mapping in modules)
+    return CompanyNow(company.name, company.title, found, connected, now, told)
+
+
+def connected(connection: Connection[Any], company: Company) -> bool:
+    """Whether a company has a login, or the first token of one."""
+    return at_a_glance(connection, company, ()).connected
+
+
+def has_been_read(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
+    """Whether the mirror has any record of a module's entities."""
+    where = {"realm": realm, "entities": list(mapping.entities)}
+    row = connection.execute(statements("overview")["in_mirror"], where).fetchone()
+    return bool(row and row[0])
+
+
+def _connection(company: Company) -> tuple[str | None, bool, str]:
+    """What the Airflow connection of a company says: its realm, whether it brings a first token,
+    and what is wrong with it."""
+    try:
+        settings = QuickBooksHook(company.quickbooks).connection_settings()
+    except SettingsError as error:
+        return None, False, str(error)
+    return settings.realm, bool(settings.first_refresh_token), ""
+
+
+def _module(connection: Connection[Any], realm: str, mapping: Mapping) -> ModuleNow:
+    position = runs.position(connection, realm, mapping.module)
+    where = {
+        "realm": realm,
+        "module": mapping.module,
+        "entities": list(mapping.entities),
+        "position": position,
+        "most": MOST + 1,
+    }
+    blocks = statements("overview")
+    [records], [waits] = (
+        connection.execute(blocks[name], where).fetchone() or (0,) for name in ("in_crm", "waiting")
+    )
+    loaded = connection.execute(blocks["last_load"], where).fetchone()
+    pending = bool(waits) or runs.has_work(connection, realm, mapping)
+    return ModuleNow(mapping.module, records, loaded[0] if loaded else None, waits, pending)

@@ -1,0 +1,28 @@
+-- What a company has in the CRM and what waits; never more is counted than a page shows.
+
+-- in_crm --
+-- How many records of a module the CRM has, as far as they come from QuickBooks.
+SELECT count(*)
+  FROM (SELECT FROM unnest(%(entities)s::text[]) AS asked (entity)
+         CROSS JOIN LATERAL (
+               SELECT FROM sync.link
+                WHERE realm = %(realm)s AND link.entity = asked.entity AND module = %(module)s LIMIT %(most)s) AS own
+         LIMIT %(most)s) AS few;
+
+-- in_mirror --
+-- Whether anything of these entities has been read.
+SELECT EXISTS (SELECT FROM quickbooks.record WHERE realm = %(realm)s AND entity = ANY (%(entities)s));
+
+-- waiting --
+-- How many records have changed in the mirror since a module was last loaded.
+SELECT count(*)
+  FROM (SELECT FROM sync.generation AS written
+         CROSS JOIN unnest(%(entities)s::text[]) AS asked (entity)
+         CROSS JOIN LATERAL (
+               SELECT FROM quickbooks.record AS record
+                WHERE record.generation = written.generation AND record.entity = asked.entity LIMIT %(most)s) AS own
+         WHERE written.realm = %(realm)s AND written.generation > %(position)s AND written.sealed_at IS NOT NULL
+         LIMIT %(most)s) AS few;
+
+-- last_load --
+SELECT loaded_at FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s;
