@@ -22,7 +22,8 @@ shapes the next. Its seconds are those from its beginning to its end.
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
 the two has used, and how much of it a row: where other programs run too it is steadier than
 seconds, and a row should take as long at one size as at another. Memory is the peak of the measured
-process, Python and all it imports included. Of several times the figures are medians.
+process, Python and all it imports included. Each measurement is printed as it ends; of several
+times the medians follow.
 """
 
 import argparse
@@ -214,23 +215,30 @@ def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) ->
     filled = f"template_{customers}"
     _prepare(server.create_database(filled), counts)
     print(
-        f"\n{customers:,} customers, {items:,} items, {invoices:,} invoices; "
-        f"median of {times}; {os.cpu_count()} cores"
+        f"\n{customers:,} customers, {items:,} items, {invoices:,} invoices; {os.cpu_count()} cores"
     )
     print(f"{'rows':>33}  seconds    rows/s  CPU: program  Postgres    a row  peak memory")
     runs: dict[str, list[dict[str, float]]] = {}
     for number in range(times):
         database = server.create_database(f"load_{customers}_{number}", filled)
         for name, figures in _syncs(database):
-            runs.setdefault(name, []).append(figures)
+            _keep(runs, name, figures)
         database = server.create_database(f"together_{customers}_{number}", filled)
-        runs.setdefault("together", []).append(_together(database))
-    for name, several in runs.items():
-        _print(name, {key: statistics.median(f[key] for f in several) for key in several[0]})
+        _keep(runs, "together", _together(database))
+    if times > 1:
+        print(f"median of {times}:")
+        for name, several in runs.items():
+            _print(name, {key: statistics.median(f[key] for f in several) for key in several[0]})
     with psycopg.connect(database) as connection:
         [(written,)] = connection.execute(WRITTEN).fetchall()
     seconds = statistics.median(figures["seconds"] for figures in runs["together"])
     print(f"A first sync: {sum(counts):,} records, {written:,} CRM rows, {seconds:.1f} s.")
+
+
+def _keep(runs: dict[str, list[dict[str, float]]], name: str, figures: dict[str, float]) -> None:
+    """Note what was measured, and print it at once: what takes hours may be stopped."""
+    runs.setdefault(name, []).append(figures)
+    _print(name, figures)
 
 
 def _print(name: str, f: dict[str, float]) -> None:

@@ -345,7 +345,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     shown.remember(connection, work.target.mapping, work.where)
     warnings = edits.record(connection, work.target, work.where)
     notes.tell(connection)
-    connection.execute(statements("outcomes")["outcomes"], work.where)
+    _tell(connection, work)
     for target in referring:
         _resolve(connection, replace(work, target=target), work.target)
     warnings |= circles.tell(connection, work.target, work.where)
@@ -355,6 +355,14 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     connection.execute(statements("stage")["clear"], work.where)
     keywords.join_lists(connection, work.target, work.where)
     return warnings
+
+
+def _tell(connection: Connection[Any], work: Load) -> None:
+    """Store how each row ended."""
+    blocks = statements("outcomes")
+    told_before = connection.execute(blocks["told_before"], work.where).fetchone() == (True,)
+    in_all = blocks["in_all"] if told_before else sql.SQL("")
+    connection.execute(blocks["outcomes"].format(in_all=in_all), work.where)
 
 
 def _resolve(connection: Connection[Any], work: Load, referred: Target) -> None:

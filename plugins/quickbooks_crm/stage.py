@@ -110,10 +110,10 @@ def write(
     ended: list[DataFrame],
 ) -> None:
     """Lay down rows fit to load, and those that ended, with why."""
-    where = _texts((run.realm, run.run_id, mapping.module))
+    where = b"\t".join(_texts((run.realm, run.run_id, mapping.module)))
     with connection.cursor().copy(statements("stage")["copy"]) as copy:
         for rows in (_fit(fit, mapping, table), *map(_ended, ended)):
-            copy.write(b"".join(copying.line(*where, *row) for row in rows))
+            copy.write(b"".join(copying.line(where, *row) for row in rows))
 
 
 def seal(
@@ -238,7 +238,8 @@ def _parted(text: str | None, separator: str) -> Any:
 
 
 def _json(value: Any) -> bytes:
-    return copying.escaped(_ENCODER.encode(value))
+    """As a column of COPY's text format: JSON has no other signs that mean something there."""
+    return _ENCODER.encode(value).replace(b"\\", b"\\\\") if value else b"{}"
 
 
 def _has_default(table: Table, name: str) -> bool:

@@ -1,12 +1,20 @@
+-- told_before --
+-- Whether this run has told something of the module's records before.
+SELECT EXISTS (SELECT FROM sync.outcome WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s);
+
 -- outcomes --
--- How every row ended. A run that Airflow repeats keeps one outcome a record: what the run did to it in all.
+-- How every row ended.
 INSERT INTO sync.outcome AS known (realm, run_id, module, entity, id, outcome, reason, message, details, flag,
                                    record_key, collides_with, before, after)
 SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message, details, flag,
        CASE WHEN outcome IN ('added', 'updated', 'unchanged') THEN record_key END, collides_with,
        CASE WHEN outcome = 'updated' THEN before END,
        CASE WHEN outcome IN ('added', 'updated') THEN after END
-  FROM incoming
+  FROM incoming {in_all};
+
+-- in_all --
+-- A run that Airflow repeats keeps one outcome a record: what the run did to it in all. To look for it costs a fifth of
+-- what it costs to write one.
 ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
    SET (outcome, before, flag) = ROW (
            CASE WHEN known.outcome = 'added' AND excluded.outcome IN ('updated', 'unchanged') THEN 'added'
@@ -16,7 +24,7 @@ ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
            coalesce(excluded.flag, known.flag)),
        (reason, message, details) = ROW (excluded.reason, excluded.message, excluded.details),
        (record_key, collides_with) = ROW (coalesce(excluded.record_key, known.record_key), excluded.collides_with),
-       after = coalesce(excluded.after, known.after);
+       after = coalesce(excluded.after, known.after)
 
 -- previous --
 -- The load of this run and module that has been done before, if any.
