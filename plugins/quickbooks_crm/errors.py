@@ -98,6 +98,13 @@ class QuickBooksLoginExpired(QuickBooksError):
     code = "reconnect_needed"
 
 
+class ConsentRefused(QuickBooksError):
+    """What a browser brings back from Intuit belongs to no consent of this person. Nothing was
+    done."""
+
+    code = "consent_refused"
+
+
 class BudgetSpent(QuickBooksError):
     """The month's calls to QuickBooks are used up: nothing is called before the next month begins
     or a person raises the budget."""

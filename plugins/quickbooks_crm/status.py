@@ -17,12 +17,12 @@ from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 
 _RECONNECT = (
-    "Connect the company again before: get a new refresh token from Intuit and put it into the "
-    "company's connection (Admin > Connections)."
+    "Connect the company again before: QuickBooks > Connections > Reconnect in Airflow, or a new "
+    "refresh token from Intuit in the company's connection (Admin > Connections)."
 )
 CONNECT = (
-    "To connect it again, put a new refresh token from Intuit into the company's connection "
-    "(Admin > Connections)."
+    "To connect it again, use QuickBooks > Connections > Reconnect in Airflow, or put a new "
+    "refresh token from Intuit into the company's connection (Admin > Connections)."
 )
 _STATES = {
     "connected": "connected",

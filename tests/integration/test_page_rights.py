@@ -11,11 +11,14 @@ from fastapi.routing import APIRoute
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
-OF_ALL_COMPANIES = {"/", "/activity", "/import", "/assets/{name}"}
+OF_ALL_COMPANIES = {"/", "/activity", "/connections", "/import", "/assets/{name}"}
 """Routes about no company: they show each user their own."""
 
 BY_RUN = {"/runs/{realm}/{run_id}", "/runs/{realm}/{run_id}/{module}"}
 """Routes about the company of a run: they look up whose it is."""
+
+BY_STATE = {"/callback"}
+"""Routes about the company that a person was sent to Intuit for: the state tells which it is."""
 
 ROLES = {
     "see": ("viewer", "user", "op", "admin"),
@@ -48,7 +51,7 @@ def test_every_route_refuses_who_is_not_signed_in(
 def test_every_route_has_a_permission_or_is_about_no_one_company(routes: list[APIRoute]) -> None:
     without = {route.path for route in routes if not _permissions(route)}
 
-    assert without <= OF_ALL_COMPANIES | BY_RUN
+    assert without <= OF_ALL_COMPANIES | BY_RUN | BY_STATE
 
 
 def test_what_changes_something_asks_for_more_than_to_see(routes: list[APIRoute]) -> None:

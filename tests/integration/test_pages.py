@@ -25,11 +25,7 @@ RUN = f"/quickbooks-crm/runs/{REALM}/run-1"
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        *("docs", "redoc", "openapi.json", "nothing", "assets/%2e%2e%2fapp.py"),
-        "callback?code=stolen&state=forged&realmId=9341",  # a first token is put in by a person
-    ],
+    "path", ["docs", "redoc", "openapi.json", "nothing", "assets/%2e%2e%2fapp.py"]
 )
 def test_there_is_nothing_but_the_pages(viewer: httpx.Client, path: str) -> None:
     assert viewer.get(f"/quickbooks-crm/{path}").status_code == 404

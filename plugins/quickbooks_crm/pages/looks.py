@@ -16,7 +16,12 @@ from jinja2.filters import do_striptags
 from quickbooks_crm import wording
 from quickbooks_crm.reconcile import report
 
-NAVIGATION = (("", "Start"), ("import", "Import"), ("activity", "Activity"))
+NAVIGATION = (
+    ("", "Start"),
+    ("import", "Import"),
+    ("activity", "Activity"),
+    ("connections", "Connections"),
+)
 """The pages that every page leads to: the way from the first one, and the name."""
 
 

@@ -33,5 +33,12 @@ def writing() -> Iterator[Connection[Any]]:
         yield connection
 
 
+@contextmanager
+def with_others() -> Iterator[Connection[Any]]:
+    """For what waits for Intuit meanwhile: every statement is kept by itself."""
+    with database.connect(timeout=2) as connection:
+        yield connection
+
+
 def _be_patient(connection: Connection[Any]) -> None:
     connection.execute(statements("activity")["patience"], {"milliseconds": PATIENCE})

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from airflow._shared.secrets_masker import mask_secret
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import (
     ConnectionDetails,
@@ -19,6 +20,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
     DagDetails,
 )
 from airflow.api_fastapi.core_api.security import get_user
+from airflow.configuration import conf
 from airflow.models.connection import Connection as AirflowConnection
 from airflow.models.dag import DagModel
 from fastapi import Depends, HTTPException, Request
@@ -169,6 +171,25 @@ def _same_site(request: Request) -> bool:
         return told == "same-origin"
     origin = urlsplit(request.headers.get("origin", "")).netloc
     return bool(origin) and origin == request.headers.get("host")
+
+
+def keep_out_of_logs(*words: str) -> None:
+    """Airflow's web server logs every address that is asked for: these words in it become stars."""
+    for word in words:
+        mask_secret(word)
+
+
+def airflows_address() -> str:
+    """Where browsers find this Airflow, as its own settings say: what a request says of it, anybody
+    may have written. Raises `SettingsError` when they do not."""
+    address = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc:
+        raise SettingsError(
+            "Airflow does not know its own address, to which Intuit has to send people back. Write "
+            "it into AIRFLOW__API__BASE_URL, such as https://airflow.example.com, and start "
+            "Airflow's API server again."
+        )
+    return address
 
 
 class Headers:

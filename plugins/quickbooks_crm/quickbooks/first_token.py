@@ -7,6 +7,8 @@ this company. Only then does it replace what is stored. Each seed gets one turn:
 - accepted: the row begins with it anew, and the seed before it becomes a former one;
 - former: never tried again, since its refresh token has rotated long ago and using it could end the
   login. So of two connections to one company, the seed accepted last serves both.
+
+What Intuit gives for a person's consent is a first token too, and is proven in the same way.
 """
 
 import logging
@@ -20,7 +22,7 @@ from psycopg.rows import class_row, dict_row
 from quickbooks_crm.errors import QuickBooksForbidden, QuickBooksLoginExpired
 from quickbooks_crm.quickbooks.exchange import Exchange
 from quickbooks_crm.quickbooks.identity import Identity
-from quickbooks_crm.quickbooks.login import InvalidGrant
+from quickbooks_crm.quickbooks.login import Grant, InvalidGrant
 from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.quickbooks.spool import hash_of
 from quickbooks_crm.quickbooks.vault import Vault
@@ -125,6 +127,37 @@ class FirstToken:
         if access_token is None:
             return UNKNOWN
         return self._judged(connection, seed, self._company_opened(access_token))
+
+    def consented(
+        self, connection: Connection[Any], proof: str, exchange: Callable[[], Grant]
+    ) -> Identity | None:
+        """The company, connected now with what Intuit gives for a person's consent; None when that
+        opens another one, and then the stored login stays as it was. What `exchange` gave is kept
+        under the proof until then, so that a second try does not ask Intuit again."""
+        token, access_token = self._given(connection, proof, exchange)
+        found = self._company_opened(access_token)
+        with connection.transaction():
+            row = self._row(connection)
+            if found is None or self._is_strange(connection, row["state"], found):
+                self._execute(connection, "tidy", proof=proof)
+                return None
+            self._accepted(connection, _Seed(token, hash_of(token), proof, refusal=""))
+            if own := _Seed.of(self._settings):
+                self._execute(connection, "supersede", own_hash=own.hash)
+        return found
+
+    def _given(
+        self, connection: Connection[Any], proof: str, exchange: Callable[[], Grant]
+    ) -> tuple[str, str]:
+        """The refresh token and the access token that a consent gave."""
+        known = self._one(connection, "given", proof=proof)
+        if known is None:
+            grant = exchange()
+            stored = self._vault.stored(grant, str(grant.refresh_token), self._settings)
+            self._execute(connection, "propose", proof=proof, **stored)
+            known = stored
+        unlock = self._vault.cipher.unlock
+        return unlock(known["refresh_token"]), unlock(known["access_token"])
 
     def _exchanged(self, connection: Connection[Any], seed: _Seed) -> str | None:
         """An access token that came of the seed; None when Intuit does not know the seed.

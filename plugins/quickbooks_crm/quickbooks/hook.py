@@ -17,16 +17,23 @@ from airflow.sdk.log import mask_secret
 from cryptography.fernet import InvalidToken
 
 from quickbooks_crm import database
-from quickbooks_crm.errors import QuickBooksCrmError, QuickBooksLoginExpired, SettingsError
+from quickbooks_crm.errors import (
+    QuickBooksCrmError,
+    QuickBooksLoginExpired,
+    QuickBooksUnavailable,
+    SettingsError,
+)
 from quickbooks_crm.quickbooks import periods, reading
-from quickbooks_crm.quickbooks.client import QuickBooksClient
+from quickbooks_crm.quickbooks.client import QuickBooksClient, Tokens
 from quickbooks_crm.quickbooks.first_token import remembered
 from quickbooks_crm.quickbooks.identity import Identity, identity_of
-from quickbooks_crm.quickbooks.limiter import SharedLimits
+from quickbooks_crm.quickbooks.limiter import Limits, SharedLimits
+from quickbooks_crm.quickbooks.login import consent_page
 from quickbooks_crm.quickbooks.periods import Period
 from quickbooks_crm.quickbooks.records import Changes, Page, Span
 from quickbooks_crm.quickbooks.settings import Connection, Settings, settings_of
 from quickbooks_crm.quickbooks.tokens import TokenStore
+from quickbooks_crm.quickbooks.transport import BoundedSession
 from quickbooks_crm.quickbooks.vault import Vault
 
 
@@ -78,6 +85,15 @@ class QuickBooksHook(BaseHook):
         client = self.get_conn()
         self._tokens.access_token()
         return self._tokens.proven or identity_of(self.connection_settings(), client.company_info())
+
+    def consent_page(self, redirect_uri: str, state: str) -> str:
+        """Where a person at Intuit lets the app read the company; nothing has changed by asking."""
+        return consent_page(self.connection_settings(), redirect_uri, state)
+
+    def connect(self, redirect_uri: str, code: str, proof: str) -> Identity | None:
+        """As `TokenStore.connect`, for a person who waits: whoever does not answer at once is not
+        waited for."""
+        return self._token_store(_Prompt).connect(redirect_uri, code, proof)
 
     def refused_first_token(self, connection: psycopg.Connection[Any]) -> str | None:
         """What is wrong with the connection's first token, if it was refused; nobody is asked."""
@@ -138,14 +154,42 @@ class QuickBooksHook(BaseHook):
 
     @cached_property
     def _tokens(self) -> TokenStore:
-        settings = self.connection_settings()
-        vault = Vault(database.connect, AirflowCipher(), _token_directory())
-        return TokenStore(vault, settings, self._company_opened_by)
+        return self._token_store(QuickBooksClient)
 
-    def _company_opened_by(self, access_token: str) -> Identity:
+    def _token_store(self, kind: type[QuickBooksClient]) -> TokenStore:
+        """The tokens; a client of this kind asks which company one of them opens."""
         settings = self.connection_settings()
-        client = QuickBooksClient(settings, _Given(access_token), self._limits)
-        return identity_of(settings, client.company_info())
+
+        def opened(access_token: str) -> Identity:
+            client = kind(settings, _Given(access_token), self._limits)
+            return identity_of(settings, client.company_info())
+
+        vault = Vault(database.connect, AirflowCipher(), _token_directory())
+        return TokenStore(vault, settings, opened)
+
+
+class _PromptSession(BoundedSession):
+    """For a person who waits."""
+
+    connect_timeout = 5.0
+    read_timeout = 10.0
+    deadline = 15.0
+
+
+class _Prompt(QuickBooksClient):
+    """A client that gives up where the other would send a request again."""
+
+    session_type = _PromptSession
+
+    def __init__(self, settings: Settings, tokens: Tokens, limits: Limits) -> None:
+        super().__init__(settings, tokens, limits, pause=_do_not_wait)
+
+
+def _do_not_wait(seconds: float) -> None:
+    raise QuickBooksUnavailable(
+        "QuickBooks does not say at the moment which company this is. Nothing was changed; try "
+        "again in a minute."
+    )
 
 
 @dataclass(frozen=True)
@@ -203,7 +247,7 @@ class AirflowCipher:
                 "The stored QuickBooks tokens cannot be read with Airflow's present Fernet key. "
                 "Put the former key behind the "
                 "new one in AIRFLOW__CORE__FERNET_KEY (new,former), or connect the company again "
-                "with a new refresh token."
+                "(QuickBooks > Connections > Reconnect in Airflow)."
             ) from None
         mask_secret(token)
         return token

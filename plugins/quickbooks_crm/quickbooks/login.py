@@ -1,12 +1,15 @@
-"""Intuit's token endpoint: one refresh token in, one grant out, or the reason why not."""
+"""Intuit's OAuth: the address of its consent page; and its token endpoint, where a code or a token
+goes in and a grant comes out, or the reason why not."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from intuitlib.client import AuthClient
+from intuitlib.enums import Scopes
 from intuitlib.exceptions import AuthClientError
 
 from quickbooks_crm.errors import QuickBooksClosed, QuickBooksUnavailable
@@ -15,12 +18,14 @@ from quickbooks_crm.quickbooks.transport import BoundedSession
 
 ACCESS_LIFETIME = 3600  # seconds, should Intuit not say
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 _discovered: dict[str, requests.Response] = {}
 
 
 class InvalidGrant(Exception):
-    """Intuit does not know this refresh token (any more)."""
+    """Intuit does not know this code or refresh token (any more)."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,59 @@ def log_in(settings: Settings, refresh_token: str) -> Grant:
     Raises `InvalidGrant`, `QuickBooksClosed` when the app's keys are wrong, and
     `QuickBooksUnavailable` when it is unknown whether Intuit has processed the request.
     """
-    try:
+
+    def refresh() -> Grant:
         client = _client(settings)
         client.refresh(refresh_token=refresh_token)
         return _grant(client)
+
+    return _asked(settings, refresh)
+
+
+def consent_page(settings: Settings, redirect_uri: str, state: str) -> str:
+    """The address at Intuit where a person lets the app read their company, and from where they
+    come back to the redirect URI with this state. Raises as `log_in` does."""
+
+    def address() -> str:
+        client = _client(settings, redirect_uri)
+        return str(client.get_authorization_url([Scopes.ACCOUNTING], state))
+
+    return _asked(settings, address)
+
+
+def exchange(settings: Settings, redirect_uri: str, code: str) -> Grant:
+    """What Intuit gives, once, for the code that a person came back with. Raises as `log_in`
+    does."""
+
+    def take() -> Grant:
+        client = _client(settings, redirect_uri)
+        client.get_bearer_token(code)
+        grant = _grant(client)
+        if grant.refresh_token is None:
+            raise ValueError("no refresh token")
+        return grant
+
+    return _asked(settings, take)
+
+
+def revoke(settings: Settings, refresh_token: str) -> None:
+    """End the login that a refresh token belongs to, if Intuit still knows it. Raises as `log_in`
+    does."""
+
+    def end() -> None:
+        try:
+            _client(settings).revoke(token=refresh_token)
+        except AuthClientError as error:
+            if error.status_code != 400:
+                raise
+
+    _asked(settings, end)
+
+
+def _asked(settings: Settings, ask: Callable[[], T]) -> T:
+    """What Intuit's client answers; what it raises, in our words."""
+    try:
+        return ask()
     except AuthClientError as error:
         failure = _refusal(settings, error)
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
@@ -75,29 +129,14 @@ def log_in(settings: Settings, refresh_token: str) -> Grant:
     raise failure
 
 
-def revoke(settings: Settings, refresh_token: str) -> None:
-    """End the login that a refresh token belongs to, if Intuit still knows it. Raises as `log_in`
-    does."""
-    try:
-        _client(settings).revoke(token=refresh_token)
-        return
-    except AuthClientError as error:
-        if error.status_code == 400:
-            return
-        failure = _refusal(settings, error)
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-        failure = _unavailable(f"no usable answer, {type(error).__name__}")
-    raise failure
-
-
-def _client(settings: Settings) -> _AuthClient:
+def _client(settings: Settings, redirect_uri: str = "") -> _AuthClient:
     client = _AuthClient(  # type: ignore[call-arg]
-        settings.client_id, settings.client_secret, "", settings.discovery_url
+        settings.client_id, settings.client_secret, redirect_uri, settings.discovery_url
     )
-    trusted = all(map(_is_intuits, (client.token_endpoint, client.revoke_endpoint)))
-    if not trusted and settings.environment != SIMULATOR:
+    endpoints = (client.auth_endpoint, client.token_endpoint, client.revoke_endpoint)
+    if settings.environment != SIMULATOR and not all(map(_is_intuits, endpoints)):
         raise QuickBooksClosed(
-            "Intuit's discovery document names an endpoint for tokens that is not Intuit's. "
+            "Intuit's discovery document names an endpoint for logins that is not Intuit's. "
             "Nothing was sent to it."
         )
     _discovered[settings.discovery_url] = client.discovery

@@ -95,7 +95,7 @@ def problem_of(
         case Verdict.LOGIN:
             return QuickBooksLoginExpired(
                 f"QuickBooks does not accept our login to {company}: {told}. "
-                "Connect the company again: put a new refresh token into its connection."
+                "Connect the company again: QuickBooks > Connections > Reconnect in Airflow."
             )
         case Verdict.FORBIDDEN:
             return QuickBooksForbidden(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from psycopg import Connection, errors
@@ -20,7 +21,7 @@ from quickbooks_crm.errors import QuickBooksLoginExpired, QuickBooksUnavailable,
 from quickbooks_crm.quickbooks.exchange import Exchange
 from quickbooks_crm.quickbooks.first_token import FirstToken, told
 from quickbooks_crm.quickbooks.identity import Identity
-from quickbooks_crm.quickbooks.login import InvalidGrant, revoke
+from quickbooks_crm.quickbooks.login import InvalidGrant, exchange, revoke
 from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.quickbooks.vault import Vault, keys_hash
 from quickbooks_crm.sql import statements
@@ -31,8 +32,9 @@ REFUSALS = 3
 """After so many tasks in a row whose new login QuickBooks refused, nothing is called any more."""
 
 _CONNECT_AGAIN = (
-    "is asked of it until someone connects it again: sign in to Intuit, get a new refresh token, "
-    "and put it into the company's connection (Admin > Connections). Nothing is lost meanwhile."
+    "is asked of it until someone connects it again: QuickBooks > Connections > Reconnect in "
+    "Airflow, or a new refresh token in the company's connection (Admin > Connections). Nothing is "
+    "lost meanwhile."
 )
 
 
@@ -127,6 +129,19 @@ class TokenStore:
             if why:
                 raise self._refused(why, kept=row["state"] == "connected")
 
+    def connect(self, redirect_uri: str, code: str, proof: str) -> Identity | None:
+        """Let what Intuit gives for a consent's code be the login; the company it opens, or None
+        when that is another one. Then, and with all that is raised, the stored login is as it was.
+
+        Raises `InvalidGrant` when Intuit does not know the code, otherwise as `access_token` does;
+        after `QuickBooksUnavailable` the same code and proof may be tried again.
+        """
+        take = partial(exchange, self._settings, redirect_uri, code)
+        with self._one_at_a_time, self._patient_connection() as connection:
+            found = self._first.consented(connection, proof, take)
+            self._held = None
+        return found
+
     def disconnect(self) -> bool:
         """End the login, at Intuit too, and forget its tokens; False when that was done before.
         Raises as `access_token` does; then nothing has changed."""
@@ -194,8 +209,9 @@ class TokenStore:
         never = row is None or row["seed_hash"] is None
         if row is None or (never and not self._settings.first_refresh_token):
             raise SettingsError(
-                f"Company {self._settings.realm} was never connected: put its first refresh token "
-                "into its connection (Admin > Connections)."
+                f"Company {self._settings.realm} was never connected. Connect it: QuickBooks > "
+                "Connections in Airflow; or put its first refresh token into its connection "
+                "(Admin > Connections)."
             )
         return row
 
@@ -236,9 +252,9 @@ class TokenStore:
                 f"The connection of company {self._settings.realm} brings the keys of another app "
                 f"(client id ends in {ours[-4:]}) than those its stored login was made with "
                 f"({theirs[-4:]}). Intuit was not asked, and the stored login was kept. Put the "
-                "former client id and secret back; or, to change over to the new app, put a first "
-                "refresh token into the connection that Intuit gave to the new app (Admin > "
-                "Connections)."
+                "former client id and secret back; or, to change over to the new app, use "
+                "QuickBooks > Connections > Reconnect in Airflow, or put a first refresh token "
+                "into the connection that Intuit gave to the new app (Admin > Connections)."
             )
 
     def _ended(self, connection: Connection[Any]) -> QuickBooksLoginExpired:
@@ -259,9 +275,9 @@ class TokenStore:
             )
         return QuickBooksLoginExpired(
             f"{told(self._settings, why)} The stored login was kept, and runs go on with it. To "
-            "connect the company anew, get a new refresh token from Intuit and put it into the "
-            "connection (Admin > Connections); to stay with the stored login, leave that field "
-            "empty."
+            "connect the company anew, use QuickBooks > Connections > Reconnect in Airflow, or put "
+            "a new refresh token from Intuit into the connection (Admin > Connections); to stay "
+            "with the stored login, leave that field empty."
         )
 
     def _row(self, connection: Connection[Any]) -> dict[str, Any] | None:

@@ -94,6 +94,18 @@ UPDATE sync.token
  WHERE token.realm = %(realm)s
    AND proven.proof = %(proof)s;
 
+-- given --
+-- What Intuit gave for a consent whose company was not proven yet.
+SELECT refresh_token, access_token FROM sync.candidate WHERE proof = %(proof)s;
+
+-- supersede --
+-- The connection's own first token is older than a person's consent, and is not tried any more.
+UPDATE sync.token
+   SET former_seed_hashes = former_seed_hashes || %(own_hash)s::text
+ WHERE realm = %(realm)s
+   AND seed_hash <> %(own_hash)s
+   AND NOT %(own_hash)s = ANY (former_seed_hashes);
+
 -- tidy --
 -- A candidate that has become a login, and those that nobody can use any more.
 DELETE FROM sync.candidate WHERE proof = %(proof)s OR access_expires_at < now() - interval '100 days';
