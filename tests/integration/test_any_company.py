@@ -7,7 +7,6 @@ tells so many instead of a few.
 
 import itertools
 import os
-import random
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -44,8 +43,6 @@ from tests.integration.undo import undo
 pytestmark = pytest.mark.slow
 
 SEQUENCES = int(os.environ.get("SEQUENCES", "45"))
-SEED = random.getrandbits(64) if "SEQUENCES" in os.environ else 3
-"""`make test` tells the same stories each time, a search with SEQUENCES others."""
 LISTS = """
     CREATE SCHEMA own;
     CREATE TABLE own.users (id bigint PRIMARY KEY, external_user_id text, active boolean);
@@ -534,7 +531,6 @@ def test_crm_and_ledger_are_what_the_import_semantics_say(
         suppress_health_check=list(HealthCheck),
         print_blob=True,
     )
-    @seed(SEED)
     @given(stories)
     def tell(story: Story) -> None:
         crm_of_any_company.execute(EMPTY)
