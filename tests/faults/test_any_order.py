@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.postgres import Server
@@ -36,10 +36,11 @@ from simulator import Company, Simulator
 from tests.faults.happenings import HAPPENINGS, happen, small_company
 from tests.integration.connected import FIRST, NoLimits
 from tests.integration.connected import settings as settings_for
+from tests.stories import so_many, soon_told, telling
 
 pytestmark = pytest.mark.slow
 
-SEQUENCES = int(os.environ.get("SEQUENCES", "200"))
+STORIES = so_many(200)
 ENTITIES = ("Customer", "Invoice", "Item")
 A_DAY = 25 * 60  # minutes, and an hour more
 MOST = 12  # objects that QuickBooks tells in one answer of what changed
@@ -382,15 +383,9 @@ def _watched(url: str, killer: Killer) -> psycopg.Connection[Any]:
 def test_one_more_run_in_peace_makes_the_mirror_equal_to_quickbooks(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @settings(
-        max_examples=SEQUENCES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-    )
+    @telling(STORIES)
     @given(stories)
+    @soon_told
     def told(story: Story) -> None:
         monkeypatch.setattr(reading, "CONNECTIONS", story.threads)
         play = Play(stage, story)

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -39,10 +39,11 @@ from tests.integration.model_values import (
     Who,
 )
 from tests.integration.undo import undo
+from tests.stories import so_many, soon_told, telling
 
 pytestmark = pytest.mark.slow
 
-SEQUENCES = int(os.environ.get("SEQUENCES", "45"))
+STORIES = so_many(45)
 LISTS = """
     CREATE SCHEMA own;
     CREATE TABLE own.users (id bigint PRIMARY KEY, external_user_id text, active boolean);
@@ -523,15 +524,9 @@ def test_crm_and_ledger_are_what_the_import_semantics_say(
 ) -> None:
     numbers = itertools.count(1)
 
-    @settings(
-        max_examples=SEQUENCES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-    )
+    @telling(STORIES)
     @given(stories)
+    @soon_told
     def tell(story: Story) -> None:
         crm_of_any_company.execute(EMPTY)
         realm = f"company {next(numbers)}"
@@ -585,14 +580,9 @@ def test_the_same_changes_come_to_the_same_in_however_many_runs(
     realms = (f"regrouped {number}" for number in itertools.count())
     run = Syncs(5000, False, False, False, False, None, 0)
 
-    @settings(
-        max_examples=max(SEQUENCES // 10, 5),
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-    )
+    @telling(max(STORIES // 10, 5))
     @given(st.lists(st.tuples(good, st.booleans()), min_size=2, max_size=6))
+    @soon_told
     def tell(changes: list[tuple[Customer, bool]]) -> None:
         at_once: list[Step] = [Changes(customer) for customer, _ in changes]
         in_runs = [

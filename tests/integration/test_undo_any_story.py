@@ -4,12 +4,11 @@ Products with keywords and descriptions that people edit, accounts with owners a
 contacts, invoices with lines. SEQUENCES=5000 tells so many stories instead of a few.
 """
 
-import os
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as any_of
 from psycopg import Connection, sql
 
@@ -27,10 +26,11 @@ from tests.integration.crm import (
 from tests.integration.test_keywords import listed
 from tests.integration.test_lines import DOCUMENTS, invoice, line
 from tests.integration.undo import undo
+from tests.stories import so_many, soon_told, telling
 
 pytestmark = pytest.mark.slow
 
-SEQUENCES = int(os.environ.get("SEQUENCES", "15"))
+STORIES = so_many(15)
 CRM = """
     SELECT 'product', to_jsonb(c.*) - 'updated_at' FROM crm.products AS c UNION ALL
     SELECT 'account', to_jsonb(c.*) - 'updated_at' FROM crm.accounts AS c UNION ALL
@@ -190,14 +190,9 @@ def state(connection: Connection[Any], *queries: str) -> list[Any]:
 
 
 @pytest.mark.timeout(0)
-@settings(
-    max_examples=SEQUENCES,
-    database=None,
-    phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-)
+@telling(STORIES)
 @given(any_of.lists(PERIODS, min_size=1, max_size=3), any_of.sets(IDS, max_size=2))
+@soon_told
 def test_runs_undone_the_last_first_leave_what_was_before_each_and_done_again_what_was_after_it(
     crm: Connection[Any], periods: list[Period], made_by_hand: set[str]
 ) -> None:
