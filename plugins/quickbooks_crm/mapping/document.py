@@ -19,10 +19,10 @@ Place = tuple[str | int, ...]
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOTHING = {"", "~", "null", "Null", "NULL"}
-_TRUTH = dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(
+NOTHING = {"", "~", "null", "Null", "NULL"}
+TRUTH = dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(
     ("false", "False", "FALSE"), False
 )
 
@@ -78,7 +78,7 @@ def read(text: str) -> Document:
         return Document(problems=problems)
     try:
         problems = _unwanted(text)
-        node = None if problems else yaml.compose(text, Loader=_Loader)
+        node = None if problems else yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
         return Document(problems=[_syntax(text, error)])
     except (yaml.YAMLError, ValueError):  # ValueError: escapes of characters that do not exist
@@ -102,7 +102,7 @@ def _unwanted(text: str) -> list[Problem]:
     """Anchors, aliases, tags, second documents, great depth: refused before anything is built."""
     problems: list[Problem] = []
     depth = documents = 0
-    events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+    events: Iterator[Any] = yaml.parse(text, Loader=Loader)
     for event in events:
         say = partial(Problem, event.start_mark.line + 1)
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -188,4 +188,4 @@ def _scalar(node: Any) -> str | bool | None:
     text: str = node.value
     if node.style:
         return text
-    return None if text in _NOTHING else _TRUTH.get(text, text)
+    return None if text in NOTHING else TRUTH.get(text, text)
