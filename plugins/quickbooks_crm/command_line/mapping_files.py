@@ -5,15 +5,12 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
-from psycopg import Connection
-
-from quickbooks_crm import catalog, checking, companies, database, mapping
-from quickbooks_crm.catalog import Table
+from quickbooks_crm import catalog, checking, companies, database, mapping, proposing
 from quickbooks_crm.command_line.command import SEVERAL, Command
 from quickbooks_crm.errors import MappingError
-from quickbooks_crm.mapping.suggest import Candidate, Filled, suggest
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping.suggest import Filled, suggest
 from quickbooks_crm.mapping.words import ENTITIES
 
 
@@ -28,36 +25,21 @@ def _check(asked: argparse.Namespace) -> None:
 def _suggest(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         table = catalog.read(connection, asked.table)
-        candidates = list(_candidates(connection, table))
+        candidates = list(proposing.candidates(connection, table))
     text = suggest(table.name, candidates, asked.entity, _filled())
     print(json.dumps({"mapping": text}) if asked.json else text, end="\n" if asked.json else "")
-
-
-def _candidates(connection: Connection[Any], table: Table) -> Iterator[Candidate]:
-    required = {column.name for column in table.required}
-    for column in table.columns.values():
-        if column.writable and not (column.sequence and column.name == table.key):
-            target = catalog.points_to(connection, table, column.name)
-            yield Candidate(
-                column.name,
-                column.label,
-                column.kind,
-                column.name in required,
-                ".".join(target[:2]) if target else None,
-            )
 
 
 def _filled() -> list[Filled]:
     """What the mappings fill that there are. One that is not valid, such as the file that this very
     proposal is on its way to, is left out."""
-    return list(_valid())
+    return proposing.filled(_valid())
 
 
-def _valid() -> Iterator[Filled]:
+def _valid() -> Iterator[Mapping]:
     for file in sorted((companies.INCLUDE / "mappings").glob("*.yaml")):
         with suppress(MappingError):
-            known = mapping.parse(file.stem, file.read_text(), file.name)
-            yield Filled(known.module, known.table, known.entities)
+            yield mapping.parse(file.stem, file.read_text(), file.name)
 
 
 COMMANDS = {

@@ -10,7 +10,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
+from quickbooks_crm.mapping.document import read
 from quickbooks_crm.mapping.paths import Path
 from quickbooks_crm.mapping.quickbooks_fields import KnownField, can_become, fields_of
 
@@ -51,6 +53,14 @@ class Filled:
     module: str
     table: str
     entities: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What may fill a column, as the words of a mapping; `exact` where it is called just so."""
+
+    words: dict[str, Any]
+    exact: bool
 
 
 def normal(label: str) -> str:
@@ -94,6 +104,46 @@ def suggest(
         *_left([column for column in own if not leading[column.name]], taken, known),
     ]
     return "\n".join(lines) + "\n"
+
+
+def proposals(
+    table: str,
+    columns: Sequence[Candidate],
+    entities: Sequence[str],
+    modules: Sequence[Filled] = (),
+) -> dict[str, Proposal]:
+    """What `suggest` would take for columns, and what it would show as perhaps meant."""
+    known = [(entity, field) for entity in entities for field in fields_of(entity).values()]
+    found: dict[str, Proposal] = {}
+    for column in columns:
+        leading = list(_references(column, table, known, modules))
+        exact = leading[0] if len(leading) == 1 else None
+        if not leading and (taken := _exact(column, known)):
+            exact = _source(*taken)
+        if exact:
+            found[column.name] = Proposal(_words(exact), True)
+        elif not leading and (perhaps := _similar(column, known)):
+            found[column.name] = Proposal(_words(_source(*perhaps)), False)
+    return found
+
+
+def ways_to_refer(
+    column: Candidate, table: str, entities: Sequence[str], modules: Sequence[Filled]
+) -> list[dict[str, Any]]:
+    """How a column may refer to records of a module, as the words of a mapping."""
+    known = [(entity, field) for entity in entities for field in fields_of(entity).values()]
+    return [_words(written) for written in _references(column, table, known, modules)]
+
+
+def source_words(entity: str, field: KnownField) -> dict[str, Any]:
+    """How a mapping takes a field: the name of another record is looked up, so that it follows when
+    that is renamed."""
+    return _words(_source(entity, field))
+
+
+def _words(written: str) -> dict[str, Any]:
+    words = read(f"words: {written}").tree["words"]
+    return dict(words)
 
 
 _Found = tuple[str, KnownField]
