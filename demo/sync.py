@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,15 @@ _ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
 
 
 class SyncFailed(Exception):
-    """The run did not end well; the message names its tasks and their logs."""
+    """It did not end well. `run_id` is the run's, if there was one, and `reasons` has what each of
+    its tasks complained of."""
+
+    def __init__(
+        self, message: str, run_id: str = "", reasons: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.reasons = reasons or {}
 
 
 def connect(rest: Rest, settings: Settings) -> None:
@@ -48,14 +56,16 @@ def wait_for_dag(home: Home, rest: Rest) -> None:
     raise processes.failed(home, DAG_PROCESSOR, f"found no DAG {DAG}")
 
 
-def run(home: Home, rest: Rest) -> None:
-    """Trigger a run, say what its tasks do, and return when it has ended well."""
+def run(home: Home, rest: Rest) -> str:
+    """Trigger a run, say what its tasks do, and return its id when it has ended well."""
     started = rest.post(f"/dags/{DAG}/dagRuns", {"logical_date": _due(rest)})
     rest.patch(f"/dags/{DAG}", {"is_paused": False})
-    path = f"/dags/{DAG}/dagRuns/{started['dag_run_id']}"
+    run_id = str(started["dag_run_id"])
+    path = f"/dags/{DAG}/dagRuns/{run_id}"
     state = _watch(home, rest, path)
     if state != "success":
-        raise SyncFailed("\n".join([f"The run ended {state}.", *_reasons(home, rest, path)]))
+        raise SyncFailed(f"The sync ended {state}.", run_id, dict(_reasons(home, rest, path)))
+    return run_id
 
 
 def _due(rest: Rest) -> str | None:
@@ -91,13 +101,15 @@ def _tasks(rest: Rest, path: str) -> list[dict[str, Any]]:
     return sorted(tasks, key=lambda task: task["end_date"] or "")
 
 
-def _reasons(home: Home, rest: Rest, path: str) -> Iterator[str]:
+def _reasons(home: Home, rest: Rest, path: str) -> Iterator[tuple[str, str]]:
+    """What each task that failed complained of, but for the last one: it says what the others
+    did."""
     run_id = path.rsplit("/", 1)[1]
     for task in _tasks(rest, path):
-        if task["state"] == "failed":
+        if task["state"] == "failed" and task["task_id"] != "record_activity":
             folder = f"dag_id={DAG}/run_id={run_id}/task_id={task['task_id']}"
             log = home.path / "airflow" / "logs" / folder / f"attempt={task['try_number']}.log"
-            yield f"{task['task_id']}: {_last_error(log)}\n  Its log is {log}"
+            yield task["task_id"], f"{_last_error(log)}\n  Its log is {log}"
 
 
 def _last_error(log: Path) -> str:

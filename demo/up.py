@@ -31,6 +31,15 @@ sys.exit(main(["migrate"]) or main(["install-crm"]))
 """
 
 
+_RELEASE = "python -m quickbooks_crm release "
+_OPEN_BREAKER = f"""\
+A breaker is open: what the sync was about to write looks like an accident, so nothing of it was
+written. Above stands what it is. Look at it, and let it pass once if it is right, in `make shell`:
+  python -m quickbooks_crm breakers --company {COMPANY}
+  {_RELEASE}--company {COMPANY} --breaker NAME --because "..."
+Then, or when you have put right in QuickBooks what caused it: make demo"""
+
+
 class AlreadyStarting(Exception):
     """Another start is under way."""
 
@@ -51,8 +60,12 @@ def up(home: Home, stopwatch: Stopwatch) -> None:
             _start_airflow(home, settings, stopwatch)
             simulator.result()
             tables.result()
-        _sync(home, settings, stopwatch)
-        _show(home, settings, stopwatch)
+        try:
+            run_id = _sync(home, settings, stopwatch)
+        except sync.SyncFailed as failed:
+            told = _show(home, settings, stopwatch, failed.run_id)
+            raise sync.SyncFailed(what_to_do(failed, told)) from None
+        _show(home, settings, stopwatch, run_id)
 
 
 def _settle(home: Home, settings: Settings) -> Settings:
@@ -117,23 +130,27 @@ def _start_airflow(home: Home, settings: Settings, stopwatch: Stopwatch) -> None
     airflow.start(home, settings, airflow.TRIGGERER)
 
 
-def _sync(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
+def _sync(home: Home, settings: Settings, stopwatch: Stopwatch) -> str:
     rest = Rest(settings)
     sync.connect(rest, settings)
     with stopwatch.phase("Airflow has read the DAG"):
         sync.wait_for_dag(home, rest)
     print("Bringing the company in", flush=True)
     with stopwatch.phase("the sync"):
-        sync.run(home, rest)
+        run_id = sync.run(home, rest)
     with stopwatch.phase("Airflow is well"):
         airflow.wait_until_healthy(home, settings)
+    return run_id
 
 
-def _show(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
-    print(flush=True)
+def _show(home: Home, settings: Settings, stopwatch: Stopwatch, run_id: str) -> str:
+    """Print what a run, or else the last one, did, and where everything is; the former."""
     command = [sys.executable, "-m", "quickbooks_crm", "activity", "--company", COMPANY]
-    subprocess.run(command, env=airflow.environment(home, settings), cwd=PROJECT, check=True)
+    command += ["--run", run_id] if run_id else []
+    own = airflow.environment(home, settings)
+    told = subprocess.run(command, env=own, cwd=PROJECT, stdout=subprocess.PIPE, text=True).stdout
     print(f"""
+{told}
   Airflow     {settings.airflow}   user admin, password {settings.admin_password}
   QuickBooks  {settings.quickbooks}   the simulator
   Postgres    {ports.HOST}:{settings.postgres_port}   make psql
@@ -141,6 +158,18 @@ def _show(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
 {stopwatch.table()}
 
 Everything keeps running. make logs, make status; make down stops it.""")
+    return told
+
+
+def what_to_do(failed: sync.SyncFailed, told: str) -> str:
+    """What a person does about a sync that did not end well, once the activity has `told` of it."""
+    lines = [f"{failed} Everything is started all the same: see above."]
+    if _RELEASE in told:
+        lines.append(_OPEN_BREAKER)
+    for task, reason in failed.reasons.items():
+        if f"{task} stopped: " not in told:
+            lines.append(f"{task}: {reason}")
+    return "\n".join(lines)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 them."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -141,10 +141,24 @@ class Table:
 
 
 def of(connection: Connection[Any], mapping: Mapping) -> Table:
-    """The table that a mapping loads, with that of its lines. Raises as `read` does."""
-    table = read(connection, mapping.table)
-    lines = mapping.lines
-    return replace(table, lines=_read(connection, lines.rows.table, lines)) if lines else table
+    """The table that a mapping loads, with that of its lines. Raises as `read` does, with the
+    mapping's line."""
+    with _named_by(mapping):
+        table = read(connection, mapping.table)
+    if lines := mapping.lines:
+        with _named_by(lines.rows):
+            return replace(table, lines=_read(connection, lines.rows.table, lines))
+    return table
+
+
+@contextmanager
+def _named_by(mapping: Mapping) -> Iterator[None]:
+    """What is wrong with a table is told with where the mapping names it."""
+    try:
+        yield
+    except SettingsError as error:
+        where = f"{mapping.file} line {mapping.line('table')}: {mapping.at}table"
+        raise SettingsError(f"{where}: {error}") from None
 
 
 def read(connection: Connection[Any], name: str) -> Table:

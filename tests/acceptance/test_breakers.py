@@ -130,6 +130,25 @@ def test_what_a_person_releases_is_loaded_by_the_next_run(accident: Kept) -> Non
     }
 
 
+def test_a_release_tells_what_stays_open_and_one_command_releases_all_of_one_cause(
+    accident: Kept, command: Callable[..., tuple[int, str]]
+) -> None:
+    because = ("--company", "sample", "--because", "a branch was closed")
+    accounts, contacts = "mass_delete:accounts", "mass_delete:contacts"
+
+    one = command("release", "--breaker", accounts, *because)
+    other = command("release", "--breaker", contacts, *because)
+    known = accident.ask("SELECT code FROM sync.breaker WHERE released_at IS NOT NULL")
+    accident.ask("UPDATE sync.breaker SET released_at = NULL, released_by = NULL, because = NULL")
+    both = command("release", "--breaker", accounts, "--breaker", contacts, *because)
+
+    assert "\nStill open: mass_delete:contacts. One cause may trip several breakers" in one[1]
+    assert "Still open" not in other[1] + both[1]
+    assert len(known) == 2
+    assert [code for code, _ in (one, other, both)] == [0, 0, 0]
+    assert accident.sync("released").state == "success"
+
+
 def test_a_module_that_was_not_released_still_stops(accident: Kept) -> None:
     release("mass_delete:accounts")
 

@@ -97,6 +97,25 @@ def test_another_company_is_refused_with_what_to_do(demo: Demo, started: str) ->
     assert "make down RESET=1" in refused.stderr
 
 
+def test_a_sync_that_a_breaker_stops_says_so_and_where_everything_is(
+    demo: Demo, started: str
+) -> None:
+    many = [row["Id"] for row in demo.quickbooks("rows/Customer") if row["Active"]][:40]
+    for id in many:
+        demo.act("inactivate", {"entity": "Customer", "id": id})
+
+    stopped = demo.run("up")
+    for id in many:
+        demo.act("reactivate", {"entity": "Customer", "id": id})
+
+    assert stopped.returncode == 1
+    assert "accounts.load stopped: 40 of the" in stopped.stdout
+    assert f"user admin, password {demo.settings.admin_password}" in stopped.stdout
+    assert stopped.stderr.startswith("\nThe sync ended failed. Everything is started all the same")
+    assert "\nA breaker is open: what the sync was about to write looks like" in stopped.stderr
+    assert "40 of the" not in stopped.stderr
+
+
 @pytest.mark.last
 def test_it_starts_again_after_its_scheduler_and_postgres_were_killed(
     demo: Demo, started: str

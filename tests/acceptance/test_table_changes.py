@@ -74,7 +74,10 @@ BEFORE = {
         "ALTER TABLE crm.products DROP COLUMN description",
         "crm.products has no column 'description'",
     ),
-    "a table dropped": ("DROP TABLE crm.products CASCADE", "no table crm.products"),
+    "a table dropped": (
+        "DROP TABLE crm.products CASCADE",
+        "products.yaml line 3: table: The CRM database has no table crm.products,",
+    ),
     "another type": (
         "ALTER TABLE crm.products ALTER price TYPE date USING NULL",
         "fields.price.from is a number in QuickBooks, and crm.products.price takes date",

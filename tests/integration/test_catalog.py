@@ -7,6 +7,7 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm import catalog
+from quickbooks_crm.companies import INCLUDE
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import parse
 from tests.integration.crm import mapping
@@ -114,6 +115,23 @@ def test_a_table_that_is_not_there_is_named_with_what_to_do(connection: Connecti
         "The CRM database has no table crm.productz, or this login may not see it. Create it (the "
         "reference CRM: python -m quickbooks_crm install-crm), or name another one in the mapping."
     )
+
+
+def test_a_table_that_is_not_there_is_told_with_the_line_that_names_it(
+    connection: Connection[Any],
+) -> None:
+    text = (INCLUDE / "mappings" / "invoices.yaml").read_text()
+    document = parse("bills", text.replace("table: crm.invoices", "table: crm.bills"), "bills.yaml")
+    lines = parse("bills", text.replace("crm.invoice_lines", "crm.bill_lines"), "bills.yaml")
+
+    for known, where, name in (
+        (document, "line 4: table", "crm.bills"),
+        (lines, "line 48: lines.table", "crm.bill_lines"),
+    ):
+        with pytest.raises(SettingsError) as told:
+            catalog.of(connection, known)
+        said = f"bills.yaml {where}: The CRM database has no table {name}, or this login may not"
+        assert str(told.value).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from demo import ports, postgres, processes, settings, stopwatch
+from demo import ports, postgres, processes, settings, stopwatch, sync, up
 from demo.home import PROJECT, Home
 
 # A service that works on after it was asked to stop, in a process group of its own like a task.
@@ -103,6 +103,22 @@ def test_looking_at_a_clean_clone_installs_nothing(target: str, tmp_path: Path) 
 
     assert "make demo" in asked.stdout + asked.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["Makefile"]
+
+
+def test_what_stopped_a_sync_is_told_where_the_activity_does_not() -> None:
+    failed = sync.SyncFailed(
+        "The sync ended failed.",
+        "run-1",
+        {"extract": "refused", "accounts.load": "was killed\n  Its log is here"},
+    )
+
+    said = up.what_to_do(failed, "sample run-1: failed\nextract stopped: refused\n")
+
+    assert said == (
+        "The sync ended failed. Everything is started all the same: see above.\n"
+        "accounts.load: was killed\n"
+        "  Its log is here"
+    )
 
 
 def test_stop_ends_what_a_killed_leader_has_left(home: Home) -> None:

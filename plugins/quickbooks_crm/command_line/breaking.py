@@ -11,7 +11,14 @@ from typing import Any
 
 from quickbooks_crm import activity, breakers, database, wording
 from quickbooks_crm.breakers import Breaker
-from quickbooks_crm.command_line.command import ONE, Command, only_company, positive, told_of
+from quickbooks_crm.command_line.command import (
+    ONE,
+    SEVERAL,
+    Command,
+    only_company,
+    positive,
+    told_of,
+)
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.quantity import many
 
@@ -23,13 +30,29 @@ def _release(asked: argparse.Namespace) -> None:
         raise SettingsError('Say why: --because "...". It is kept with your name.')
     company, who = only_company(asked), getpass.getuser()
     with database.connect() as connection:
-        passed = breakers.release(connection, company, asked.breaker, who, asked.because)
-    log.info("%s released %s of company %s", who, passed.name, company)
-    if asked.json:
-        print(json.dumps({"company": company, "released": passed.name, "by": who}))
-    else:
-        print(f"Released {passed.name} of {company}: {passed.message}")
-        print(f"The next run goes on with it, once: {breakers.again(company)}")
+        for name in dict.fromkeys(asked.breaker):
+            passed = breakers.release(connection, company, name, who, asked.because)
+            log.info("%s released %s of company %s", who, passed.name, company)
+            if asked.json:
+                print(json.dumps({"company": company, "released": passed.name, "by": who}))
+            else:
+                print(f"Released {passed.name} of {company}: {passed.message}")
+        waiting = breakers.open_ones(connection, company)
+    if not asked.json:
+        print(
+            *_next(company, [breaker for breaker in waiting if breaker.state == "open"]), sep="\n"
+        )
+
+
+def _next(company: str, still: list[Breaker]) -> Iterator[str]:
+    """What follows a release, while others are `still` open."""
+    yield f"The next run goes on with it, once: {breakers.again(company)}"
+    if still:
+        names = ", ".join(breaker.name for breaker in still)
+        yield (
+            f"Still open: {names}. One cause may trip several breakers, and each is released by "
+            f"its name. See: python -m quickbooks_crm breakers --company {company}"
+        )
 
 
 def _breakers(asked: argparse.Namespace) -> None:
@@ -106,10 +129,10 @@ COMMANDS = {
         "let the next run of one company pass a breaker, once",
         {
             "--company": ONE,
-            "--breaker": {
+            "--breaker": SEVERAL
+            | {
                 "required": True,
-                "metavar": "NAME",
-                "help": "as `breakers` calls it, such as mass_delete:Customer",
+                "help": "as `breakers` calls it, such as mass_delete:Customer; may be repeated",
             },
             "--because": {
                 "required": True,
