@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
-OF_ALL_COMPANIES = {"/", "/activity", "/connections", "/import", "/assets/{name}"}
+OF_ALL_COMPANIES = {"/", "/activity", "/connections", "/import", "/assets/{name}", "/records"}
 """Routes about no company: they show each user their own."""
 
 BY_RUN = {"/runs/{realm}/{run_id}", "/runs/{realm}/{run_id}/{module}"}

@@ -19,6 +19,7 @@ from quickbooks_crm.reconcile import report
 NAVIGATION = (
     ("", "Start"),
     ("import", "Import"),
+    ("records", "Records"),
     ("activity", "Activity"),
     ("connections", "Connections"),
 )

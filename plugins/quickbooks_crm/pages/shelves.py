@@ -1,0 +1,47 @@
+"""The CRM records of a company's modules, as the pages about records reach them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from fastapi import HTTPException
+from psycopg import Connection
+
+from quickbooks_crm import one_module, records
+from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.pages import modules
+from quickbooks_crm.records import Shelf
+
+
+def of_module(connection: Connection[Any], company: Company, module: str) -> Shelf:
+    """The records of one module: 404 when the company does not take it. Raises `SettingsError` when
+    its mapping or its table is not as it must be."""
+    known = modules.taken(connection, company)
+    if module not in known:
+        raise HTTPException(404)
+    return _shelf(connection, company, known, module)
+
+
+def of_company(connection: Connection[Any], company: Company) -> dict[str, Shelf]:
+    """Those of all modules whose tables are there, in load order."""
+    known = modules.taken(connection, company)
+    return dict(_there(connection, company, known))
+
+
+def _there(
+    connection: Connection[Any], company: Company, known: dict[str, Mapping]
+) -> Iterator[tuple[str, Shelf]]:
+    for module in known:
+        with suppress(SettingsError):
+            yield module, _shelf(connection, company, known, module)
+
+
+def _shelf(
+    connection: Connection[Any], company: Company, known: dict[str, Mapping], module: str
+) -> Shelf:
+    target = one_module.target(connection, known[module], company)
+    sharing = tuple(name for name, other in known.items() if other.table == known[module].table)
+    realm = records.realm(connection, company.name) or ""
+    return Shelf(company.name, realm, target, sharing)
