@@ -10,6 +10,7 @@ from psycopg import Connection, sql
 from quickbooks_crm import acts
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import CompanyBusy, LinkRefused
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
 
 
@@ -88,7 +89,8 @@ def unlink(connection: Connection[Any], place: Place, by_whom: str) -> str:
 
 def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
     """Remember that a QuickBooks record is not this CRM record: it is no duplicate of it, and never
-    found as it. What was done, in a sentence."""
+    found as it. A QuickBooks id in the CRM record that says otherwise is taken out. What was done,
+    in sentences."""
     where = _begin(connection, place) | {"record_key": record_key, "by_whom": by_whom}
     _require_both(connection, place, record_key)
     if connection.execute(statements("linking")["link_of"], where).fetchone() == (record_key,):
@@ -97,8 +99,43 @@ def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_wh
         )
     connection.execute(statements("linking")["tell_apart"], where | {"other_key": ""})
     connection.execute(statements("linking")["try_again"], where)
+    where["emptied"], said = _take_id_out(connection, place, record_key)
     _note(connection, place, "told_apart", where)
-    return f"{place.named} and CRM record {record_key} are different; the next sync knows."
+    told = f"{place.named} and CRM record {record_key} are different"
+    if connection.execute(statements("linking")["is_parted"], where).fetchone() is None:
+        return f"{told}; the next sync knows.{said}"
+    retry = f"retry --company {place.company} --module {where['module']} --reason unlinked"
+    return (
+        f"{told}.{said} {place.named} stays unlinked until you ask for it: python -m "
+        f"quickbooks_crm {retry}"
+    )
+
+
+def _take_id_out(
+    connection: Connection[Any], place: Place, record_key: str
+) -> tuple[str | None, str]:
+    """Empty the column by which the CRM record would be this QuickBooks record, unless it is
+    another one's: the column, if it was, and what there is to say of it."""
+    target = place.target
+    if target.identity is None:
+        return None, ""
+    query = statements("linking")["take_id_out"].format(
+        table=target.table.identifier,
+        key=sql.Identifier(target.table.key),
+        key_type=target.table.key_type,
+        column=sql.Identifier(target.identity),
+    )
+    try:
+        with connection.transaction():
+            done = connection.execute(query, place.where | {"record_key": record_key}).rowcount
+    except psycopg.Error as error:
+        let_faults_through(error)
+        return None, (
+            f" The table does not let its {target.identity} be emptied, which says that they are "
+            "one: see to that, or no sync can add it."
+        )
+    emptied = f" Its {target.identity}, which said otherwise, was emptied."
+    return (target.identity, emptied) if done else (None, "")
 
 
 def tell_records_apart(
@@ -186,6 +223,7 @@ def _command(name: str, place: Place) -> str:
 
 
 def _note(connection: Connection[Any], place: Place, kind: str, where: dict[str, Any]) -> None:
-    told = {name: where[name] for name in ("module", "record_key", "other_key") if where.get(name)}
+    names = ("module", "record_key", "other_key", "emptied")
+    told = {name: where[name] for name in names if where.get(name)}
     subject = place.named if place.entity else f"CRM record {where['record_key']}"
     acts.note(connection, kind, subject, where["by_whom"], told, place.company)

@@ -217,3 +217,61 @@ def test_what_is_one_thing_is_not_different(connection: Connection[Any]) -> None
 
     with pytest.raises(LinkRefused, match=r"^Item 7 is CRM record 1\. Unlink it: python"):
         linking.tell_apart(connection, place(connection), "1", "ann")
+
+
+TYPED = "SELECT id, quickbooks_product_id FROM crm.products ORDER BY id"
+
+
+def unlinked(connection: Connection[Any]) -> str:
+    """An item that a sync added, parted from its CRM record; the record's key."""
+    sync(connection, products(), item("7", Name="Pump"))
+    linking.unlink(connection, place(connection), "ann")
+    return str(rows(connection, TYPED)[0][0])
+
+
+def test_what_was_unlinked_and_is_different_becomes_a_record_of_its_own(
+    connection: Connection[Any],
+) -> None:
+    """The id that a sync wrote would make it the old record, or be refused as there twice."""
+    key = unlinked(connection)
+
+    said = linking.tell_apart(connection, place(connection), key, "ann")
+    held = sync(connection, products(), item("7", Name="Pump", UnitPrice=3))
+    connection.execute("DELETE FROM sync.unlinked")
+    ended = sync(connection, products(), item("7", Name="Pump", UnitPrice=4))
+
+    assert said == (
+        f"Item 7 and CRM record {key} are different. Its quickbooks_product_id, which said "
+        "otherwise, was emptied. Item 7 stays unlinked until you ask for it: python -m "
+        "quickbooks_crm retry --company sample --module products --reason unlinked"
+    )
+    assert held == [End("7", "not_added", "unlinked")]
+    assert ended == [End("7", "added")]
+    assert [typed for _, typed in rows(connection, TYPED)] == [None, "7"]
+    [told] = [act for act in acts.listed(connection, None, 9) if act.kind == "told_apart"]
+    assert told.details["emptied"] == "quickbooks_product_id"
+
+
+def test_the_id_of_another_record_stays(connection: Connection[Any]) -> None:
+    sync(connection, products(), item("7", Name="Pump"), item("8", Name="Hose"))
+    mine = str(by_hand(connection, "crm.products", name="Lamp", quickbooks_product_id="9"))
+    linking.unlink(connection, place(connection), "ann")
+    before = rows(connection, TYPED)
+
+    for key in ("2", mine):
+        said = linking.tell_apart(connection, place(connection), key, "ann")
+        assert "otherwise" not in said
+
+    assert rows(connection, TYPED) == before
+
+
+def test_an_id_that_the_table_keeps_is_told(connection: Connection[Any]) -> None:
+    key = unlinked(connection)
+    connection.execute("ALTER TABLE crm.products ALTER quickbooks_product_id SET NOT NULL")
+
+    said = linking.tell_apart(connection, place(connection), key, "ann")
+
+    assert "The table does not let its quickbooks_product_id be emptied, which says that" in said
+    assert [typed for _, typed in rows(connection, TYPED)] == ["7"]
+    told = rows(connection, "SELECT record_key FROM sync.different")
+    assert told == [(key,)]

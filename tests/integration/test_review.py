@@ -127,6 +127,27 @@ def test_what_is_held_back_is_listed_with_what_is_in_its_way(connection: Connect
     assert named.held[0].name == "Pump"
 
 
+def test_a_refusal_is_listed_with_the_record_that_has_its_value(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX ON crm.accounts (email)")
+    mine = account(connection, "Pump", email="a@x.org")
+    connection.execute("ALTER TABLE crm.accounts ADD CHECK (name <> 'Bad')")
+    sync(
+        connection,
+        known(),
+        customer("7", DisplayName="Hose", Mail="a@x.org"),
+        customer("8", DisplayName="Bad"),
+    )
+
+    found = reviewed(connection)
+
+    assert [(h.id, h.reason, h.candidates) for h in found.held] == [
+        ("7", "refused_by_table", [mine])
+    ]
+    assert found.held_by_reason == {"refused_by_table": 1}
+
+
 def test_each_reason_has_its_own_share_of_what_is_listed(connection: Connection[Any]) -> None:
     for name in ("Pump", "Hose", "Lamp"):
         account(connection, name)

@@ -37,6 +37,7 @@ from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.review import Held, Review, Reviewed
 
 ALIKE_BY = "look the same in"
+_SETTLE = "python -m quickbooks_crm link (or different)"
 
 
 def _review(asked: argparse.Namespace) -> None:
@@ -88,6 +89,8 @@ def _told(company: str, found: Review, values: bool) -> Iterator[str]:
         yield from (f"    {_held(held, values)}" for held in listed)
         if count > len(listed):
             yield f"    and {count - len(listed):,} more"
+    if found.held:
+        yield f"  To settle one: {_SETTLE} --company {company} {found.module} ENTITY ID RECORD_KEY"
     unmatched = many(found.unmatched_count, "CRM record")
     yield f"  {unmatched} {be(found.unmatched_count)} no record of QuickBooks"
     if found.unmatched:

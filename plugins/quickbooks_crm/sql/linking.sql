@@ -51,6 +51,16 @@ VALUES (%(realm)s, %(module)s, %(entity)s, %(id)s, %(record_key)s, %(by_whom)s)
 ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET record_key = excluded.record_key, by_whom = excluded.by_whom, since = now();
 
+-- is_parted --
+SELECT FROM sync.unlinked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+
+-- take_id_out --
+-- The QuickBooks id in a CRM record that no QuickBooks record is.
+UPDATE {table} AS current SET {column} = NULL
+ WHERE current.{key} = %(record_key)s::text::{key_type}
+   AND sync.normal(current.{column}::text) = sync.normal(%(id)s)
+   AND NOT EXISTS (SELECT FROM sync.link WHERE record_key = %(record_key)s AND module = ANY (%(sharing)s));
+
 -- no_longer_parted --
 DELETE FROM sync.unlinked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
 

@@ -13,7 +13,8 @@ SELECT held.entity, held.id, held.outcome, held.reason, held.run_id, held.held_s
                row_number() OVER (PARTITION BY reason ORDER BY entity, length(id), id) AS place
           FROM sync.held AS waiting
          WHERE realm = %(realm)s AND module = %(module)s AND NOT due
-           AND (outcome = 'duplicate' OR reason IN ('ambiguous_key', 'unlinked', 'undone'))) AS held
+           AND (outcome = 'duplicate' OR reason IN ('ambiguous_key', 'unlinked', 'undone')
+                OR (reason = 'refused_by_table' AND candidates <> '{}'))) AS held
   LEFT JOIN sync.outcome AS told
     ON (told.realm, told.run_id, told.module, told.entity, told.id)
      = (held.realm, held.run_id, held.module, held.entity, held.id)
@@ -25,7 +26,8 @@ SELECT held.entity, held.id, held.outcome, held.reason, held.run_id, held.held_s
 -- held_count --
 SELECT reason, count(*) FROM sync.held
  WHERE realm = %(realm)s AND module = %(module)s AND NOT due
-   AND (outcome = 'duplicate' OR reason IN ('ambiguous_key', 'unlinked', 'undone'))
+   AND (outcome = 'duplicate' OR reason IN ('ambiguous_key', 'unlinked', 'undone')
+        OR (reason = 'refused_by_table' AND candidates <> '{}'))
  GROUP BY reason ORDER BY reason;
 
 -- names_of --
