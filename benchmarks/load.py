@@ -16,8 +16,9 @@ each as it was, and for one after every hundredth record has changed; then `repl
 one process, after a mapping that changes every CRM record.
 `rows` are the records that the stage took.
 
-`together` is a first sync once more as the DAG does it: while one process loads a module, another
-shapes the next. Its seconds are those from its beginning to its end.
+`together` is a first sync once more as the DAG does it: while modules are loaded, the next are
+shaped, and modules that do not refer to each other are loaded at the same time. Its seconds are
+those from its beginning to its end.
 
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
 the two has used, and how much of it a row: where other programs run too it is steadier than
@@ -36,7 +37,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -302,24 +303,27 @@ def _sync(
 
 
 def _together(database: str) -> dict[str, float]:
-    """A first sync in two processes: a module is shaped while the one before is loaded."""
+    """A first sync in several processes: a module is shaped while those before it are loaded, and
+    loaded once those it refers to are."""
     from quickbooks_crm import runs
+    from quickbooks_crm.mapping import loads_after
 
     with psycopg.connect(database, autocommit=True) as connection:
         runs.start(connection, runs.Run(COMPANY, REALM, "together"), "manual", None)
-    with _process() as shaping, _process() as loading:
+    after = loads_after(_mappings())
+    with _processes(1) as shaping, _processes(2) as loading:
         postmaster = postmaster_of(database)
         busy, began = postgres_cpu(postmaster), time.perf_counter()
         told = (database, "together")
-        shaped = [shaping.submit(measure, "transform", *told, module) for module in MODULES]
-        loaded = []
-        for module, ready in zip(MODULES, shaped, strict=True):
-            ready.result()
-            loaded.append(loading.submit(measure, "load", *told, module).result())
+        shaped = {name: shaping.submit(measure, "transform", *told, name) for name in MODULES}
+        loaded: dict[str, Future[dict[str, float]]] = {}
+        for module in MODULES:
+            wait([shaped[module], *(loaded[other] for other in after[module] & loaded.keys())])
+            loaded[module] = loading.submit(measure, "load", *told, module)
+        each = [future.result() for future in (*shaped.values(), *loaded.values())]
         seconds, used = time.perf_counter() - began, postgres_cpu(postmaster) - busy
-    each = [*(one.result() for one in shaped), *loaded]
     return {
-        "rows": sum(figures["rows"] for figures in loaded),
+        "rows": sum(future.result()["rows"] for future in loaded.values()),
         "seconds": seconds,
         "cpu": sum(figures["cpu"] for figures in each),
         "peak": max(figures["peak"] for figures in each),
@@ -328,11 +332,11 @@ def _together(database: str) -> dict[str, float]:
 
 
 @contextmanager
-def _process() -> Iterator[ProcessPoolExecutor]:
-    """A process that is ready to do one thing after the other."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        process.submit(get_ready).result()
-        yield process
+def _processes(number: int) -> Iterator[ProcessPoolExecutor]:
+    """So many processes that are ready to do one thing after the other."""
+    with ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), get_ready) as processes:
+        wait([processes.submit(time.sleep, 1) for _ in range(number)])
+        yield processes
 
 
 def _measured(name: str, database: str, *wanted: str) -> dict[str, float]:

@@ -13,7 +13,7 @@ from quickbooks_crm.trying_again import EVERY_TASK
 from quickbooks_crm.webhooks import hint
 
 STEPS = ("transform", "turn", "load")
-TURN = "Order without dependence: the load before has ended, however it ended. Starts no process."
+TURN = "Order without dependence: the loads before have ended, however they did. Starts no process."
 
 
 @task(doc_md="Connections, mappings and mandatory fields, before any row moves.")
@@ -56,17 +56,17 @@ def bring_in(company: str, module: str, table: str | None) -> tuple[Any, Any, An
     return shape, turn, write
 
 
-def order(company: str, tables: dict[str, str | None]) -> None:
+def order(company: str, plan: Plan) -> None:
     """The tasks of a company in their order."""
-    read, recorded = extract(company, list(tables)), record_activity(company)
+    read, recorded = extract(company, list(plan.tables)), record_activity(company)
     check_settings(company) >> read
-    before = read
-    for module, table in tables.items():
+    written: dict[str, Any] = {}
+    for module, table in plan.tables.items():
         shape, turn, write = task_group(group_id=module)(bring_in)(company, module, table)
         read >> shape
-        before >> turn
+        ([written[other] for other in plan.after.get(module, ())] or [read]) >> turn
         write >> recorded
-        before = write
+        written[module] = write
     read >> recorded
 
 
@@ -87,7 +87,7 @@ def build(name: str, plan: Plan) -> None:
         params=forms.sync(list(plan.tables)),
     )
     def quickbooks_to_crm() -> None:
-        order(name, plan.tables)
+        order(name, plan)
 
     quickbooks_to_crm()
 

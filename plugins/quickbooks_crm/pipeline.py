@@ -129,11 +129,16 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
 
 @again_after_deadlock
 def _load(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, int]:
+    """Load in one transaction. It warns at its end: the run's other loads may be at work and wait
+    for who has written to the run."""
     attempt = runs.attempt(connection, bringing.run, f"{module}.load")
     with connection.transaction():
         attempt.require(connection)
-        replay.note_due(connection, bringing, module)
-        return one_module.load_rows(connection, bringing, module)
+        warnings = replay.note_due(connection, bringing, module)
+        counts = one_module.load_rows(connection, bringing, module)
+        for key, sentence in warnings.items():
+            runs.warn(connection, bringing.run, key, sentence)
+    return counts
 
 
 def record_activity(company: str, run_id: str) -> str:

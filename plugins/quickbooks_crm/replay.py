@@ -53,11 +53,13 @@ def _next(connection: Connection[Any], run: Run, known: Mapping, after: Any) -> 
     return Slice(position, sealed, entity, id, *end)
 
 
-def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> None:
-    """Remember, and warn, that what an earlier mapping has loaded stays as it is until a replay. Be
-    inside the load's transaction, before it moves the module's position."""
+def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, str]:
+    """Remember that what an earlier mapping has loaded stays as it is until a replay; what the run
+    should warn of, by key. Be inside the load's transaction, before it moves the module's position.
+    """
     if _execute(connection, "due", bringing.run, bringing.known[module]).rowcount:
-        _warn(connection, bringing, module)
+        return _warnings(connection, bringing, module)
+    return {}
 
 
 def tell_due(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> None:
@@ -67,14 +69,16 @@ def tell_due(connection: Connection[Any], bringing: Bringing, modules: Iterable[
         _execute(connection, "due", bringing.run, bringing.known[module])
         due = _execute(connection, "is_due", bringing.run, bringing.known[module]).fetchone()
         if due is not None:
-            _warn(connection, bringing, module)
+            for key, sentence in _warnings(connection, bringing, module).items():
+                runs.warn(connection, bringing.run, key, sentence)
 
 
-def _warn(connection: Connection[Any], bringing: Bringing, module: str) -> None:
+def _warnings(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, str]:
     run, known = bringing.run, bringing.known[module]
     row = _execute(connection, "linked", run, known).fetchone()
-    if "mass_change" not in bringing.lenience.expected:
-        runs.warn(connection, run, f"{module}.replay", _warning(run, module, row[0] if row else 0))
+    if "mass_change" in bringing.lenience.expected:
+        return {}
+    return {f"{module}.replay": _warning(run, module, row[0] if row else 0)}
 
 
 def _warning(run: Run, module: str, linked: int) -> str:

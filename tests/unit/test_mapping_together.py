@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from quickbooks_crm.errors import MappingError
-from quickbooks_crm.mapping import Reference, load, load_order, parse, parse_all
+from quickbooks_crm.mapping import Reference, load, load_order, loads_after, parse, parse_all
 from tests.unit.mapping_texts import module
 
 
@@ -34,6 +34,31 @@ def test_modules_load_after_those_they_refer_to() -> None:
     )
 
     assert load_order(found) == ["products", "accounts", "contacts", "invoices", "payments"]
+
+
+def test_a_load_waits_for_those_that_write_what_it_writes_and_no_others() -> None:
+    found = parse_all(
+        {
+            "accounts": module("accounts", x="accounts"),
+            "contacts": module("contacts", x="accounts"),
+            "invoices": module("invoices", x="accounts", y="products"),
+            "payments": module("payments", x="invoices"),
+            "products": module("products"),
+            "vendors": module("accounts", "[Vendor]").replace("id_there", "vendor_id"),
+        }
+    )
+
+    assert loads_after(found) == {
+        "products": set(),
+        "vendors": set(),
+        "accounts": {
+            "products",
+            "vendors",
+        },  # products closes references of invoices, and so does it
+        "contacts": {"accounts"},
+        "invoices": {"accounts", "products"},
+        "payments": {"invoices"},
+    }
 
 
 def test_a_reference_to_a_module_without_mapping_is_named() -> None:

@@ -12,7 +12,14 @@ from quickbooks_crm.mapping.model import (
 )
 from quickbooks_crm.mapping.paths import Item, Join, Path, Shown, Source
 from quickbooks_crm.mapping.reading import parse
-from quickbooks_crm.mapping.together import load, load_order, parse_all, references, with_children
+from quickbooks_crm.mapping.together import (
+    load,
+    load_order,
+    loads_after,
+    parse_all,
+    references,
+    with_children,
+)
 
 __all__ = [
     "Condition",
@@ -30,6 +37,7 @@ __all__ = [
     "Source",
     "load",
     "load_order",
+    "loads_after",
     "parse",
     "parse_all",
     "references",

@@ -224,6 +224,22 @@ def load_order(mappings: ReadOnly[str, Mapping]) -> list[str]:
     return order
 
 
+def loads_after(mappings: ReadOnly[str, Mapping]) -> dict[str, set[str]]:
+    """After which other modules each one loads, in load order: those before it that write a table
+    which it writes, too. The others need not wait for each other."""
+    after: dict[str, set[str]] = {}
+    for module in load_order(mappings):
+        own = _written(mappings[module], mappings)
+        after[module] = {other for other in after if own & _written(mappings[other], mappings)}
+    return after
+
+
+def _written(mapping: Mapping, mappings: ReadOnly[str, Mapping]) -> set[str]:
+    """The tables that a load writes: its own, and those whose records it closes references of."""
+    referring = [m for m in mappings.values() if mapping.module in _needs(m, mappings)]
+    return {mapping.table, *(other.table for other in referring)}
+
+
 def _ordered(mappings: ReadOnly[str, Mapping]) -> tuple[list[str], set[str]]:
     waiting = {module: _needs(mapping, mappings) for module, mapping in mappings.items()}
     order: list[str] = []
