@@ -4,7 +4,7 @@ it, in one transaction and without touching a row."""
 import re
 import unicodedata
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import psycopg
 from psycopg import Connection, errors, sql
@@ -16,8 +16,10 @@ from quickbooks_crm.check import unfit
 from quickbooks_crm.errors import SettingsError, TableBusy
 from quickbooks_crm.sql import statements
 
-Type = Literal["text", "multi_line", "numeric", "date", "time", "keyword"]
-TYPES: tuple[Type, ...] = ("text", "multi_line", "numeric", "date", "time", "keyword")
+Type = Literal["text", "multi_line", "numeric", "date", "time", "date_time", "keyword"]
+TYPES: tuple[Type, ...] = get_args(Type)
+KINDS = {"multi_line": "text", "keyword": "text", "date_time": "timestamp"}
+"""By whose rules a default of a type is judged, where they are not called the same."""
 LONGEST_NAME = 63
 PATIENCE_MS = 2_000
 """How long a try waits for the table: everybody who wants it waits behind it."""
@@ -141,6 +143,7 @@ def _require_sense(wanted: NewField) -> None:
 def _add(connection: Connection[Any], wanted: NewField, by: str) -> Added:
     blocks = statements("new_field")
     connection.execute(blocks["patience"], {"milliseconds": PATIENCE_MS})
+    connection.execute(blocks["in_utc"])
     table = catalog.read(connection, wanted.table)
     _require_table(connection, table)
     form = _form(connection, table, wanted)
@@ -277,9 +280,10 @@ def _not_null(plan: _Plan, table: Table, wanted: NewField, form: bool) -> bool:
 def _require_defaults(wanted: NewField, name: str) -> None:
     """Raise `SettingsError` for a default that the field does not take. Postgres itself takes more:
     now, infinity, and dates the other way round."""
-    kind = "text" if wanted.type in ("multi_line", "keyword") else wanted.type
+    kind = KINDS.get(wanted.type, wanted.type)
     length = {"text": wanted.length or 200, "keyword": 200}.get(wanted.type)
-    scale = 2 if wanted.decimals is None else wanted.decimals
+    places = 2 if wanted.decimals is None else wanted.decimals
+    scale = places if wanted.type == "numeric" else 6  # of a second
     column = Column(
         name, wanted.label, kind, kind, length, 20, scale, False, None, True, None, choices=()
     )

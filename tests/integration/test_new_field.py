@@ -55,6 +55,11 @@ def refusal(connection: Connection[Any], **words: Any) -> str:
         ),
         ({"type": "time"}, "time without time zone", ("time", False, False, None, False, False)),
         (
+            {"type": "date_time"},
+            "timestamp with time zone",
+            ("date_time", False, False, None, False, False),
+        ),
+        (
             {"type": "keyword", "list": "Regions", "required": True},
             "character varying(200)",
             ("keyword", True, False, None, False, False),
@@ -74,6 +79,18 @@ def test_a_field_of_every_type_is_a_column_and_a_line_of_the_form(
     assert column(connection, "sales_region").type == type_
     assert column(connection, "sales_region").label == "Sales region"
     assert rows(connection, FORM.format("sales_region")) == [("Sales region", *form)]
+
+
+def test_a_default_moment_without_a_zone_is_utc(connection: Connection[Any]) -> None:
+    connection.execute("SET TIME ZONE 'Asia/Tokyo'")
+    by_hand(connection, "crm.products", name="Pump")
+    asked = "SELECT {} AT TIME ZONE 'UTC' = '2026-01-31 09:30' FROM crm.products"
+
+    plain = add(connection, type="date_time", default="2026-01-31 09:30")
+    zoned = add(connection, "Sold", type="date_time", default="2026-01-31T18:30:00+09:00")
+
+    assert rows(connection, asked.format(plain)) == [(True,)]
+    assert rows(connection, asked.format(zoned)) == [(True,)]
 
 
 def test_a_new_field_is_mapped_and_filled_at_once(connection: Connection[Any]) -> None:
@@ -218,6 +235,7 @@ def test_a_required_field_is_required_by_the_table_only_where_no_record_lacks_it
         ({"type": "date", "default": "31/12/2024"}, "'31/12/2024' is not a date"),
         ({"type": "date", "default": "infinity"}, "'infinity' is not a date"),
         ({"type": "time", "default": "now"}, "'now' is not a time"),
+        ({"type": "date_time", "default": "2026-01-31"}, "'2026-01-31' is not a moment (date and"),
         ({"type": "numeric", "default": "1.005"}, "'1.005' has more than 2 decimal places"),
         ({"type": "numeric", "default": "NaN"}, "'NaN' is not a number"),
         ({"length": 3, "default": "North"}, "'North' is longer than 3 characters"),

@@ -70,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "database": {"environment", "errors", "quoting", "sql"},
     "causes": {"dedupe", "lines", "owners", "sql"},
     "parted": {"sql"},
-    "linking": {"acts", "dedupe", "errors", "sql"},
+    "linking": {"acts", "dedupe", "errors", "refusals", "sql"},
     "webhooks": {"database", "errors", "quantity", "sql", "webhooks"},
     "sql": set(),
 }

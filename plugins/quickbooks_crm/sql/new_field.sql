@@ -2,6 +2,10 @@
 -- Others wait behind whoever waits to change a table: not for long.
 SELECT set_config('lock_timeout', %(milliseconds)s::text, true);
 
+-- in_utc --
+-- A default moment without a zone means the same whoever adds it.
+SELECT set_config('TimeZone', 'UTC', true);
+
 -- kind --
 SELECT c.relkind::text
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -62,6 +66,9 @@ date
 
 -- time --
 time
+
+-- date_time --
+timestamptz
 
 -- keyword --
 varchar(200)
