@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, sql
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
@@ -75,7 +75,8 @@ class Reason:
 @dataclass(frozen=True)
 class Run:
     """One run of a company; `work` is None until extract has found what there is to do. `breakers`
-    are sentences about those of the company that still wait for a person or a run."""
+    are sentences about those of the company that still wait for a person or a run. A preview
+    `rehearses` a kind of run, a sync if nothing else is said; of an undo, one that `would_undo`."""
 
     realm: str
     run_id: str
@@ -92,6 +93,12 @@ class Run:
     warnings: tuple[str, ...]
     blocked: dict[str, str]
     undoes: str | None
+    rehearses: str | None
+    would_undo: str | None
+    tried_for: list[str]
+    previewed: str | None
+    emptied_at: datetime | None
+    purged_at: datetime | None
     problems: tuple[Problem, ...]
     counts: tuple[Module, ...]
     calls: dict[str, int]
@@ -112,12 +119,17 @@ class Run:
     @property
     def outcomes(self) -> tuple[str, ...]:
         """The ways in which records of such a run end."""
-        return UNDO_OUTCOMES if self.kind == "undo" else OUTCOMES
+        return UNDO_OUTCOMES if "undo" in (self.kind, self.rehearses) else OUTCOMES
 
     @property
     def quiet(self) -> bool:
         """Whether it ended well and had nothing to do."""
         return self.state == "success" and not self.work and not self.counts
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes in which its modules were loaded."""
+        return tuple(dict.fromkeys(module.mode for module in self.tried if module.mode != "undo"))
 
     @property
     def read(self) -> int:
@@ -149,6 +161,27 @@ class Run:
         if self.state == "running":
             return "not yet loaded"
         return "not reached" if self.work is None else "did not load"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs to list: of which companies, but for some kinds; where more is said, only those of
+    a kind, in a state, that were to load a module, begun by somebody or something whose name has
+    `who` in it, or on these days (UTC)."""
+
+    companies: Sequence[str]
+    but: Sequence[str] = ()
+    kind: str = ""
+    state: str = ""
+    module: str = ""
+    who: str = ""
+    first_day: date | None = None
+    last_day: date | None = None
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether more is said than whose runs."""
+        return self != Wanted(self.companies, self.but)
 
 
 @dataclass(frozen=True)
@@ -210,18 +243,23 @@ def companies(connection: Connection[Any]) -> list[str]:
 
 def runs(
     connection: Connection[Any],
-    companies: Sequence[str],
+    wanted: Wanted,
     limit: int = PAGE,
     before: tuple[str, str] | None = None,
-    but: Sequence[str] = (),
 ) -> list[Run]:
-    """The newest runs of some companies, but for some kinds; `before` is the (realm, run id) to go
-    on from."""
-    asked: dict[str, Any] = {"companies": list(companies), "limit": limit, "but": list(but)}
-    if before is not None:
-        asked |= {"realm": before[0], "run_id": before[1]}
-    statement = statements("activity")["runs" if before is None else "runs_before"]
-    return _with_counts(connection, _cursor(connection).execute(statement, asked).fetchall())
+    """The newest runs that are wanted; `before` is the (realm, run id) to go on from."""
+    asked = asdict(wanted) | {"limit": limit, "companies": list(wanted.companies)}
+    asked |= {"but": list(wanted.but), "begin": before is None}
+    asked |= dict(zip(("realm", "run_id"), before or ("", ""), strict=True))
+    found = _cursor(connection).execute(statements("activity")["runs"], asked).fetchall()
+    return _with_counts(connection, found)
+
+
+def modules(connection: Connection[Any], companies: Sequence[str]) -> list[str]:
+    """The modules that the newest runs of some companies were asked for, by name."""
+    asked = {"companies": list(companies), "newest": 20}
+    found = _cursor(connection).execute(statements("activity")["modules"], asked)
+    return [row["module"] for row in found]
 
 
 def run(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
@@ -284,10 +322,15 @@ def rows(
     """The records of one outcome, ordered by id; `after` is the (id, entity) to go on from."""
     key = {"realm": realm, "run_id": run_id, "module": module, "outcome": outcome}
     page = {"after_id": after[0], "after_entity": after[1], "limit": limit}
-    return [
-        Row(**row)
-        for row in _cursor(connection).execute(statements("activity")["rows"], key | page)
-    ]
+    blocks = statements("activity")
+    return as_rows(connection, blocks["rows"].format(which=blocks["all"]), key | page)
+
+
+def as_rows(
+    connection: Connection[Any], statement: sql.Composed, values: dict[str, Any]
+) -> list[Row]:
+    """The records that a statement gives; amounts stay exact."""
+    return [Row(**row) for row in _cursor(connection).execute(statement, values)]
 
 
 def _with_counts(connection: Connection[Any], found: list[dict[str, Any]]) -> list[Run]:

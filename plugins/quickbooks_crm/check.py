@@ -10,8 +10,9 @@ from pandas import DataFrame, Series
 
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.column_rules import rules, shaped
-from quickbooks_crm.documents import LINES, OF, at_position, folded, unfolded
+from quickbooks_crm.documents import OF, at_position, folded, unfolded
 from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Field, Lines, Mapping
 from quickbooks_crm.transform import ENDED, WHO, each
 

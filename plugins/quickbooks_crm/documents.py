@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 from pandas import DataFrame, Series
 
-LINES = "@lines"
-"""The column of a batch, and the key of an image, that holds a document's lines in their order."""
+from quickbooks_crm.images import LINES
 
 OF = "@of"
 """The column of a batch of lines that tells which row of the documents' batch a line is of."""

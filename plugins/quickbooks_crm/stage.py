@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 from quickbooks_crm import copying
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
-from quickbooks_crm.documents import LINES
+from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Lines, Mapping, Reference
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Series
 
-from quickbooks_crm.documents import LINES, OF, decoded, folded, unfolded
+from quickbooks_crm.documents import OF, decoded, folded, unfolded
+from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Lines, Mapping, Source
 from quickbooks_crm.mapping.paths import NAMES, Pick, picks_of, written
 

@@ -1,10 +1,13 @@
 """What the runs did in words, for the log, the terminal and the page."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from itertools import groupby
+from typing import Any
 
-from quickbooks_crm.activity import Module, Row, Run
+from quickbooks_crm.activity import Change, Module, Row, Run
+from quickbooks_crm.images import LINES
 from quickbooks_crm.quantity import be, many
 from quickbooks_crm.reconcile import report
 
@@ -114,6 +117,42 @@ def listing(rows: Iterable[Row]) -> str:
 def printable(text: str) -> str:
     """The text without what could make a terminal do something."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def told_by(row: Row) -> Callable[[Change], str]:
+    """What puts the fields of a record into words."""
+    return changed if row.outcome == "updated" else filled
+
+
+def changed(change: Change) -> str:
+    """What became of a field, from what to what."""
+    if change.field != LINES:
+        return f"{change.field} {shown(change.before)} → {shown(change.after)}"
+    before, after = len(change.before or ()), len(change.after or ())
+    if before == after:
+        return f"{many(after, 'line')}, changed"
+    return f"{many(before, 'line')} → {after}"
+
+
+def filled(change: Change) -> str:
+    """What a field of a new record holds."""
+    if change.field != LINES:
+        return f"{change.field} {shown(change.after)}"
+    return many(len(change.after or ()), "line")
+
+
+def shown(value: Any) -> str:
+    """A CRM value as text."""
+    if isinstance(value, list):
+        return ", ".join(map(shown, value)) or "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "nothing" if value is None else str(plain(value))
+
+
+def plain(value: Any) -> Any:
+    """An amount without the zeros that only its column's type adds."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 def words(outcome: str) -> str:

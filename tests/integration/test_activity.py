@@ -1,18 +1,24 @@
 """What runs did is read back whole, from Postgres, and told without customer data."""
 
 import json
+import os
 import re
+import time
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import Connection
+from psycopg import Connection, sql
 
-from quickbooks_crm import activity, reasons, wording
+from demo import postgres
+from quickbooks_crm import activity, finding, reasons, wording
+from quickbooks_crm.activity import Wanted
+from quickbooks_crm.finding import Which
 from quickbooks_crm.sql import statements
 from tests.integration.runs import NOON, REALM, called, counted, ended, started
 
@@ -52,18 +58,20 @@ def test_runs_come_newest_first_and_page_on_without_gap_or_repeat(
 
 
 def _pages_of_runs(connection: Connection[Any], limit: int) -> Iterator[list[str]]:
-    page = activity.runs(connection, ["sample"], limit=limit)
+    page = activity.runs(connection, Wanted(["sample"]), limit=limit)
     while page:
         yield [run.run_id for run in page]
-        page = activity.runs(connection, ["sample"], limit, (page[-1].realm, page[-1].run_id))
+        page = activity.runs(
+            connection, Wanted(["sample"]), limit, (page[-1].realm, page[-1].run_id)
+        )
 
 
 def test_only_runs_of_the_companies_asked_for_are_read(connection: Connection[Any]) -> None:
     started(connection, "run-1", company="sample")
     started(connection, "run-2", company="other")
 
-    assert [run.run_id for run in activity.runs(connection, ["other"])] == ["run-2"]
-    assert activity.runs(connection, []) == []
+    assert [run.run_id for run in activity.runs(connection, Wanted(["other"]))] == ["run-2"]
+    assert activity.runs(connection, Wanted([])) == []
     assert activity.companies(connection) == ["other", "sample"]
 
 
@@ -196,17 +204,14 @@ def test_every_reason_a_stage_gives_has_a_sentence_and_a_paragraph_in_the_docs()
     assert sorted(documented) == sorted(reasons.REASONS)
 
 
-@pytest.mark.parametrize(
-    "name", ["companies", "runs", "runs_before", "run", "counts", "reasons", "rows"]
-)
+@pytest.mark.parametrize("name", ["companies", "run", "counts", "reasons", "modules", "reasons_of"])
 def test_every_list_is_read_through_an_index(connection: Connection[Any], name: str) -> None:
     connection.execute("SET enable_seqscan = off")
-    page = {"realm": REALM, "run_id": "r", "module": "m", "outcome": "added", "limit": 100}
-    lists = {"companies": ["a"], "realms": [REALM], "run_ids": ["r"], "modules": ["m"], "but": []}
-    position = {"after_id": "", "after_entity": ""}
+    one = {"realm": REALM, "run_id": "r", "module": "m", "outcome": "added", "newest": 20}
+    lists = {"companies": ["a"], "realms": [REALM], "run_ids": ["r"], "modules": ["m"]}
 
     explained = connection.execute(
-        b"EXPLAIN " + statements("activity")[name].as_bytes(connection), page | lists | position
+        b"EXPLAIN " + statements("activity")[name].as_bytes(connection), one | lists
     ).fetchall()
 
     plan = "\n".join(line for (line,) in explained)
@@ -214,25 +219,126 @@ def test_every_list_is_read_through_an_index(connection: Connection[Any], name: 
     assert "Seq Scan" not in plan
 
 
-def test_a_page_out_of_a_hundred_thousand_rows_is_read_at_once(database_url: str) -> None:
-    """Work is proportional to the page: the plan touches its rows, not the run's."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
+@pytest.fixture(scope="module")
+def many(server: postgres.Server, template: str) -> Iterator[Connection[Any]]:
+    """A run with 100,000 excluded records, every thousandth of them for a reason of its own, and as
+    many runs, of which few are of any kind but a sync."""
+    name = f"many_{os.getpid()}"
+    url = server.create_database(name, template)
+    with psycopg.connect(url, autocommit=True) as connection:
         started(connection, "run-1")
-        connection.execute(
-            "INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message)"
-            " SELECT %s, 'run-1', 'products', 'Item', i::text, 'excluded', 'x', 'y'"
-            " FROM generate_series(1, 100000) AS i",
-            [REALM],
-        )
-        connection.execute("VACUUM ANALYZE sync.outcome")
-        key = {"realm": REALM, "run_id": "run-1", "module": "products", "outcome": "excluded"}
-        page = {"after_id": "50000", "after_entity": "Item", "limit": 100}
-        explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
-        statement = explain + statements("activity")["rows"].as_bytes(connection)
+        for statement in MANY:
+            connection.execute(statement, [REALM])
+        connection.execute("VACUUM ANALYZE sync.outcome, sync.run, quickbooks.record")
+        yield connection
+    server.drop_database(name)
 
-        [(plan,)] = connection.execute(statement, key | page).fetchall()
 
-    assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 300
+MANY = (
+    "INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message)"
+    " SELECT %s, 'run-1', 'products', 'Item', i::text, 'excluded',"
+    "        CASE WHEN i %% 1000 = 0 THEN 'rare' ELSE 'usual' END, 'y'"
+    " FROM generate_series(1, 100000) AS i",
+    "INSERT INTO quickbooks.record (realm, entity, id, sync_token, generation, payload)"
+    " SELECT %s, 'Item', i::text, 0, 1, jsonb_build_object('Name', 'Garden hose ' || i)"
+    " FROM generate_series(1, 100000) AS i",
+    "INSERT INTO sync.run (realm, run_id, company, trigger, started_at, kind, state, modules, work)"
+    " SELECT %s, 'run-' || i, 'sample', 'scheduled', '2020-01-01'::timestamptz + i * interval '1h',"
+    "        CASE WHEN i = 7 THEN 'undo' ELSE 'sync' END, 'success', '{products}', '{}'"
+    " FROM generate_series(2, 100001) AS i",
+)
+
+
+@pytest.mark.parametrize(
+    ("which", "given"),
+    [
+        ("all", {}),
+        ("of_reason", {"reason": "usual"}),
+        ("of_reason", {"reason": "rare"}),
+        ("of_id", {"text": "77777", "reason": ""}),
+    ],
+)
+def test_a_page_out_of_a_hundred_thousand_rows_is_read_at_once(
+    many: Connection[Any], which: str, given: dict[str, str]
+) -> None:
+    """Work is proportional to the page: the plan touches its rows, not the run's."""
+    blocks = statements("activity")
+    key = {"realm": REALM, "run_id": "run-1", "module": "products", "outcome": "excluded"}
+    page = {"after_id": "50000", "after_entity": "Item", "limit": 100}
+
+    assert _blocks(many, blocks["rows"].format(which=blocks[which]), key | page | given) < 900
+
+
+def test_the_reasons_of_a_hundred_thousand_rows_are_found_at_once(many: Connection[Any]) -> None:
+    which = Which(REALM, "run-1", "products", "excluded")
+
+    assert finding.reasons(many, which) == ["rare", "usual"]
+    assert _blocks(many, statements("activity")["reasons_of"], asdict(which)) < 50
+
+
+def test_a_search_by_name_looks_at_all_records_and_tells_when_it_stopped_early(
+    many: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "PATIENCE", 60)
+    which = Which(REALM, "run-1", "products", "excluded", text="HOSE 9999")
+    assert [row.id for row in finding.part(many, which).rows] == [
+        "9999",
+        *(f"9999{n}" for n in range(10)),
+    ]
+    monkeypatch.setattr(finding, "PATIENCE", 0)
+
+    parts = [finding.part(many, which)]
+    while parts[-1].next:
+        parts.append(finding.part(many, which, parts[-1].next))
+
+    assert [part.whole for part in parts] == [False] * 10 + [True]
+    assert sum(len(part.rows) for part in parts) == 11
+
+
+def test_a_search_by_id_needs_no_look_at_the_others(many: Connection[Any]) -> None:
+    found = finding.part(many, Which(REALM, "run-1", "products", "excluded", text="77777"))
+
+    assert [row.id for row in found.rows] == ["77777"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(["sample"]),
+        Wanted(["sample"], kind="sync"),
+        Wanted(["sample"], who="SCHED"),
+        Wanted(["sample"], first_day=date(2020, 1, 2), last_day=date(2030, 1, 1)),
+    ],
+)
+def test_a_page_out_of_a_hundred_thousand_runs_is_read_at_once(
+    many: Connection[Any], wanted: Wanted
+) -> None:
+    assert _blocks(many, statements("activity")["runs"], _asked(wanted)) < 400
+
+
+@pytest.mark.parametrize("narrow", [{"kind": "undo"}, {"state": "failed"}, {"module": "contacts"}])
+def test_one_run_out_of_a_hundred_thousand_is_found_before_a_person_notices(
+    many: Connection[Any], narrow: dict[str, str]
+) -> None:
+    wanted = Wanted(["sample"], **narrow)
+    begun = time.perf_counter()
+
+    found = activity.runs(many, wanted)
+
+    assert len(found) == (1 if "kind" in narrow else 0)
+    assert time.perf_counter() - begun < 0.5
+
+
+def _asked(wanted: Wanted) -> dict[str, Any]:
+    beginning = {"realm": "", "run_id": "", "begin": True, "limit": 51}
+    return asdict(wanted) | beginning | {"companies": list(wanted.companies), "but": []}
+
+
+def _blocks(connection: Connection[Any], statement: sql.Composable, values: dict[str, Any]) -> int:
+    """How many blocks of the database a statement looks at."""
+    explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.as_bytes(connection)
+    [(plan,)] = connection.execute(explain, values).fetchall()
+    return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
 
 
 def _excluded(connection: Connection[Any], id: str) -> None:

@@ -14,7 +14,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationW
 OF_ALL_COMPANIES = {"/", "/activity", "/connections", "/import", "/assets/{name}", "/records"}
 """Routes about no company: they show each user their own."""
 
-BY_RUN = {"/runs/{realm}/{run_id}", "/runs/{realm}/{run_id}/{module}"}
+BY_RUN = {
+    "/runs/{realm}/{run_id}",
+    "/runs/{realm}/{run_id}/{module}",
+    "/csv/{realm}/{run_id}",
+}
 """Routes about the company of a run: they look up whose it is."""
 
 BY_STATE = {"/callback"}

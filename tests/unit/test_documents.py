@@ -9,8 +9,8 @@ from pandas import DataFrame
 
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.check import check
-from quickbooks_crm.documents import LINES
 from quickbooks_crm.errors import MappingError
+from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Mapping, load_order, parse_all
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.transform import WHO, picks, transform

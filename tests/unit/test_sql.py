@@ -17,16 +17,19 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "mapping": {"errors", "mapping"},
-    "documents": set(),
-    "transform": {"documents", "mapping"},
+    "images": set(),
+    "documents": {"images"},
+    "transform": {"documents", "images", "mapping"},
     "column_rules": {"catalog", "transform"},
-    "check": {"column_rules", "catalog", "documents", "errors", "mapping", "transform"},
+    "check": {
+        *("column_rules", "catalog", "documents", "errors", "images", "mapping", "transform"),
+    },
     "catalog": {"errors", "mapping", "sql"},
     "runs": {"errors", "mapping", "sql"},
     "breakers": {"errors", "runs", "sql"},
     "picking": {"mapping", "sql"},
     "stage": {
-        *("by_place", "catalog", "copying", "documents", "mapping", "picking", "runs", "sql"),
+        *("by_place", "catalog", "copying", "images", "mapping", "picking", "runs", "sql"),
         "transform",
     },
     "dedupe": {"by_place", "catalog", "mapping", "sql"},

@@ -6,23 +6,20 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
 from itertools import product
 from typing import Any
 
 from psycopg import Connection
 
 from quickbooks_crm import activity, reasons, wording
-from quickbooks_crm.activity import Change, Row, Run
+from quickbooks_crm.activity import Row, Run
 from quickbooks_crm.command_line.command import YES
-from quickbooks_crm.documents import LINES
-from quickbooks_crm.quantity import many
+from quickbooks_crm.spreadsheet import cell
 
 COLUMNS = (
     *("company", "run_id", "module", "entity", "id", "name", "outcome", "crm_record"),
     *("field", "before", "after", "reason", "message"),
 )
-FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 PAGE = 1000
 """How many records are fetched at once: what is printed may be much longer than the memory."""
 
@@ -65,29 +62,12 @@ def _as_line(run: Run, module: str, row: Row) -> None:
 def _values(row: Row) -> Iterator[str]:
     """What became of the record's fields, or why nothing did."""
     if row.changes:
-        yield from map(_changed if row.outcome == "updated" else _filled, row.changes)
+        yield from map(wording.told_by(row), row.changes)
     elif row.reason:
         other = f" (CRM {row.collides_with})" if row.collides_with else ""
         yield f"{row.message or row.sentence}{other}"
     elif row.outcome in ("added", "updated") and not row.after:
         yield reasons.sentence("image_gone")
-
-
-def _changed(change: Change) -> str:
-    if change.field != LINES:
-        return f"{change.field} {_shown(change.before)} → {_shown(change.after)}"
-    before, after = len(change.before or ()), len(change.after or ())
-    return (
-        f"{many(before, 'line')} → {after}"
-        if before != after
-        else f"{many(after, 'line')}, changed"
-    )
-
-
-def _filled(change: Change) -> str:
-    if change.field != LINES:
-        return f"{change.field} {_shown(change.after)}"
-    return many(len(change.after or ()), "line")
 
 
 def _as_json(run: Run, module: str, row: Row) -> None:
@@ -96,7 +76,7 @@ def _as_json(run: Run, module: str, row: Row) -> None:
     plain |= {name: getattr(row, name) for name in ("reason", "message", "details")}
     plain["crm_record"] = _record(run, row)
     plain["changes"] = [
-        {"field": c.field, "before": _plain(c.before), "after": _plain(c.after)}
+        {"field": c.field, "before": wording.plain(c.before), "after": wording.plain(c.after)}
         for c in row.changes
     ]
     print(json.dumps(plain, default=str))
@@ -119,10 +99,10 @@ def _cells(row: Row) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a spreadsheet shows it: never as a formula, which a customer's name may be."""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return json.dumps(value, default=str) if isinstance(value, (dict, list)) else _plain(value)
+    """A value as a spreadsheet shows it."""
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, default=str)
+    return cell(wording.plain(value))
 
 
 def _record(run: Run, row: Row) -> str | None:
@@ -130,19 +110,6 @@ def _record(run: Run, row: Row) -> str | None:
     if run.kind == "preview" and row.outcome == "added":
         return None
     return row.collides_with or row.record_key
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_shown, value)) or "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "nothing" if value is None else str(_plain(value))
-
-
-def _plain(value: Any) -> Any:
-    """An amount without the zeros that only its column's type adds."""
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 FORMS: dict[str, Callable[[Run, str, Row], None]] = {

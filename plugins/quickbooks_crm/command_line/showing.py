@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import activity, database, wording
-from quickbooks_crm.activity import HELD, OUTCOMES, UNDO_OUTCOMES, Run
+from quickbooks_crm.activity import HELD, OUTCOMES, UNDO_OUTCOMES, Run, Wanted
 from quickbooks_crm.command_line import rows
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, told_of
 from quickbooks_crm.errors import SettingsError
@@ -48,7 +48,7 @@ def _show_runs(asked: argparse.Namespace, connection: Connection[Any], company: 
         listed = activity.named(connection, company, asked.run)
     else:
         but = () if asked.previews else ("preview",)
-        listed = activity.runs(connection, [company], asked.limit, but=but)
+        listed = activity.runs(connection, Wanted([company], but), asked.limit)
     held = HELD if asked.rows or rows.form(asked) == "csv" else ()
     for run in listed:
         _show(asked, connection, run, outcomes=asked.outcome or held)

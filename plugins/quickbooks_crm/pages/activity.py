@@ -1,36 +1,76 @@
 """The pages of the activity log: the runs, what each did, and how every record ended."""
 
-from typing import Any
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any
+from urllib.parse import unquote
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from psycopg import Connection
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from quickbooks_crm import activity
+from quickbooks_crm import activity, finding, spreadsheet
+from quickbooks_crm.activity import Run, Wanted
+from quickbooks_crm.finding import BEGINNING, Key, Which
 from quickbooks_crm.pages.looks import Page, page
 from quickbooks_crm.pages.reaching import reading
 from quickbooks_crm.pages.security import User, dag_id, readable
 
 RUNS = 50
+KINDS = ("sync", "preview", "replay", "retry", "undo", "reconcile")
+STATES = ("running", "success", "failed")
+AT_A_TIME = 2_000
+"""How many records are read at a time for a download."""
+
+Day = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 
 router = APIRouter()
 
 
+class Asked(BaseModel):
+    """What the list of runs is narrowed to, as its form sends it; `before` is the run to go on
+    from."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    company: str = ""
+    kind: str = ""
+    state: str = ""
+    module: str = ""
+    who: str = ""
+    first_day: Day = Field(None, alias="from")
+    last_day: Day = Field(None, alias="to")
+    before: str = ""
+
+    def wanted(self, companies: list[str]) -> Wanted:
+        """The same of the one company that is asked for, or of all of these."""
+        given = self.model_dump(exclude={"company", "before"})
+        return Wanted([self.company] if self.company else companies, **given)
+
+
 @router.get("/activity", response_class=HTMLResponse)
-def runs(request: Request, user: User, company: str = "", before: str = "") -> Response:
+def runs(request: Request, user: User, asked: Annotated[Asked, Query()]) -> Response:
     """The runs of the user's companies, newest first."""
     with reading() as connection:
         companies = readable(user, activity.companies(connection))
-        if company and company not in companies:
+        if asked.company and asked.company not in companies:
             raise HTTPException(404)
-        asked = [company] if company else companies
-        found = activity.runs(connection, asked, RUNS + 1, _position(before))
+        wanted = asked.wanted(companies)
+        found = activity.runs(connection, wanted, RUNS + 1, _position(asked.before))
+        modules = activity.modules(connection, wanted.companies)
     return page(
         request,
         Page("runs.html"),
         companies=companies,
-        company=company,
-        before=before,
+        asked=asked.model_dump(
+            by_alias=True, exclude_defaults=True, exclude={"before"}, mode="json"
+        ),
+        narrowed=wanted.narrowed,
+        modules=modules,
+        kinds=KINDS,
+        states=STATES,
+        before=asked.before,
         runs=found[:RUNS],
         older=found[RUNS - 1] if len(found) > RUNS else None,
     )
@@ -52,30 +92,71 @@ def rows(
     run_id: str,
     module: str,
     outcome: str = "not_added",
+    reason: str = "",
     after: str = "",
+    text: Annotated[str, Header(alias="x-text")] = "",
 ) -> Response:
-    """The records of one outcome of a module in a run, a page at a time."""
+    """The records of one outcome of a module in a run, a page at a time. The text that is searched
+    for may be a customer's name: it comes in a header, which nobody logs."""
+    which = Which(realm, run_id, module, outcome, reason, unquote(text).strip())
     with reading() as connection:
         found = _visible(connection, user, realm, run_id)
         counts = found.module(module)
         if counts is None or outcome not in found.outcomes:
             raise HTTPException(404)
-        entity, _, id = after.partition("/")
-        asked = (connection, realm, run_id, module, outcome, (id, entity))
-        ended = activity.rows(*asked, limit=activity.PAGE + 1)
+        ended = finding.part(connection, which, _key(after))
+        reasons = finding.reasons(connection, which)
     return page(
         request,
         Page("rows.html"),
         run=found,
         counts=counts,
         outcome=outcome,
+        which=which,
+        reasons=reasons,
         after=after,
-        rows=ended[: activity.PAGE],
-        next=ended[activity.PAGE - 1] if len(ended) > activity.PAGE else None,
+        part=ended,
     )
 
 
-def _visible(connection: Connection[Any], user: Any, realm: str, run_id: str) -> activity.Run:
+@router.get("/csv/{realm}/{run_id}")
+def download(
+    user: User, realm: str, run_id: str, module: str = "", outcome: str = "", reason: str = ""
+) -> Response:
+    """How records ended in a run, as a file for a spreadsheet: of one module or all, of one outcome
+    or all, of one reason or all."""
+    with reading() as connection:
+        found = _visible(connection, user, realm, run_id)
+    modules = [m.module for m in found.counts if module in ("", m.module)]
+    outcomes = [o for o in found.outcomes if outcome in ("", o)]
+    if not modules or not outcomes:
+        raise HTTPException(404)
+    asked = [Which(realm, run_id, m, o, reason) for m in modules for o in outcomes]
+    name = "-".join(
+        filter(None, (found.company, f"{found.started_at:%Y%m%d-%H%M}", module, outcome))
+    )
+    disposition = f'attachment; filename="{name}.csv"'
+    return StreamingResponse(
+        _lines(found, asked),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": disposition},
+    )
+
+
+def _lines(run: Run, asked: list[Which]) -> Iterator[str]:
+    """A file piece by piece. Each piece is read by itself: whoever fetches it slowly keeps no
+    transaction open."""
+    yield spreadsheet.head()
+    for which in asked:
+        after: Key | None = BEGINNING
+        while after:
+            with reading() as connection:
+                rows = finding.rows(connection, which, after, AT_A_TIME)
+            yield spreadsheet.lines(run, which.module, rows)
+            after = (rows[-1].id, rows[-1].entity) if len(rows) == AT_A_TIME else None
+
+
+def _visible(connection: Connection[Any], user: Any, realm: str, run_id: str) -> Run:
     found = activity.counted(connection, realm, run_id)
     if found is None or not readable(user, [found.company]):
         raise HTTPException(404)
@@ -85,3 +166,8 @@ def _visible(connection: Connection[Any], user: Any, realm: str, run_id: str) ->
 def _position(before: str) -> tuple[str, str] | None:
     realm, _, run_id = before.partition("/")
     return (realm, run_id) if before else None
+
+
+def _key(after: str) -> Key:
+    entity, _, id = after.partition("/")
+    return id, entity

@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.filters import do_striptags
 
-from quickbooks_crm import wording
+from quickbooks_crm import reasons, wording
+from quickbooks_crm.activity import Change
+from quickbooks_crm.images import LINES
 from quickbooks_crm.reconcile import report
 
 NAVIGATION = (
@@ -126,6 +128,17 @@ def given(text: str) -> str:
     return quote(text, safe="")
 
 
+def query(asked: Mapping[str, Any], **more: str) -> str:
+    """What follows the path of an address: parameters that have a value."""
+    said = {name: value for name, value in {**asked, **more}.items() if value}
+    return "?" + urlencode(said, quote_via=quote, safe="") if said else ""
+
+
+def lines_told(change: Change, outcome: str) -> str:
+    """What became of a document's lines."""
+    return (wording.changed if outcome == "updated" else wording.filled)(change)
+
+
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -141,9 +154,13 @@ _templates.filters.update(
     given=given,
     words=wording.words,
     took=wording.took,
+    query=query,
+    in_words=reasons.sentence,
+    lines_told=lines_told,
 )
 _templates.globals.update(
     NAVIGATION=NAVIGATION,
+    LINES=LINES,
     TABS=("not_added", "duplicate", "excluded", "updated", "added", "unchanged"),
     called=wording.called,
     notes=wording.notes,

@@ -7,7 +7,7 @@ from psycopg import Connection, sql
 
 from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
-from quickbooks_crm.documents import LINES
+from quickbooks_crm.images import LINES
 from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.mapping import Field
 from quickbooks_crm.mapping.paths import picks_of

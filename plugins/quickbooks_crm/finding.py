@@ -1,0 +1,114 @@
+"""Finds records among those that ended in one way in a run, however many these are."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg import Connection, sql
+
+from quickbooks_crm import activity
+from quickbooks_crm.activity import PAGE, Row
+from quickbooks_crm.sql import statements
+
+WINDOW = 10_000
+"""How many names are looked at in one go: no index holds any part of a name."""
+
+PATIENCE = 0.5
+"""Seconds after which a search stops at the end of a window, and can be told to go on."""
+
+Key = tuple[str, str]
+"""The id and entity of a record: lists go on from one."""
+
+BEGINNING: Key = ("", "")
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which records: how they ended in which run and module, and, where that is said, for which
+    reason, and with which text in their name or as their id."""
+
+    realm: str
+    run_id: str
+    module: str
+    outcome: str
+    reason: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the records; `next` is where the rest begins, if there may be any. A search that is
+    not `whole` has not looked at all records yet, though it has found few."""
+
+    rows: list[Row]
+    next: Key | None
+    whole: bool = True
+
+
+def part(connection: Connection[Any], which: Which, after: Key = BEGINNING) -> Part:
+    """The records that follow, a page of them."""
+    if which.text:
+        return _search(connection, which, after)
+    return _page(rows(connection, which, after, PAGE + 1))
+
+
+def rows(connection: Connection[Any], which: Which, after: Key, limit: int) -> list[Row]:
+    """So many of the records that follow, whatever their names."""
+    return _rows(connection, which, _of_reason(which), after, limit)
+
+
+def reasons(connection: Connection[Any], which: Which) -> list[str]:
+    """The reasons there are for such an end."""
+    found = connection.execute(statements("activity")["reasons_of"], asdict(which))
+    return [reason for (reason,) in found.fetchall()]
+
+
+def _search(connection: Connection[Any], which: Which, after: Key) -> Part:
+    """The record of that id first, then those with the text in their names."""
+    until = time.monotonic() + PATIENCE
+    by_id = statements("activity")["of_id"]
+    found = _rows(connection, which, by_id, BEGINNING, PAGE) if after == BEGINNING else []
+    while True:
+        missing = PAGE + 1 - len(found)
+        found += _named(connection, which, after, missing)
+        if len(found) > PAGE:
+            return _page(found)
+        end = _window_end(connection, which, after)
+        if end is None:
+            return Part(found, None)
+        if time.monotonic() > until:
+            return Part(found, end, whole=False)
+        after = end
+
+
+def _page(found: list[Row]) -> Part:
+    if len(found) <= PAGE:
+        return Part(found, None)
+    last = found[PAGE - 1]
+    return Part(found[:PAGE], (last.id, last.entity))
+
+
+def _named(connection: Connection[Any], which: Which, after: Key, limit: int) -> list[Row]:
+    """Those of a window of records that have the text in their names."""
+    statement = statements("activity")["rows_found"].format(which=_of_reason(which))
+    return activity.as_rows(connection, statement, _values(which, after) | {"limit": limit})
+
+
+def _window_end(connection: Connection[Any], which: Which, after: Key) -> Key | None:
+    statement = statements("activity")["window_end"].format(which=_of_reason(which))
+    return connection.execute(statement, _values(which, after)).fetchone()
+
+
+def _rows(
+    connection: Connection[Any], which: Which, narrowing: sql.SQL, after: Key, limit: int
+) -> list[Row]:
+    statement = statements("activity")["rows"].format(which=narrowing)
+    return activity.as_rows(connection, statement, _values(which, after) | {"limit": limit})
+
+
+def _of_reason(which: Which) -> sql.SQL:
+    return statements("activity")["of_reason" if which.reason else "all"]
+
+
+def _values(which: Which, after: Key) -> dict[str, Any]:
+    return asdict(which) | {"after_id": after[0], "after_entity": after[1], "window": WINDOW}
