@@ -113,7 +113,7 @@ def held(connection: Connection[Any]) -> None:
 def test_records_are_found_by_id_name_and_reason(
     viewer: httpx.Client, held: None, text: str, asked: str, found: list[str]
 ) -> None:
-    answer = viewer.get(f"{ROWS}?outcome=not_added{asked}", headers={"x-text": text})
+    answer = viewer.get(f"{ROWS}?outcome=not_added{asked}", headers={"sought": text})
 
     assert re.findall(r"Item</span> <bdi>(\d+)</bdi>", answer.text) == found
 
@@ -124,14 +124,14 @@ def test_a_search_beyond_ascii_is_understood(
     connection.execute('UPDATE quickbooks.record SET payload = \'{"Name": "Gießkanne"}\'')
     connection.commit()
 
-    answer = viewer.get(f"{ROWS}?outcome=not_added", headers={"x-text": "gie%C3%9Fk"})
+    answer = viewer.get(f"{ROWS}?outcome=not_added", headers={"sought": "gie%C3%9Fk"})
 
     assert "Gießkanne" in answer.text
 
 
 def test_the_text_of_a_search_stands_in_no_address(viewer: httpx.Client, held: None) -> None:
     """Addresses are logged, and the text may be a customer's name."""
-    page = viewer.get(f"{ROWS}?outcome=not_added", headers={"x-text": "garden"}).text
+    page = viewer.get(f"{ROWS}?outcome=not_added", headers={"sought": "garden"}).text
 
     form = page[page.index("<form") : page.index("</form>")]
     assert re.findall(r'name="(\w+)"', form) == ["outcome", "reason"]
@@ -139,7 +139,7 @@ def test_the_text_of_a_search_stands_in_no_address(viewer: httpx.Client, held: N
 
 
 def test_what_nobody_finds_is_told(viewer: httpx.Client, held: None) -> None:
-    page = viewer.get(f"{ROWS}?outcome=not_added", headers={"x-text": "rake"}).text
+    page = viewer.get(f"{ROWS}?outcome=not_added", headers={"sought": "rake"}).text
 
     assert "No record that is not added is like that." in page
 

@@ -94,7 +94,7 @@ def rows(
     outcome: str = "not_added",
     reason: str = "",
     after: str = "",
-    text: Annotated[str, Header(alias="x-text")] = "",
+    text: Annotated[str, Header(alias="sought")] = "",
 ) -> Response:
     """The records of one outcome of a module in a run, a page at a time. The text that is searched
     for may be a customer's name: it comes in a header, which nobody logs."""

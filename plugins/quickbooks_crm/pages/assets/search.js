@@ -10,7 +10,7 @@ const sought = search.querySelector("[type=search]");
 async function narrow(address) {
   const section = document.getElementById(search.dataset.search);
   section.setAttribute("aria-busy", "true");
-  const answer = await fetch(address, { headers: { "x-text": encodeURIComponent(sought.value) } }).catch(() => null);
+  const answer = await fetch(address, { headers: { "sought": encodeURIComponent(sought.value) } }).catch(() => null);
   if (!answer?.ok) return location.assign(address);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   section.replaceWith(page.getElementById(section.id));
