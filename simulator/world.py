@@ -56,7 +56,7 @@ class World:
         """Do what a test asked for; its failure is the test's, and no answer to the caller."""
         try:
             act()
-        except Exception as failure:
+        except Exception as failure:  # whatever it is, the test is told
             self.failures.append(failure)
 
 

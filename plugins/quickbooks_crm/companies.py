@@ -84,7 +84,7 @@ class Company:
     def settled(self, settings: Mapping[str, str | None]) -> "Company":
         """The company as a run has settled on it, whatever became of its file since."""
         known = {name: settings[name] for name in self.for_loads if name in settings}
-        return replace(self, **known)  # type: ignore[arg-type]
+        return replace(self, **known)  # type: ignore[arg-type]  # by name, each of its own type
 
     def takes(self, module: str, by_name: bool = False) -> bool:
         """Whether the module is brought in for this company. One that is had `by_name` is, only

@@ -26,13 +26,8 @@ def answered(context: Any) -> Request:
 def sync(modules: list[str]) -> dict[str, Param]:
     """What a person who starts a sync by hand is asked."""
     return {
-        "modules": Param(
-            modules,
-            type="array",
-            items={"type": "string", "enum": modules},
-            examples=modules,
-            title="Modules",
-            description="What to bring up to date. A module's references load before it.",
+        "modules": _which(
+            modules, "What to bring up to date. A module's references load before it."
         ),
         "everything": Param(
             False,
@@ -50,17 +45,21 @@ def sync(modules: list[str]) -> dict[str, Param]:
     }
 
 
+def _which(modules: list[str], description: str) -> Param:
+    return Param(
+        modules,
+        type="array",
+        items={"type": "string", "enum": modules},
+        examples=modules,
+        title="Modules",
+        description=description,
+    )
+
+
 def preview(modules: list[str]) -> dict[str, Param]:
     """What a person who starts a preview is asked."""
     return {
-        "modules": Param(
-            modules,
-            type="array",
-            items={"type": "string", "enum": modules},
-            examples=modules,
-            title="Modules",
-            description="What to preview, and to bring up to date after a Yes.",
-        ),
+        "modules": _which(modules, "What to preview, and to bring up to date after a Yes."),
         "read": Param(
             True,
             type="boolean",

@@ -69,7 +69,7 @@ class Kept:
         """The CRM's one record of a QuickBooks record."""
         key = "product" if table == "crm.products" else "customer"
         [row] = self.ask(
-            f"SELECT * FROM {table} WHERE quickbooks_{key}_id = %s",  # noqa: S608 - a constant
+            f"SELECT * FROM {table} WHERE quickbooks_{key}_id = %s",
             customer_or_item,
         )
         return row
@@ -86,7 +86,7 @@ class Kept:
         """Activities whose counts are not what their outcomes, counted, say; there must be none."""
         counted = ", ".join(f"count(*) FILTER (WHERE outcome = '{name}')" for name in OUTCOMES)
         return self.ask(
-            "SELECT run_id, module FROM sync.activity AS told WHERE (read, "  # noqa: S608
+            "SELECT run_id, module FROM sync.activity AS told WHERE (read, "
             f"{', '.join(OUTCOMES)}) IS DISTINCT FROM (SELECT (count(*), {counted})"
             " FROM sync.outcome AS own WHERE (own.realm, own.run_id, own.module)"
             " = (told.realm, told.run_id, told.module))"

@@ -66,7 +66,7 @@ def books(kept: Kept, module: str) -> dict[str, Any]:
     """What the sync knows of a module's records, and its login."""
     known = {
         table: kept.ask(
-            f"SELECT * FROM {table} AS kept WHERE module = %s ORDER BY kept::text",  # noqa: S608
+            f"SELECT * FROM {table} AS kept WHERE module = %s ORDER BY kept::text",
             module,
         )
         for table in REST

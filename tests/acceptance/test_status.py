@@ -163,7 +163,7 @@ def test_a_login_that_ends_within_two_weeks_is_warned_of(
     kept: Kept, said: Callable[..., str], ends: str, warns: str | None
 ) -> None:
     kept.sync()
-    kept.ask(f"UPDATE sync.token SET {ends}")  # noqa: S608
+    kept.ask(f"UPDATE sync.token SET {ends}")
 
     run = kept.sync()
 

@@ -81,7 +81,7 @@ def test_the_crm_has_what_the_outcomes_say_was_added(kept: Kept) -> None:
     run = kept.sync()
 
     for table, module in zip(TABLES, run.counts, strict=True):
-        [there] = kept.ask(f"SELECT count(*) FROM {table}")  # noqa: S608
+        [there] = kept.ask(f"SELECT count(*) FROM {table}")
         assert there["count"] == module.added
 
 

@@ -295,7 +295,7 @@ def test_a_login_that_ends_between_two_pages_is_renewed_and_no_record_is_missed(
     pages = list(reading.everything(client, "Customer", size=5))
 
     assert {record.id for page in pages for record in page.records} == _ids(quickbooks)
-    assert client._tokens.renewals == 1  # type: ignore[attr-defined]
+    assert client._tokens.renewals == 1
     assert _statuses(quickbooks).count(401) == 1
 
 

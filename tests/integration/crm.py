@@ -125,7 +125,7 @@ def sync(
     run = Run(company, realm, run_id or f"run-{count(connection, 'sync.run') + 1}")
     mirror(connection, run, *records)
     connection.execute(SETTINGS, [Jsonb(settings), run.realm, run.run_id])
-    known = with_children(known, settings.get("child_accounts", "child_account"))  # type: ignore[arg-type]
+    known = with_children(known, settings.get("child_accounts", "child_account"))
     stand_ins.refresh(connection, runs.attempt(connection, run, "extract"), known)
     connection.execute("UPDATE sync.lease SET run_id = NULL")
     probe(connection, run, known)

@@ -77,4 +77,4 @@ def _insert(connection: Connection[Any], table: str, row: dict[str, Any]) -> Non
     values = {
         name: Jsonb(given) if isinstance(given, dict) else given for name, given in row.items()
     }
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})".encode(), values)  # noqa: S608
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})".encode(), values)

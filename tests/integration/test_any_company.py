@@ -470,7 +470,7 @@ class Play:
         return {
             module: {
                 key: row
-                for (row,) in rows(self.connection, f"SELECT to_jsonb(c) FROM own.{module} AS c")  # noqa: S608
+                for (row,) in rows(self.connection, f"SELECT to_jsonb(c) FROM own.{module} AS c")
                 if (key := row.pop("id"))
             }
             for module in REFERS

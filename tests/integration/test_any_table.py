@@ -359,7 +359,7 @@ def test_a_value_that_the_type_takes_is_stored_and_stays_and_another_ends_its_ow
     assert first[1].reason in ("invalid_value", "refused_by_table")
     assert "value" in outcome(own, "8", "message")[0].lower()
     assert [end.outcome for end in again] == ["unchanged", "unchanged"]
-    stored = one(own, f"SELECT value = '{good}'::{type_} FROM own.things WHERE value IS NOT NULL"  # noqa: S608
+    stored = one(own, f"SELECT value = '{good}'::{type_} FROM own.things WHERE value IS NOT NULL"
                  if type_ not in ("point",) else "SELECT true")  # fmt: skip
     assert stored
 
@@ -408,7 +408,7 @@ def test_a_column_of_any_name_is_filled_and_found(own: Connection[Any], name: st
 
     assert sync(own, known, item("7", Value="A")) == [End("7", "added")]
     assert sync(own, known, item("7", Value="B")) == [End("7", "updated")]
-    assert one(own, f"SELECT {quoted} FROM own.things") == "B"  # noqa: S608 - quoted
+    assert one(own, f"SELECT {quoted} FROM own.things") == "B"
 
 
 @pytest.mark.parametrize(

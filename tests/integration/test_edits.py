@@ -18,6 +18,13 @@ def mapped() -> dict[str, Mapping]:
     )
 
 
+def conflict(connection: Connection[Any]) -> None:
+    """A person has written 'mine' over QuickBooks' 'A', which then became 'B' there."""
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("B"))
+
+
 def edit(connection: Connection[Any], description: str | None) -> None:
     connection.execute("UPDATE crm.products SET description = %s", [description])
 
@@ -113,9 +120,7 @@ def test_a_conflict_is_not_told_again_until_a_side_changes(connection: Connectio
 def test_a_conflict_goes_away_when_quickbooks_returns_or_agrees(
     connection: Connection[Any], agreed: str
 ) -> None:
-    sync(connection, mapped(), seven("A"))
-    edit(connection, "mine")
-    sync(connection, mapped(), seven("B"))
+    conflict(connection)
 
     sync(connection, mapped(), seven(agreed))
 
@@ -126,9 +131,7 @@ def test_a_conflict_goes_away_when_quickbooks_returns_or_agrees(
 def test_a_conflict_goes_away_when_the_person_agrees_and_the_field_follows_again(
     connection: Connection[Any],
 ) -> None:
-    sync(connection, mapped(), seven("A"))
-    edit(connection, "mine")
-    sync(connection, mapped(), seven("B"))
+    conflict(connection)
 
     edit(connection, "B")
     sync(connection, mapped(), item("8"))
@@ -141,9 +144,7 @@ def test_a_conflict_goes_away_when_the_person_agrees_and_the_field_follows_again
 def test_a_field_follows_again_when_the_person_takes_the_edit_back(
     connection: Connection[Any],
 ) -> None:
-    sync(connection, mapped(), seven("A"))
-    edit(connection, "mine")
-    sync(connection, mapped(), seven("B"))
+    conflict(connection)
 
     edit(connection, "A")
 
@@ -156,9 +157,7 @@ def test_a_field_whose_edit_was_taken_back_gets_what_quickbooks_says_without_the
     connection: Connection[Any],
 ) -> None:
     """A load of another record has forgotten the conflict meanwhile."""
-    sync(connection, mapped(), seven("A"))
-    edit(connection, "mine")
-    sync(connection, mapped(), seven("B"))
+    conflict(connection)
     edit(connection, "A")
     follows = products("{key: quickbooks_product_id}", fields="description: {from: Description}")
     sync(connection, follows, item("8"))
@@ -214,9 +213,7 @@ def test_a_record_made_by_hand_keeps_what_its_maker_wrote_and_gets_what_they_lef
 def test_without_the_word_quickbooks_wins_and_its_conflicts_are_forgotten(
     connection: Connection[Any],
 ) -> None:
-    sync(connection, mapped(), seven("A"))
-    edit(connection, "mine")
-    sync(connection, mapped(), seven("B"))
+    conflict(connection)
     known = products("{key: quickbooks_product_id}", fields="description: {from: Description}")
 
     sync(connection, known, seven("C"))
@@ -226,9 +223,7 @@ def test_without_the_word_quickbooks_wins_and_its_conflicts_are_forgotten(
 
 
 def test_the_conflict_of_a_record_that_is_gone_goes_with_it(connection: Connection[Any]) -> None:
-    sync(connection, mapped(), seven("A"))
-    edit(connection, "mine")
-    sync(connection, mapped(), seven("B"))
+    conflict(connection)
     connection.execute("DELETE FROM crm.products")
 
     sync(connection, mapped(), item("8"))

@@ -176,8 +176,8 @@ def test_a_login_that_works_does_not_go_to_another_company_with_the_same_id(
     store_of(database_url, quickbooks, KEY).access_token()
     seen = "('sample', '9341452000000001', 'simulator', '', NULL)"
     columns = "(company, realm, environment, name, created_at)"
-    change(connection, f"INSERT INTO sync.company {columns} VALUES {seen}")  # noqa: S608
-    change(connection, f"UPDATE sync.company SET {assignment}")  # noqa: S608
+    change(connection, f"INSERT INTO sync.company {columns} VALUES {seen}")
+    change(connection, f"UPDATE sync.company SET {assignment}")
     quickbooks.connect("second")
     before = row(connection, quickbooks.realm)
     store = store_of(database_url, quickbooks, KEY, refresh_token="second")

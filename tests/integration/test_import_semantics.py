@@ -63,7 +63,7 @@ def under(parent: str, id: str) -> Any:
 def whole(connection: Connection[Any]) -> list[tuple[Any, ...]]:
     """All that a load may change."""
     tables = ("crm.products", "sync.outcome", "sync.link", "sync.module_position", "sync.held")
-    queries = [f"SELECT * FROM {table} ORDER BY 1" for table in tables]  # noqa: S608
+    queries = [f"SELECT * FROM {table} ORDER BY 1" for table in tables]
     return [row for query in queries for row in rows(connection, query)]
 
 

@@ -620,7 +620,7 @@ def test_images_are_what_the_table_holds_to_the_last_digit(connection: Connectio
 def whole(connection: Connection[Any]) -> list[tuple[Any, ...]]:
     """All that a load may change."""
     tables = ("crm.products", "sync.outcome", "sync.link", "sync.module_position", "sync.held")
-    queries = [f"SELECT * FROM {table} ORDER BY 1" for table in tables]  # noqa: S608
+    queries = [f"SELECT * FROM {table} ORDER BY 1" for table in tables]
     return [row for query in queries for row in rows(connection, query)]
 
 
@@ -709,7 +709,7 @@ def test_names_and_types_of_every_sort_load_and_load_again(connection: Connectio
     assert (first, second) == ([End("7", "added")], [End("7", "unchanged")])
     assert third == [End("7", "updated")]
     columns = 'name, "Select"::text, state, current, new, tags, so, "Twice"'
-    assert rows(connection, f'SELECT {columns} FROM "Own"."Order"') == [  # noqa: S608
+    assert rows(connection, f'SELECT {columns} FROM "Own"."Order"') == [
         ("B", "sad", "NY", "then", None, None, False, "BB")
     ]
 

@@ -319,7 +319,7 @@ def test_without_a_form_the_column_is_added_and_what_nothing_can_keep_is_refused
     )
     for words in ({"read_only": True}, {"type": "keyword", "list": "Regions"}):
         with pytest.raises(SettingsError, match="The schema My CRM has no table form_field"):
-            add_field(other, replace(FIRMS, label="X", **words), "ann")  # type: ignore[arg-type]
+            add_field(other, replace(FIRMS, label="X", **words), "ann")
     with pytest.raises(SettingsError, match="has a field 'Sales region' already"):
         add_field(other, FIRMS, "ann")
 
@@ -362,7 +362,7 @@ def test_a_table_that_stays_in_use_is_not_waited_for_long(
     connection: Connection[Any], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(new_field, "PATIENCE_MS", 50)
-    monkeypatch.setattr(add_field.retry, "wait", lambda _: 0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(add_field.retry, "wait", lambda _: 0)
     with psycopg.connect(database_url) as reader:
         reader.execute("SELECT count(*) FROM crm.products")
         with pytest.raises(TableBusy) as told:

@@ -71,7 +71,7 @@ def row(connection: Connection[Any]) -> dict[str, Any]:
 
 
 def change(connection: Connection[Any], assignment: str, **values: Any) -> None:
-    connection.execute(f"UPDATE sync.token SET {assignment}".encode(), values)  # noqa: S608
+    connection.execute(f"UPDATE sync.token SET {assignment}".encode(), values)
     connection.commit()
 
 

@@ -463,7 +463,7 @@ def test_what_is_old_is_forgotten(database: Connection[Any], database_url: str) 
         receiver.deliver([cloud_event(1), cloud_event(2)])
         receiver.deliver(b"unread")
     for table in ("webhook_event", "webhook_unread"):
-        age = f"UPDATE sync.{table} SET received_at = received_at - %s"  # noqa: S608
+        age = f"UPDATE sync.{table} SET received_at = received_at - %s"
         database.execute(age.encode(), [timedelta(days=31)])
     database.execute("UPDATE sync.webhook_event SET received_at = now() WHERE id = '2'")
     database.execute("UPDATE sync.webhook_count SET day = day - 91 WHERE what = 'stored'")

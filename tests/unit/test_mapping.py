@@ -72,7 +72,7 @@ def test_a_mapping_cannot_be_changed_once_it_is_read() -> None:
     found = read(mapping())
 
     with pytest.raises(FrozenInstanceError):
-        found.table = "crm.accounts"  # type: ignore[misc]
+        found.table = "crm.accounts"
 
 
 def test_fields_keep_the_order_of_the_file() -> None:

@@ -130,7 +130,7 @@ def _asked(settings: Settings, ask: Callable[[], T]) -> T:
 
 
 def _client(settings: Settings, redirect_uri: str = "") -> _AuthClient:
-    client = _AuthClient(  # type: ignore[call-arg]
+    client = _AuthClient(  # type: ignore[call-arg]  # its base ships without types
         settings.client_id, settings.client_secret, redirect_uri, settings.discovery_url
     )
     endpoints = (client.auth_endpoint, client.token_endpoint, client.revoke_endpoint)
