@@ -221,7 +221,9 @@ class Model(Memory):
             after["owner_id"] = self._owner(module, owner, after[REFERS[module]])
         if says.notes_are_theirs:
             self._keep_note(row, before, after, wrote)
-        same = link and link.said == row.said and as_written == wrote.keys() <= columns
+        still_open = row.waits_for in (None, self.parked.get((module, row.customer.id)))
+        as_said = link and link.said == row.said and still_open
+        same = as_said and as_written == wrote.keys() <= columns
         inherited = module == "contacts" and after["owner_id"] != before["owner_id"]
         if same and not inherited and all(after[c] == before[c] for c in columns - wrote.keys()):
             after = before

@@ -608,6 +608,19 @@ def test_a_closed_reference_is_no_change_at_the_next_run(connection: Connection[
     assert sync(connection, known(), invoice("1", line("b", "7"))) == [End("1", "unchanged")]
 
 
+@pytest.mark.parametrize("then", [None, "8"], ids=["none", "another"])
+def test_a_line_whose_product_was_closed_follows_what_quickbooks_says_next(
+    connection: Connection[Any], then: str | None
+) -> None:
+    sync(connection, known(), invoice("1", line("A pump", "7")))
+    sync(connection, known(), item("7", Name="Pump"))
+
+    ended = sync(connection, known(), invoice("1", line("A pump", then)))
+
+    assert ended == [End("1", "updated")]
+    assert rows(connection, REFERRED) == [(None,)]
+
+
 def test_a_reference_is_closed_by_a_product_that_a_person_made_with_the_typed_id(
     connection: Connection[Any],
 ) -> None:

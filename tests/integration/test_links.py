@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import runs
+from quickbooks_crm import linking, one_module, runs
 from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.mapping import parse_all
+from quickbooks_crm.linking import Place
+from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import REALM, End, accounts, customer, item, products, rows, sync
+from tests.integration.undo import company
 
 SUPPLIERS = """\
 entities: [Vendor]
@@ -33,6 +35,13 @@ OWN_CODE = """
     END $$;
     CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON crm.products
         FOR EACH ROW EXECUTE FUNCTION crm.refuse()"""
+
+
+def unlink(connection: Connection[Any], mapping: Mapping, id: str) -> None:
+    """A person says that a customer is not the CRM record that it became."""
+    target = one_module.target(connection, mapping, company())
+    place = Place("sample", REALM, target, (mapping.module,), "Customer", id)
+    linking.unlink(connection, place, "ann")
 
 
 @pytest.mark.parametrize("code", ["P0002", "55000", "CRM01", "22012", "0A000"])
@@ -94,6 +103,20 @@ def test_a_reference_that_was_open_and_is_closed_follows_what_quickbooks_says_ne
     assert sync(connection, known, customer("2", DisplayName="Child", **then)) == [
         End("2", "unchanged")
     ]
+
+
+@pytest.mark.parametrize("since", [0, 1], ids=["not read since", "read since"])
+def test_a_reference_is_open_again_when_what_it_means_is_parted_from_its_crm_record(
+    connection: Connection[Any], since: int
+) -> None:
+    known = parse_all({"accounts": accounts()})
+    child = customer("2", DisplayName="Child", ParentRef={"value": "1"})
+    for read in [child], [customer("1", DisplayName="Parent")], *[[child]] * since:
+        sync(connection, known, *read)
+    unlink(connection, known["accounts"], "1")
+
+    assert sync(connection, known, child) == [End("2", "updated")]
+    assert rows(connection, FAMILY) == [("Child", None), ("Parent", None)]
 
 
 def test_modules_that_share_a_table_do_not_take_each_others_records(

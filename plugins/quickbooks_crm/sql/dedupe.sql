@@ -85,13 +85,22 @@ SELECT ctid AS place, row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN
 
 -- receive --
 -- The staged rows. Those that have been a CRM record before, and still are, are linked: the link is their identity, and merge
--- brings them up to date. The CRM records that references mean are put in; what is not in the CRM yet stays open.
+-- brings them up to date. The CRM records that references mean are put in; what is not in the CRM yet stays open. A record of
+-- which a reference is open again, and was closed since, is not as it was, though QuickBooks says what it said.
 INSERT INTO incoming (n, entity, id, state, fields, refs, outcome, reason, message, details, action, record_key, linked,
                       written, known_hash, known_state, open_refs)
 SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.closed, '{{}}'), row.refs,
        row.outcome, row.reason, row.message, row.details,
        CASE WHEN %(mode)s::text = 'merge' AND row.outcome IS NULL AND known.record_key IS NOT NULL THEN 'update' END,
-       known.record_key, known.record_key IS NOT NULL, known.written, known.source_hash, known.state, found.open
+       known.record_key, known.record_key IS NOT NULL, known.written,
+       CASE WHEN known.source_hash IS NOT NULL AND found.open IS NOT NULL AND EXISTS (
+                 SELECT FROM jsonb_each(found.open) AS ref
+                  WHERE NOT EXISTS (
+                        SELECT FROM sync.parked
+                         WHERE (realm, module, entity, id, field) = (row.realm, row.module, row.entity, row.id, ref.key)
+                           AND (target_entity, target_id) = (ref.value ->> 'entity', ref.value ->> 'id')))
+            THEN 'closed since' ELSE known.source_hash END,
+       known.state, found.open
   FROM placed
  CROSS JOIN LATERAL (SELECT * FROM sync.staged WHERE staged.ctid = placed.place LIMIT 1) AS row
   LEFT JOIN LATERAL (
