@@ -64,6 +64,20 @@ def parted(
     return Fit([m.module for m in taken if m.module not in unfit], unfit)
 
 
+def unfit(
+    connection: Connection[Any], known: dict[str, Mapping], company: Company
+) -> dict[str, str]:
+    """The modules that a company takes and that no run could load now, each with what is wrong.
+    Raises `SettingsError` when it takes one that has no mapping."""
+    taken = _taken(known, company, ())
+    found = _misfits_of(connection, known, taken, company)
+    for m in taken:
+        if labels := _missing(connection, m):
+            said = f"Required fields have neither a source nor a default: {', '.join(labels)}."
+            found.setdefault(m.module, []).append(said)
+    return {module: " ".join(problems) for module, problems in found.items()}
+
+
 def fits(table: Table, known: Mapping) -> bool:
     """Whether a table has what its mapping asks of it, and the login may do what that needs."""
     return not any((*catalog.misfits(table, known), *rights.misfits(table, known)))

@@ -11,7 +11,15 @@ from fastapi.routing import APIRoute
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
-OF_ALL_COMPANIES = {"/", "/activity", "/connections", "/import", "/assets/{name}", "/records"}
+OF_ALL_COMPANIES = {
+    "/",
+    "/activity",
+    "/assets/{name}",
+    "/connections",
+    "/health",
+    "/import",
+    "/records",
+}
 """Routes about no company: they show each user their own."""
 
 BY_RUN = {

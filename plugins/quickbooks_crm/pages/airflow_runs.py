@@ -63,6 +63,14 @@ def find(company: str, run_id: str) -> AirflowRun | None:
         return _told(session, run) if run else None
 
 
+def switched_off(companies: Iterable[str]) -> set[str]:
+    """Those of the companies whose sync Airflow does not start by itself."""
+    of_dag = {dag_id(company): company for company in companies}
+    query = select(DagModel.dag_id).where(DagModel.dag_id.in_(of_dag), DagModel.is_paused)
+    with create_session() as session:
+        return {of_dag[dag] for dag in session.scalars(query)}
+
+
 def started_by_yes(company: str, preview: str) -> AirflowRun | None:
     """The sync that a person's Yes to this preview has started."""
     with create_session() as session:

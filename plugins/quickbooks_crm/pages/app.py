@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from quickbooks_crm.errors import DatabaseFailed, QuickBooksCrmError
-from quickbooks_crm.pages import activity, connections, imports, records, start, started
+from quickbooks_crm.pages import activity, connections, health, imports, records, start, started
 from quickbooks_crm.pages.looks import Problem, refusal
 from quickbooks_crm.pages.security import Headers, from_these_pages, signed_in
 
@@ -31,6 +31,7 @@ app.include_router(imports.router)
 app.include_router(started.router)
 app.include_router(records.router)
 app.include_router(activity.router)
+app.include_router(health.router)
 app.include_router(connections.router)
 
 

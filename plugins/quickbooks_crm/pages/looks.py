@@ -23,6 +23,7 @@ NAVIGATION = (
     ("import", "Import"),
     ("records", "Records"),
     ("activity", "Activity"),
+    ("health", "Health"),
     ("connections", "Connections"),
 )
 """The pages that every page leads to: the way from the first one, and the name."""

@@ -1,0 +1,331 @@
+"""What needs a person: all that stops a company, or will, in words; the most urgent first.
+
+It is looked up in the database, the files and the connections. QuickBooks is not called.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Any
+
+from croniter import croniter
+from psycopg import Connection
+
+from quickbooks_crm import activity, companies, fitting, mapping
+from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.mapping import Mapping as ModuleMapping
+from quickbooks_crm.quantity import many
+from quickbooks_crm.quickbooks.first_token import remembered
+from quickbooks_crm.quickbooks.hook import QuickBooksHook
+from quickbooks_crm.quickbooks.settings import Settings
+from quickbooks_crm.sql import statements
+from quickbooks_crm.status import Login, Status, status
+from quickbooks_crm.webhooks import inbox
+
+MOST = 10_000
+"""How many records are counted at most."""
+
+MISSED = 3
+"""After so many times that the schedule has named without a good sync, something is wrong."""
+
+LATE = timedelta(hours=1)
+"""How long a sync may take before it counts as missed."""
+
+TOLD_ELSEWHERE = {"reconnect_needed", "breaker", "budget_spent", "sync_failed"}
+"""Errors of a run that are a concern of their own for as long as they last."""
+
+_QUARTERLY = "0 0 1 */3 *"
+"""The one of Airflow's words for a schedule that croniter does not know."""
+
+Known = Mapping[str, ModuleMapping] | SettingsError
+"""The mappings of all modules, or why they cannot be read."""
+
+
+class Urgency(IntEnum):
+    """How soon a person is needed."""
+
+    STOPPED = 1
+    PARTLY = 2
+    SOON = 3
+    SOMETIME = 4
+
+    @property
+    def words(self) -> str:
+        """What is at stake."""
+        return _AT_STAKE[self]
+
+
+_AT_STAKE = {
+    Urgency.STOPPED: "nothing is synced",
+    Urgency.PARTLY: "something is not synced",
+    Urgency.SOON: "will stop soon",
+    Urgency.SOMETIME: "when there is time",
+}
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One thing that needs a person. `code` and `subject` tell it from others of the company; an
+    empty `company` means all of them. `title` and `says` are without customer data. `run` is the
+    (realm, run id) of a run that shows more."""
+
+    company: str
+    code: str
+    subject: str
+    urgency: Urgency
+    title: str
+    says: str
+    since: datetime | None = None
+    run: tuple[str, str] | None = None
+
+
+def concerns(
+    connection: Connection[Any],
+    names: Sequence[str],
+    now: datetime,
+    paused: Collection[str] = (),
+) -> list[Concern]:
+    """What needs a person in these companies; `paused` are those whose DAG is switched off."""
+    known = _mappings()
+    found = [each for name in names for each in _of(connection, name, known, name in paused, now)]
+    if names:
+        found += _of_webhooks(connection)
+    return sorted(found, key=lambda each: (each.urgency, each.company, each.code, each.subject))
+
+
+def _mappings() -> Known:
+    try:
+        return mapping.load(companies.INCLUDE / "mappings")
+    except SettingsError as error:
+        return error
+
+
+def _of(
+    connection: Connection[Any], name: str, known: Known, paused: bool, now: datetime
+) -> Iterator[Concern]:
+    try:
+        company = companies.load_one(companies.INCLUDE / "companies", name)
+    except SettingsError as error:
+        title = "The company's file cannot be read"
+        yield Concern(name, "settings", "company", Urgency.STOPPED, title, str(error))
+        return
+    found: list[Concern] = []
+    try:
+        settings = QuickBooksHook(company.quickbooks).connection_settings()
+    except SettingsError as error:
+        settings = None
+        found.append(_not_set_up(company, error))
+    taken = _taken(known, company)
+    stands = status(connection, name, settings.realm if settings else None, taken)
+    found += _of_mappings(connection, company, known)
+    found += _of_login(connection, company, settings, stands)
+    found += _of_breakers(company, stands)
+    found += _of_budget(company, stands)
+    if settings:
+        found += _of_runs(connection, company, settings.realm)
+        found += _of_records(connection, company, settings.realm, [m.module for m in taken])
+    found += _of_replays(company, stands)
+    if paused and company.schedule:
+        found.append(_switched_off(company))
+    yield from found
+    if not any(each.urgency == Urgency.STOPPED for each in found):
+        yield from _overdue(company, stands, now)
+
+
+def _not_set_up(company: Company, error: SettingsError) -> Concern:
+    title = "The connection to QuickBooks is not set up"
+    return Concern(company.name, "settings", "connection", Urgency.STOPPED, title, str(error))
+
+
+def _taken(known: Known, company: Company) -> Sequence[ModuleMapping]:
+    if isinstance(known, SettingsError):
+        return ()
+    order = mapping.load_order(dict(known))
+    return [known[m] for m in order if company.takes(m, known[m].by_name)]
+
+
+def _of_mappings(connection: Connection[Any], company: Company, known: Known) -> Iterator[Concern]:
+    try:
+        if isinstance(known, SettingsError):
+            raise known
+        unfit = fitting.unfit(connection, dict(known), company)
+    except SettingsError as error:
+        title = "The mappings cannot be used"
+        yield Concern(company.name, "settings", "mappings", Urgency.STOPPED, title, str(error))
+        return
+    for module, said in unfit.items():
+        title = f"The mapping of {module} does not fit its table any more"
+        yield Concern(company.name, "mapping", module, Urgency.PARTLY, title, said)
+
+
+def _of_login(
+    connection: Connection[Any], company: Company, settings: Settings | None, stands: Status
+) -> Iterator[Concern]:
+    login = stands.login
+    if login is None or login.state != "connected":
+        if login or not (settings and settings.first_refresh_token):
+            yield _no_login(company, login)
+        return
+    if login.warning:
+        title = "The login to QuickBooks ends soon"
+        yield Concern(company.name, "login_ends", "", Urgency.SOON, title, login.warning)
+    if settings and (said := remembered(connection, settings)):
+        title = "The first refresh token in the connection is no good"
+        said = f"{said} The stored login goes on. Empty that field, or connect again."
+        yield Concern(company.name, "first_token", "", Urgency.SOMETIME, title, said)
+
+
+def _no_login(company: Company, login: Login | None) -> Concern:
+    since = login.since if login else None
+    if login and login.state == "reconnect_needed":
+        title = "QuickBooks has to be connected again"
+        said = (
+            "QuickBooks has ended the login, so nothing is read any more. Nothing is lost: once it "
+            "is connected again, the next sync catches up."
+        )
+    elif login:
+        title = "QuickBooks is disconnected"
+        said = "A person has disconnected it here, so nothing is read any more."
+    else:
+        title = "QuickBooks was never connected"
+        said = "Somebody who may sign in to the company at Intuit has to connect it."
+    return Concern(company.name, "reconnect_needed", "", Urgency.STOPPED, title, said, since)
+
+
+def _of_breakers(company: Company, stands: Status) -> Iterator[Concern]:
+    for breaker in stands.breakers:
+        if breaker.state == "open":
+            urgency = Urgency.STOPPED if breaker.code == "wrong_company" else Urgency.PARTLY
+            yield Concern(
+                *(company.name, "breaker", breaker.name, urgency),
+                "This looks like an accident, so it was not written",
+                f"{breaker.message} If it is right, release it: the next sync then goes on with "
+                "it. If it is not, put right what caused it; the next sync looks again.",
+                breaker.tripped_at,
+                (breaker.realm, breaker.run_id),
+            )
+
+
+def _of_budget(company: Company, stands: Status) -> Iterator[Concern]:
+    use = stands.month
+    if use and use.outlook:
+        urgency = Urgency.STOPPED if use.spent else Urgency.SOON
+        title = "The month's calls are used up" if use.spent else "The month's calls run out"
+        said = f"{use.sentence} {use.outlook}"
+        yield Concern(company.name, "budget", "", urgency, title, said)
+
+
+def _of_runs(connection: Connection[Any], company: Company, realm: str) -> Iterator[Concern]:
+    failed = _last_failed(connection, company, realm, "sync")
+    if failed and (said := _not_told_yet(failed)):
+        title = "The last sync did not end well"
+        where = (company.name, "sync_failed", "", Urgency.PARTLY, title, said)
+        yield Concern(*where, failed.finished_at, (realm, failed.run_id))
+    drifted = _last_failed(connection, company, realm, "reconcile")
+    if drifted and any(problem.code == "drift" for problem in drifted.problems):
+        title = "QuickBooks and the CRM differ"
+        said = "The last reconcile found differences; its page says which, and how to repair them."
+        where = (company.name, "drift", "", Urgency.SOMETIME, title, said)
+        yield Concern(*where, drifted.finished_at, (realm, drifted.run_id))
+
+
+def _last_failed(
+    connection: Connection[Any], company: Company, realm: str, kind: str
+) -> activity.Run | None:
+    where = {"company": company.name, "realm": realm, "kind": kind}
+    row = connection.execute(statements("health")["last_run"], where).fetchone()
+    if row is None or row[1] != "failed":
+        return None
+    return activity.counted(connection, realm, row[0])
+
+
+def _not_told_yet(run: activity.Run) -> str:
+    """What stopped a run, but for what is a concern of its own."""
+    said = [p.message for p in run.problems if p.code not in TOLD_ELSEWHERE]
+    return "\n".join(dict.fromkeys(said))
+
+
+def _of_records(
+    connection: Connection[Any], company: Company, realm: str, modules: list[str]
+) -> Iterator[Concern]:
+    where = {"realm": realm, "modules": modules, "most": MOST + 1}
+    sql = statements("health")
+    for module, count, since, run_id in connection.execute(sql["not_added"], where).fetchall():
+        title = f"{module}: {_records(count)} not added"
+        said = (
+            "The CRM does not have what QuickBooks has. The list says of each record why; most are "
+            "put right in QuickBooks, and then come by themselves."
+        )
+        what = (company.name, "not_added", module, Urgency.SOMETIME, title, said, since)
+        yield Concern(*what, (realm, run_id))
+    for module, count, since, targets in connection.execute(sql["waiting"], where).fetchall():
+        title = f"{module}: {_references(count)} open"
+        said = (
+            f"Records of {module} refer to records of {', '.join(targets)} that are not in the CRM "
+            "yet. Once those are there, the references close by themselves: see why they are not."
+        )
+        yield Concern(company.name, "waiting", module, Urgency.SOMETIME, title, said, since)
+
+
+def _records(count: int) -> str:
+    return f"more than {MOST:,} records" if count > MOST else many(count, "record")
+
+
+def _references(count: int) -> str:
+    return f"more than {MOST:,} references" if count > MOST else many(count, "reference")
+
+
+def _of_replays(company: Company, stands: Status) -> Iterator[Concern]:
+    for module, loaded in stands.loaded.items():
+        if loaded.replay_due:
+            title = f"{module}: some records are as an earlier mapping made them"
+            said = (
+                "The mapping has changed since. Each record follows when it changes in QuickBooks; "
+                f"a replay brings all of them to it at once, without a call to QuickBooks: python "
+                f"-m quickbooks_crm replay --company {company.name} --module {module}"
+            )
+            yield Concern(company.name, "replay", module, Urgency.SOMETIME, title, said)
+
+
+def _switched_off(company: Company) -> Concern:
+    title = "Syncs are switched off in Airflow"
+    said = (
+        "The DAG of the company is paused, so that nothing is synced by schedule. Switch it on in "
+        "Airflow; or write schedule: null into the company's file, if it is meant so."
+    )
+    return Concern(company.name, "paused", "", Urgency.STOPPED, title, said)
+
+
+def _overdue(company: Company, stands: Status, now: datetime) -> Iterator[Concern]:
+    """No good sync for longer than the schedule allows, and nothing else that explains it."""
+    if company.schedule is None or stands.last_sync is None:
+        return
+    cron = _QUARTERLY if company.schedule == "@quarterly" else company.schedule
+    due = croniter(cron, stands.last_sync.astimezone(UTC))
+    times = [due.get_next(datetime) for _ in range(MISSED)]
+    if times[-1] + LATE < now:
+        title = "The last sync is too long ago"
+        since = stands.last_sync
+        said = (
+            f"The last one that went well ended on {_when(since)}, and others should have since. "
+            "See whether Airflow's scheduler runs, and whether a run of the company hangs."
+        )
+        yield Concern(company.name, "overdue", "", Urgency.STOPPED, title, said, since)
+
+
+def _of_webhooks(connection: Connection[Any]) -> Iterator[Concern]:
+    if said := inbox.warning(connection):
+        yield Concern("", "webhooks", "", Urgency.SOMETIME, "Webhooks do not arrive", said)
+    elif row := connection.execute(statements("health")["silent"]).fetchone():
+        said = (
+            f"QuickBooks has told of no change since {_when(row[0])}, "
+            "though there were some. Changes come with the schedule only. See whether the receiver "
+            "runs, and what developer.intuit.com says under Webhooks."
+        )
+        yield Concern("", "webhooks", "", Urgency.SOMETIME, "Webhooks do not arrive", said, row[0])
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
