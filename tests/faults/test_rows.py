@@ -55,13 +55,13 @@ N34 clocks ten minutes apart          faults/reading             a_quickbooks_wh
 N34 the worker's                      faults/reading             the_workers_clock_decides_nothing
 N35 QuickBooks' clock put back        faults/reading             a_clock_that_is_put_back_during
 N35 the database's                    integration/limiter        put_back_stops_nobody
-N37 1,000 changes together            integration/extract        more_changes_than_quickbooks_tells
+N37 1,000 changes together            integration/extract/many_changes more_changes_than_quickbooks
 N38 1,100 in one second               faults/reading             more_changes_within_one_second
-N39 31, 45, 400 days                  integration/extract        read_longer_than_29_days_ago
-N40 only deletes                      integration/extract        a_window_with_only_deletes
-N41 a delete of a row never seen      integration/extract        a_delete_of_a_row_never_seen
-N42 created and deleted in between    integration/extract        what_happens_to_a_record
-N43 no changes told of an entity      integration/extract        tells_no_changes_of
+N39 31, 45, 400 days                  integration/extract/positions read_longer_than_29_days_ago
+N40 only deletes                      integration/extract/many_changes a_window_with_only_deletes
+N41 a delete of a row never seen      integration/extract/deletes a_delete_of_a_row_never_seen
+N42 created and deleted in between    integration/extract/changes what_happens_to_a_record
+N43 no changes told of an entity      integration/extract/positions tells_no_changes_of
 N44 a login's answer lost             integration/tokens         an_answer_that_got_lost
 N44 and its worker killed             faults/token_loss          a_login_killed_at_any_point
 N45 no refresh token in the answer    integration/tokens         refresh_token_that_is_not_repeated
@@ -70,9 +70,9 @@ N48 a forged way back from Intuit     integration/pages          there_is_nothin
 N49 a login near its end              acceptance/status          a_login_that_ends_within_two_weeks
 N49 and after it                      integration/tokens         an_ended_login_is_told_once
 N50 fields new and renamed            faults/reading             a_field_that_nobody_knows
-D01 NUL                               integration/extract        what_postgres_cannot_store
+D01 NUL                               integration/extract/versions what_postgres_cannot_store
 D01 all the way into the CRM          faults/changing_company    odd_rows_stop_no_other_row
-D02 half a character                  integration/extract        what_postgres_cannot_store
+D02 half a character                  integration/extract/versions what_postgres_cannot_store
 D03 ten megabytes                     faults/data                a_text_of_ten_megabytes
 D03 too long for an index             faults/forty_ways          every_good_row_loads
 D03 the same, twice                   integration/links          names_too_long_for_an_index
@@ -168,7 +168,7 @@ NUMBERS = {
 @pytest.mark.parametrize("row", ROWS.strip().splitlines())
 def test_every_fault_has_the_test_that_is_said_to_cover_it(row: str) -> None:
     *_, file, part = row.split()
-    folder, name = file.split("/")
+    folder, _, name = file.rpartition("/")
 
     found = [
         line

@@ -15,10 +15,12 @@ from quickbooks_crm.extract import extract as read_quickbooks
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.client import QuickBooksClient
 from quickbooks_crm.quickbooks.records import Changes, Page, Record, Span, envelope_of, page_of
-from quickbooks_crm.runs import Attempt
+from quickbooks_crm.runs import Attempt, Run
 from simulator import Simulator
 
 REALM = "9341452000000001"
+RUN = Run("sample", REALM, "run-1")
+ALL = ["Customer", "Invoice", "Item"]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
