@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from quickbooks_crm import activity, database, runs, wording
+from quickbooks_crm import activity, database, runs, versions, wording
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.running import run_of, settled
@@ -15,8 +15,13 @@ def question(company: str, run_id: str) -> str:
         found = activity.run(connection, run.realm, run.run_id)
         known = runs.asked(connection, run)
         of_company = settled(connection, run)
+        drafts, _ = versions.drafts(connection, run)
+    new = [versions.called(module, draft.version) for module, draft in drafts.items()]
+    first = (
+        f"A Yes puts in force: {'; '.join(new)}. It imports with" if new else "A Yes imports with"
+    )
     counts = wording.summary(found) if found else f"Run {run_id} has not started."
-    return "\n".join([counts, "", "A Yes imports with these settings:", *_of(known, of_company)])
+    return "\n".join([counts, "", f"{first} these settings:", *_of(known, of_company)])
 
 
 def _of(known: dict[str, Mapping], company: Company) -> Iterator[str]:

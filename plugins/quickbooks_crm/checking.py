@@ -3,16 +3,16 @@
 Imports no Airflow, and so takes a moment only; a run proves the same before any row moves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, companies, database, fitting, mapping
+from quickbooks_crm import catalog, companies, database, fitting, in_force, mapping
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.companies import Company
+from quickbooks_crm.in_force import InForce
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.paths import picks_of, written
 from quickbooks_crm.quantity import many
@@ -21,13 +21,14 @@ from quickbooks_crm.quantity import many
 @dataclass(frozen=True)
 class Module:
     """What a module is filled with: how many columns `mapped` from which `entities`, and the labels
-    of required fields, each with what fills it."""
+    of required fields, each with what fills it; `origin` is the file or version that says so."""
 
     module: str
     entities: tuple[str, ...]
     table: str
     mapped: int
     required: dict[str, str]
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -39,37 +40,51 @@ class Checked:
     warnings: list[str]
 
 
-def check(include: Path, names: list[str]) -> Checked:
-    """Check the files of a project against its CRM; all companies if none is named. Raises a
-    `SettingsError` that names everything that is wrong."""
-    known = mapping.load(include / "mappings")
-    found = companies.load(include / "companies", list(known))
+def check(names: list[str]) -> Checked:
+    """Check the files of the project, and the stored versions in force, against its CRM; all
+    companies if none is named. Raises a `SettingsError` that names everything that is wrong."""
+    shared = mapping.load(companies.INCLUDE / "mappings")
+    found = companies.load(companies.INCLUDE / "companies", list(shared))
     told: dict[str, list[Module]] = {}
-    warnings: list[str] = []
+    warnings = list(_unused(found.values()))
     with database.connect() as connection:
         database.require_current(connection)
         for name in names or sorted(found):
-            company = companies.load_one(include / "companies", name)
-            told[name] = list(_modules(connection, known, company))
-            warnings += fitting.warnings(connection, [known[m.module] for m in told[name]])
+            company = companies.load_one(companies.INCLUDE / "companies", name)
+            in_force.of_files(company)
+            used = in_force.of(connection, company)
+            told[name] = list(_modules(connection, used, company))
+            taken = [used.mappings[m.module] for m in told[name]]
+            warnings += [*used.warnings, *fitting.warnings(connection, taken)]
     return Checked(told, list(dict.fromkeys(warnings)))
 
 
-def _modules(
-    connection: Connection[Any], known: dict[str, Mapping], company: Company
-) -> Iterator[Module]:
-    for name in fitting.modules(connection, known, company):
-        table = catalog.of(connection, known[name])
-        yield _module(known[name], table)
+def _unused(known: Iterable[Company]) -> Iterator[str]:
+    """Files of companies' own that no company names: whoever wrote one may think that it is
+    used."""
+    used = {name for company in known for name in company.mappings.values()}
+    for file in sorted((companies.INCLUDE / "mappings").glob("*/*.y*ml")):
+        name = f"{file.parent.name}/{file.name}"
+        if name not in used:
+            yield (
+                f"include/mappings/{name} is used by no company. Name it under mappings in the "
+                "file of one, or remove it."
+            )
 
 
-def _module(known: Mapping, table: Table) -> Module:
+def _modules(connection: Connection[Any], used: InForce, company: Company) -> Iterator[Module]:
+    for name in fitting.modules(connection, used.mappings, company):
+        known, origin = used.mappings[name], used.origins[name]
+        yield _module(known, catalog.of(connection, known), origin.words)
+
+
+def _module(known: Mapping, table: Table, origin: str) -> Module:
     required = {
         column.label: _filled_by(known, column)
         for column in table.columns.values()
         if column in table.required or _requires(known, column)
     }
-    return Module(known.module, known.entities, table.name, len(known.fields), required)
+    return Module(known.module, known.entities, table.name, len(known.fields), required, origin)
 
 
 def _requires(known: Mapping, column: Column) -> bool:
@@ -97,7 +112,7 @@ def lines(checked: Checked) -> Iterator[str]:
         for module in modules:
             yield (
                 f"  {module.module}: {many(module.mapped, 'column')} of {module.table} from "
-                f"{', '.join(module.entities)}"
+                f"{', '.join(module.entities)} ({module.origin})"
             )
             for label, filled_by in module.required.items():
                 yield f"    required: {label} <- {filled_by}"

@@ -43,6 +43,7 @@ _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _CRON = ((0, 59, ""), (0, 23, ""), (1, 31, ""), (1, 12, _MONTHS), (0, 7, _DAYS))
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MANY = 1_000_000_000
+_OWN_FILE = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*\.yaml", re.ASCII)
 _CRON_PART = re.compile(r"(\*|\w+(-\w+)?)(/[1-9]\d{0,2})?", re.ASCII)
 
 
@@ -55,7 +56,8 @@ class Company:
     in the company column of its CRM records, `breakers` when it is too much at once, `retention`
     how long what is kept, `reconcile` the schedule of its comparisons, `default_owner` the External
     User Id of who owns records that nobody else does, `child_accounts` what becomes of
-    sub-customers, `start_date` the day before which documents stay out.
+    sub-customers, `start_date` the day before which documents stay out, `mappings` the files below
+    include/mappings/ that it uses in the place of modules' usual ones.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Company:
     default_owner: str | None = None
     child_accounts: ChildAccounts = "child_account"
     start_date: str | None = None
+    mappings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def for_loads(self) -> dict[str, str | None]:
@@ -143,6 +146,16 @@ def _day(written: Any) -> str:
         return date.fromisoformat(word if _DAY.fullmatch(word) else "").isoformat()
     except ValueError:
         refuse(f"is not a day: {quoted(word)}. Write year-month-day, such as 2024-01-01.")
+
+
+def _own_file(written: Any) -> str:
+    word = text(written)
+    if not _OWN_FILE.fullmatch(word):
+        refuse(
+            f"is not a file in a folder of include/mappings: {quoted(word)}. Write folder and "
+            "file, in small letters, such as sample/accounts.yaml."
+        )
+    return word
 
 
 def _schedule(written: Any) -> str:
@@ -226,6 +239,7 @@ class _CompanyShape(Strict):
         "child_account"
     )
     start_date: Annotated[str, BeforeValidator(_day)] | None = None
+    mappings: dict[Module, Annotated[str, BeforeValidator(_own_file)]] | None = None
 
 
 _Read = tuple[Company | None, Document, list[Problem]]
@@ -245,10 +259,11 @@ def _attempt(file: Path, modules: Collection[str] | None) -> _Read:
 
 
 def _modules(document: Document, known: Collection[str] | None) -> Iterator[Problem]:
-    written = document.tree.get("modules")
+    written, own = document.tree.get("modules"), document.tree.get("mappings")
+    there = [*(known or ()), *(own if isinstance(own, dict) else ())]
     for index, module in enumerate(written if isinstance(written, list) else []):
-        if known is not None and _names_another(module, known):
-            said = f"has no mapping: {quoted(module)}. {suggestion(module, known)}"
+        if known is not None and _names_another(module, there):
+            said = f"has no mapping: {quoted(module)}. {suggestion(module, there)}"
             yield document.says(("modules", index), said)
 
 
@@ -271,6 +286,7 @@ def _company(name: str, document: Document) -> Company:
         default_owner=shape.default_owner,
         child_accounts=cast(ChildAccounts, shape.child_accounts),
         start_date=shape.start_date,
+        mappings=shape.mappings or {},
     )
 
 

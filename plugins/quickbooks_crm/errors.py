@@ -27,6 +27,13 @@ class MappingError(SettingsError):
     code = "mapping"
 
 
+class MappingOutdated(SettingsError):
+    """Somebody else has stored a newer version of a mapping, or put another one in force, than the
+    one that this is based on; nothing was stored or put in force."""
+
+    code = "mapping_outdated"
+
+
 class MandatoryFieldsMissing(SettingsError):
     """Required CRM fields have neither a source nor a default; the message lists them all by
     label."""

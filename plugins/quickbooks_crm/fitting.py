@@ -43,6 +43,16 @@ def modules(connection: Connection[Any], known: dict[str, Mapping], company: Com
     return [m.module for m in taken]
 
 
+def require(
+    connection: Connection[Any], known: dict[str, Mapping], company: Company, module: str
+) -> None:
+    """Raise a `SettingsError` that names everything in which one module does not fit the CRM's
+    tables, whether or not the company takes it."""
+    asked = [known[module]]
+    _require_mandatory(connection, asked)
+    _require_none(_misfits_of(connection, known, asked, company))
+
+
 def parted(
     connection: Connection[Any],
     known: dict[str, Mapping],

@@ -20,6 +20,7 @@ def answered(context: Any) -> Request:
         run.triggering_user_name,
         tuple(answers.get("modules", ())),
         answers.get("previewed", ""),
+        answers.get("versions", {}),
     )
 
 
@@ -66,6 +67,14 @@ def preview(modules: list[str]) -> dict[str, Param]:
             title="Read what changed in QuickBooks first",
             description="Costs what a sync's reading costs, usually one call. Without it the "
             "preview begins with what was read last.",
+        ),
+        "versions": Param(
+            {},
+            type="object",
+            additionalProperties={"type": "integer", "minimum": 1},
+            title="Stored mappings",
+            description="Versions to preview instead of the mappings in force, such as "
+            '{"accounts": 3}. A Yes puts them in force.',
         ),
     }
 

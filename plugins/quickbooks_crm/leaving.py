@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import acts, catalog, removing, rights, runs
+from quickbooks_crm import acts, catalog, removing, rights, runs, versions
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError, SettingsError
 from quickbooks_crm.quantity import many
@@ -87,6 +87,7 @@ def remove_company(
         left = Left(company, realm, {}, {}, [], [])
         _crm(connection, run, what, left)
         _forget(connection, realm, left)
+        versions.let_go(connection, company, by)
         told = asdict(left) | {"crm_was": what, "kept": [asdict(k) for k in left.kept[:TOLD]]}
         acts.note(connection, "company_removed", f"{company} ({realm})", by, told, company)
         if plan:

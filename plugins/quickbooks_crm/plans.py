@@ -1,6 +1,7 @@
 """What Airflow shows of the companies, as far as their files can be read."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping as ReadOnly
+from dataclasses import dataclass
 
 from quickbooks_crm import companies, mapping
 from quickbooks_crm.errors import SettingsError
@@ -24,25 +25,40 @@ def plans(only: str = "") -> dict[str, Plan]:
     Settings that are wrong do not raise here, or one company's mistake would stop all others: such
     a company's runs fail in check_settings, which says what is wrong.
     """
+    shared = _tables({})
+    names = companies.names(companies.INCLUDE / "companies")
+    return {name: _plan(name, shared) for name in names if only in ("", name)}
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The modules in load order with their tables, after which others each loads, and those that
+    companies have by name only."""
+
+    of: dict[str, str | None]
+    after: dict[str, set[str]]
+    by_name: set[str]
+
+
+def _tables(own: ReadOnly[str, str]) -> _Tables:
+    """The modules as the files have them, whatever is stored: no database is asked while Airflow
+    parses. Without order and tables when a mapping cannot be read."""
     try:
-        known = mapping.load(companies.INCLUDE / "mappings")
+        known = mapping.load(companies.INCLUDE / "mappings", own)
         after = mapping.loads_after(known)
         tables: dict[str, str | None] = {module: known[module].table for module in after}
-        by_name = {module for module in known if known[module].by_name}
+        return _Tables(tables, after, {module for module in known if known[module].by_name})
     except SettingsError:
         files = (companies.INCLUDE / "mappings").glob("*.yaml")
-        tables, after = dict.fromkeys(sorted(file.stem for file in files)), {}
-        by_name = set()
-    names = companies.names(companies.INCLUDE / "companies")
-    every = Plan("", "@hourly", companies.WEEKLY, tables, after)
-    return {name: _plan(name, every, by_name) for name in names if only in ("", name)}
+        return _Tables(dict.fromkeys(sorted({*(file.stem for file in files), *own})), {}, set())
 
 
-def _plan(name: str, every: Plan, by_name: set[str]) -> Plan:
+def _plan(name: str, shared: _Tables) -> Plan:
     try:
         company = companies.load_one(companies.INCLUDE / "companies", name)
     except SettingsError:
-        return replace(every, title=name)
-    taken = {m: t for m, t in every.tables.items() if company.takes(m, m in by_name)}
-    after = {module: every.after[module] & set(taken) for module in taken} if every.after else {}
+        return Plan(name, "@hourly", companies.WEEKLY, shared.of, shared.after)
+    tables = _tables(company.mappings) if company.mappings else shared
+    taken = {m: t for m, t in tables.of.items() if company.takes(m, m in tables.by_name)}
+    after = {m: tables.after[m] & set(taken) for m in taken} if tables.after else {}
     return Plan(company.title, company.schedule, company.reconcile, taken, after)

@@ -2,20 +2,31 @@
 is said whatever happens."""
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as ReadOnly
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
 from psycopg import Connection
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from quickbooks_crm import activity, calls, companies, database, fitting, mapping, runs, wording
+from quickbooks_crm import (
+    activity,
+    calls,
+    companies,
+    database,
+    fitting,
+    in_force,
+    runs,
+    versions,
+    wording,
+)
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import BreakerTripped, SyncFailed
 from quickbooks_crm.failures import noted
+from quickbooks_crm.in_force import InForce
 from quickbooks_crm.judge import STRICT, Lenience
-from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.reconcile import report as reconciled
@@ -37,12 +48,14 @@ again_after_deadlock = retry(
 @dataclass(frozen=True)
 class Request:
     """What a run was asked for, by whom. No modules named means all that the company takes; a
-    `previewed` run lends its mappings, modules and settings instead."""
+    `previewed` run lends its mappings, modules and settings instead. A preview may show stored
+    `versions` of modules' mappings that are not in force yet."""
 
     trigger: str
     started_by: str | None = None
     modules: tuple[str, ...] = ()
     previewed: str = ""
+    versions: ReadOnly[str, int] = field(default_factory=dict)
 
 
 def run_of(company: str, run_id: str) -> Run:
@@ -63,8 +76,12 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
         database.require_current(connection)
         runs.start(connection, run, request.trigger, request.started_by, kind)
         with noted(connection, run, "check_settings"):
-            known = _mappings(connection, run, request)
             settings = _company(connection, run, request)
+            versions.note_drafts(
+                connection, run, in_force.drafts(connection, settings, request.versions)
+            )
+            used = _mappings(connection, run, request, settings)
+            known = used.mappings
             asked = _modules(connection, run, request)
             fit = fitting.parted(connection, known, settings, asked)
             named = companies.names(companies.INCLUDE / "companies")
@@ -73,10 +90,15 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
             fitting.require_same_keys(connection, known, runs.keys(connection, run))
             if kind != "preview":
                 runs.take_lease(connection, run)
+            if request.previewed:
+                preview = replace(run, run_id=request.previewed)
+                in_force.use_previewed(connection, settings, preview, request.started_by)
             runs.settle(connection, run, known.values(), fit.modules, settings.for_loads)
             runs.block(connection, run, fit.unfit)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)
+        if used.warnings:
+            runs.warn(connection, run, "mapping_files", " ".join(used.warnings))
         if doubtful := list(fitting.warnings(connection, [known[m] for m in fit.modules])):
             runs.warn(connection, run, "mappings", " ".join(doubtful))
     return fit.modules
@@ -89,11 +111,12 @@ def _modules(connection: Connection[Any], run: Run, request: Request) -> tuple[s
     return request.modules
 
 
-def _mappings(connection: Connection[Any], run: Run, request: Request) -> dict[str, Mapping]:
-    """The mappings of the files, or those that a person has seen the effect of."""
+def _mappings(connection: Connection[Any], run: Run, request: Request, company: Company) -> InForce:
+    """The mappings in force, or those that a person has seen the effect of."""
     if request.previewed:
-        return runs.mappings(connection, replace(run, run_id=request.previewed))
-    return mapping.load(companies.INCLUDE / "mappings")
+        seen = runs.mappings(connection, replace(run, run_id=request.previewed))
+        return InForce(in_force.as_filed(seen, company))
+    return in_force.of(connection, company, request.versions)
 
 
 def _company(connection: Connection[Any], run: Run, request: Request) -> Company:

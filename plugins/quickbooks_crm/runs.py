@@ -215,14 +215,16 @@ def settle(
     """Store the mappings that this run uses, the modules it is asked for, in load order, and what
     else its loads depend on: later edits of the files do not touch it."""
     sql = statements("runs")
-    hashes = {}
+    hashes: dict[str, str] = {}
+    names: dict[str, str] = {}
     with connection.transaction():
         for mapping in known:
             hashes[mapping.module] = mapping.hash
+            names |= {mapping.module: mapping.named} if mapping.named else {}
             values = {"hash": mapping.hash, "module": mapping.module, "content": mapping.text}
             connection.execute(sql["snapshot"], values)
-        used = {"mappings": Jsonb(hashes), "modules": modules, "settings": Jsonb(settings or {})}
-        connection.execute(sql["settle"], asdict(run) | used)
+        used = {"mappings": Jsonb(hashes), "names": Jsonb(names), "modules": modules}
+        connection.execute(sql["settle"], asdict(run) | used | {"settings": Jsonb(settings or {})})
 
 
 def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
@@ -234,8 +236,10 @@ def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
             f"Run {run.run_id} has no mappings yet: its task check_settings has not succeeded."
         )
     used = settings(connection, run)
+    texts = {module: text for module, text, _ in rows}
+    names = {module: name for module, _, name in rows if name}
     known = with_children(
-        parse_all(dict(rows)), cast(ChildAccounts, used.get("child_accounts", "child_account"))
+        parse_all(texts, names), cast(ChildAccounts, used.get("child_accounts", "child_account"))
     )
     return {module: known[module] for module in load_order(known)}
 

@@ -350,7 +350,9 @@ def test_a_check_touches_nothing(kept: Kept, command: Callable[..., Ended]) -> N
     finished = command("check")
 
     assert finished.returncode == 0
-    assert finished.stdout.startswith("sample\n  products: 12 columns of crm.products from Item\n")
+    assert finished.stdout.startswith(
+        "sample\n  products: 12 columns of crm.products from Item (shared file products.yaml)\n"
+    )
     assert "    required: Last name <- FamilyName, GivenName, DisplayName\n" in finished.stdout
     assert finished.stdout.endswith("\nMappings, companies and tables fit together.\n")
     assert kept.quickbooks.calls == []

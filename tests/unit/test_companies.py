@@ -100,12 +100,28 @@ def test_two_companies_may_not_share_what_tells_their_records_apart(
     assert said.endswith(f"{word} is the same as in a.yaml: 'same'. Write another one.")
 
 
-def test_a_word_of_later_says_what_to_do_instead(tmp_path: Path) -> None:
-    company(tmp_path, mappings="{accounts: own.yaml}")
+def test_a_company_names_the_mappings_of_its_own_and_may_take_a_module_only_they_make(
+    tmp_path: Path,
+) -> None:
+    company(tmp_path, mappings="{accounts: acme/accounts.yaml}", modules="[products, accounts]")
+
+    found = companies.load(tmp_path, ["products"])["acme"]
+
+    assert found.mappings == {"accounts": "acme/accounts.yaml"}
+
+
+@pytest.mark.parametrize(
+    "name", ["own.yaml", "acme/own.yml", "../own.yaml", "/a/b.yaml", "A/b.yaml"]
+)
+def test_a_mapping_of_its_own_is_a_file_in_a_folder_of_include_mappings(
+    tmp_path: Path, name: str
+) -> None:
+    """A file that lies among the others would be a module, and every company's."""
+    company(tmp_path, mappings=f"{{accounts: {name}}}")
 
     assert problems(tmp_path) == [
-        "line 3: mappings is not available yet: all companies use the files in include/mappings. "
-        "Remove the word."
+        f"line 3: mappings.accounts is not a file in a folder of include/mappings: '{name}'. "
+        "Write folder and file, in small letters, such as sample/accounts.yaml."
     ]
 
 

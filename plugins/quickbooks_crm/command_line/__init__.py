@@ -16,6 +16,7 @@ from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 
 _MODULES = (
     "mapping_files",
+    "choosing_mappings",
     "setting_up",
     "connecting",
     "syncing",

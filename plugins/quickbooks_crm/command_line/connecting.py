@@ -5,8 +5,11 @@ import json
 import logging
 from contextlib import closing
 from dataclasses import asdict
+from typing import Any
 
-from quickbooks_crm import companies, database, mapping
+from psycopg import Connection
+
+from quickbooks_crm import companies, database, in_force, mapping
 from quickbooks_crm.command_line.command import ONE, Command, only_company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
@@ -30,18 +33,19 @@ def _found(name: str) -> Status:
         realm = _hook(name).connection_settings().realm
     except SettingsError as error:
         problems.append(str(error))
-    try:
-        modules = _modules(name)
-    except SettingsError as error:
-        problems.append(str(error))
     with database.connect() as connection:
+        try:
+            modules = _modules(connection, name)
+        except SettingsError as error:
+            problems.append(str(error))
         return status(connection, name, realm, modules, "\n".join(problems) or None)
 
 
-def _modules(name: str) -> list[Mapping]:
+def _modules(connection: Connection[Any], name: str) -> list[Mapping]:
     """The mappings of the modules that a company takes, in load order."""
-    known = mapping.load(companies.INCLUDE / "mappings")
     company = companies.load_one(companies.INCLUDE / "companies", name)
+    used = in_force.of(connection, company).mappings
+    known = mapping.with_children(used, company.child_accounts)
     return [
         known[module]
         for module in mapping.load_order(known)

@@ -15,7 +15,7 @@ from quickbooks_crm.mapping.words import ENTITIES
 
 
 def _check(asked: argparse.Namespace) -> None:
-    found = checking.check(companies.INCLUDE, asked.company)
+    found = checking.check(asked.company)
     if asked.json:
         print(json.dumps({"problems": 0, **asdict(found)}))
         return

@@ -8,15 +8,16 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import acts, companies, database, leaving, mapping, stand_ins
+from quickbooks_crm import acts, companies, database, in_force, leaving, stand_ins
 from quickbooks_crm.command_line.command import ONE, YES, Command, only_company
 from quickbooks_crm.errors import SettingsError
 
 
 def _merged(asked: argparse.Namespace) -> None:
     merge = (asked.entity, asked.loser, asked.survivor)
-    known = mapping.load(companies.INCLUDE / "mappings")
+    company = companies.load_one(companies.INCLUDE / "companies", only_company(asked))
     with database.connect() as connection:
+        known = in_force.of(connection, company).mappings
         realm = leaving.realm_of(connection, only_company(asked))
         if not asked.undo:
             _require(connection, realm, merge)

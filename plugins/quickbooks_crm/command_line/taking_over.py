@@ -13,6 +13,7 @@ from psycopg import Connection
 from quickbooks_crm import (
     companies,
     database,
+    in_force,
     linking,
     mapping,
     one_module,
@@ -41,9 +42,10 @@ _SETTLE = "python -m quickbooks_crm link (or different)"
 
 
 def _review(asked: argparse.Namespace) -> None:
-    known = mapping.load(companies.INCLUDE / "mappings")
     for name in asked.company or companies.names(companies.INCLUDE / "companies"):
         company = companies.load_one(companies.INCLUDE / "companies", name)
+        with database.connect() as connection:
+            known = in_force.of(connection, company).mappings
         for module in _modules(company, known, asked.module):
             with database.connect() as connection:
                 found = review.review(
@@ -163,10 +165,10 @@ def _settle(asked: argparse.Namespace, act: Callable[[Connection[Any], Place], s
 @contextmanager
 def _settling(asked: argparse.Namespace) -> Iterator[tuple[Connection[Any], Place]]:
     """A transaction for one act on one record; of a plan nothing stays."""
-    known = mapping.load(companies.INCLUDE / "mappings")
     company = companies.load_one(companies.INCLUDE / "companies", only_company(asked))
-    [module] = _modules(company, known, [asked.module])
     with database.connect() as connection:
+        known = in_force.of(connection, company).mappings
+        [module] = _modules(company, known, [asked.module])
         target = one_module.target(connection, known[module], company)
         who = (company.name, _realm(company), target, _sharing(known, module))
         with connection.transaction(force_rollback=asked.plan):

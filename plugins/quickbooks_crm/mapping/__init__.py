@@ -11,14 +11,17 @@ from quickbooks_crm.mapping.model import (
     Reference,
 )
 from quickbooks_crm.mapping.paths import Item, Join, Path, Shown, Source
-from quickbooks_crm.mapping.reading import parse
+from quickbooks_crm.mapping.reading import hashed, parse
 from quickbooks_crm.mapping.together import (
+    Written,
     load,
     load_order,
     loads_after,
     parse_all,
+    parse_written,
     references,
     with_children,
+    written,
 )
 
 __all__ = [
@@ -35,11 +38,15 @@ __all__ = [
     "Reference",
     "Shown",
     "Source",
+    "Written",
+    "hashed",
     "load",
     "load_order",
     "loads_after",
     "parse",
     "parse_all",
+    "parse_written",
     "references",
     "with_children",
+    "written",
 ]

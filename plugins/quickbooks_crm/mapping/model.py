@@ -111,7 +111,8 @@ class Mapping:
     in the file, such as `fields.name.from`. After `parse` alone, a reference that leaves the entity
     to its target has an empty one; `load` and `parse_all` fill it in. `within` is the column that
     parts records with the same key; `by_name` says that only companies which name the module have
-    it. `at` is where these words are in the file, when they are not the whole of it.
+    it. `at` is where these words are in the file, when they are not the whole of it; `named` is
+    what messages call the place that they were read from, when that is not the module's usual file.
     """
 
     module: str
@@ -138,10 +139,12 @@ class Mapping:
     by_name: bool = False
     lines: "Lines | None" = None
     at: str = ""
+    named: str = ""
 
     @property
     def file(self) -> str:
-        return f"{self.module}.yaml"
+        """What messages call the place that the mapping was read from."""
+        return self.named or f"{self.module}.yaml"
 
     @property
     def looked_up(self) -> list[Shown]:

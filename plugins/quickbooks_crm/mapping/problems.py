@@ -6,6 +6,9 @@ from difflib import get_close_matches
 
 _SHOWN = 40
 
+CHECK_AGAIN = "Check again with: make mappings"
+"""What to do when files are corrected."""
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -15,10 +18,13 @@ class Problem:
     said: str
 
 
-def report(problems: Mapping[str, Iterable[Problem]], what: str = "mapping") -> str:
-    """One message for all problems of all files, each file's in the order of its lines."""
+def report(
+    problems: Mapping[str, Iterable[Problem]], what: str = "mapping", then: str = CHECK_AGAIN
+) -> str:
+    """One message for all problems of all files, each file's in the order of its lines, and what to
+    do then."""
     parts = [_of_one_file(file, found, what) for file, found in problems.items()]
-    return "\n".join([part for part in parts if part] + ["Check again with: make mappings"])
+    return "\n".join([part for part in parts if part] + [then])
 
 
 def _of_one_file(file: str, problems: Iterable[Problem], what: str) -> str:

@@ -46,13 +46,13 @@ def parse(module: str, text: str, file: str) -> Mapping:
 
     What it says of other modules is not looked at: that takes all of them, see `parse_all`.
     """
-    mapping, problems = attempt(module, text)
+    mapping, problems = attempt(module, text, file)
     if mapping is None:
         raise MappingError(report({file: problems}))
     return mapping
 
 
-def attempt(module: str, text: str) -> tuple[Mapping | None, list[Problem]]:
+def attempt(module: str, text: str, file: str) -> tuple[Mapping | None, list[Problem]]:
     """The mapping, or None and its problems."""
     document = read(text)
     problems = document.problems
@@ -64,16 +64,21 @@ def attempt(module: str, text: str) -> tuple[Mapping | None, list[Problem]]:
             for problem in relations(document)
             if (problem.line, problem.said.partition(" ")[0]) not in taken
         ]
-    return (None, problems) if problems else (_mapping(module, text, document), [])
+    return (None, problems) if problems else (_mapping(module, text, file, document), [])
 
 
-def _mapping(module: str, text: str, document: Document) -> Mapping:
+def hashed(text: str) -> str:
+    """What the text of a mapping is known by."""
+    return sha256(text.encode()).hexdigest()
+
+
+def _mapping(module: str, text: str, file: str, document: Document) -> Mapping:
     shape = MappingShape.model_validate(document.tree)
     own_entity = shape.entities[0] if len(shape.entities) == 1 else ""
     mapping = Mapping(
         module=module,
         text=text,
-        hash=sha256(text.encode()).hexdigest(),
+        hash=hashed(text),
         entities=tuple(shape.entities),
         table=shape.table,
         company=shape.company,
@@ -95,6 +100,7 @@ def _mapping(module: str, text: str, document: Document) -> Mapping:
         where_is={dotted(place): line for place, line in document.lines.items()},
         within=shape.import_.within,
         by_name=shape.by_name,
+        named="" if file == f"{module}.yaml" else file,
     )
     return replace(mapping, lines=_lines(shape.lines, mapping)) if shape.lines else mapping
 

@@ -417,9 +417,6 @@ def _problem(document: Document, place: Place, error: ErrorDetails, words: Vocab
 
 
 def _unknown(place: Place, words: Vocabulary) -> str:
-    word = words.at(place)
-    if word and word.instead:
-        return f"is not available yet: {word.instead}"
     if place[:1] == ("lines",) and words.at(place[1:]):
         return (
             "is a word of documents only: their lines are QuickBooks' own, and written as it has "

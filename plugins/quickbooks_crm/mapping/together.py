@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping as ReadOnly
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from quickbooks_crm.errors import MappingError
 from quickbooks_crm.mapping.document import decode
 from quickbooks_crm.mapping.model import ChildAccounts, Condition, Exclusion, Field, Mapping
-from quickbooks_crm.mapping.problems import Problem, quoted, report, suggestion
+from quickbooks_crm.mapping.problems import CHECK_AGAIN, Problem, quoted, report, suggestion
 from quickbooks_crm.mapping.reading import attempt
 from quickbooks_crm.mapping.shape import is_module_name
 
@@ -22,25 +22,62 @@ _NO_ACCOUNT = {
 }
 
 
-def load(directory: Path) -> dict[str, Mapping]:
-    """The mapping of every module that has a file in the directory.
+@dataclass(frozen=True)
+class Written:
+    """The words of a mapping before they are looked at: what messages call the place where they
+    stand, and what is wrong with that."""
+
+    file: str
+    text: str
+    problems: tuple[Problem, ...] = ()
+
+
+def load(directory: Path, own: ReadOnly[str, str] | None = None) -> dict[str, Mapping]:
+    """The mapping of every module that has a file in the directory; an `own` file, by module, comes
+    in the place of the module's usual one.
 
     One MappingError names all problems of all files.
     """
-    texts: dict[str, str] = {}
-    problems: Problems = {}
-    for file in files(directory):
-        text, found = decode(file.read_bytes())
-        texts[file.stem] = text
-        problems[file.name] = [*misnamed(file), *found]
-    if not texts:
+    return parse_written(written(directory, own))
+
+
+def written(directory: Path, own: ReadOnly[str, str] | None = None) -> dict[str, Written]:
+    """What the files that `load` reads say, each module's."""
+    usual = [_of_file(file, file.name) for file in files(directory) if file.stem not in (own or {})]
+    others = {module: _own(directory, name) for module, name in (own or {}).items()}
+    if not usual and not others:
         raise MappingError(f"There are no mappings: {directory} holds no files that end in .yaml.")
-    return _all(texts, problems)
+    return {Path(each.file).stem: each for each in usual} | others
 
 
-def parse_all(texts: ReadOnly[str, str]) -> dict[str, Mapping]:
-    """The mappings in the texts of several modules, as `load` has them of their files."""
-    return _all(texts, {})
+def parse_written(found: ReadOnly[str, Written], then: str = CHECK_AGAIN) -> dict[str, Mapping]:
+    """The mappings in what is written of all modules; one MappingError names all problems, and what
+    to do then."""
+    return _all(found, then)
+
+
+def parse_all(
+    texts: ReadOnly[str, str], named: ReadOnly[str, str] | None = None
+) -> dict[str, Mapping]:
+    """The mappings in the texts of several modules, as `load` has them of their files. `named` is
+    what messages call those that are not of the module's usual file."""
+    return _all({m: Written((named or {}).get(m, f"{m}.yaml"), text) for m, text in texts.items()})
+
+
+def _of_file(file: Path, name: str) -> Written:
+    text, problems = decode(file.read_bytes())
+    return Written(name, text, (*misnamed(file), *problems))
+
+
+def _own(directory: Path, name: str) -> Written:
+    file = directory / name
+    if not file.is_file():
+        said = (
+            f"the file is not there. Add {directory.name}/{name}, or correct mappings in the file "
+            "of the company."
+        )
+        return Written(name, "", (Problem(1, said),))
+    return _of_file(file, name)
 
 
 def with_children(
@@ -82,21 +119,21 @@ def misnamed(file: Path) -> Iterator[Problem]:
         yield Problem(1, "the file's name may have small letters, digits and _ only. Rename it.")
 
 
-def _all(texts: ReadOnly[str, str], problems: Problems) -> dict[str, Mapping]:
+def _all(found: ReadOnly[str, Written], then: str = CHECK_AGAIN) -> dict[str, Mapping]:
     mappings: dict[str, Mapping] = {}
-    for module, text in texts.items():
-        found = problems.setdefault(f"{module}.yaml", [])
-        if not found:
-            mapping, said = attempt(module, text)
-            found += said
+    problems: Problems = {each.file: list(each.problems) for each in found.values()}
+    for module, each in found.items():
+        if not each.problems:
+            mapping, said = attempt(module, each.text, each.file)
+            problems[each.file] += said
             if mapping:
                 mappings[module] = mapping
     rules = (_shared, _same_key, _cycles)
-    told = [_unresolved(mappings, texts), *(rule(mappings) for rule in rules)]
+    told = [_unresolved(mappings, dict.fromkeys(found, "")), *(rule(mappings) for rule in rules)]
     for file, problem in chain.from_iterable(told):
         problems[file].append(problem)
     if any(problems.values()):
-        raise MappingError(report(problems))
+        raise MappingError(report(problems, then=then))
     return {module: _resolved(mapping, mappings) for module, mapping in mappings.items()}
 
 

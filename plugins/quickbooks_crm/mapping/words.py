@@ -1,4 +1,4 @@
-"""Every word a settings file may use, those of later included: the one list behind all messages.
+"""Every word a settings file may use: the one list behind all messages.
 
 `*` stands for a name that is free: a column, a path, the number of an item.
 """
@@ -11,11 +11,10 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Word:
-    """A word, how it is written, and, while it is not available yet, what to do instead."""
+    """A word, and how it is written."""
 
     place: str
     example: str
-    instead: str = ""
 
     @property
     def pattern(self) -> Pattern:
@@ -56,12 +55,8 @@ class Vocabulary:
         return next((word for word in self.words if _fits(word.pattern, place)), None)
 
     def below(self, place: Place) -> list[str]:
-        """The words that may be written at a place, the available ones only."""
-        return [
-            word.pattern[-1]
-            for word in self.words
-            if not word.instead and _fits(word.pattern[:-1], place)
-        ]
+        """The words that may be written at a place."""
+        return [word.pattern[-1] for word in self.words if _fits(word.pattern[:-1], place)]
 
 
 def _fits(pattern: Pattern, place: Place) -> bool:
@@ -182,11 +177,7 @@ COMPANY = Vocabulary(
     Word("breakers.*.percent", "percent: 10"),
     Word("breakers.*.at_least", "at_least: 20"),
     Word("breakers.mass_delete.always_above", "always_above: 500"),
-    Word(
-        "mappings",
-        "mappings: {accounts: accounts_of_sample.yaml}",
-        "all companies use the files in include/mappings. Remove the word.",
-    ),
+    Word("mappings", "mappings: {accounts: sample/accounts.yaml}"),
     Word("default_owner", "default_owner: U-100"),
     Word("child_accounts", "child_accounts: roll_up"),
     Word("start_date", "start_date: 2024-01-01"),

@@ -7,7 +7,8 @@ ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL,
 
 -- settle --
 -- What this run will use, whatever happens to the files meanwhile.
-UPDATE sync.run SET mappings = %(mappings)s, modules = %(modules)s, settings = %(settings)s
+UPDATE sync.run
+   SET mappings = %(mappings)s, mapping_names = %(names)s, modules = %(modules)s, settings = %(settings)s
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- snapshot --
@@ -16,7 +17,7 @@ ON CONFLICT DO NOTHING;
 
 -- mappings --
 -- The mappings of a run: of every module, asked for or not, since records refer to each other.
-SELECT used.module, snapshot.content
+SELECT used.module, snapshot.content, run.mapping_names ->> used.module
   FROM sync.run AS run
  CROSS JOIN jsonb_each_text(run.mappings) AS used (module, hash)
   JOIN sync.mapping_snapshot AS snapshot ON snapshot.hash = used.hash

@@ -1,0 +1,50 @@
+-- Stored versions of mappings, and which is in force.
+
+-- one_writer --
+-- Whoever stores or puts in force for a company waits for the others who do.
+SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm mappings', %(company)s::text), 0));
+
+-- newest --
+-- The newest version of each module of a company.
+SELECT DISTINCT ON (module) company, module, version, content, hash, made_by, made_at, origin, note
+  FROM sync.mapping_version
+ WHERE company = %(company)s
+ ORDER BY module, version DESC;
+
+-- store --
+INSERT INTO sync.mapping_version (company, module, version, content, hash, made_by, origin, note)
+SELECT %(company)s, %(module)s, coalesce(max(version), 0) + 1, %(content)s, %(hash)s, %(made_by)s, %(origin)s, %(note)s
+  FROM sync.mapping_version
+ WHERE company = %(company)s AND module = %(module)s
+RETURNING company, module, version, content, hash, made_by, made_at, origin, note;
+
+-- versions --
+-- All versions of a module, newest first.
+SELECT company, module, version, content, hash, made_by, made_at, origin, note
+  FROM sync.mapping_version
+ WHERE company = %(company)s AND module = %(module)s
+ ORDER BY version DESC;
+
+-- version --
+SELECT company, module, version, content, hash, made_by, made_at, origin, note
+  FROM sync.mapping_version
+ WHERE company = %(company)s AND module = %(module)s AND version = %(version)s;
+
+-- choices --
+-- The last choice for each module of a company.
+SELECT DISTINCT ON (module) module, choice, version, file_hash, chosen_by, chosen_at
+  FROM sync.mapping_choice
+ WHERE company = %(company)s
+ ORDER BY module, choice DESC;
+
+-- choose --
+INSERT INTO sync.mapping_choice (company, module, choice, version, file_hash, chosen_by)
+SELECT %(company)s, %(module)s, coalesce(max(choice), 0) + 1, %(version)s, %(file_hash)s, %(chosen_by)s
+  FROM sync.mapping_choice
+ WHERE company = %(company)s AND module = %(module)s;
+
+-- drafts --
+SELECT drafts, started_by FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- note_drafts --
+UPDATE sync.run SET drafts = %(drafts)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
