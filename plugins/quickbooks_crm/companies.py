@@ -36,6 +36,7 @@ INCLUDE = Path(__file__).parents[2] / "include"
 WEEKLY = "41 2 * * 0"
 """When a company with a schedule is reconciled if its file does not say: Sunday night."""
 
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 _CONNECTION = re.compile(r"[A-Za-z0-9_.-]{1,200}", re.ASCII)
 _PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 _DAYS = "sun mon tue wed thu fri sat"
@@ -48,6 +49,15 @@ _CRON_PART = re.compile(r"(\*|\w+(-\w+)?)(/[1-9]\d{0,2})?", re.ASCII)
 
 
 @dataclass(frozen=True)
+class Notifier:
+    """Which of Airflow's notifiers tells people of a company: a class by its dotted name, and what
+    it is made with."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Company:
     """A company of QuickBooks, and what of it goes where.
 
@@ -57,7 +67,8 @@ class Company:
     how long what is kept, `reconcile` the schedule of its comparisons, `default_owner` the External
     User Id of who owns records that nobody else does, `child_accounts` what becomes of
     sub-customers, `start_date` the day before which documents stay out, `mappings` the files below
-    include/mappings/ that it uses in the place of modules' usual ones.
+    include/mappings/ that it uses in the place of modules' usual ones, `notify` who tells people
+    what needs them.
     """
 
     name: str
@@ -73,6 +84,7 @@ class Company:
     child_accounts: ChildAccounts = "child_account"
     start_date: str | None = None
     mappings: Mapping[str, str] = field(default_factory=dict)
+    notify: Notifier | None = None
 
     @property
     def for_loads(self) -> dict[str, str | None]:
@@ -224,6 +236,22 @@ class _RetentionShape(Strict):
     calls: Days | None = None
 
 
+def _class(written: Any) -> str:
+    word = text(written)
+    if not _CLASS.fullmatch(word):
+        refuse(
+            f"is no class: {quoted(word)}. Write its module and name with dots, such as "
+            "airflow.providers.smtp.notifications.smtp.SmtpNotifier."
+        )
+    return word
+
+
+class _NotifyShape(Strict):
+    words: ClassVar[Vocabulary] = COMPANY
+    notifier: Annotated[str, BeforeValidator(_class)]
+    arguments: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
+
+
 class _CompanyShape(Strict):
     words: ClassVar[Vocabulary] = COMPANY
     name: Sentence
@@ -240,6 +268,7 @@ class _CompanyShape(Strict):
     )
     start_date: Annotated[str, BeforeValidator(_day)] | None = None
     mappings: dict[Module, Annotated[str, BeforeValidator(_own_file)]] | None = None
+    notify: _NotifyShape | None = None
 
 
 _Read = tuple[Company | None, Document, list[Problem]]
@@ -287,6 +316,7 @@ def _company(name: str, document: Document) -> Company:
         child_accounts=cast(ChildAccounts, shape.child_accounts),
         start_date=shape.start_date,
         mappings=shape.mappings or {},
+        notify=Notifier(shape.notify.notifier, shape.notify.arguments) if shape.notify else None,
     )
 
 

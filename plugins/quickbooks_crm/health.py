@@ -3,7 +3,7 @@
 It is looked up in the database, the files and the connections. QuickBooks is not called.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -12,10 +12,11 @@ from typing import Any
 from croniter import croniter
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, fitting, mapping
+from quickbooks_crm import activity, companies, fitting, in_force, mapping
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.mapping import Mapping as ModuleMapping
+from quickbooks_crm.in_force import InForce
+from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quantity import many
 from quickbooks_crm.quickbooks.first_token import remembered
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
@@ -39,8 +40,8 @@ TOLD_ELSEWHERE = {"reconnect_needed", "breaker", "budget_spent", "sync_failed"}
 _QUARTERLY = "0 0 1 */3 *"
 """The one of Airflow's words for a schedule that croniter does not know."""
 
-Known = Mapping[str, ModuleMapping] | SettingsError
-"""The mappings of all modules, or why they cannot be read."""
+Known = InForce | SettingsError
+"""The mappings that a company uses, or why they cannot be used."""
 
 
 class Urgency(IntEnum):
@@ -88,23 +89,13 @@ def concerns(
     paused: Collection[str] = (),
 ) -> list[Concern]:
     """What needs a person in these companies; `paused` are those whose DAG is switched off."""
-    known = _mappings()
-    found = [each for name in names for each in _of(connection, name, known, name in paused, now)]
+    found = [each for name in names for each in _of(connection, name, name in paused, now)]
     if names:
         found += _of_webhooks(connection)
     return sorted(found, key=lambda each: (each.urgency, each.company, each.code, each.subject))
 
 
-def _mappings() -> Known:
-    try:
-        return mapping.load(companies.INCLUDE / "mappings")
-    except SettingsError as error:
-        return error
-
-
-def _of(
-    connection: Connection[Any], name: str, known: Known, paused: bool, now: datetime
-) -> Iterator[Concern]:
+def _of(connection: Connection[Any], name: str, paused: bool, now: datetime) -> Iterator[Concern]:
     try:
         company = companies.load_one(companies.INCLUDE / "companies", name)
     except SettingsError as error:
@@ -117,6 +108,7 @@ def _of(
     except SettingsError as error:
         settings = None
         found.append(_not_set_up(company, error))
+    known = _in_force(connection, company)
     taken = _taken(known, company)
     stands = status(connection, name, settings.realm if settings else None, taken)
     found += _of_mappings(connection, company, known)
@@ -139,18 +131,25 @@ def _not_set_up(company: Company, error: SettingsError) -> Concern:
     return Concern(company.name, "settings", "connection", Urgency.STOPPED, title, str(error))
 
 
-def _taken(known: Known, company: Company) -> Sequence[ModuleMapping]:
+def _in_force(connection: Connection[Any], company: Company) -> Known:
+    try:
+        return in_force.of(connection, company)
+    except SettingsError as error:
+        return error
+
+
+def _taken(known: Known, company: Company) -> Sequence[Mapping]:
     if isinstance(known, SettingsError):
         return ()
-    order = mapping.load_order(dict(known))
-    return [known[m] for m in order if company.takes(m, known[m].by_name)]
+    used = mapping.with_children(known.mappings, company.child_accounts)
+    return [used[m] for m in mapping.load_order(used) if company.takes(m, used[m].by_name)]
 
 
 def _of_mappings(connection: Connection[Any], company: Company, known: Known) -> Iterator[Concern]:
     try:
         if isinstance(known, SettingsError):
             raise known
-        unfit = fitting.unfit(connection, dict(known), company)
+        unfit = fitting.unfit(connection, known.mappings, company)
     except SettingsError as error:
         title = "The mappings cannot be used"
         yield Concern(company.name, "settings", "mappings", Urgency.STOPPED, title, str(error))
@@ -158,6 +157,11 @@ def _of_mappings(connection: Connection[Any], company: Company, known: Known) ->
     for module, said in unfit.items():
         title = f"The mapping of {module} does not fit its table any more"
         yield Concern(company.name, "mapping", module, Urgency.PARTLY, title, said)
+    for module, origin in known.origins.items():
+        if origin.warning:
+            title = f"The mapping file of {module} has changed and is not used"
+            what = (company.name, "mapping_file", module, Urgency.SOMETIME, title, origin.warning)
+            yield Concern(*what)
 
 
 def _of_login(

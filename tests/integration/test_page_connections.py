@@ -134,7 +134,7 @@ def test_a_consent_connects_the_company_and_the_page_says_which(operator: httpx.
 
 
 def test_the_way_back_is_the_page_in_airflows_frame() -> None:
-    from quickbooks_crm.pages.connections import FRAMED as framed
+    from quickbooks_crm.pages import FRAMED as framed
     from quickbooks_crm_plugin import QuickBooksCrmPlugin
 
     [view] = QuickBooksCrmPlugin.external_views

@@ -27,6 +27,7 @@ _MODULES = (
     "taking_over",
     "reconciling",
     "breaking",
+    "watching",
     "receiving",
     "merging",
     "new_field",

@@ -179,6 +179,12 @@ COMPANY = Vocabulary(
     Word("breakers.mass_delete.always_above", "always_above: 500"),
     Word("mappings", "mappings: {accounts: sample/accounts.yaml}"),
     Word("default_owner", "default_owner: U-100"),
+    Word("notify", "notify: {notifier: package.module.SomeNotifier, arguments: {text: hello}}"),
+    Word(
+        "notify.notifier",
+        "notifier: airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+    ),
+    Word("notify.arguments", "arguments: {to: [it@example.com]}"),
     Word("child_accounts", "child_accounts: roll_up"),
     Word("start_date", "start_date: 2024-01-01"),
 )

@@ -12,6 +12,7 @@ from psycopg import Connection
 from quickbooks_crm import companies, connecting
 from quickbooks_crm.connecting import Answer, Ended, Person
 from quickbooks_crm.errors import ConsentRefused, QuickBooksError, SettingsError
+from quickbooks_crm.pages import FRAMED
 from quickbooks_crm.pages.looks import Page, go, leave, page
 from quickbooks_crm.pages.reaching import reading, with_others
 from quickbooks_crm.pages.security import (
@@ -25,9 +26,6 @@ from quickbooks_crm.pages.security import (
 )
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.status import Status, status
-
-FRAMED = "plugin/quickbooks-activity/quickbooks-crm"
-"""The way from Airflow's first page to these pages, inside its frame."""
 
 router = APIRouter()
 

@@ -92,7 +92,7 @@ def _way(concern: Concern) -> Way | None:
             return Way("connections", "To the connections")
         case "settings" if concern.subject == "connection":
             return Way("connections", "To the connections")
-        case "mapping" | "replay":
+        case "mapping" | "mapping_file" | "replay":
             way = f"import/{part(concern.company)}/{part(concern.subject)}"
             return Way(way, f"To the mapping of {concern.subject}")
         case "paused" | "overdue":
