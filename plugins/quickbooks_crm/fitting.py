@@ -181,6 +181,14 @@ def require_same_keys(
         raise SettingsError("\n".join(told))
 
 
+def misfits(
+    connection: Connection[Any], known: dict[str, Mapping], company: Company, module: str
+) -> list[str]:
+    """What one module's mapping asks of the CRM that it has not, each with its line."""
+    others = [m for m in known.values() if m.module != module]
+    return list(_misfits(connection, known[module], others, company))
+
+
 def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[str]:
     """What a person should know of mappings that fit, each with its line."""
     for known in taken:

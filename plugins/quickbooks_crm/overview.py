@@ -67,11 +67,25 @@ def connected(connection: Connection[Any], company: Company) -> bool:
     return at_a_glance(connection, company, ()).connected
 
 
+def realm_of(connection: Connection[Any], company: Company) -> str:
+    """The realm of a company, as its connection says or a run has seen it; empty when neither
+    does."""
+    realm, _, _ = _connection(company)
+    bound = status.status(connection, company.name, realm).bound
+    return realm or (bound.realm if bound else "")
+
+
 def has_been_read(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
     """Whether the mirror has any record of a module's entities."""
     where = {"realm": realm, "entities": list(mapping.entities)}
     row = connection.execute(statements("overview")["in_mirror"], where).fetchone()
     return bool(row and row[0])
+
+
+def has_been_loaded(connection: Connection[Any], realm: str, module: str) -> bool:
+    """Whether a load of a module has ever ended."""
+    where = {"realm": realm, "module": module}
+    return connection.execute(statements("overview")["last_load"], where).fetchone() is not None
 
 
 def _connection(company: Company) -> tuple[str | None, bool, str]:

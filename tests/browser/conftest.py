@@ -17,6 +17,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.real_airflow import Demo
+
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,12 +39,20 @@ class Airflow:
 
 
 @pytest.fixture(scope="session")
-def airflow(request: pytest.FixtureRequest) -> Airflow:
-    """The demo's Airflow: the one of DEMO_HOME where that is set, else that of the tests' own."""
+def shown(request: pytest.FixtureRequest) -> Demo:
+    """The demo that the browser looks at: the one of DEMO_HOME where that is set, else the tests'
+    own."""
     if "DEMO_HOME" in os.environ:
-        return _airflow(Path(os.environ["DEMO_HOME"]))
+        return Demo(Path(os.environ["DEMO_HOME"]))
     request.getfixturevalue("started")
-    return _airflow(request.getfixturevalue("demo").home.path)
+    found: Demo = request.getfixturevalue("demo")
+    return found
+
+
+@pytest.fixture(scope="session")
+def airflow(shown: Demo) -> Airflow:
+    """The demo's Airflow."""
+    return _airflow(shown.home.path)
 
 
 def _airflow(home: Path) -> Airflow:

@@ -65,7 +65,7 @@ def test_who_may_only_look_is_not_asked_to_import(viewer: httpx.Client, connecte
     page = viewer.get(PAGES)
 
     assert "button main" not in page.text
-    assert "Mapping : accounts" in text_of(page)
+    assert "Mapping accounts" in text_of(page)
 
 
 def test_what_waits_in_the_mirror_is_counted(
@@ -134,7 +134,7 @@ def test_an_import_begins_with_the_preview_of_the_module(
 
     assert answer.json() == {
         "begin": "preview_sample",
-        "conf": {"modules": ["products"], "read": True},
+        "conf": {"modules": ["products"], "read": True, "versions": {}},
         "then": "started/sample/",
     }
 

@@ -154,7 +154,7 @@ def test_a_preview_asks_with_counts_settings_and_rows_from_before_to_after(
     assert "Key field QuickBooks product id" in shown
     assert "Check fields Product name" in shown
     assert "Sub-customers and jobs Accounts of their own" in shown
-    assert "price 10.10 → 10.20" in shown
+    assert "Price 10.10 → 10.20" in shown
     assert "and 1 more" in shown
     assert 'data-answer="Yes"' in page.text and 'data-answer="No"' in page.text
 

@@ -124,6 +124,15 @@ def test_settings_are_written_only_where_they_differ() -> None:
     )
 
 
+def test_check_fields_keep_the_order_in_which_they_are_written() -> None:
+    tree = {"import": {"check": ["b", "a"]}}
+
+    assert list(settings_changed(tree, {}, ["a", "b"])) == []
+    assert list(settings_changed(tree, {}, ["a", "b", "c"])) == [
+        (("import", "check"), ["b", "a", "c"])
+    ]
+
+
 def test_parts_that_a_form_cannot_change_are_taken_out_as_a_whole() -> None:
     tree = read(TEXT).tree
 

@@ -86,8 +86,10 @@ def settings_changed(tree: Tree, wanted: ReadOnly[str, str], check: list[str]) -
     for word in SETTINGS:
         if word in wanted and wanted[word] != now[word]:
             yield ("import", word), _said(wanted[word])
-    if check != list(_group(tree, "import").get("check", ())):
-        yield ("import", "check"), list(check) or None
+    before = list(_group(tree, "import").get("check", ()))
+    if set(check) != set(before):
+        kept = [column for column in before if column in check]
+        yield ("import", "check"), [*kept, *(c for c in check if c not in kept)] or None
 
 
 def parts_of(tree: Tree) -> list[Place]:

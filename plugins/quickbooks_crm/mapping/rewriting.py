@@ -40,6 +40,17 @@ def rewritten(text: str, changes: Iterable[tuple[Place, Words]]) -> str:
     return text
 
 
+def on_one_line(words: Words) -> str:
+    """Words as a mapping has them on one line."""
+    if isinstance(words, dict):
+        return "{" + ", ".join(f"{_scalar(k)}: {on_one_line(v)}" for k, v in words.items()) + "}"
+    if isinstance(words, list):
+        return "[" + ", ".join(map(on_one_line, words)) + "]"
+    if isinstance(words, bool):
+        return "true" if words else "false"
+    return _scalar(str(words))
+
+
 def _put(tree: Any, place: Place, words: Words) -> None:
     """The same change to the words themselves."""
     head, *rest = place
@@ -90,9 +101,9 @@ def _replaced(text: str, parent: Any, entry: Entry | None, words: Words) -> str:
     if _is_block(value):
         colon = text.index(":", key.end_mark.index) + 1
         beside = text[colon:].partition("\n")[0].rstrip()
-        return f"{text[:colon]} {_flow(words)}{beside}{text[_end(text, value) :]}"
+        return f"{text[:colon]} {on_one_line(words)}{beside}{text[_end(text, value) :]}"
     gap = " " if text[value.start_mark.index - 1] == ":" else ""
-    return text[: value.start_mark.index] + gap + _flow(words) + text[_end(text, value) :]
+    return text[: value.start_mark.index] + gap + on_one_line(words) + text[_end(text, value) :]
 
 
 def _added(text: str, parent: Any, place: Place, words: Words) -> str:
@@ -103,13 +114,13 @@ def _added(text: str, parent: Any, place: Place, words: Words) -> str:
     entries = [entry for entry, _ in _entries(parent)]
     if not entries:
         at = parent.start_mark.index + 1
-        return f"{text[:at]}{name}: {_flow(words)}{text[at:]}"
+        return f"{text[:at]}{name}: {on_one_line(words)}{text[at:]}"
     at = _end(text, entries[-1][1])
     if not _is_block(parent):
-        return f"{text[:at]}, {name}: {_flow(words)}{text[at:]}"
+        return f"{text[:at]}, {name}: {on_one_line(words)}{text[at:]}"
     at = _line_end(text, at)
     indent = entries[0][0].start_mark.column
-    written = f"{' ' * indent}{name}:".ljust(_column(entries) - 1) + f" {_flow(words)}"
+    written = f"{' ' * indent}{name}:".ljust(_column(entries) - 1) + f" {on_one_line(words)}"
     return f"{text[:at]}\n{written}{text[at:]}"
 
 
@@ -153,17 +164,6 @@ def _column(entries: list[Entry]) -> int:
         if key.start_mark.line == value.start_mark.line and value.value not in ("", None)
     )
     return columns.most_common(1)[0][0] if columns else 0
-
-
-def _flow(words: Words) -> str:
-    """Words on one line."""
-    if isinstance(words, dict):
-        return "{" + ", ".join(f"{_scalar(k)}: {_flow(v)}" for k, v in words.items()) + "}"
-    if isinstance(words, list):
-        return "[" + ", ".join(map(_flow, words)) + "]"
-    if isinstance(words, bool):
-        return "true" if words else "false"
-    return _scalar(str(words))
 
 
 def _scalar(word: str) -> str:

@@ -1,29 +1,79 @@
 """Import: pick a module, map its fields, and start."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict
 
-from quickbooks_crm import fitting, overview
+from quickbooks_crm import fitting, in_force, mapping, new_field, overview, proving
 from quickbooks_crm.companies import Company
-from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.pages import airflow_runs, modules
-from quickbooks_crm.pages.looks import Page, begin, page
-from quickbooks_crm.pages.reaching import reading
-from quickbooks_crm.pages.security import Run, See, User, configured, dag_id, readable
+from quickbooks_crm.errors import MappingError, SettingsError
+from quickbooks_crm.new_field import NewField
+from quickbooks_crm.pages import airflow_runs, mapping_form, settings_of_import
+from quickbooks_crm.pages.looks import Page, Problem, begin, page, refusal
+from quickbooks_crm.pages.mapping_form import Form, Sent
+from quickbooks_crm.pages.reaching import reading, writing
+from quickbooks_crm.pages.security import (
+    Caller,
+    Configure,
+    Run,
+    See,
+    User,
+    configured,
+    dag_id,
+    readable,
+)
 from quickbooks_crm.pages.start import glance
+from quickbooks_crm.proving import Proof
+from quickbooks_crm.versions import New
 
 router = APIRouter()
 
 
 class Start(BaseModel):
-    """What a person chose before they started an import."""
+    """What a person chose before they started an import: which stored version of the mapping, if
+    not the one in force, and whether QuickBooks is read first."""
 
     model_config = ConfigDict(extra="forbid")
+    version: int | None = None
     read: bool = True
+
+
+class Wanted(BaseModel):
+    """A new field of the CRM, as a person describes it."""
+
+    model_config = ConfigDict(extra="forbid")
+    label: str
+    type: new_field.Type
+    length: int | None = None
+    decimals: int | None = None
+    currency: bool = False
+    list: str = ""
+    multi_value: bool = False
+    default: str = ""
+    required: bool = False
+    read_only: bool = False
+
+    def of(self, table: str) -> NewField:
+        """The field of a table; what does not belong to its type is not asked of it."""
+        text, number, keyword = (self.type == kind for kind in ("text", "numeric", "keyword"))
+        return NewField(
+            table=table,
+            label=self.label,
+            type=self.type,
+            length=self.length if text else None,
+            decimals=self.decimals if number else None,
+            currency=self.currency and number,
+            list=self.list if keyword else None,
+            multi_value=self.multi_value and keyword,
+            default=self.default or None,
+            required=self.required,
+            read_only=self.read_only,
+        )
 
 
 @router.get("/import", response_class=HTMLResponse)
@@ -40,25 +90,112 @@ def pick(request: Request, user: User) -> Response:
 def fields(request: Request, caller: See, module: str) -> Response:
     """The fields of a module: what of QuickBooks goes into what of the CRM."""
     with reading() as connection:
-        company = caller.settings
-        known = modules.taken(connection, company)
-        if module not in known:
-            raise HTTPException(404)
-    return page(request, Page("fields.html"), company=company, module=module, may=caller.may)
+        realm = overview.realm_of(connection, caller.settings)
+        shown = _form(connection, caller, module)
+        proof = proving.prove(connection, shown.company, shown.known, module, shown.base.text)
+        first = not overview.has_been_loaded(connection, realm, module)
+        read = overview.has_been_read(connection, realm, shown.known[module])
+    rows = shown.rows()
+    return page(
+        request,
+        Page("fields.html"),
+        form=shown,
+        rows=rows,
+        unused=shown.unused(rows),
+        proof=proof,
+        take_exact=first,
+        read=read,
+        settings=mapping_form.settings(shown),
+        of_company=settings_of_import.of_company(shown.company),
+        said=settings_of_import,
+        may=caller.may,
+    )
+
+
+@router.post("/import/{company}/{module}/check")
+def check(caller: Configure, module: str, sent: Sent) -> Response:
+    """What is wrong with what a person has filled in so far; nothing is stored."""
+    with reading() as connection:
+        shown = _form(connection, caller, module)
+        mapping_form.require_base(shown, sent)
+        with _chosen():
+            text = shown.changed(sent)
+        proof = proving.prove(connection, shown.company, shown.known, module, text)
+    told = {"missing": proof.missing, "others": proof.others}
+    return JSONResponse(told | {"fields": _beside(proof), "warnings": proof.warnings})
+
+
+@router.post("/import/{company}/{module}/draft")
+def draft(request: Request, caller: Configure, module: str, sent: Sent) -> Response:
+    """Store what a person has filled in as the next version of the mapping; it is not in force
+    before an import with it was said Yes to."""
+    with writing() as connection:
+        shown = _form(connection, caller, module)
+        mapping_form.require_base(shown, sent)
+        with _chosen():
+            text = shown.changed(sent)
+        if text == shown.base.text:
+            return _stored(shown.base.text, shown.base.version, shown.base.newest)
+        proof = proving.prove(connection, shown.company, shown.known, module, text)
+        if not proof.sound:
+            return refusal(
+                request, Problem(422, "settings", _refused(module, proof), _beside(proof))
+            )
+        new = New(module, text, shown.base.newest, caller.name, "page")
+        version = in_force.store(connection, shown.company, new).version
+    return _stored(text, version, version)
 
 
 @router.post("/import/{company}/{module}/start")
 def start(caller: Run, module: str, asked: Start) -> Response:
     """Prove that an import can begin, and begin with its preview."""
+    versions = {module: asked.version} if asked.version else {}
     with reading() as connection:
         company = caller.settings
-        known = modules.taken(connection, company)
+        known = in_force.of(connection, company, versions).mappings
         if module not in known:
             raise HTTPException(404)
         _require_connected(connection, company)
         fitting.parted(connection, known, company, (module,))
-    conf = {"modules": [module], "read": asked.read}
+    conf = {"modules": [module], "read": asked.read, "versions": versions}
     return begin(dag_id(company.name, "preview"), conf, f"started/{company.name}/")
+
+
+@router.post("/import/{company}/{module}/field")
+def add_field(caller: Configure, module: str, wanted: Wanted) -> Response:
+    """Add a field to the CRM; it can be mapped at once."""
+    with writing() as connection:
+        shown = _form(connection, caller, module)
+        added = new_field.add_field(connection, wanted.of(shown.table.name), caller.name)
+    said = " ".join((f"Added {added.label}.", *added.notes))
+    return JSONResponse({"column": added.column, "said": said})
+
+
+def _stored(text: str, version: int | None, newest: int) -> Response:
+    """The version to import with, None for what is in force; and what the form is now made of."""
+    told = {"version": version, "base": mapping.hashed(text), "based_on": newest}
+    return JSONResponse(told)
+
+
+def _form(connection: Connection[Any], caller: Caller, module: str) -> Form:
+    company = caller.settings
+    realm = overview.realm_of(connection, company)
+    found = mapping_form.form(connection, company, realm, module)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+@contextmanager
+def _chosen() -> Iterator[None]:
+    """What was chosen is something that the form offers."""
+    try:
+        yield
+    except KeyError as error:
+        raise MappingError(
+            "A field of QuickBooks that was chosen is not offered any more. Load the page again, "
+            "and choose another."
+        ) from error
 
 
 def _require_connected(connection: Connection[Any], company: Company) -> None:
@@ -67,3 +204,20 @@ def _require_connected(connection: Connection[Any], company: Company) -> None:
             f"{company.title} is not connected to QuickBooks, so nothing can be imported. Connect "
             "it on the page Connections, then start again."
         )
+
+
+def _beside(proof: Proof) -> dict[str, str]:
+    """What is wrong, by the parts of the form."""
+    columns = {f"source:{column}": said for column, said in proof.columns.items()}
+    settings = {f"settings:{word}": said for word, said in proof.settings.items()}
+    return columns | {"check" if s == "settings:check" else s: t for s, t in settings.items()}
+
+
+def _refused(module: str, proof: Proof) -> str:
+    """Everything in the way, the missing fields by their labels first."""
+    said = []
+    if proof.missing:
+        said.append(f"These fields of {module} must be filled: {', '.join(proof.missing)}.")
+    if proof.columns or proof.settings:
+        said.append("What does not fit is said beside its field.")
+    return "\n".join([*said, *proof.others, "Nothing was stored."])

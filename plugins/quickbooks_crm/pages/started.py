@@ -25,12 +25,13 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Question:
-    """What a person is asked to say Yes to: the settings of each module and of the company, and
-    some of the records that would change."""
+    """What a person is asked to say Yes to: the settings of each module and of the company, some
+    of the records that would change, and what each module's columns are called."""
 
     modules: dict[str, list[Setting]]
     company: list[Setting]
     samples: tuple[Sample, ...]
+    labels: dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,12 @@ def _standing(
 
 def _question(connection: Connection[Any], run: activity.Run) -> Question:
     asked = runs.Run(run.company, run.realm, run.run_id)
-    modules = {
-        module: settings_of_import.of_mapping(mapping, catalog.of(connection, mapping))
-        for module, mapping in runs.asked(connection, asked).items()
-    }
+    known = runs.asked(connection, asked)
+    tables = {module: catalog.of(connection, mapping) for module, mapping in known.items()}
     company = running.settled(connection, asked)
-    samples = tuple(progress.samples(connection, run))
-    return Question(modules, settings_of_import.of_company(company), samples)
+    return Question(
+        {m: settings_of_import.of_mapping(known[m], table) for m, table in tables.items()},
+        settings_of_import.of_company(company),
+        tuple(progress.samples(connection, run)),
+        {m: {c.name: c.label for c in table.columns.values()} for m, table in tables.items()},
+    )

@@ -12,19 +12,25 @@ const root = document.documentElement.dataset.root;
 const UNREACHABLE = "Airflow does not answer. Nothing was changed as far as is known. Try again in a moment.";
 const ENDED = "Your Airflow session has ended. Sign in again in another window, then try once more: nothing you typed is lost here.";
 
-/* Values: a checkbox is true or false, data-kind="list" gives a list, data-kind="number" a number. */
+/* Values: a checkbox is true or false, data-kind="list" gives a list, data-kind="number" a number;
+   "group:name" is a value of a group. */
 function values(form) {
   const found = {};
+  const put = (name, value) => {
+    const at = name.indexOf(":");
+    if (at < 0) found[name] = value;
+    else (found[name.slice(0, at)] ??= {})[name.slice(at + 1)] = value;
+  };
   for (const field of form.elements) {
     if (!field.name || field.disabled || field.type === "submit") continue;
     if (field.type === "radio" && !field.checked) continue;
     if (field.dataset.kind === "list") {
       found[field.name] ??= [];
       if (field.type !== "checkbox" || field.checked) found[field.name].push(field.value);
-    } else if (field.type === "checkbox") found[field.name] = field.checked;
-    else if (field.dataset.kind === "number") found[field.name] = field.value === "" ? null : Number(field.value);
-    else if (field.multiple) found[field.name] = [...field.selectedOptions].map((chosen) => chosen.value);
-    else found[field.name] = field.value;
+    } else if (field.type === "checkbox") put(field.name, field.checked);
+    else if (field.dataset.kind === "number") put(field.name, field.value === "" ? null : Number(field.value));
+    else if (field.multiple) put(field.name, [...field.selectedOptions].map((chosen) => chosen.value));
+    else put(field.name, field.value);
   }
   return found;
 }
@@ -71,12 +77,16 @@ function follow(told) {
   else location.assign(next);
 }
 
-function refuse(form, told) {
+function forget(form) {
   for (const old of form.querySelectorAll("[data-wrong]")) old.remove();
   for (const field of form.querySelectorAll("[aria-invalid]")) {
     field.removeAttribute("aria-invalid");
     field.removeAttribute("aria-describedby");
   }
+}
+
+function refuse(form, told) {
+  forget(form);
   if (!told) return;
   const words = document.createElement("p");
   words.dataset.wrong = "";
@@ -84,9 +94,15 @@ function refuse(form, told) {
   words.setAttribute("role", "alert");
   words.textContent = told.message;
   (form.querySelector("[data-says]") ?? form).prepend(words);
+  sayBeside(form, told.fields ?? {})?.focus();
+}
+
+/* Says what is wrong beside each field that it is about; the first of them. */
+function sayBeside(form, sentences) {
   let first = null;
-  for (const [name, sentence] of Object.entries(told.fields ?? {})) {
-    const field = form.elements[name];
+  for (const [name, sentence] of Object.entries(sentences)) {
+    let field = form.elements[name];
+    if (field instanceof RadioNodeList) field = field[0];
     if (!field?.setAttribute) continue;
     const said = document.createElement("small");
     said.dataset.wrong = "";
@@ -98,7 +114,7 @@ function refuse(form, told) {
     field.setAttribute("aria-describedby", said.id);
     first ??= field;
   }
-  first?.focus();
+  return first;
 }
 
 async function whileBusy(form, work) {
@@ -158,7 +174,7 @@ document.addEventListener("submit", (event) => {
   const way = Object.keys(WAYS).find((name) => name in event.target.dataset);
   if (!way) return;
   event.preventDefault();
-  whileBusy(event.target, () => WAYS[way](event.target));
+  whileBusy(event.target, () => WAYS[way](event.target, event.submitter));
 });
 
 document.addEventListener("click", (event) => {

@@ -1,0 +1,136 @@
+"""What a person does to import: map fields, start, look at what would happen, and say Yes or No."""
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from tests.real_airflow import Demo
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+expect.set_options(timeout=30_000)
+IN_AIRFLOW = 120_000
+"""Milliseconds that Airflow may take to do what it was asked to."""
+
+
+@pytest.fixture(autouse=True)
+def look(page: Page, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Airflow's light or dark look, by the name of the test."""
+    look = "dark" if "dark" in request.node.name else "light"
+    page.evaluate(f"localStorage.setItem('theme', '{look}')")
+    page.reload()
+    yield
+
+
+def test_fields_are_mapped_an_import_is_shown_and_a_yes_brings_it_in(
+    page: Page, shown: Demo
+) -> None:
+    note = _noted(shown)
+    pages = _opened(page, "accounts")
+
+    _add_a_field(pages)
+    _leave_a_mandatory_field_out(pages)
+    pages.get_by_role("button", name="Start import").click()
+
+    _would_be(pages, note)
+    pages.get_by_role("button", name="Yes, import").click()
+    expect(pages.get_by_text("Imported. Accounts:")).to_be_visible(timeout=IN_AIRFLOW)
+    expect(pages.get_by_role("status").filter(has_text="1 updated")).to_be_visible()
+    assert shown.query(
+        "SELECT notes, name_on_checks IS NOT NULL FROM crm.accounts"
+        " WHERE quickbooks_customer_id = '3'"
+    ) == [(note, True)]
+    pages.get_by_role("link", name="The whole activity of this run").click()
+    expect(pages.get_by_role("heading", level=1)).to_contain_text("UTC")
+
+
+def test_a_session_that_ends_loses_nothing_and_a_no_changes_nothing_in_the_dark(
+    page: Page, shown: Demo
+) -> None:
+    before = shown.query("SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '3'")
+    note = _noted(shown)
+    pages = _opened(page, "accounts")
+    expect(pages.locator("html")).to_have_attribute("data-look", "dark")
+
+    _end_and_go_on(page, pages)
+    pages.get_by_role("button", name="Start import").click()
+
+    _would_be(pages, note)
+    pages.get_by_role("button", name="No, change nothing").click()
+    expect(pages.get_by_text("said No. Nothing was changed.")).to_be_visible(timeout=IN_AIRFLOW)
+    assert before == shown.query(
+        "SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '3'"
+    )
+
+
+def _noted(shown: Demo) -> str:
+    """A note that somebody has written in QuickBooks."""
+    note = f"Noted {os.urandom(4).hex()}"
+    shown.act("change", {"entity": "Customer", "id": "3", "fields": {"Notes": note}})
+    return note
+
+
+def _opened(page: Page, module: str) -> FrameLocator:
+    """A module, from Airflow's navigation over the start page."""
+    page.get_by_role("link", name="QuickBooks", exact=True).click()
+    pages = page.frame_locator("iframe")
+    expect(pages.get_by_text("connected to QuickBooks")).to_be_visible()
+    pages.get_by_role("link", name=re.compile(f"Import again {module}")).click()
+    expect(pages.get_by_role("heading", level=1)).to_contain_text(module.capitalize())
+    return pages
+
+
+def _add_a_field(pages: FrameLocator) -> None:
+    """A field that the CRM lacks, while something else is filled in."""
+    website = pages.get_by_role("row", name="Website")
+    website.get_by_label("Value of Website if blank").fill("none")
+    pages.get_by_text("QuickBooks fields that go nowhere").click()
+    pages.get_by_role("button", name="Add New Field… for Name on checks").click()
+    pages.get_by_role("button", name="Add the field").click()
+
+    expect(pages.get_by_text("Added Name on checks.")).to_be_visible()
+    source = pages.get_by_label("QuickBooks field for Name on checks")
+    expect(source).to_have_value("PrintOnCheckName")
+    expect(website.get_by_label("Value of Website if blank")).to_have_value("none")
+    website.get_by_label("Value of Website if blank").fill("")
+
+
+def _leave_a_mandatory_field_out(pages: FrameLocator) -> None:
+    """What must be filled is told as one goes, and nothing starts without it."""
+    name = pages.get_by_label("QuickBooks field for Account name")
+    name.select_option("")
+    expect(pages.get_by_text("Must still be filled: Account name")).to_be_visible()
+    pages.get_by_role("button", name="Start import").click()
+    expect(pages.get_by_role("alert")).to_contain_text("must be filled: Account name.")
+    name.select_option("DisplayName")
+    expect(pages.get_by_text("Must still be filled")).to_be_hidden()
+
+
+def _end_and_go_on(page: Page, pages: FrameLocator) -> None:
+    """The session ends in the middle of the form; somebody signs in again in another window."""
+    cookies = page.context.cookies()
+    more = pages.get_by_role("row", name="Fax").get_by_text("More")
+    more.click()
+    edits = pages.locator("[name='edits:fax']")
+    page.context.clear_cookies()
+    edits.select_option("crm")
+    pages.get_by_role("button", name="Store without importing").click()
+    expect(pages.get_by_role("alert")).to_contain_text("Your Airflow session has ended")
+    expect(edits).to_have_value("crm")
+
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    pages.get_by_role("button", name="Store without importing").click()
+    expect(pages.get_by_text(re.compile(r"Stored as version \d+"))).to_be_visible()
+    expect(pages.get_by_text("not in force yet")).to_be_visible()
+
+
+def _would_be(pages: FrameLocator, note: str) -> None:
+    """The question shows what would become of the account, from before to after."""
+    yes = pages.get_by_role("button", name="Yes, import")
+    expect(yes).to_be_visible(timeout=IN_AIRFLOW)
+    expect(pages.get_by_text("Nothing has been changed yet")).to_be_visible()
+    changed = pages.get_by_role("region", name="accounts, updated")
+    expect(changed).to_contain_text(note)

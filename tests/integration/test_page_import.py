@@ -1,0 +1,320 @@
+"""The page that maps a module's fields: over HTTP, inside Airflow's own application."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from quickbooks_crm import companies, database
+from tests.acceptance.kept_in_step import own_include
+from tests.integration.runs import REALM
+from tests.integration.shown import text_of
+
+# Airflow's own way of reading .airflowignore.
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+
+PAGE = "/quickbooks-crm/import/sample/accounts"
+MODULES = "[products, accounts, contacts, vendors, quotes, invoices, payments]"
+FROM_A_PAGE = {"sec-fetch-site": "same-origin"}
+
+
+@pytest.fixture
+def op(
+    anonymous: httpx.Client,
+    signed_in_as: Callable[[str], None],
+    connection: Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> httpx.Client:
+    """A browser of somebody who may configure; the company is connected, and in the CRM."""
+    own_include(tmp_path, monkeypatch, MODULES)
+    extra = {"environment": "sandbox", "realm_id": REALM, "refresh_token": "a first token"}
+    known = {"conn_type": "quickbooks", "login": "id", "password": "secret", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", json.dumps(known))
+    database.add_companies(connection, companies.INCLUDE / "crm", {"sample": "Sample company"})
+    connection.commit()
+    signed_in_as("op")
+    return anonymous
+
+
+def test_each_field_shows_what_fills_it_with_its_type_and_what_the_crm_takes(
+    op: httpx.Client,
+) -> None:
+    shown = text_of(op.get(PAGE))
+
+    assert "Name text, up to 500 characters → Account name required text, up to 500" in shown
+    assert "In force: shared file accounts.yaml" in shown
+    assert "QuickBooks Customer → crm.accounts" in shown
+
+
+def test_values_of_the_mirror_are_shown_beside_the_fields_that_have_them(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    _read(
+        connection,
+        {
+            "DisplayName": "Amy's <Birds>",
+            "CustomField": [
+                {
+                    "DefinitionId": "1",
+                    "Name": "Sales Rep",
+                    "Type": "StringType",
+                    "StringValue": "Anna",
+                }
+            ],
+        },
+    )
+
+    page = op.get(PAGE)
+
+    shown = text_of(page)
+    assert "characters Amy's <Birds>" in shown and "Amy's <Birds>" not in page.text
+    assert "Sales Rep (custom field) text Anna" in shown
+
+
+def test_an_empty_mirror_is_told_and_reading_offered(op: httpx.Client) -> None:
+    shown = text_of(op.get(PAGE))
+
+    assert "Nothing of this has been read from QuickBooks yet" in shown
+    assert "Start the import to read it" in shown
+
+
+def test_what_a_form_cannot_say_is_shown_as_it_is(op: httpx.Client) -> None:
+    page = op.get(PAGE)
+
+    shown = text_of(page)
+    assert "Phone, or else Other phone" in shown
+    assert "When it is deleted in QuickBooks {deleted: true, active: false} Take it out" in shown
+
+
+def test_a_field_called_the_same_is_proposed_as_such_and_one_nearly_so_as_perhaps(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    connection.execute("ALTER TABLE crm.accounts ADD suffix text, ADD middle_names text")
+    connection.commit()
+
+    shown = text_of(op.get(PAGE))
+
+    assert "Called the same: Suffix for Suffix" in shown
+    assert "Perhaps: Middle name for Middle names" in shown
+
+
+def test_who_may_not_configure_sees_the_mapping_and_cannot_change_it(
+    op: httpx.Client, signed_in_as: Callable[[str], None]
+) -> None:
+    signed_in_as("user")
+
+    page = op.get(PAGE)
+
+    assert '<fieldset class="plain" disabled>' in page.text
+    assert "Start import" in page.text
+    assert "Add New Field" not in page.text
+
+
+def test_what_is_filled_in_is_checked_as_one_goes(op: httpx.Client) -> None:
+    told = _sent(op, "check", source={"balance": "Active", "name": "", "fax": "Notes"}).json()
+
+    assert told["missing"] == ["Account name"]
+    assert told["fields"]["source:balance"] == (
+        "It is true or false in QuickBooks, and crm.accounts.balance takes numeric(20,2). Map "
+        "another field, or to another column."
+    )
+    assert told["warnings"]["fax"].startswith("It may have 2000 characters in QuickBooks")
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "said"),
+    [
+        ({"constant": {"active": "perhaps"}}, "source:active", "'perhaps' is neither true nor"),
+        ({"settings": {"key": ""}}, "settings:key", "With mode merge, write the column"),
+        ({"settings": {"mode": "marge"}}, "settings:mode", "Did you mean 'merge'?"),
+        ({"check": ["nothing"]}, "check", "names 'nothing', which no line of fields fills."),
+        ({"edits": {"name": "me"}}, "source:name", "cannot be: 'me'."),
+    ],
+)
+def test_a_mistake_is_told_beside_its_field(
+    op: httpx.Client, sent: dict[str, Any], field: str, said: str
+) -> None:
+    assert said in _sent(op, "check", **sent).json()["fields"][field]
+
+
+def test_what_is_filled_in_becomes_the_next_version_and_keeps_the_rest_as_written(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    before = (companies.INCLUDE / "mappings" / "accounts.yaml").read_text()
+
+    told = _sent(op, "draft", source={"company_name": ""}, edits={"notes": "crm"}).json()
+
+    assert told["version"] == 1
+    [(content, made_by, origin)] = connection.execute(
+        "SELECT content, made_by, origin FROM sync.mapping_version"
+    ).fetchall()
+    assert (made_by, origin) == ("op", "page")
+    assert content == before.replace("  company_name:           {from: CompanyName}\n", "").replace(
+        "{from: Notes}", "{from: Notes, edits: crm}"
+    )
+    assert "version 1, which op stored" in text_of(op.get(PAGE))
+
+
+def test_nothing_changed_is_nothing_stored(op: httpx.Client, connection: Connection[Any]) -> None:
+    assert _sent(op, "draft").json()["version"] is None
+    assert connection.execute("SELECT count(*) FROM sync.mapping_version").fetchone() == (0,)
+
+
+def test_a_draft_that_is_sent_again_is_the_version_that_it_became(op: httpx.Client) -> None:
+    first = _sent(op, "draft", edits={"notes": "crm"}).json()
+
+    assert _sent(op, "draft").json()["version"] == first["version"] == 1
+
+
+def test_a_draft_without_mandatory_fields_is_refused_with_all_of_them_by_label(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    connection.execute("ALTER TABLE crm.accounts ADD region text NOT NULL")
+    connection.commit()
+
+    answer = _sent(op, "draft", source={"name": ""})
+
+    assert answer.status_code == 422
+    assert (
+        "These fields of accounts must be filled: Account name, Region." in answer.json()["message"]
+    )
+    assert "Nothing was stored." in answer.json()["message"]
+
+
+def test_the_second_of_two_people_is_told_and_nothing_of_the_first_is_lost(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    mine = _base(op)
+    _sent(op, "draft", edits={"notes": "crm"})
+
+    answer = _sent(op, "draft", base=mine, edits={"website": "crm"})
+
+    assert answer.status_code == 409
+    assert "Somebody else has changed the mapping of accounts" in answer.json()["message"]
+    assert "op has stored version 1" in answer.json()["message"]
+    assert "what you had filled in is put on top of theirs" in answer.json()["message"]
+    assert connection.execute("SELECT count(*) FROM sync.mapping_version").fetchone() == (1,)
+
+
+def test_a_file_that_changed_meanwhile_is_told(op: httpx.Client) -> None:
+    mine = _base(op)
+    file = companies.INCLUDE / "mappings" / "accounts.yaml"
+    file.write_text(file.read_text() + "# changed\n")
+
+    answer = _sent(op, "check", base=mine)
+
+    assert answer.status_code == 409
+    assert "It was changed" in answer.json()["message"]
+
+
+def test_an_import_of_a_draft_begins_with_its_preview(op: httpx.Client) -> None:
+    version = _sent(op, "draft", edits={"notes": "crm"}).json()["version"]
+
+    told = op.post(f"{PAGE}/start", json={"version": version}, headers=FROM_A_PAGE).json()
+
+    assert told["begin"] == "preview_sample"
+    assert told["conf"] == {"modules": ["accounts"], "read": True, "versions": {"accounts": 1}}
+
+
+def test_a_new_field_is_added_and_can_be_mapped_at_once(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    wanted = {"label": "Sales region", "type": "numeric", "decimals": 1, "length": 200}
+
+    told = op.post(f"{PAGE}/field", json=wanted, headers=FROM_A_PAGE).json()
+
+    assert told == {"column": "sales_region", "said": "Added Sales region."}
+    assert 'name="source:sales_region"' in op.get(PAGE).text
+    assert _sent(op, "draft", source={"sales_region": "Balance"}).json()["version"] == 1
+    stored = connection.execute("SELECT content FROM sync.mapping_version").fetchone()
+    assert stored and "  sales_region:           {from: Balance}\n" in stored[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"label": "account NAME", "type": "text"}, "has a field 'Account name' already"),
+        ({"label": " ", "type": "text"}, "a label is missing"),
+        ({"label": "Color", "type": "keyword"}, "a keyword needs its list"),
+        ({"label": "Born", "type": "date", "default": "soon"}, "does not fit: 'soon'"),
+    ],
+)
+def test_a_new_field_that_cannot_be_says_why(
+    op: httpx.Client, wanted: dict[str, Any], said: str
+) -> None:
+    answer = op.post(f"{PAGE}/field", json=wanted, headers=FROM_A_PAGE)
+
+    assert answer.status_code == 409
+    assert said in answer.json()["message"]
+
+
+@pytest.mark.parametrize("module", re.findall(r"\w+", MODULES))
+def test_every_shipped_mapping_can_be_shown_and_sent_back_unchanged(
+    op: httpx.Client, module: str
+) -> None:
+    page = f"/quickbooks-crm/import/sample/{module}"
+    checked = re.findall(r'name="check" value="([^"]+)"[^>]* checked', op.get(page).text)
+
+    told = op.post(f"{page}/draft", json=_base(op, page) | {"check": checked}, headers=FROM_A_PAGE)
+
+    assert told.json()["version"] is None
+
+
+def test_what_is_chosen_and_not_offered_any_more_is_told(op: httpx.Client) -> None:
+    answer = _sent(op, "draft", source={"name": 'CustomField[Name="Gone"].StringValue'})
+
+    assert answer.status_code == 409
+    assert "is not offered any more" in answer.json()["message"]
+
+
+def test_customer_data_cannot_become_part_of_the_page(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    hostile = '"><script>alert(1)</script>'
+    _read(
+        connection,
+        {
+            "DisplayName": hostile,
+            "Notes": hostile,
+            "CustomField": [{"Name": hostile, "StringValue": hostile}],
+        },
+    )
+
+    page = op.get(PAGE)
+
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+
+
+def _base(op: httpx.Client, path: str = PAGE) -> dict[str, Any]:
+    """What the page says of the text that it was made of."""
+    page = op.get(path).text
+    found = {word: re.search(rf'name="{word}" value="([^"]*)"', page) for word in _HIDDEN}
+    base, based_on = (found[word][1] for word in _HIDDEN)  # type: ignore[index]
+    return {"base": base, "based_on": int(based_on)}
+
+
+_HIDDEN = ("base", "based_on")
+
+
+def _sent(op: httpx.Client, way: str, base: dict[str, Any] | None = None, **given: Any) -> Any:
+    """What the server answers to a form in which only this was filled in."""
+    sent = {"check": ["name"], **(base or _base(op)), **given}
+    return op.post(f"{PAGE}/{way}", json=sent, headers=FROM_A_PAGE)
+
+
+def _read(connection: Connection[Any], payload: dict[str, Any]) -> None:
+    """One customer is in the mirror."""
+    connection.execute(
+        "INSERT INTO quickbooks.record (realm, entity, id, sync_token, generation, payload)"
+        " VALUES (%s, 'Customer', '1', 0, 1, %s)",
+        [REALM, Jsonb(payload)],
+    )
+    connection.commit()
