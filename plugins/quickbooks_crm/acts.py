@@ -33,7 +33,7 @@ class Act:
                 return f"{self.subject} to CRM record {told['record_key']} of {told['module']}"
             case "unlinked":
                 return f"{self.subject} from CRM record {told['record_key']} of {told['module']}"
-            case "told_apart":
+            case "told_apart" | "said_same":
                 other = told.get("other_key") or told["record_key"]
                 return f"{self.subject} and CRM record {other} of {told['module']}"
             case "merge_told" | "merge_taken_back":

@@ -173,9 +173,17 @@ class BreakerTripped(RunError):
 
 class LinkRefused(RunError):
     """A record cannot be linked, parted or told apart as asked: one of the two is not there, or is
-    linked otherwise. Nothing was done."""
+    linked otherwise. Nothing was done. `words` are without the `command` that would help."""
 
     code = "link_refused"
+
+    def __init__(self, words: str, command: str = "") -> None:
+        super().__init__(words, command)
+        self.words = words
+
+    def __str__(self) -> str:
+        words, command = self.args
+        return f"{words.removesuffix('.')}: {command}" if command else str(words)
 
 
 class UndoImpossible(RunError):

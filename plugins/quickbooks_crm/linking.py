@@ -1,7 +1,8 @@
 """Settles for good what no rule can: which CRM record a QuickBooks record is, that it is none, or
 that two things are not the same. Every such act is written down with who did it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -12,6 +13,12 @@ from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import CompanyBusy, LinkRefused
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
+
+_TAKEN_BACK = {
+    "different": "no_longer_different",
+    "same": "no_longer_same",
+    "linked": "no_longer_linked",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,16 @@ class Place:
         return f"{self.entity} {self.id}"
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How a QuickBooks record and a CRM record were linked when a person looked: the CRM record
+    that the former was, and the other QuickBooks record that the latter was; empty for none."""
+
+    record_key: str
+    entity: str
+    id: str
+
+
 def link(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
     """Make a QuickBooks record be a CRM record for good; the next sync brings the record up to
     date. What was done, in a sentence. Raises `LinkRefused` when it cannot be."""
@@ -57,7 +74,7 @@ def link(connection: Connection[Any], place: Place, record_key: str, by_whom: st
         raise LinkRefused(f"{place.named} is CRM record {record_key} already. Nothing to do.")
     if own and _record(connection, place, own[0]):
         raise LinkRefused(
-            f"{place.named} is CRM record {own[0]}. Unlink it first: {_command('unlink', place)}"
+            f"{place.named} is CRM record {own[0]}. Unlink it first.", _command("unlink", place)
         )
     taken = connection.execute(statements("linking")["linked_to"], where).fetchone()
     if taken:
@@ -70,6 +87,26 @@ def link(connection: Connection[Any], place: Place, record_key: str, by_whom: st
     connection.execute(statements("linking")["hold"], where | {"reason": "linked", "due": True})
     _note(connection, place, "linked", where)
     return f"{place.named} is CRM record {record_key} from now on; the next sync updates it."
+
+
+def link_instead(
+    connection: Connection[Any], place: Place, record_key: str, seen: Seen, by_whom: str
+) -> str:
+    """The same, parting both from what they are linked to, as a person has seen it. What was done,
+    in a sentence. Raises `LinkRefused` also when that has changed meanwhile."""
+    where = _begin(connection, place) | {"record_key": record_key}
+    own = connection.execute(statements("linking")["link_of"], where).fetchone()
+    taken = connection.execute(statements("linking")["linked_to"], where).fetchone()
+    if Seen(own[0] if own else "", *(taken or ("", ""))) != seen:
+        raise LinkRefused(
+            f"Somebody has linked or parted {place.named} or CRM record {record_key} meanwhile. "
+            "Load the page again to see how they are now."
+        )
+    if own and own != (record_key,):
+        unlink(connection, place, by_whom)
+    if taken:
+        unlink(connection, replace(place, entity=taken[0], id=taken[1]), by_whom)
+    return link(connection, place, record_key, by_whom)
 
 
 def unlink(connection: Connection[Any], place: Place, by_whom: str) -> str:
@@ -95,7 +132,7 @@ def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_wh
     _require_both(connection, place, record_key)
     if connection.execute(statements("linking")["link_of"], where).fetchone() == (record_key,):
         raise LinkRefused(
-            f"{place.named} is CRM record {record_key}. Unlink it: {_command('unlink', place)}"
+            f"{place.named} is CRM record {record_key}. Unlink it.", _command("unlink", place)
         )
     connection.execute(statements("linking")["tell_apart"], where | {"other_key": ""})
     connection.execute(statements("linking")["try_again"], where)
@@ -143,17 +180,64 @@ def tell_records_apart(
 ) -> str:
     """Remember that two CRM records, which look alike, are not the same. What was done, in a
     sentence."""
-    where = _begin(connection, place)
+    where = _begin(connection, place) | _pair(connection, place, one, other)
+    where |= {"by_whom": by_whom}
+    connection.execute(statements("linking")["tell_apart"], where)
+    _note(connection, place, "told_apart", where)
+    first, second = where["record_key"], where["other_key"]
+    return f"CRM records {first} and {second} are different; review lists them no more."
+
+
+def say_same(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
+    """Remember that a QuickBooks record is the same thing as a CRM record which another one is: it
+    stays a duplicate, and nobody is asked again. What was done, in a sentence."""
+    where = _begin(connection, place) | {"record_key": record_key, "other_key": ""}
+    _require_both(connection, place, record_key)
+    connection.execute(statements("linking")["say_same"], where | {"by_whom": by_whom})
+    _note(connection, place, "said_same", where | {"by_whom": by_whom})
+    return f"{place.named} is CRM record {record_key} once more. It stays out of the CRM."
+
+
+def say_records_same(
+    connection: Connection[Any], place: Place, one: str, other: str, by_whom: str
+) -> str:
+    """Remember that two CRM records are the same thing, which no sync makes one. What was done, in
+    a sentence."""
+    where = _begin(connection, place) | _pair(connection, place, one, other)
+    connection.execute(statements("linking")["say_same"], where | {"by_whom": by_whom})
+    _note(connection, place, "said_same", where | {"by_whom": by_whom})
+    return f"CRM records {one} and {other} are the same; keep one of them in the CRM."
+
+
+def take_back(
+    connection: Connection[Any], place: Place, what: str, since: datetime, by_whom: str
+) -> str:
+    """Take back what was said at a moment: that records are `different`, the `same`, or `linked`
+    where no sync has acted on it. What was done, in a sentence."""
+    where = _begin(connection, place) | {"since": since, "by_whom": by_whom}
+    rows = connection.execute(statements("linking")[_TAKEN_BACK[what]], where).fetchall()
+    if not rows:
+        raise LinkRefused(
+            "That is not so any more: somebody has taken it back, or a sync has brought the record "
+            "up to date. A linked record can be unlinked on its page."
+        )
+    for entity, id, record_key, other_key in rows:
+        told = replace(place, entity=entity, id=id)
+        connection.execute(statements("linking")["try_again"], told.where)
+        named = {"record_key": record_key, "other_key": other_key}
+        _note(connection, told, "taken_back", where | named)
+    return "It was taken back."
+
+
+def _pair(connection: Connection[Any], place: Place, one: str, other: str) -> dict[str, str]:
+    """Two CRM records that are there, the lesser first."""
     for key in (one, other):
         if not _record(connection, place, key):
             raise LinkRefused(_no_record(place, key))
     if one == other:
         raise LinkRefused("These are one and the same record. Name two.")
     first, second = sorted((one, other))
-    where |= {"record_key": first, "other_key": second, "by_whom": by_whom}
-    connection.execute(statements("linking")["tell_apart"], where)
-    _note(connection, place, "told_apart", where)
-    return f"CRM records {first} and {second} are different; review lists them no more."
+    return {"record_key": first, "other_key": second}
 
 
 def _begin(connection: Connection[Any], place: Place) -> dict[str, Any]:
@@ -162,7 +246,7 @@ def _begin(connection: Connection[Any], place: Place) -> dict[str, Any]:
     try:
         connection.execute(statements("load")["settings"])
         connection.execute(statements("load")["one_writer"], where)
-    except psycopg.errors.LockNotAvailable as error:
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
         raise CompanyBusy(
             f"A run is loading {where['table']}. Try again when it has finished."
         ) from error

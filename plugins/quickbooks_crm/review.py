@@ -100,7 +100,7 @@ def review(connection: Connection[Any], asked: Reviewed, values: bool = False) -
     by_reason = dict(connection.execute(blocks["held_count"], where).fetchall())
     unmatched = connection.execute(blocks["unmatched"].format(**asked.names), where).fetchall()
     count = connection.execute(blocks["unmatched_count"].format(**asked.names), where).fetchone()
-    alike = tuple(_alike(connection, asked))
+    groups = tuple(alike(connection, asked))
     found = Review(
         asked.target.mapping.module,
         asked.target.table.name,
@@ -108,8 +108,8 @@ def review(connection: Connection[Any], asked: Reviewed, values: bool = False) -
         by_reason,
         tuple(key for (key,) in unmatched),
         int(count[0]) if count else 0,
-        alike[: asked.limit],
-        len(alike),
+        groups[: asked.limit],
+        len(groups),
         {},
     )
     if values:
@@ -117,7 +117,8 @@ def review(connection: Connection[Any], asked: Reviewed, values: bool = False) -
     return found
 
 
-def _alike(connection: Connection[Any], asked: Reviewed) -> Iterator[Alike]:
+def alike(connection: Connection[Any], asked: Reviewed) -> Iterator[Alike]:
+    """The CRM records that look alike: it reads the whole table."""
     known: set[tuple[str, ...]] = set()
     for columns, form in _forms(asked.target):
         query = statements("review")["alike"].format(**asked.names, form=form)
@@ -160,5 +161,5 @@ def _values(
     )
     query = statements("review")["names_of"].format(**asked.names, shown=sql.SQL(", ").join(shown))
     keys = [key for held in found.held for key in held.candidates]
-    keys += [*found.unmatched, *(key for alike in found.alike for key in alike.keys)]
+    keys += [*found.unmatched, *(key for group in found.alike for key in group.keys)]
     return connection.execute(query, {"keys": list(dict.fromkeys(keys))}).fetchall()

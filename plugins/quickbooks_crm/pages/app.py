@@ -9,7 +9,17 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from quickbooks_crm.errors import DatabaseFailed, QuickBooksCrmError
-from quickbooks_crm.pages import activity, connections, health, imports, records, start, started
+from quickbooks_crm.pages import (
+    activity,
+    connections,
+    health,
+    imports,
+    linking,
+    records,
+    review,
+    start,
+    started,
+)
 from quickbooks_crm.pages.looks import Problem, refusal
 from quickbooks_crm.pages.security import Headers, from_these_pages, signed_in
 
@@ -30,6 +40,8 @@ app.include_router(start.router)
 app.include_router(imports.router)
 app.include_router(started.router)
 app.include_router(records.router)
+app.include_router(linking.router)
+app.include_router(review.router)
 app.include_router(activity.router)
 app.include_router(health.router)
 app.include_router(connections.router)

@@ -13,6 +13,9 @@ from quickbooks_crm.sql import statements
 PATIENCE = "5000"
 """Milliseconds for which a page waits for one answer of the database."""
 
+LONG = "300000"
+"""The same, of what a person has asked for knowing that it takes long."""
+
 
 @contextmanager
 def reading() -> Iterator[Connection[Any]]:
@@ -38,6 +41,11 @@ def with_others() -> Iterator[Connection[Any]]:
     """For what waits for Intuit meanwhile: every statement is kept by itself."""
     with database.connect(timeout=2) as connection:
         yield connection
+
+
+def wait_long(connection: Connection[Any]) -> None:
+    """Give the rest of a transaction the time that it takes to read a whole table."""
+    connection.execute(statements("activity")["patience"], {"milliseconds": LONG})
 
 
 def _be_patient(connection: Connection[Any]) -> None:

@@ -79,3 +79,25 @@ UPDATE sync.held SET due = true WHERE (realm, module, entity, id) = (%(realm)s, 
 INSERT INTO sync.different (realm, module, entity, id, record_key, other_key, by_whom)
 VALUES (%(realm)s, %(module)s, %(entity)s, %(id)s, %(record_key)s, %(other_key)s, %(by_whom)s)
 ON CONFLICT DO NOTHING;
+
+-- say_same --
+INSERT INTO sync.same (realm, module, entity, id, record_key, other_key, by_whom)
+VALUES (%(realm)s, %(module)s, %(entity)s, %(id)s, %(record_key)s, %(other_key)s, %(by_whom)s)
+ON CONFLICT DO NOTHING;
+
+-- no_longer_different --
+DELETE FROM sync.different WHERE realm = %(realm)s AND module = %(module)s AND since = %(since)s
+RETURNING entity, id, record_key, other_key;
+
+-- no_longer_same --
+DELETE FROM sync.same WHERE realm = %(realm)s AND module = %(module)s AND since = %(since)s
+RETURNING entity, id, record_key, other_key;
+
+-- no_longer_linked --
+-- Only what no sync has brought up to date yet.
+DELETE FROM sync.link
+ USING sync.held AS held
+ WHERE (held.realm, held.module, held.entity, held.id) = (link.realm, link.module, link.entity, link.id)
+   AND link.realm = %(realm)s AND link.module = %(module)s AND link.run_id = 'by hand'
+   AND held.due AND held.reason = 'linked' AND held.held_since = %(since)s
+RETURNING link.entity, link.id, link.record_key, '';

@@ -61,8 +61,8 @@ SELECT count(*)
 true
 
 -- alike --
--- Groups of CRM records that are the same to the eye. Of each, those that a person has told apart from all others are
--- left out.
+-- Groups of CRM records that are the same to the eye. Of each, those of which a person has said of all others whether they
+-- are the same are left out.
 WITH seen AS (
     SELECT current.{key}::text AS record_key, {form} AS form
       FROM {table} AS current
@@ -73,19 +73,19 @@ WITH seen AS (
      WHERE form IS NOT NULL
      GROUP BY form
     HAVING count(*) > 1
-), links AS (
-    SELECT DISTINCT ON (record_key) record_key, entity, id
-      FROM sync.link
-     WHERE realm = %(realm)s AND module = ANY (%(sharing)s)
-       AND EXISTS (SELECT FROM sync.different WHERE realm = %(realm)s)
-     ORDER BY record_key
 ), told AS (
     SELECT record_key, other_key FROM sync.different
      WHERE realm = %(realm)s AND module = ANY (%(sharing)s) AND other_key <> ''
     UNION
-    SELECT least(different.record_key, links.record_key), greatest(different.record_key, links.record_key)
+    SELECT record_key, other_key FROM sync.same
+     WHERE realm = %(realm)s AND module = ANY (%(sharing)s) AND other_key <> ''
+    UNION
+    SELECT least(different.record_key, own.record_key), greatest(different.record_key, own.record_key)
       FROM sync.different AS different
-      JOIN links ON (links.entity, links.id) = (different.entity, different.id)
+     CROSS JOIN LATERAL (
+           SELECT record_key FROM sync.link
+            WHERE (realm, entity, id, module)
+                = (different.realm, different.entity, different.id, different.module) LIMIT 1) AS own
      WHERE different.realm = %(realm)s AND different.module = ANY (%(sharing)s) AND different.other_key = ''
 )
 SELECT alike.keys, size - cardinality(crowded.keys) + cardinality(alike.keys) AS size
