@@ -1,6 +1,6 @@
 """A document's lines: in its row as a list, or as rows of a batch of their own. Pure."""
 
-from itertools import chain
+from itertools import accumulate, chain
 
 import msgspec
 import numpy as np
@@ -32,11 +32,10 @@ def unfolded(batch: DataFrame, names: list[str], along: list[str]) -> DataFrame:
 def folded(lines: DataFrame, names: list[str], batch: DataFrame) -> Series:
     """The lines of each document of a batch as a list, each line a tuple of the values by these
     names."""
-    values = list(
-        lines[names].astype(object).where(lines[names].notna(), None).itertuples(False, None)
-    )
-    counts = lines[OF].value_counts().reindex(batch.index, fill_value=0)
-    ends = counts.cumsum()
+    each = [lines[name].to_numpy(object, na_value=None) for name in names]  # type: ignore[call-overload]
+    values = list(zip(*each, strict=True))
+    counts = lines[OF].value_counts().reindex(batch.index, fill_value=0).tolist()
+    ends = accumulate(counts)
     return Series(
         [values[end - count : end] for end, count in zip(ends, counts, strict=True)],
         index=batch.index,

@@ -4,10 +4,10 @@ sealed when whole."""
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
-import numpy as np
 from pandas import DataFrame, Series
 from psycopg import Connection, sql
 
@@ -143,7 +143,15 @@ def _ended(rows: DataFrame) -> Iterator[tuple[bytes, ...]]:
 
 
 def _texts(texts: Iterable[str]) -> list[bytes]:
-    return [copying.escaped(text.encode()) for text in texts]
+    return list(map(_text, texts))
+
+
+def _text(text: str) -> bytes:
+    return copying.escaped(text.encode())
+
+
+_word = lru_cache(_text)
+"""The same of one of few words."""
 
 
 def _fit(fit: DataFrame, mapping: Mapping, table: Table) -> Iterator[tuple[bytes, ...]]:
@@ -156,16 +164,17 @@ def _fit(fit: DataFrame, mapping: Mapping, table: Table) -> Iterator[tuple[bytes
     own, of_lines = _Shape.of(mapping, table), None
     if mapping.lines and table.lines:
         of_lines = _Shape.of(mapping.lines.rows, table.lines)
-    for who, row, lines in _rows(fit):
-        if who[2] == "deleted":
+    for (entity, id, state), row, lines in _rows(fit):
+        if state == "deleted":
             row = {name: row[name] for name in mapping.when_deleted}
         values, references = own.values(row), own.references(row)
-        if of_lines and who[2] != "deleted":
+        if of_lines and state != "deleted":
             named = [dict(zip(of_lines.names, line, strict=True)) for line in lines or ()]
             values[LINES] = [of_lines.values(line) for line in named]
             for place, line in enumerate(named, 1):
                 references |= of_lines.references(line, f"{LINES}.{place}.")
-        yield *_texts(who), _json(values), _json(references), *_NO_REASON
+        who = (_word(entity), _text(id), _word(state))
+        yield *who, _json(values), _json(references), *_NO_REASON
 
 
 def _rows(fit: DataFrame) -> Iterable[tuple[tuple[str, ...], dict[str, str | None], Any]]:
@@ -178,7 +187,7 @@ def _rows(fit: DataFrame) -> Iterable[tuple[tuple[str, ...], dict[str, str | Non
 
 
 def _plain(values: Series) -> list[Any]:
-    return np.where(values.isna(), None, values.to_numpy(object)).tolist()
+    return values.to_numpy(object, na_value=None).tolist()  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)

@@ -83,12 +83,8 @@ def _without_blanks(batch: DataFrame, mapping: Mapping) -> DataFrame:
 def _may_be_blank(values: Series) -> bool:
     """Whether a text begins as blank ones do; to look closer takes longer, and few columns need
     it."""
-    return not _BEGIN_BLANK.isdisjoint(text[:1] for text in _texts(values))
-
-
-def _texts(values: Series) -> list[str]:
-    """The texts that are there."""
-    return [text for text in values.to_numpy(object).tolist() if isinstance(text, str)]
+    texts = values.to_numpy(object).tolist()
+    return not _BEGIN_BLANK.isdisjoint([text[:1] for text in texts if isinstance(text, str)])
 
 
 def _is_blank(values: Series) -> Series:
@@ -232,14 +228,14 @@ def _filled(kept: DataFrame, field: Field) -> Series:
 def _negated(values: Series, rows: Series) -> Series:
     """The amounts with the opposite sign where that is meant; nought has none, and what is no
     amount stays as it is."""
-    amounts = (
-        rows
-        & values.str.fullmatch(_NUMBER.pattern, na=False)
-        & values.str.contains("[1-9]", na=False)
-    )
-    negative = values.str.startswith("-", na=False)
-    bare = values.str.lstrip("+-")
-    return values.mask(amounts & negative, bare).mask(amounts & ~negative, "-" + bare)
+    meant = values[rows].dropna()
+    if meant.empty:
+        return values
+    amounts = meant[meant.str.fullmatch(_NUMBER.pattern) & meant.str.contains("[1-9]")]
+    bare = amounts.str.lstrip("+-")
+    negated = values.copy()
+    negated[amounts.index] = bare.where(amounts.str.startswith("-"), "-" + bare)
+    return negated
 
 
 def _value(kept: DataFrame, source: Source) -> Series:
