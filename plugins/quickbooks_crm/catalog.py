@@ -345,8 +345,14 @@ def points_to(
     connection: Connection[Any], table: Table, column: str
 ) -> tuple[str, str, str] | None:
     """The schema, table and column that a foreign key of the column points to."""
-    where = {"schema": table.schema, "table": table.table, "column": column}
-    return connection.execute(statements("catalog")["points_to"], where).fetchone()
+    return pointing(connection, table).get(column)
+
+
+def pointing(connection: Connection[Any], table: Table) -> dict[str, tuple[str, str, str]]:
+    """The same of every column that has a foreign key of its own."""
+    where = {"schema": table.schema, "table": table.table}
+    found = connection.execute(statements("catalog")["points_to"], where)
+    return {column: (schema, name, key) for column, schema, name, key in found}
 
 
 def _form_fields(connection: Connection[Any], schema: str, table: str) -> dict[str, dict[str, Any]]:

@@ -14,9 +14,10 @@ from quickbooks_crm.mapping.suggest import Candidate, Filled
 def candidates(connection: Connection[Any], table: Table) -> Iterator[Candidate]:
     """The columns that a mapping may fill, with where their foreign keys lead."""
     required = {column.name for column in table.required}
+    pointing = catalog.pointing(connection, table)
     for column in table.columns.values():
         if column.writable and not (column.sequence and column.name == table.key):
-            target = catalog.points_to(connection, table, column.name)
+            target = pointing.get(column.name)
             yield Candidate(
                 column.name,
                 column.label,

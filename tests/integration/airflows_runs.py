@@ -26,11 +26,13 @@ def none_left() -> Iterator[None]:
 
 
 def airflow_has(dag: str, run_id: str, state: str = "queued", **given: Any) -> None:
-    """A run of a DAG that may be `paused`, and its question where it `asks` or got an `answer`."""
+    """A run of a DAG that may be `paused`, and its question where it `asks` or got an `answer`,
+    `by` somebody or by itself."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
 
     answer, asks = given.pop("answer", None), given.pop("asks", False)
+    by = given.pop("by", "anna")
     with create_session() as session:
         _known(session, dag, given.pop("paused", False))
         run: Any = DagRun(dag, run_id, run_type="manual", run_after=NOW, **given)
@@ -38,10 +40,10 @@ def airflow_has(dag: str, run_id: str, state: str = "queued", **given: Any) -> N
         session.add(run)
         session.flush()
         if answer or asks:
-            _asked(session, dag, run_id, answer)
+            _asked(session, dag, run_id, answer, by)
 
 
-def _asked(session: Any, dag: str, run_id: str, answer: str | None) -> None:
+def _asked(session: Any, dag: str, run_id: str, answer: str | None, by: str | None) -> None:
     from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
     from airflow.providers.standard.operators.empty import EmptyOperator
@@ -51,8 +53,8 @@ def _asked(session: Any, dag: str, run_id: str, answer: str | None) -> None:
     asked = TaskInstance(task, None, run_id, "success" if answer else "awaiting_input")
     session.add(asked)
     session.flush()
-    by: Any = {"id": "anna", "name": "anna"}
-    told: Any = {"responded_at": NOW, "responded_by": by, "chosen_options": [answer]}
+    who = {"id": by, "name": by} if by else None
+    told: Any = {"responded_at": NOW, "responded_by": who, "chosen_options": [answer]}
     question = {"options": ["Yes", "No"], "subject": "?"}
     session.add(HITLDetail(ti_id=asked.id, **question, **(told if answer else {})))
 

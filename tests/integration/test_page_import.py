@@ -203,6 +203,79 @@ def test_the_second_of_two_people_is_told_and_nothing_of_the_first_is_lost(
     assert connection.execute("SELECT count(*) FROM sync.mapping_version").fetchone() == (1,)
 
 
+def test_somebody_may_begin_with_what_is_in_force_instead_of_a_draft(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    _sent(op, "draft", edits={"notes": "crm"})
+    base = _base(op, f"{PAGE}?which=in_force") | {"which": "in_force"}
+
+    told = _sent(op, "draft", base=base, edits={"website": "crm"}).json()
+
+    assert told["version"] == 2
+    stored = connection.execute("SELECT content FROM sync.mapping_version WHERE version = 2")
+    [(content,)] = stored.fetchall()
+    assert "{from: WebAddr.URI, edits: crm}" in content and "{from: Notes}" in content
+
+
+def test_who_may_not_configure_sees_what_is_in_force_and_not_a_draft(
+    op: httpx.Client, signed_in_as: Callable[[str], None]
+) -> None:
+    _sent(op, "draft", edits={"notes": "crm"})
+    signed_in_as("user")
+
+    shown = text_of(op.get(PAGE))
+
+    assert "In force: shared file accounts.yaml" in shown
+    assert "not in force yet" not in shown
+
+
+def test_parts_of_a_mapping_can_be_taken_out(op: httpx.Client, connection: Connection[Any]) -> None:
+    _sent(op, "draft", remove=["when_deleted", "entities", "exclude/7"])
+
+    [(content,)] = connection.execute("SELECT content FROM sync.mapping_version").fetchall()
+    assert "when_deleted" not in content
+    assert "entities: [Customer]" in content
+
+
+def test_a_column_of_users_offers_owners_and_one_of_records_what_quickbooks_refers_to(
+    op: httpx.Client,
+) -> None:
+    page = op.get("/quickbooks-crm/import/sample/contacts").text
+
+    owner = page.partition('name="source:owner_id"')[2].partition("</select>")[0]
+    account = page.partition('name="source:account_id"')[2].partition("</select>")[0]
+    assert "Who runs the import, or the company&#39;s default owner" in owner
+    assert ">Whoever owns its Account</option>" in owner
+    assert "QuickBooks id; the record of accounts it means" in account
+    assert "E-mail" not in owner + account
+
+
+@pytest.mark.parametrize("way", ["check", "draft", "start", "field"])
+def test_a_database_that_is_down_is_told_and_nothing_is_lost(
+    op: httpx.Client, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    base = _base(op)
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", "postgresql://keeper:sesame@127.0.0.1:1/crm")
+    body = {"start": {}, "field": {"label": "x", "type": "text"}}.get(way, base)
+
+    answer = op.post(f"{PAGE}/{way}", json=body, headers=FROM_A_PAGE)
+
+    assert answer.status_code == 503
+    assert "The CRM database does not answer" in answer.json()["message"]
+
+
+def test_a_database_that_takes_too_long_is_told(
+    op: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quickbooks_crm.pages.reaching.PATIENCE", "200")
+    connection.execute("LOCK sync.mapping_version")
+
+    answer = op.get(PAGE)
+
+    assert answer.status_code == 503
+    assert "takes too long to answer" in text_of(answer)
+
+
 def test_a_file_that_changed_meanwhile_is_told(op: httpx.Client) -> None:
     mine = _base(op)
     file = companies.INCLUDE / "mappings" / "accounts.yaml"

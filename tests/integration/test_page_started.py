@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from psycopg import Connection
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm import companies, mapping, runs
 from quickbooks_crm.runs import Run
@@ -200,6 +201,38 @@ def test_a_no_says_that_nothing_was_changed(
 
     assert "Not imported. anna said No. Nothing was changed." in text_of(page)
     assert "data-again" not in page.text
+
+
+def test_a_question_that_nobody_answered_in_a_day_was_a_no(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    airflow_has(PREVIEW, "run-1", "success", answer="No", by=None)
+    started(connection, "run-1", kind="preview")
+    connection.commit()
+
+    assert "Nobody answered within a day, which means No." in text_of(viewer.get(PAGE))
+
+
+def test_a_preview_that_could_not_ask_has_failed(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    airflow_has(PREVIEW, "run-1", "failed")
+    started(connection, "run-1", kind="preview")
+    counted(connection, "run-1", "products", added=1)
+    connection.commit()
+
+    assert "The preview has failed. Nothing was changed." in text_of(viewer.get(PAGE))
+
+
+def test_a_preview_of_a_stored_mapping_says_that_a_yes_puts_it_in_force(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    _asking(connection)
+    drafts = Jsonb({"products": {"version": 3, "choice": 0}})
+    connection.execute("UPDATE sync.run SET drafts = %s", [drafts])
+    connection.commit()
+
+    assert "version 3, which a Yes puts in force" in text_of(viewer.get(PAGE))
 
 
 def test_after_a_yes_the_page_waits_for_the_sync_and_then_follows_it(

@@ -4,6 +4,7 @@ them, each as the words of a mapping. Pure."""
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from quickbooks_crm.mapping.paths import Item, Path, parse_path, written
@@ -49,6 +50,11 @@ class Choice:
 
 def fields(entities: Sequence[str]) -> dict[str, Choice]:
     """The known fields of these entities, the most usual ones first."""
+    return dict(_known(tuple(entities)))
+
+
+@cache
+def _known(entities: tuple[str, ...]) -> dict[str, Choice]:
     found: dict[str, Choice] = {}
     for entity in entities:
         for path, field in fields_of(entity).items():

@@ -15,6 +15,7 @@ from typing import Any
 from quickbooks_crm.mapping.document import read
 from quickbooks_crm.mapping.paths import Path
 from quickbooks_crm.mapping.quickbooks_fields import KnownField, can_become, fields_of
+from quickbooks_crm.mapping.rewriting import on_one_line
 
 SIMILAR = 0.8
 """From which likeness on a label is worth showing; 1 is the same."""
@@ -117,13 +118,12 @@ def proposals(
     found: dict[str, Proposal] = {}
     for column in columns:
         leading = list(_references(column, table, known, modules))
-        exact = leading[0] if len(leading) == 1 else None
-        if not leading and (taken := _exact(column, known)):
-            exact = _source(*taken)
-        if exact:
-            found[column.name] = Proposal(_words(exact), True)
+        if len(leading) == 1:
+            found[column.name] = Proposal(_words(leading[0]), True)
+        elif not leading and (taken := _exact(column, known)):
+            found[column.name] = Proposal(source_words(*taken), True)
         elif not leading and (perhaps := _similar(column, known)):
-            found[column.name] = Proposal(_words(_source(*perhaps)), False)
+            found[column.name] = Proposal(source_words(*perhaps), False)
     return found
 
 
@@ -138,7 +138,12 @@ def ways_to_refer(
 def source_words(entity: str, field: KnownField) -> dict[str, Any]:
     """How a mapping takes a field: the name of another record is looked up, so that it follows when
     that is renamed."""
-    return _words(_source(entity, field))
+    *way, last = field.path
+    other = _other(entity, field.path)
+    if last == "name" and other:
+        show = "DisplayName" if other in _PEOPLE else "Name"
+        return {"from": f"{way[0]}.value", "lookup": {"entity": other, "show": show}}
+    return {"from": ".".join(map(str, field.path))}
 
 
 def _words(written: str) -> dict[str, Any]:
@@ -260,12 +265,7 @@ def _similar(column: Candidate, known: list[_Found]) -> _Found | None:
 
 
 def _source(entity: str, field: KnownField) -> str:
-    *way, last = field.path
-    other = _other(entity, field.path)
-    if last == "name" and other:
-        show = "DisplayName" if other in _PEOPLE else "Name"
-        return f"{{from: {way[0]}.value, lookup: {{entity: {other}, show: {show}}}}}"
-    return f"{{from: {'.'.join(map(str, field.path))}}}"
+    return on_one_line(source_words(entity, field))
 
 
 def _other(entity: str, path: Path) -> str | None:

@@ -15,7 +15,7 @@ from quickbooks_crm.errors import MappingError, SettingsError
 from quickbooks_crm.new_field import NewField
 from quickbooks_crm.pages import airflow_runs, mapping_form, settings_of_import
 from quickbooks_crm.pages.looks import Page, Problem, begin, page, refusal
-from quickbooks_crm.pages.mapping_form import Form, Sent
+from quickbooks_crm.pages.mapping_form import Form, Sent, Which
 from quickbooks_crm.pages.reaching import reading, writing
 from quickbooks_crm.pages.security import (
     Caller,
@@ -87,11 +87,13 @@ def pick(request: Request, user: User) -> Response:
 
 
 @router.get("/import/{company}/{module}", response_class=HTMLResponse)
-def fields(request: Request, caller: See, module: str) -> Response:
-    """The fields of a module: what of QuickBooks goes into what of the CRM."""
+def fields(request: Request, caller: See, module: str, which: Which = "newest") -> Response:
+    """The fields of a module: what of QuickBooks goes into what of the CRM. Who may not change it
+    sees what is in force."""
+    seen: Which = which if caller.may("configure") else "in_force"
     with reading() as connection:
         realm = overview.realm_of(connection, caller.settings)
-        shown = _form(connection, caller, module)
+        shown = _form(connection, caller, module, seen)
         proof = proving.prove(connection, shown.company, shown.known, module, shown.base.text)
         first = not overview.has_been_loaded(connection, realm, module)
         read = overview.has_been_read(connection, realm, shown.known[module])
@@ -100,6 +102,7 @@ def fields(request: Request, caller: See, module: str) -> Response:
         request,
         Page("fields.html"),
         form=shown,
+        which=seen,
         rows=rows,
         unused=shown.unused(rows),
         proof=proof,
@@ -116,7 +119,7 @@ def fields(request: Request, caller: See, module: str) -> Response:
 def check(caller: Configure, module: str, sent: Sent) -> Response:
     """What is wrong with what a person has filled in so far; nothing is stored."""
     with reading() as connection:
-        shown = _form(connection, caller, module)
+        shown = _form(connection, caller, module, sent.which)
         mapping_form.require_base(shown, sent)
         with _chosen():
             text = shown.changed(sent)
@@ -130,7 +133,7 @@ def draft(request: Request, caller: Configure, module: str, sent: Sent) -> Respo
     """Store what a person has filled in as the next version of the mapping; it is not in force
     before an import with it was said Yes to."""
     with writing() as connection:
-        shown = _form(connection, caller, module)
+        shown = _form(connection, caller, module, sent.which)
         mapping_form.require_base(shown, sent)
         with _chosen():
             text = shown.changed(sent)
@@ -165,7 +168,7 @@ def start(caller: Run, module: str, asked: Start) -> Response:
 def add_field(caller: Configure, module: str, wanted: Wanted) -> Response:
     """Add a field to the CRM; it can be mapped at once."""
     with writing() as connection:
-        shown = _form(connection, caller, module)
+        shown = _form(connection, caller, module, "in_force")
         added = new_field.add_field(connection, wanted.of(shown.table.name), caller.name)
     said = " ".join((f"Added {added.label}.", *added.notes))
     return JSONResponse({"column": added.column, "said": said})
@@ -177,10 +180,10 @@ def _stored(text: str, version: int | None, newest: int) -> Response:
     return JSONResponse(told)
 
 
-def _form(connection: Connection[Any], caller: Caller, module: str) -> Form:
+def _form(connection: Connection[Any], caller: Caller, module: str, which: Which) -> Form:
     company = caller.settings
     realm = overview.realm_of(connection, company)
-    found = mapping_form.form(connection, company, realm, module)
+    found = mapping_form.form(connection, company, realm, module, which)
     if found is None:
         raise HTTPException(404)
     return found

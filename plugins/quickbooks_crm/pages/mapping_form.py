@@ -6,28 +6,32 @@ from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import Connection
 from pydantic import BaseModel, ConfigDict
 
-from quickbooks_crm import catalog, in_force, mapping, proposing, sampling, versions
+from quickbooks_crm import catalog, in_force, mapping, owners, proposing, sampling, versions
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.companies import Company
-from quickbooks_crm.errors import MappingOutdated
-from quickbooks_crm.mapping import Mapping, choices, editing
+from quickbooks_crm.errors import MappingOutdated, SettingsError
+from quickbooks_crm.mapping import Mapping, Owner, choices, editing
 from quickbooks_crm.mapping.choices import Choice, in_words
 from quickbooks_crm.mapping.document import Place, dotted, read
 from quickbooks_crm.mapping.editing import KEPT, Filling
 from quickbooks_crm.mapping.rewriting import on_one_line, rewritten
 from quickbooks_crm.mapping.suggest import Candidate, proposals, ways_to_refer
 
+Which = Literal["newest", "in_force"]
+"""Which text a form is made of: the newest version, also one that is not in force; or what is."""
+
 
 class Sent(BaseModel):
-    """What a person has filled in: the hash of the text that the form was made of, the newest
-    version there was, and of each column what fills it."""
+    """What a person has filled in: which text the form was made of, with its hash and the number of
+    the newest version there was, and of each column what fills it."""
 
     model_config = ConfigDict(extra="forbid")
+    which: Which = "newest"
     base: str
     based_on: int
     source: dict[str, str] = {}
@@ -126,7 +130,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Form:
-    """A module's mapping, ready to be shown or changed."""
+    """A module's mapping, ready to be shown or changed. `owners` are the columns that point to the
+    CRM's users."""
 
     company: Company
     module: str
@@ -135,6 +140,7 @@ class Form:
     table: Table
     candidates: tuple[Candidate, ...]
     fields: ReadOnly[str, Choice]
+    owners: frozenset[str] = frozenset()
 
     @cached_property
     def tree(self) -> dict[str, Any]:
@@ -146,7 +152,8 @@ class Form:
 
     def rows(self) -> list[Row]:
         """The columns: those that must be filled and are not, then the mapped ones, then others."""
-        proposed = proposals(self.table.name, self.candidates, self.entities, self._filled)
+        free = [c for c in self._columns if c.name not in self._mapped]
+        proposed = proposals(self.table.name, free, self.entities, self._filled)
         rows = [self._row(candidate, proposed) for candidate in self._columns]
         order = {column: place for place, column in enumerate(self._mapped)}
         return sorted(rows, key=lambda row: _rank(row, order))
@@ -197,7 +204,7 @@ class Form:
         of, words = self._of(candidate), self._words(candidate.name)
         filling = editing.filling(words, of)
         kept = in_words(words, self.fields) if filling.source == KEPT else ""
-        own = tuple(of.values()) if candidate.points_to else ()
+        own = () if of == self.fields else tuple(of.values())
         column = self.table.columns[candidate.name]
         proposal = proposed.get(candidate.name)
         if proposal is None or words:
@@ -207,20 +214,23 @@ class Form:
 
     def _of(self, candidate: Candidate) -> dict[str, Choice]:
         """What can fill a column: fields, or, where it points to a table, records of that."""
-        if not candidate.points_to:
-            return dict(self.fields)
-        found = {}
-        for words in ways_to_refer(candidate, self.table.name, self.entities, self._filled):
-            found[f"record {on_one_line(words)}"] = words
+        found = list(self._records(candidate)) if candidate.points_to else []
         if not found:
-            found["owner"] = {"owner": True}
-            for column, words in self._mapped.items():
-                if isinstance(words, dict) and "refers" in words and column != candidate.name:
-                    found[f"owner of {column}"] = {"owner": column}
+            return dict(self.fields)
+        keys = [on_one_line(words) for words in found]
         return {
             key: Choice(key, self._record(words), "text", None, words)
-            for key, words in found.items()
+            for key, words in zip(keys, found, strict=True)
         }
+
+    def _records(self, candidate: Candidate) -> Iterator[dict[str, Any]]:
+        """The records of another table, or users, that a column may point to."""
+        yield from ways_to_refer(candidate, self.table.name, self.entities, self._filled)
+        if candidate.name in self.owners:
+            yield {"owner": True}
+            for column, words in self._mapped.items():
+                if isinstance(words, dict) and "refers" in words:
+                    yield {"owner": column}
 
     def _record(self, words: dict[str, Any]) -> str:
         if words.get("owner") is True:
@@ -231,13 +241,15 @@ class Form:
         return in_words(words, self.fields)
 
 
-def form(connection: Connection[Any], company: Company, realm: str, module: str) -> Form | None:
+def form(
+    connection: Connection[Any], company: Company, realm: str, module: str, which: Which
+) -> Form | None:
     """The form of a module's mapping, or None when the company does not take it."""
     found = in_force.of(connection, company)
     known = found.mappings
     if module not in known or not company.takes(module, known[module].by_name):
         return None
-    base = _base(connection, company, found, module)
+    base = _base(connection, company, found, module, which)
     tree = read(base.text).tree
     table = catalog.read(connection, str(tree["table"]))
     fields = choices.fields([str(entity) for entity in tree["entities"]])
@@ -245,7 +257,8 @@ def form(connection: Connection[Any], company: Company, realm: str, module: str)
         seen = sampling.seen(connection, realm, str(entity)).values()
         fields = choices.with_seen(fields, [(s.path, s.kind, s.values) for s in seen])
     candidates = tuple(proposing.candidates(connection, table))
-    return Form(company, module, base, known, table, candidates, fields)
+    users = frozenset(c.name for c in candidates if _leads_to_users(connection, table, c))
+    return Form(company, module, base, known, table, candidates, fields, users)
 
 
 def require_base(shown: Form, sent: Sent) -> None:
@@ -261,18 +274,34 @@ def require_base(shown: Form, sent: Sent) -> None:
 
 
 def _base(
-    connection: Connection[Any], company: Company, found: in_force.InForce, module: str
+    connection: Connection[Any],
+    company: Company,
+    found: in_force.InForce,
+    module: str,
+    which: Which,
 ) -> Base:
-    """The newest version where nothing was put in force since; else what is in force."""
+    """The newest version, where it is wanted and nothing was put in force since; else what is in
+    force."""
     origin = found.origins[module]
     newest = versions.newest(connection, company.name).get(module)
     number = newest.version if newest else 0
     used = origin.version.version if origin.version else 0
     chosen_at = origin.choice.chosen_at if origin.choice else None
-    if newest and number > used and (chosen_at is None or newest.made_at > chosen_at):
+    later = newest and number > used and (chosen_at is None or newest.made_at > chosen_at)
+    if newest and later and which == "newest":
         words = f"version {number}, not in force yet"
         return Base(newest.content, number, words, number, newest.made_by, newest.made_at)
     return Base(found.mappings[module].text, number, origin.words)
+
+
+def _leads_to_users(connection: Connection[Any], table: Table, candidate: Candidate) -> bool:
+    if candidate.points_to is None:
+        return False
+    try:
+        owners.users_of(connection, table, candidate.name, Owner())
+    except SettingsError:
+        return False
+    return True
 
 
 def _rank(row: Row, order: ReadOnly[str, int]) -> tuple[int, int]:

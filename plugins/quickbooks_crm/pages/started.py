@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from psycopg import Connection
 
-from quickbooks_crm import activity, catalog, progress, running, runs
+from quickbooks_crm import activity, catalog, progress, running, runs, versions
 from quickbooks_crm.pages import airflow_runs, settings_of_import
 from quickbooks_crm.pages.airflow_runs import AirflowRun
 from quickbooks_crm.pages.looks import Page, page, part, root_of
@@ -25,11 +25,13 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Question:
-    """What a person is asked to say Yes to: the settings of each module and of the company, some
-    of the records that would change, and what each module's columns are called."""
+    """What a person is asked to say Yes to: the settings of each module and of the company, the
+    versions of mappings that a Yes puts in force, some of the records that would change, and what
+    each module's columns are called."""
 
     modules: dict[str, list[Setting]]
     company: list[Setting]
+    drafts: dict[str, int]
     samples: tuple[Sample, ...]
     labels: dict[str, dict[str, str]]
 
@@ -51,11 +53,11 @@ class Standing:
             return "asks"
         if self.preview_ended:
             return "answered"
+        if self.airflow and self.airflow.state == "failed":
+            return "failed"
         if self.run is None:
-            return _before_the_first_task(self.airflow)
-        if self.run.state == "running":
-            return "failed" if self.airflow and self.airflow.state == "failed" else "running"
-        return "done" if self.run.state == "success" else "failed"
+            return "failed" if self.airflow and self.airflow.over else "queued"
+        return "done" if self.run.state == "success" else self.run.state
 
     @property
     def preview_ended(self) -> bool:
@@ -101,10 +103,6 @@ def started(request: Request, caller: See, company: str, run_id: str) -> Respons
     )
 
 
-def _before_the_first_task(airflow: AirflowRun | None) -> str:
-    return "failed" if airflow and airflow.over else "queued"
-
-
 def _standing(
     connection: Connection[Any],
     company: str,
@@ -131,6 +129,7 @@ def _question(connection: Connection[Any], run: activity.Run) -> Question:
     return Question(
         {m: settings_of_import.of_mapping(known[m], table) for m, table in tables.items()},
         settings_of_import.of_company(company),
+        {m: draft.version for m, draft in versions.drafts(connection, asked)[0].items()},
         tuple(progress.samples(connection, run)),
         {m: {c.name: c.label for c in table.columns.values()} for m, table in tables.items()},
     )

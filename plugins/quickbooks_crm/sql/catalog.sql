@@ -89,8 +89,8 @@ SELECT to_regclass(format('%%I.keyword_values', %(schema)s::text)) IS NOT NULL,
        to_regclass(format('%%I.keyword_aliases', %(schema)s::text)) IS NOT NULL;
 
 -- points_to --
--- The table and column that a column points to, if it points anywhere.
-SELECT target_schema.nspname, target.relname, target_column.attname
+-- The columns of a table that point somewhere, each with the table and column that it points to.
+SELECT a.attname, target_schema.nspname, target.relname, target_column.attname
   FROM pg_constraint AS f
   JOIN pg_class AS c ON c.oid = f.conrelid
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -98,7 +98,8 @@ SELECT target_schema.nspname, target.relname, target_column.attname
   JOIN pg_class AS target ON target.oid = f.confrelid
   JOIN pg_namespace AS target_schema ON target_schema.oid = target.relnamespace
   JOIN pg_attribute AS target_column ON target_column.attrelid = target.oid AND f.confkey = ARRAY[target_column.attnum]
- WHERE f.contype = 'f' AND n.nspname = %(schema)s AND c.relname = %(table)s AND a.attname = %(column)s;
+ WHERE f.contype = 'f' AND n.nspname = %(schema)s AND c.relname = %(table)s
+ ORDER BY f.oid DESC;
 
 -- company_known --
 SELECT EXISTS (SELECT FROM {table} WHERE {column}::text = %(company)s);

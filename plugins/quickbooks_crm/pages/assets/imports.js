@@ -132,8 +132,8 @@ WAYS.mapping = async (form, button) => {
   }
   const begun = { version, read: document.getElementById("read").checked };
   if (button?.value !== "store") return changed(form.dataset.begin, begun);
-  sessionStorage.setItem("said", version ? `Stored as version ${version}. It is in force once an import with it was said Yes to.` : "Nothing was changed, so nothing was stored.");
-  return { stay: true };
+  const said = version ? `Stored as version ${version}. It is in force once an import with it was said Yes to.` : "Nothing was changed, so nothing was stored.";
+  return { go: form.dataset.here, said };
 };
 
 /* ── Add New Field ─────────────────────────────────────────────────────────────────────────── */
