@@ -23,15 +23,29 @@ NOT_STORED = "Nothing was stored. Correct the text, and store it again."
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the mapping of a module is from: its `file` below include/mappings/, which is the
-    company's `own` or that of all, or the stored `version`; `choice` is the last that was made."""
+    """Where the mapping of a module is from: what its file says, which is the company's `own` or
+    that of all, or the stored `version`; `choice` is the last that was made."""
 
     module: str
-    file: str
-    file_hash: str
+    filed: Written
     own: bool
     version: Version | None = None
     choice: Choice | None = None
+
+    @property
+    def file(self) -> str:
+        """The file's place below include/mappings/."""
+        return self.filed.file
+
+    @property
+    def file_hash(self) -> str:
+        """What the text of the file is known by, as it is now."""
+        return mapping.hashed(self.filed.text)
+
+    @property
+    def used(self) -> Written:
+        """The words that are in force."""
+        return Written(self.version.file, self.version.content) if self.version else self.filed
 
     @property
     def file_changed(self) -> bool:
@@ -86,11 +100,31 @@ def of(
     Raises a `MappingError` that names everything that is wrong with it, and `SettingsError` when
     a version is not there.
     """
-    files = files_of(company)
     wanted = drafts or {}
-    _require_modules(company, files, wanted)
+    there = origins(connection, company)
+    _require_modules(company, there, wanted)
     given = {m: versions.version(connection, company.name, m, wanted[m]) for m in wanted}
-    return _composed(connection, company, files, given)
+    return _composed(there, given)
+
+
+def origins(connection: Connection[Any], company: Company) -> dict[str, Origin]:
+    """Where the mapping of each module is from, whatever is wrong with what it says."""
+    made = versions.choices(connection, company.name)
+    found = {}
+    for module, filed in files_of(company).items():
+        choice = made.get(module)
+        version = None
+        if choice and choice.version is not None:
+            version = versions.version(connection, company.name, module, choice.version)
+        found[module] = Origin(module, filed, module in company.mappings, version, choice)
+    return found
+
+
+def for_loads(connection: Connection[Any], company: Company) -> dict[str, Mapping]:
+    """The mappings in force as the company's loads know them, in load order: what becomes of
+    sub-customers changes what they say. Raises a `MappingError` as `of` does."""
+    known = mapping.with_children(of(connection, company).mappings, company.child_accounts)
+    return {module: known[module] for module in mapping.load_order(known)}
 
 
 def files_of(company: Company) -> dict[str, Written]:
@@ -111,15 +145,14 @@ def store(connection: Connection[Any], company: Company, new: New) -> Version:
     everything that is wrong with it, `MappingError`, or `SettingsError` where it does not fit the
     CRM's table: then nothing is stored.
     """
-    files = files_of(company)
-    _require_modules(company, files, [new.module])
     with connection.transaction():
         versions.one_writer(connection, company.name)
+        there = origins(connection, company)
+        _require_modules(company, there, [new.module])
         newest = versions.newest(connection, company.name).get(new.module)
         if new.based_on != (newest.version if newest else 0):
             raise _newer(company, new, newest)
-        given = {new.module: _next(company, new)}
-        found = _composed(connection, company, files, given, NOT_STORED)
+        found = _composed(there, {new.module: _next(company, new)}, NOT_STORED)
         fitting.require(connection, found.mappings, company, new.module)
         return versions.store(connection, company.name, new)
 
@@ -131,14 +164,44 @@ def use(
     `SettingsError` that names everything that is wrong, also with what it says of other modules."""
     with connection.transaction():
         versions.one_writer(connection, company.name)
-        files = files_of(company)
-        _require_modules(company, files, [module])
+        there = origins(connection, company)
+        _require_modules(company, there, [module])
         given: dict[str, Version | None] = {module: None}
         if number is not None:
             given[module] = versions.version(connection, company.name, module, number)
-        found = _composed(connection, company, files, given)
+        found = _composed(there, given)
         fitting.require(connection, found.mappings, company, module)
-        _choose(connection, company, files, module, number, who)
+        file_hash = there[module].file_hash
+        versions.choose(connection, company.name, module, number, file_hash, who)
+
+
+def restore(
+    connection: Connection[Any], company: Company, module: str, number: int, based_on: int, who: str
+) -> Version:
+    """Store the text of an earlier version as the next one, and put that in force. Raises what
+    `store` and `use` do; then nothing is stored."""
+    with connection.transaction():
+        old = versions.version(connection, company.name, module, number)
+        note = f"version {number} again"
+        new = New(module, old.content, based_on, who, "restore", note)
+        stored = store(connection, company, new)
+        use(connection, company, module, stored.version, who)
+    return stored
+
+
+def require_last_choice(
+    connection: Connection[Any], company: Company, module: str, seen: int
+) -> None:
+    """Raise `MappingOutdated` when something else was put in force since the choice that a person
+    has seen as the last one; 0 is none. Nobody chooses until the transaction ends."""
+    versions.one_writer(connection, company.name)
+    last = versions.choices(connection, company.name).get(module)
+    if last and last.choice != seen:
+        raise MappingOutdated(
+            f"{last.chosen_by} has put {last.what} of {module} in force for company "
+            f"{company.name} ({moment(last.chosen_at)}) since you looked. Nothing was put in "
+            "force. Look again, and choose then."
+        )
 
 
 def drafts(
@@ -164,11 +227,10 @@ def use_previewed(
         for module, draft in due.items():
             if module in made and made[module].choice != draft.choice:
                 raise _chosen_since(company, preview, module, draft, made[module])
-        of(connection, company, {module: draft.version for module, draft in due.items()})
-        files = files_of(company)
+        found = of(connection, company, {module: draft.version for module, draft in due.items()})
         for module, draft in due.items():
-            by = who or asked_by or "nobody"
-            _choose(connection, company, files, module, draft.version, by)
+            by, file_hash = who or asked_by or "nobody", found.origins[module].file_hash
+            versions.choose(connection, company.name, module, draft.version, file_hash, by)
 
 
 def as_filed(known: dict[str, Mapping], company: Company) -> dict[str, Mapping]:
@@ -188,55 +250,28 @@ def _as_filed(known: dict[str, Mapping], files: ReadOnly[str, Written]) -> dict[
 
 
 def _composed(
-    connection: Connection[Any],
-    company: Company,
-    files: ReadOnly[str, Written],
+    there: ReadOnly[str, Origin],
     given: ReadOnly[str, Version | None],
     then: str = CHECK_AGAIN,
 ) -> InForce:
-    """What the files say, but for modules of which a version is in force, or `given` here; of a
-    module given as None the file."""
-    made = versions.choices(connection, company.name)
-    stored = {
-        m: versions.version(connection, company.name, m, choice.version)
-        for m, choice in made.items()
-        if m in files and m not in given and choice.version is not None
-    } | {m: version for m, version in given.items() if version}
-    texts = dict(files) | {m: Written(v.file, v.content) for m, v in stored.items()}
-    known = _as_filed(mapping.parse_written(texts, then), files)
-    origins = {
-        m: Origin(m, file.file, mapping.hashed(file.text), m in company.mappings, stored.get(m))
-        for m, file in files.items()
+    """What is in force, but for modules of which a version is `given` here, or None for the
+    file."""
+    found = {
+        m: replace(origin, version=given[m], choice=None) if m in given else origin
+        for m, origin in there.items()
     }
-    chosen = {
-        m: replace(origin, choice=made[m])
-        for m, origin in origins.items()
-        if m in made and m not in given
-    }
-    return InForce(known, origins | chosen)
+    known = mapping.parse_written({m: origin.used for m, origin in found.items()}, then)
+    return InForce(_as_filed(known, {m: origin.filed for m, origin in found.items()}), found)
 
 
-def _choose(
-    connection: Connection[Any],
-    company: Company,
-    files: ReadOnly[str, Written],
-    module: str,
-    number: int | None,
-    who: str,
-) -> None:
-    file_hash = mapping.hashed(files[module].text)
-    versions.choose(connection, company.name, module, number, file_hash, who)
-
-
-def _require_modules(
-    company: Company, files: ReadOnly[str, Written], modules: Iterable[str]
-) -> None:
+def _require_modules(company: Company, known: Iterable[str], modules: Iterable[str]) -> None:
     """A module is one by its file: Airflow makes its tasks from that."""
+    files = sorted(known)
     unknown = sorted(set(modules) - set(files))
     if unknown:
         raise SettingsError(
             f"There is no mapping for {', '.join(unknown)}. Known to company {company.name} are: "
-            f"{', '.join(sorted(files))}. A new module begins as a file in include/mappings/."
+            f"{', '.join(files)}. A new module begins as a file in include/mappings/."
         )
 
 
@@ -268,9 +303,8 @@ def _newer(company: Company, new: New, newest: Version | None) -> MappingOutdate
 def _chosen_since(
     company: Company, preview: Run, module: str, draft: Draft, choice: Choice
 ) -> MappingOutdated:
-    what = "the file" if choice.version is None else f"version {choice.version}"
     return MappingOutdated(
-        f"{choice.chosen_by} has put {what} of {module} in force for company {company.name} "
+        f"{choice.chosen_by} has put {choice.what} of {module} in force for company {company.name} "
         f"({moment(choice.chosen_at)}) since preview {preview.run_id} showed version "
         f"{draft.version}. Nothing was put in force and no row was moved. Preview the version "
         "again, and say Yes to that."

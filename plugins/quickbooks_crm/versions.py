@@ -53,6 +53,11 @@ class Choice:
     chosen_at: datetime
 
     @property
+    def what(self) -> str:
+        """What was chosen."""
+        return "the file" if self.version is None else f"version {self.version}"
+
+    @property
     def words(self) -> str:
         """Who chose it, and when."""
         return f"since {moment(self.chosen_at)} by {self.chosen_by}"
@@ -99,9 +104,16 @@ def newest(connection: Connection[Any], company: str) -> dict[str, Version]:
     return {found.module: found for found in _versions(connection, "newest", company=company)}
 
 
-def versions(connection: Connection[Any], company: str, module: str) -> list[Version]:
-    """All versions of a module, newest first."""
-    return _versions(connection, "versions", company=company, module=module)
+def versions(
+    connection: Connection[Any],
+    company: str,
+    module: str,
+    before: int = _TOO_MANY,
+    limit: int = 1_000,
+) -> list[Version]:
+    """The versions of a module, newest first: so many of those before one."""
+    where = {"company": company, "module": module, "before": before, "limit": limit}
+    return _versions(connection, "versions", **where)
 
 
 def version(connection: Connection[Any], company: str, module: str, number: int) -> Version:

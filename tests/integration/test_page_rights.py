@@ -18,6 +18,7 @@ OF_ALL_COMPANIES = {
     "/connections",
     "/health",
     "/import",
+    "/mappings",
     "/records",
 }
 """Routes about no company: they show each user their own."""

@@ -168,7 +168,7 @@ def _company(name: str) -> Company:
 
 
 def _origin(connection: Connection[Any], company: Company, module: str) -> Origin:
-    origins = in_force.of(connection, company).origins
+    origins = in_force.origins(connection, company)
     if module not in origins:
         raise SettingsError(
             f"There is no mapping for {module}. Known to company {company.name} are: "
@@ -186,9 +186,8 @@ def _text(
         found = versions.version(connection, company.name, module, _number(which))
         return found.file, found.content
     origin = _origin(connection, company, module)
-    if which == IN_FORCE and origin.version:
-        return origin.version.file, origin.version.content
-    return origin.file, in_force.files_of(company)[module].text
+    words = origin.used if which == IN_FORCE else origin.filed
+    return words.file, words.text
 
 
 def _number(which: str) -> int:

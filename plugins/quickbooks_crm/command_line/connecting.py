@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import companies, database, in_force, mapping
+from quickbooks_crm import companies, database, in_force
 from quickbooks_crm.command_line.command import ONE, Command, only_company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
@@ -44,13 +44,8 @@ def _found(name: str) -> Status:
 def _modules(connection: Connection[Any], name: str) -> list[Mapping]:
     """The mappings of the modules that a company takes, in load order."""
     company = companies.load_one(companies.INCLUDE / "companies", name)
-    used = in_force.of(connection, company).mappings
-    known = mapping.with_children(used, company.child_accounts)
-    return [
-        known[module]
-        for module in mapping.load_order(known)
-        if company.takes(module, known[module].by_name)
-    ]
+    known = in_force.for_loads(connection, company).values()
+    return [each for each in known if company.takes(each.module, each.by_name)]
 
 
 def _plain(found: Status) -> dict[str, object]:

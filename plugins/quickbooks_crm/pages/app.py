@@ -15,6 +15,7 @@ from quickbooks_crm.pages import (
     health,
     imports,
     linking,
+    mappings,
     records,
     review,
     start,
@@ -42,6 +43,7 @@ app.include_router(started.router)
 app.include_router(records.router)
 app.include_router(linking.router)
 app.include_router(review.router)
+app.include_router(mappings.router)
 app.include_router(activity.router)
 app.include_router(health.router)
 app.include_router(connections.router)

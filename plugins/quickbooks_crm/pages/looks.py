@@ -22,6 +22,7 @@ NAVIGATION = (
     ("", "Start"),
     ("import", "Import"),
     ("records", "Records"),
+    ("mappings", "Mappings"),
     ("activity", "Activity"),
     ("health", "Health"),
     ("connections", "Connections"),

@@ -19,11 +19,12 @@ SELECT %(company)s, %(module)s, coalesce(max(version), 0) + 1, %(content)s, %(ha
 RETURNING company, module, version, content, hash, made_by, made_at, origin, note;
 
 -- versions --
--- All versions of a module, newest first.
+-- Versions of a module, newest first.
 SELECT company, module, version, content, hash, made_by, made_at, origin, note
   FROM sync.mapping_version
- WHERE company = %(company)s AND module = %(module)s
- ORDER BY version DESC;
+ WHERE company = %(company)s AND module = %(module)s AND version < %(before)s::bigint
+ ORDER BY version DESC
+ LIMIT %(limit)s;
 
 -- version --
 SELECT company, module, version, content, hash, made_by, made_at, origin, note
