@@ -1,7 +1,8 @@
 """Any runs, undone the last first, leave everything as it was before each; done again, as after it.
 
 Products with keywords and descriptions that people edit, accounts with owners and parents, their
-contacts, invoices with lines. SEQUENCES=5000 tells so many stories instead of a few.
+contacts, invoices with lines; customers and products that are merged. SEQUENCES=5000 tells so many
+stories instead of a few.
 """
 
 from dataclasses import dataclass, replace
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as any_of
 from psycopg import Connection, sql
 
+from quickbooks_crm import stand_ins
 from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import (
+    REALM,
     Record,
     by_hand,
     customer,
@@ -48,7 +51,7 @@ EMPTY = """
     TRUNCATE crm.products, crm.accounts, crm.contacts, crm.invoices, crm.invoice_lines, sync.run,
              sync.link, sync.held, sync.parked, sync.former, sync.outcome, sync.module_position,
              sync.resolved_reference, sync.generation, sync.staged, sync.stage, sync.conflict,
-             sync.stand_in, sync.added_keyword, quickbooks.record CASCADE;
+             sync.stand_in, sync.merge, sync.added_keyword, quickbooks.record CASCADE;
     DELETE FROM crm.keyword_values WHERE id NOT IN (71, 72);
     ALTER TABLE crm.keyword_values ALTER id RESTART WITH 101"""
 
@@ -139,19 +142,27 @@ def _perhaps_gone(draw: Any, record: Record) -> Record:
     return gone(record) if draw(any_of.integers(0, 5)) == 0 else record
 
 
+Merge = tuple[str, str, str]
+"""Of which entity, and who was merged into whom."""
+
+
 @dataclass(frozen=True)
 class Period:
-    """What people edit, and then QuickBooks' records that a run brings in."""
+    """What people edit, which merges are told, and then QuickBooks' records that a run brings
+    in."""
 
     edits: list[Edit]
+    merges: list[Merge]
     records: list[Record]
 
 
 EDITED = any_of.sampled_from([("products", "description"), ("accounts", "phone")])
 EDITS = EDITED.flatmap(lambda place: any_of.builds(Edit, *map(any_of.just, place), IDS, MAYBE))
+MERGES = any_of.tuples(any_of.sampled_from(("Customer", "Customer", "Item")), IDS, IDS)
 PERIODS = any_of.builds(
     Period,
     any_of.lists(EDITS, max_size=2, unique_by=lambda edit: (edit.table, edit.id)),
+    any_of.lists(MERGES.filter(lambda told: told[1] != told[2]), max_size=2),
     any_of.lists(
         customers() | items() | invoices(),
         min_size=1,
@@ -204,6 +215,8 @@ def test_runs_undone_the_last_first_leave_what_was_before_each_and_done_again_wh
     for number, period in enumerate(periods):
         back.append([edit(crm, what) for what in period.edits])
         before.append(state(crm))
+        for told in period.merges:
+            stand_ins.tell_merge(crm, REALM, told, "a person")
         sync(crm, known, *period.records, run_id=f"run-{number}")
         after.append(state(crm))
     held = state(crm, HELD)
