@@ -3,7 +3,8 @@
 This is the import semantics as a person reads them, without SQL and without a line of the product,
 so that the product can be held against it. Slow, and made to be read. The CRM is two tables with
 the same columns: accounts, which refer to their parents, and contacts, which refer to the account
-of the same customer and belong to its owner. Both have tags, of one list of keywords.
+of the same customer and belong to its owner. Both have tags, of one list of keywords. And documents
+of accounts, with lines.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.integration.model_memory import Memory
+from tests.integration.model_documents import Documents
 from tests.integration.model_values import (
     COLUMNS,
     REFERS,
@@ -30,7 +31,7 @@ from tests.integration.model_values import (
 
 
 @dataclass
-class Model(Memory):
+class Model(Documents):
     """A CRM with its memory, and what a run does with both."""
 
     def run(
@@ -39,8 +40,8 @@ class Model(Memory):
         new_keys: Mapping[Who, Key],
         default_owner: str | None = None,
     ) -> None:
-        """Bring accounts, then contacts up to date. A record that is added gets its key from
-        `new_keys`: which number that is, is the database's affair."""
+        """Bring accounts, contacts, then documents up to date. A record that is added gets its key
+        from `new_keys`: which number that is, is the database's affair."""
         self.before, self.after = None, None
         before = deepcopy(self)
         self.ends, self.default_owner = {}, default_owner
@@ -55,6 +56,7 @@ class Model(Memory):
         for module in REFERS:
             self._load(module, settings[module], due, new_keys)
             self.loaded_with[module] = settings[module]
+        self._load_documents(new_keys)
         self.before = before
 
     def _load(
@@ -100,7 +102,7 @@ class Model(Memory):
             wanted |= {id for name, id in self.held if name == module}
         return wanted | {
             id
-            for (name, id), target in self.parked.items()
+            for (name, id, _), target in self.parked.items()
             if name == module and self._target(target) is not None
         }
 
@@ -221,8 +223,9 @@ class Model(Memory):
             after["owner_id"] = self._owner(module, owner, after[REFERS[module]])
         if says.notes_are_theirs:
             self._keep_note(row, before, after, wrote)
-        still_open = row.waits_for in (None, self.parked.get((module, row.customer.id)))
-        as_said = link and link.said == row.said and still_open
+        place = (module, row.customer.id, REFERS[module])
+        row.was_closed = row.waits_for not in (None, self.parked.get(place))
+        as_said = link and link.said == row.said and not row.was_closed
         same = as_said and as_written == wrote.keys() <= columns
         inherited = module == "contacts" and after["owner_id"] != before["owner_id"]
         if same and not inherited and all(after[c] == before[c] for c in columns - wrote.keys()):

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.integration.model_values import (
+    MODULES,
     REFERS,
     Cause,
     Conflict,
     Customer,
     End,
+    Invoice,
     Key,
     Link,
+    Place,
     Row,
     Settings,
     User,
@@ -30,10 +33,11 @@ class Memory:
     records: dict[str, dict[Key, dict[str, Any]]]
     links: dict[Who, Link] = field(default_factory=dict)
     held: dict[Who, End] = field(default_factory=dict)
-    parked: dict[Who, str] = field(default_factory=dict)
+    parked: dict[Place, str] = field(default_factory=dict)
     causes: dict[Who, Cause] = field(default_factory=dict)
     mirror: dict[str, Customer] = field(default_factory=dict)
-    changed: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in REFERS})
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    changed: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in MODULES})
     loaded_with: dict[str, Settings] = field(default_factory=dict)
     ends: dict[Who, End] = field(default_factory=dict)
     typed_ids: bool = False
@@ -52,10 +56,23 @@ class Memory:
     def remove(self, module: str, key: Key) -> None:
         """A person deletes a record; whatever pointed to it points nowhere."""
         del self.records[module][key]
-        for name, column in REFERS.items():
-            for record in self.records[name].values():
-                if module == "accounts" and record[column] == key:
+        if module == "accounts":
+            documents = self.records["documents"].values()
+            lines = [line for document in documents for line in document["@lines"]]
+            own = [
+                (record, REFERS[name]) for name in REFERS for record in self.records[name].values()
+            ]
+            for record, column in own + [(one, "account_id") for one in [*documents, *lines]]:
+                if record[column] == key:
                     record[column] = None
+
+    def change_line(self, key: Key, position: int, text: str | None) -> None:
+        """A person changes the text of a document's line, or deletes it."""
+        record = self.records["documents"][key]
+        lines = [line for line in record["@lines"] if line["position"] != position or text]
+        record["@lines"] = [
+            line | {"text": text} if line["position"] == position else line for line in lines
+        ]
 
     # What QuickBooks says
 
@@ -67,8 +84,13 @@ class Memory:
     def arrive(self, customer: Customer) -> None:
         """A customer comes into the mirror."""
         self.mirror[customer.id] = customer
-        for ids in self.changed.values():
-            ids.add(customer.id)
+        for module in REFERS:
+            self.changed[module].add(customer.id)
+
+    def bill(self, invoice: Invoice) -> None:
+        """An invoice comes into the mirror."""
+        self.invoices[invoice.id] = invoice
+        self.changed["documents"].add(invoice.id)
 
     # What becomes of what a run did
 
@@ -88,8 +110,8 @@ class Memory:
             setattr(self, what, deepcopy(getattr(self.before, what)))
         self.links = {**by_hand, **self.links}
         linked = self.links.keys() | after.links.keys()
-        self.parked = {who: id for who, id in self.parked.items() if who in linked} | {
-            who: id for who, id in after.parked.items() if who not in linked
+        self.parked = {place: id for place, id in self.parked.items() if place[:2] in linked} | {
+            place: id for place, id in after.parked.items() if place[:2] not in linked
         }
         for who, end in self.ends.items():
             if end.outcome in ("added", "updated") or (
@@ -123,10 +145,18 @@ class Memory:
             known = link.state == "merged"
             news = known != self._is_merged_away(id) and link.state in ("merged", "inactive")
             end = self.held.get((module, id))
-            if id in self.merges and news and not (end and end.reason == "undone"):
+            if (
+                module in REFERS
+                and id in self.merges
+                and news
+                and not (end and end.reason == "undone")
+            ):
                 again.add(id)
-        for ids in self.changed.values():
-            ids |= again & self.mirror.keys()
+        for module in REFERS:
+            self.changed[module] |= again & self.mirror.keys()
+        for invoice in self.invoices.values():
+            if {invoice.of, *[line.of for line in invoice.lines]} & changed:
+                self.changed["documents"].add(invoice.id)
 
     def _is_merged_away(self, id: str) -> bool:
         """Not if it is active again, or if something was merged into it later."""
@@ -207,15 +237,22 @@ class Memory:
             self.held[who] = row.end
         else:
             self._remember_link(module, says, row, who)
-        if not linked or row.end.reason in (None, "refused_by_table"):
-            self.parked.pop(who, None)
-        if row.waits_for and row.end.reason in (None, "refused_by_table"):
-            self.parked[who] = row.waits_for
+        waits_for = {REFERS[module]: row.waits_for} if row.waits_for else {}
+        self._park(who, waits_for, row.end, linked)
+
+    def _park(self, who: Who, waits_for: Mapping[str, str], end: End, linked: bool) -> None:
+        """Whoever was not brought up to date goes on waiting for what they waited for."""
+        if not linked or end.reason in (None, "refused_by_table"):
+            for place in [place for place in self.parked if place[:2] == who]:
+                del self.parked[place]
+        if end.reason in (None, "refused_by_table"):
+            self.parked |= {(*who, name): meant for name, meant in waits_for.items()}
 
     def _remember_link(self, module: str, says: Settings, row: Row, who: Who) -> None:
         assert row.end and row.found is not None
         known = self.links.get(who)
-        if row.end.outcome != "unchanged" or not known or known.said != row.said:
+        same = known and known.said == row.said and not row.was_closed
+        if row.end.outcome != "unchanged" or not same:
             record = self.records[module][row.found]
             wrote = {column: record[column] for column in filled(module, says) - row.kept}
             self.links[who] = Link(row.found, wrote, row.state, row.said)
@@ -271,20 +308,29 @@ class Memory:
         """What waited for a record that is there now, in whatever run it was loaded."""
         if module != "accounts":
             return
-        for who, meant in list(self.parked.items()):
-            link, target = self.links.get(who), self._target(meant)
-            column = REFERS[who[0]]
-            if link and target is not None and link.key in self.records[who[0]]:
-                record = self.records[who[0]][link.key]
-                before = record["owner_id"]
-                if who[0] == "contacts" and before is None:
-                    record["owner_id"] = self.records["accounts"][target]["owner_id"]
-                if "owner_id" in link.wrote and link.wrote["owner_id"] == before:
-                    link.wrote["owner_id"] = record["owner_id"]
-                if who in self.ends and record[column] != target:
-                    told = self.ends[who]
-                    self.ends[who] = replace(
-                        told, outcome="updated" if told.outcome == "unchanged" else told.outcome
-                    )
-                record[column] = link.wrote[column] = target
-                del self.parked[who]
+        for place, meant in list(self.parked.items()):
+            who, target = place[:2], self._target(meant)
+            if target is None or not self._can_be_closed(place):
+                continue
+            news = self._close(place, target)
+            told = self.ends.get(who)
+            if news and told and told.outcome == "unchanged":
+                self.ends[who] = replace(told, outcome="updated")
+            del self.parked[place]
+
+    def _can_be_closed(self, place: Place) -> bool:
+        link = self.links.get(place[:2])
+        return bool(link and link.key in self.records[place[0]])
+
+    def _close(self, place: Place, target: Key) -> bool:
+        """Close an open reference; whether the record did not hold it already."""
+        module, id, column = place
+        link = self.links[module, id]
+        record = self.records[module][link.key]
+        before, news = record["owner_id"], record[column] != target
+        if module == "contacts" and before is None:
+            record["owner_id"] = self.records["accounts"][target]["owner_id"]
+        if "owner_id" in link.wrote and link.wrote["owner_id"] == before:
+            link.wrote["owner_id"] = record["owner_id"]
+        record[column] = link.wrote[column] = target
+        return news

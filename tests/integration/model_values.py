@@ -8,9 +8,12 @@ from typing import Any
 
 Key = int
 Who = tuple[str, str]  # module and QuickBooks id
+Place = tuple[str, str, str]  # and a field that refers to an account
 Cause = tuple[tuple[Key, ...], Any]  # the records in the way of one held back, and how they were
 COLUMNS = ("quickbooks_id", "name", "code", "note", "tags", "owner_id", "active", "deleted")
 REFERS = {"accounts": "parent_id", "contacts": "account_id"}  # both to accounts
+MODULES = (*REFERS, "documents")
+DOCUMENT = ("quickbooks_id", "number", "account_id", "deleted")
 SOURCES = {"accounts": ("DisplayName", "ParentRef"), "contacts": ("FamilyName", "Id")}
 REFUSED = "Refused"  # a name that the tables do not take
 
@@ -43,6 +46,25 @@ class Customer:
     def state(self) -> str:
         """How the activity calls it."""
         return "deleted" if self.deleted else "active" if self.active else "inactive"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of an invoice, and which customer it is for."""
+
+    text: str | None
+    of: str | None
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """What QuickBooks says of an invoice, and of which customer it is."""
+
+    id: str
+    number: str | None
+    of: str | None
+    lines: tuple[Line, ...]
+    deleted: bool = False
 
 
 @dataclass
@@ -90,6 +112,7 @@ class Row:
     state: str
     values: dict[str, Any] = field(default_factory=dict)
     waits_for: str | None = None
+    was_closed: bool = False
     end: End | None = None
     lost_to: "Row | None" = None
     found: Key | None = None

@@ -27,13 +27,16 @@ from tests.integration.crm import SETTINGS, Record, load_rows, mirror, probe, ro
 from tests.integration.model import Model
 from tests.integration.model_values import (
     COLUMNS,
+    MODULES,
     REFERS,
     REFUSED,
     SOURCES,
     Conflict,
     Customer,
     End,
+    Invoice,
     Key,
+    Line,
     Settings,
     User,
     Who,
@@ -43,7 +46,7 @@ from tests.stories import so_many, soon_told, telling
 
 pytestmark = pytest.mark.slow
 
-STORIES = so_many(45)
+STORIES = so_many(34)
 LISTS = """
     CREATE SCHEMA own;
     CREATE TABLE own.users (id bigint PRIMARY KEY, external_user_id text, active boolean);
@@ -60,8 +63,18 @@ TABLE = """
         owner_id bigint REFERENCES own.users, active boolean, deleted boolean,
         {column} bigint REFERENCES own.accounts ON DELETE SET NULL);
     INSERT INTO own.form_field VALUES ('own.{module}', 'tags', 'Tags', 7, true)"""
+DOCUMENTS = f"""
+    CREATE TABLE own.documents (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, company text, quickbooks_id text,
+        number text, account_id bigint REFERENCES own.accounts ON DELETE SET NULL, deleted boolean);
+    CREATE TABLE own.lines (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, position bigint NOT NULL,
+        document_id bigint NOT NULL REFERENCES own.documents ON DELETE CASCADE,
+        text varchar(10) CHECK (text <> '{REFUSED}'),
+        account_id bigint REFERENCES own.accounts ON DELETE SET NULL)"""
 EMPTY = """
-    DELETE FROM own.contacts; DELETE FROM own.accounts; DELETE FROM own.users;
+    DELETE FROM own.documents; DELETE FROM own.contacts;
+    DELETE FROM own.accounts; DELETE FROM own.users;
     DELETE FROM own.keyword_aliases; DELETE FROM own.keyword_values;
     ALTER TABLE own.keyword_values ALTER id RESTART;
     INSERT INTO own.users VALUES (1, 'U1', true), (2, 'U2', false), (3, 'admin', false);
@@ -77,6 +90,22 @@ class Changes:
     """QuickBooks says something new of a customer."""
 
     customer: Customer
+
+
+@dataclass(frozen=True)
+class Bills:
+    """QuickBooks says something new of an invoice."""
+
+    invoice: Invoice
+
+
+@dataclass(frozen=True)
+class ChangesLine:
+    """A person changes the text of a line of a document, counted round, or deletes the line."""
+
+    number: int
+    position: int
+    text: str | None
 
 
 @dataclass(frozen=True)
@@ -144,7 +173,7 @@ class Syncs:
     undone: int
 
 
-Step = Changes | Makes | Edits | Removes | Sets | Employs | Merges | Syncs
+Step = Changes | Bills | ChangesLine | Makes | Edits | Removes | Sets | Employs | Merges | Syncs
 
 ids = st.sampled_from(("2", "10", "12sync"))
 NAMES = ("Pump", "PUMP ", "Ｐu\u00admp", "Hose", " hose", "Valve")
@@ -168,6 +197,21 @@ customers = st.builds(
     ),
     st.sampled_from((True, True, True, False)),
     st.sampled_from((False,) * 11 + (True,)),
+)
+invoices = st.builds(
+    Invoice,
+    st.sampled_from(("2", "7")),
+    st.sampled_from((None, "", "N1", "N2")),
+    st.sampled_from((None, "2", "10", "99")),
+    st.lists(
+        st.builds(
+            Line,
+            st.sampled_from((*["A pump", "A hose", None] * 4, "Text too long", REFUSED)),
+            st.sampled_from((None, "2", "10", "12sync")),
+        ),
+        max_size=3,
+    ).map(tuple),
+    st.sampled_from((False,) * 7 + (True,)),
 )
 modules = st.sampled_from(sorted(REFERS))
 checks = {
@@ -231,8 +275,15 @@ edited = st.builds(
     | st.tuples(st.just("tags"), st.sampled_from((None, ["mine"], ["Big"])))
     | st.tuples(st.just("owner_id"), st.sampled_from((None, 1, 3))),
 )
-removed = st.builds(Removes, modules, st.integers(0, 9))
+edited |= st.builds(
+    Edits, st.just("documents"), st.integers(0, 9), st.just("number"), st.sampled_from((None, "N3"))
+)
+corrected = st.builds(
+    ChangesLine, st.integers(0, 9), st.integers(1, 3), st.sampled_from((None, "Corrected"))
+)
+removed = st.builds(Removes, st.sampled_from(MODULES), st.integers(0, 9))
 changed = st.builds(Changes, customers)
+billed = st.builds(Bills, invoices)
 syncs = st.builds(
     Syncs,
     st.sampled_from((2, 5000, 5000)),
@@ -246,12 +297,13 @@ syncs = st.builds(
 employed = st.builds(Employs, st.sampled_from((1, 2, 3)), st.booleans())
 merged = st.builds(Merges, ids, ids).filter(lambda told: told.loser != told.survivor)
 settled = modules.flatmap(lambda module: st.builds(Sets, st.just(module), says(module)))
-people = st.sampled_from((made, made, *[edited] * 6, removed, employed, merged)).flatmap(
+people = st.sampled_from((made, made, *[edited] * 6, corrected, removed, employed, merged)).flatmap(
     lambda act: act
 )
 periods = st.builds(
-    lambda news, acts, sync: [*news, *acts, sync],
+    lambda news, bills, acts, sync: [*news, *bills, *acts, sync],
     st.lists(changed, min_size=1, max_size=6),
+    st.lists(billed, max_size=2),
     st.lists(st.sampled_from((people,) * 6 + (settled,)).flatmap(lambda act: act), max_size=4),
     syncs,
 )
@@ -306,6 +358,17 @@ when_deleted: {{deleted: true, active: false}}
 """
 
 
+OF_DOCUMENTS = """\
+entities: [Invoice]
+table: own.documents
+company: company
+import: {key: quickbooks_id}
+fields: {quickbooks_id: {from: Id}, number: {from: DocNumber}, deleted: {value: false},
+         account_id: {from: CustomerRef.value, refers: accounts}}
+when_deleted: {deleted: true}
+lines: {from: Line, table: own.lines, parent: document_id, position: position,
+        fields: {text: {from: Description}, account_id: {from: For.value, refers: accounts}}}
+"""
 OWNERS = {"accounts": "{from: Rep, owner: true}", "contacts": "{owner: account_id}"}
 NOBODY = "{where: {FamilyName: {blank: true}}, because: nobody is named}"
 
@@ -319,6 +382,17 @@ def record(customer: Customer) -> Record:
     return Record("Customer", customer.id, payload, customer.deleted)
 
 
+def bill(invoice: Invoice) -> Record:
+    """The invoice as QuickBooks sends it."""
+    lines = [{"Description": line.text} | _for("For", line.of) for line in invoice.lines]
+    payload = {"Id": invoice.id, "DocNumber": invoice.number, "Line": lines}
+    return Record("Invoice", invoice.id, payload | _for("CustomerRef", invoice.of), invoice.deleted)
+
+
+def _for(name: str, id: str | None) -> dict[str, Any]:
+    return {name: {"value": id}} if id else {}
+
+
 @dataclass
 class Play:
     """One story, in the CRM and in the model."""
@@ -328,6 +402,7 @@ class Play:
     settings: dict[str, Settings]
     model: Model = field(default_factory=lambda: deepcopy(NEW))
     arriving: dict[str, Customer] = field(default_factory=dict)
+    billed: dict[str, Invoice] = field(default_factory=dict)
     runs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def act(self, step: Step) -> None:
@@ -335,6 +410,14 @@ class Play:
         match step:
             case Changes(customer):
                 self.arriving[customer.id] = customer
+            case Bills(invoice):
+                self.billed[invoice.id] = invoice
+            case ChangesLine(number, position, text):
+                for key in self._chosen("documents", number):
+                    self.model.change_line(key, position, text)
+                    change = CORRECT if text else CROSS_OUT
+                    values = {"document": key, "position": position, "text": text}
+                    self.connection.execute(change, values)
             case Makes(module, values):
                 self._make(module, dict(values))
             case Edits(module, number, column, value):
@@ -381,12 +464,15 @@ class Play:
         """A run of the product, then of the model, and whether both have come to the same."""
         if how.everything:
             self.arriving = {**self.model.mirror, **self.arriving}
+            self.billed = {**self.model.invoices, **self.billed}
         run = Run("own", self.realm, f"run-{next(self.runs)}")
         self._mirror(run, how)
         self._load(run, how.batch)
         for customer in self.arriving.values():
             self.model.arrive(customer)
-        self.arriving = {}
+        for invoice in self.billed.values():
+            self.model.bill(invoice)
+        self.arriving, self.billed = {}, {}
         self.model.run(self.settings, self._new_keys(run), how.default_owner)
         self.compare(run)
         if how.twice:
@@ -405,6 +491,7 @@ class Play:
 
     def _mirror(self, run: Run, how: Syncs) -> None:
         arriving = [record(customer) for customer in self.arriving.values()]
+        arriving += [bill(invoice) for invoice in self.billed.values()]
         arriving = arriving[::-1] if how.backwards else arriving
         together = [[one] for one in arriving] if how.apart else [arriving]
         for records in together or [[]]:
@@ -419,13 +506,14 @@ class Play:
         known = self.known()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stage, "BATCH", batch)
-            for module in REFERS:
+            for module in MODULES:
                 stage_rows(self.connection, run, known[module])
                 load_rows(self.connection, run, known, module)
 
     def known(self) -> dict[str, Mapping]:
         """The mappings as they are set now."""
-        return parse_all({name: mapping_text(name, says) for name, says in self.settings.items()})
+        texts = {name: mapping_text(name, says) for name, says in self.settings.items()}
+        return parse_all({**texts, "documents": OF_DOCUMENTS})
 
     def _new_keys(self, run: Run) -> dict[Who, Key]:
         found = self.connection.execute(ADDED, [run.realm, run.run_id]).fetchall()
@@ -447,9 +535,9 @@ class Play:
         assert links == {who: (model.links[who].key, model.links[who].state) for who in alive}
         held = {(module, id): (outcome, why) for module, id, outcome, why in self._all(HELD, where)}
         assert held == {who: (end.outcome, end.reason) for who, end in model.held.items()}
-        parked = {(module, id): target for module, id, target in self._all(PARKED, where)}
-        assert {who: parked[who] for who in parked.keys() - dead} == {
-            who: model.parked[who] for who in model.parked.keys() - dead
+        parked = {(module, id, name): to for module, id, name, to in self._all(PARKED, where)}
+        assert {place: to for place, to in parked.items() if place[:2] not in dead} == {
+            place: to for place, to in model.parked.items() if place[:2] not in dead
         }
         conflicts = {
             (module, id): Conflict(crm, quickbooks)
@@ -467,13 +555,10 @@ class Play:
 
     def records(self) -> dict[str, dict[Key, dict[str, Any]]]:
         """All records of the CRM."""
+        images = {module: f"SELECT to_jsonb(c) FROM own.{module} AS c" for module in REFERS}
         return {
-            module: {
-                key: row
-                for (row,) in rows(self.connection, f"SELECT to_jsonb(c) FROM own.{module} AS c")
-                if (key := row.pop("id"))
-            }
-            for module in REFERS
+            module: {row.pop("id"): row for (row,) in rows(self.connection, image)}
+            for module, image in {**images, "documents": WITH_LINES}.items()
         }
 
     def _all(self, query: str, values: list[str]) -> list[tuple[Any, ...]]:
@@ -481,7 +566,7 @@ class Play:
 
 
 NEW = Model(
-    {name: {} for name in REFERS},
+    {name: {} for name in MODULES},
     users={1: User("U1", True), 2: User("U2", False), 3: User("admin", False)},
     tags={"Big", "Old"},
     aliases={"Large": "Big"},
@@ -502,8 +587,18 @@ LINKS = "SELECT module, id, record_key, state FROM sync.link WHERE realm = %s"
 HELD = "SELECT module, id, outcome, reason FROM sync.held WHERE realm = %s"
 CONFLICTS = "SELECT module, id, crm, quickbooks FROM sync.conflict WHERE realm = %s"
 TAGS = "SELECT value FROM own.keyword_values"
+CORRECT = """
+    UPDATE own.lines SET text = %(text)s
+     WHERE (document_id, position) = (%(document)s, %(position)s)"""
+CROSS_OUT = """
+    DELETE FROM own.lines WHERE (document_id, position) = (%(document)s, %(position)s)"""
+WITH_LINES = """
+    SELECT to_jsonb(document) || jsonb_build_object('@lines', coalesce(
+           (SELECT jsonb_agg(to_jsonb(line) - '{id,document_id}'::text[] ORDER BY position)
+              FROM own.lines AS line WHERE document_id = document.id), '[]'))
+      FROM own.documents AS document"""
 EMPLOY = "UPDATE own.users SET active = %s WHERE id = %s"
-PARKED = "SELECT module, id, target_id FROM sync.parked WHERE realm = %s"
+PARKED = "SELECT module, id, field, target_id FROM sync.parked WHERE realm = %s"
 
 
 @pytest.fixture(scope="module")
@@ -514,6 +609,7 @@ def crm_of_any_company(server: Server, template: str) -> Iterator[psycopg.Connec
         for module, column in REFERS.items():
             table = TABLE.format(module=module, column=column, refused=REFUSED)
             connection.execute(table.encode())
+        connection.execute(DOCUMENTS.encode())
         yield connection
     server.drop_database(name)
 
