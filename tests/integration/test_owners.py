@@ -281,6 +281,20 @@ def test_a_record_that_is_not_read_keeps_its_owner_and_follows_when_it_is_read_a
     assert rows(connection, PEOPLE) == [("7", "Bob"), ("8", "Bob")]
 
 
+def test_a_contact_has_no_owner_when_its_account_has_none_any_more(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    known = accounts(contacts=CONTACTS)
+    other = customer("8", Account="7")
+    sync(connection, known, customer("7", Rep="U-1", Account="7"), other)
+    connection.execute("UPDATE crm.accounts SET owner_id = NULL")
+
+    sync(connection, known, other)
+
+    assert rows(connection, PEOPLE) == [("7", "Ann"), ("8", None)]
+
+
 def test_inside_one_module_the_owner_is_that_of_the_parent_before_the_load(
     connection: Connection[Any],
 ) -> None:

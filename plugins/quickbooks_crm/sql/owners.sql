@@ -108,8 +108,7 @@ UPDATE incoming AS i
 AND (i.state = 'deleted'
      OR NOT EXISTS (SELECT FROM {above} AS above
                      WHERE above.{above_key} = (i.fields ->> {same_as})::{above_key_type}
-                       AND above.{above_owner} IS NOT NULL
-                       AND i.written -> {field} IS DISTINCT FROM to_jsonb(above.{above_owner})))
+                       AND i.written -> {field} IS DISTINCT FROM coalesce(to_jsonb(above.{above_owner}), 'null')))
 
 -- closing --
 , {column} = coalesce(current.{column}, (SELECT above.{above_owner} FROM {above} AS above
