@@ -22,7 +22,7 @@ from quickbooks_crm.quickbooks.first_token import remembered
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.sql import statements
-from quickbooks_crm.status import Login, Status, status
+from quickbooks_crm.status import Login, Status, replays_due, status
 from quickbooks_crm.webhooks import inbox
 
 MOST = 10_000
@@ -110,7 +110,7 @@ def _of(connection: Connection[Any], name: str, paused: bool, now: datetime) -> 
         found.append(_not_set_up(company, error))
     known = _in_force(connection, company)
     taken = _taken(known, company)
-    stands = status(connection, name, settings.realm if settings else None, taken)
+    stands = status(connection, name, settings.realm if settings else None)
     found += _of_mappings(connection, company, known)
     found += _of_login(connection, company, settings, stands)
     found += _of_breakers(company, stands)
@@ -118,7 +118,7 @@ def _of(connection: Connection[Any], name: str, paused: bool, now: datetime) -> 
     if settings:
         found += _of_runs(connection, company, settings.realm)
         found += _of_records(connection, company, settings.realm, [m.module for m in taken])
-    found += _of_replays(company, stands)
+        found += _of_replays(connection, company, settings.realm, taken)
     if paused and company.schedule:
         found.append(_switched_off(company))
     yield from found
@@ -281,16 +281,17 @@ def _references(count: int) -> str:
     return f"more than {MOST:,} references" if count > MOST else many(count, "reference")
 
 
-def _of_replays(company: Company, stands: Status) -> Iterator[Concern]:
-    for module, loaded in stands.loaded.items():
-        if loaded.replay_due:
-            title = f"{module}: some records are as an earlier mapping made them"
-            said = (
-                "The mapping has changed since. Each record follows when it changes in QuickBooks; "
-                f"a replay brings all of them to it at once, without a call to QuickBooks: python "
-                f"-m quickbooks_crm replay --company {company.name} --module {module}"
-            )
-            yield Concern(company.name, "replay", module, Urgency.SOMETIME, title, said)
+def _of_replays(
+    connection: Connection[Any], company: Company, realm: str, taken: Sequence[Mapping]
+) -> Iterator[Concern]:
+    for module in replays_due(connection, realm, taken):
+        title = f"{module}: some records are as an earlier mapping made them"
+        said = (
+            "The mapping has changed since. Each record follows when it changes in QuickBooks; "
+            f"a replay brings all of them to it at once, without a call to QuickBooks: python "
+            f"-m quickbooks_crm replay --company {company.name} --module {module}"
+        )
+        yield Concern(company.name, "replay", module, Urgency.SOMETIME, title, said)
 
 
 def _switched_off(company: Company) -> Concern:

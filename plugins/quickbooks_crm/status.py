@@ -131,19 +131,35 @@ def _loaded(
     read: Mapping[str, datetime],
 ) -> dict[str, Loaded]:
     """A module is as fresh as the entity of its that was read longest ago."""
-    rows = connection.execute(statements("status")["loaded"], {"realm": realm}).fetchall()
-    last = {module: loaded for module, *loaded in rows}
+    last = _last_loads(connection, realm)
+    due = replays_due(connection, realm, modules) if modules else ()
     found = {}
     for each in modules:
         whole = all(entity in read for entity in each.entities)
-        loaded_at, mapping_hash, replay_due, in_crm = last.get(each.module, [None] * 4)
         found[each.module] = Loaded(
             waits=runs.has_work(connection, realm, each),
             until=min(read[entity] for entity in each.entities) if whole else None,
-            last_load=loaded_at,
-            replay_due=bool(replay_due or (in_crm and mapping_hash != each.hash)),
+            last_load=last[each.module][0] if each.module in last else None,
+            replay_due=each.module in due,
         )
     return found
+
+
+def replays_due(
+    connection: Connection[Any], realm: str, modules: Sequence[ModuleMapping]
+) -> list[str]:
+    """The modules with records in the CRM that another mapping than the one in force has made."""
+    hashes = {each.module: each.hash for each in modules}
+    return [
+        module
+        for module, (_, mapping_hash, noted, in_crm) in _last_loads(connection, realm).items()
+        if module in hashes and (noted or (in_crm and mapping_hash != hashes[module]))
+    ]
+
+
+def _last_loads(connection: Connection[Any], realm: str) -> dict[str, tuple[Any, ...]]:
+    rows = connection.execute(statements("status")["loaded"], {"realm": realm}).fetchall()
+    return {module: tuple(loaded) for module, *loaded in rows}
 
 
 def warn_when_login_ends(connection: Connection[Any], run: Run) -> None:
