@@ -119,12 +119,23 @@ class Run:
     @property
     def outcomes(self) -> tuple[str, ...]:
         """The ways in which records of such a run end."""
-        return UNDO_OUTCOMES if "undo" in (self.kind, self.rehearses) else OUTCOMES
+        return UNDO_OUTCOMES if self.undoing else OUTCOMES
 
     @property
     def quiet(self) -> bool:
         """Whether it ended well and had nothing to do."""
         return self.state == "success" and not self.work and not self.counts
+
+    @property
+    def undoing(self) -> bool:
+        """Whether it is an undo, or shows what one would do."""
+        return "undo" in (self.kind, self.rehearses)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it has changed something in the CRM, or, a preview, would."""
+        done = ("added", "updated", "removed", "resolved", *(["unchanged"] if self.undoing else []))
+        return any(getattr(module, name) for module in self.counts for name in done)
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -281,6 +292,13 @@ def counted(connection: Connection[Any], realm: str, run_id: str) -> Run | None:
     key = {"realm": realm, "run_id": run_id}
     found = _cursor(connection).execute(statements("activity")["run"], key).fetchall()
     return next(iter(_with_counts(connection, found)), None)
+
+
+def after_yes(connection: Connection[Any], preview: Run) -> Run | None:
+    """The run that a person's Yes to a preview has begun, once it has."""
+    key = {"realm": preview.realm, "run_id": preview.run_id}
+    found = _cursor(connection).execute(statements("activity")["after_yes"], key).fetchone()
+    return counted(connection, preview.realm, found["run_id"]) if found else None
 
 
 def explained(connection: Connection[Any], run: Run) -> Run:

@@ -4,6 +4,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from quickbooks_crm.correcting import Correction
+from quickbooks_crm.reasons import REASONS
 from quickbooks_crm.running import Request
 
 TRIGGERS = {"asset_triggered": "webhook"}
@@ -22,6 +24,13 @@ def answered(context: Any) -> Request:
         answers.get("previewed", ""),
         answers.get("versions", {}),
     )
+
+
+def correction(context: Any) -> Correction:
+    """What a person asks for who wants the CRM put right."""
+    answers = context["params"]
+    what, reasons = answers["what"], tuple(answers["reasons"])
+    return Correction(what, answered(context), reasons, answers["run"])
 
 
 def sync(modules: list[str]) -> dict[str, Param]:
@@ -96,5 +105,60 @@ def reconcile() -> dict[str, Param]:
             title="Repair what differs",
             description="Makes the mirror right, and starts a sync that brings the CRM in step. It "
             "overwrites what people have changed in columns that QuickBooks fills.",
+        ),
+    }
+
+
+def correct(modules: list[str]) -> dict[str, Param]:
+    """What a person who starts a retry, a replay or an undo is asked."""
+    whats = {
+        "retry": "Try again what is held back",
+        "replay": "Bring all records to the mappings as they are now (replay)",
+        "undo": "Undo a run",
+    }
+    return {
+        "what": Param(
+            "retry",
+            type="string",
+            enum=list(whats),
+            values_display=whats,
+            title="What to do",
+            description="None of these calls QuickBooks.",
+        ),
+        "modules": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            examples=modules,
+            title="Modules",
+            description="Which ones; none chosen means all.",
+        ),
+        "reasons": Param(
+            [],
+            type="array",
+            items={"type": "string", "enum": list(REASONS)},
+            examples=list(REASONS),
+            title="Reasons, of a retry",
+            description="Only what is held back for one of these. None chosen means all but what "
+            "is excluded, undone or unlinked.",
+        ),
+        "run": Param(
+            "",
+            type="string",
+            title="Run, of an undo",
+            description="The run id of the run to undo.",
+        ),
+        "ask_first": Param(
+            True,
+            type="boolean",
+            title="Ask first",
+            description="Show what would be done, and do it after a Yes.",
+        ),
+        "previewed": Param(
+            "",
+            type="string",
+            title="Preview",
+            description="The run id of a preview whose question was answered with Yes; it says all "
+            "else.",
         ),
     }

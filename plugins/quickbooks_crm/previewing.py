@@ -3,8 +3,11 @@
 check_settings ▶ rehearse ▶ record_activity
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
+
+from psycopg import Connection
 
 from quickbooks_crm import database, pipeline, preview, replay, retry, running, runs
 from quickbooks_crm.failures import noted
@@ -41,18 +44,28 @@ def sync(company: str, run_id: str, request: Request, read: bool = False) -> Non
 
 def replays(company: str, run_id: str, request: Request) -> None:
     """A whole rehearsal of a replay. Raises what stopped it."""
-    _again(run_of(company, run_id), request, replay.EXPECTED, replay.bring)
+    asks = partial(runs.asked_for_by, rehearses="replay")
+    _again(run_of(company, run_id), request, replay.EXPECTED, replay.bring, asks)
 
 
 def retries(company: str, run_id: str, request: Request, reasons: Sequence[str] = ()) -> None:
     """A whole rehearsal of a retry. Raises what stopped it."""
-    _again(run_of(company, run_id), request, frozenset(), partial(retry.bring, reasons=reasons))
+    asks = partial(runs.asked_for_by, rehearses="retry", reasons=reasons)
+    bring = partial(retry.bring, reasons=reasons)
+    _again(run_of(company, run_id), request, frozenset(), bring, asks)
 
 
-def _again(run: Run, request: Request, expected: frozenset[str], bring: preview.Bring) -> None:
+def _again(
+    run: Run,
+    request: Request,
+    expected: frozenset[str],
+    bring: preview.Bring,
+    asks: Callable[[Connection[Any], Run], None],
+) -> None:
     with running.ended(run.company, run.run_id):
         modules = check_settings(run.company, run.run_id, request)
         with database.connect() as connection, noted(connection, run, "preview"):
+            asks(connection, run)
             bringing = running.bringing(connection, run, Lenience(expected, rehearsal=True))
             preview.rehearse(run, lambda inside: preview.again(inside, bringing, modules, bring))
             runs.will_load(connection, run, modules, {})

@@ -26,14 +26,22 @@ def replay_all(company: str, run_id: str, request: Request) -> None:
 
 def retry_held(company: str, run_id: str, request: Request, reasons: Sequence[str] = ()) -> None:
     """Try again what is held back. Raises what stopped it."""
-    _again(run_of(company, run_id), request, "retry", partial(retry.bring, reasons=reasons))
+    bring = partial(retry.bring, reasons=reasons)
+    _again(run_of(company, run_id), request, "retry", bring, reasons)
 
 
-def _again(run: Run, request: Request, kind: str, bring: Callable[..., None]) -> None:
+def _again(
+    run: Run,
+    request: Request,
+    kind: str,
+    bring: Callable[..., None],
+    reasons: Sequence[str] = (),
+) -> None:
     """Bring modules in again; a breaker of one module stops no other."""
     with running.completed(run.company, run.run_id):
         modules = running.settle(run, request, kind)
         with database.connect() as connection:
+            runs.asked_for_by(connection, run, None, reasons, request.previewed or None)
             _refresh_stand_ins(connection, run)
             runs.will_load(connection, run, modules, {})
         running.each(modules, partial(_bring_again, run, EXPECTED.get(kind, STRICT), bring))

@@ -278,6 +278,26 @@ def will_load(
         connection.execute(statements("runs")["extracted"], values)
 
 
+def asked_for_by(
+    connection: Connection[Any],
+    run: Run,
+    rehearses: str | None = None,
+    reasons: Iterable[str] = (),
+    previewed: str | None = None,
+) -> None:
+    """Note what a person asked for: the kind of run that a preview shows, the reasons for which
+    records are tried again, and the preview that they have said Yes to."""
+    wish = {"rehearses": rehearses, "reasons": list(reasons), "previewed": previewed}
+    with connection.transaction():
+        connection.execute(statements("runs")["asked_for_by"], asdict(run) | wish)
+
+
+def has_activity(connection: Connection[Any], run: Run, module: str) -> bool:
+    """Whether the run has done what it does with a module."""
+    where = {"realm": run.realm, "run_id": run.run_id, "module": module}
+    return bool(_one(connection.execute(statements("runs")["has_activity"], where))[0])
+
+
 def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
     """Whether something of a module waits to be loaded: records that changed in the mirror, or
     references and records held back that can be tried again."""

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, database, one_module, rights, runs, undo
+from quickbooks_crm import activity, companies, database, one_module, rights, running, runs, undo
+from quickbooks_crm import preview as rehearsing
 from quickbooks_crm.alive import alive
 from quickbooks_crm.errors import SyncFailed, UndoImpossible
 from quickbooks_crm.failures import noted
@@ -17,19 +19,21 @@ from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.running import again_after_deadlock, run_of
 from quickbooks_crm.runs import Run
 from quickbooks_crm.undo import Undo
-from quickbooks_crm.undone import Undone, begin, find, require_images
+from quickbooks_crm.undone import Undone, begin, find, require_images, would_begin
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Which run to undo, who asks for it, and of which modules; none named means all."""
+    """Which run to undo, who asks for it, and of which modules; none named means all. They may have
+    `previewed` it."""
 
     undone: str
     trigger: str
     started_by: str | None = None
     modules: tuple[str, ...] = ()
+    previewed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,15 @@ class Report:
     run: activity.Run
     kept: dict[str, list[activity.Row]]
     again: bool
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """An undo that can be: what is undone, and which modules of it in which order."""
+
+    bringing: Bringing
+    undone: Undone
+    modules: list[str]
 
 
 def carry_out(company: str, run_id: str, wish: Wish) -> Report:
@@ -64,7 +77,44 @@ def rehearse(company: str, run_id: str, wish: Wish) -> Report:
             return _undo(connection, run_of(company, run_id), wish)
 
 
+def preview(company: str, run_id: str, wish: Wish) -> None:
+    """What an undo would do, kept as the activity of a preview: the same, without the lease, in a
+    transaction of which nothing stays. Raises `UndoImpossible` where nothing can be undone."""
+    run = run_of(company, run_id)
+    with running.ended(company, run_id), database.connect() as connection:
+        database.require_current(connection)
+        runs.start(connection, run, wish.trigger, wish.started_by, "preview")
+        with noted(connection, run, "preview"):
+            plan = _plan(connection, run, wish)
+            would_begin(connection, run, plan.undone, plan.modules)
+            rehearsing.rehearse(run, partial(_rehearse, plan))
+
+
+def _rehearse(plan: _Plan, inside: Connection[Any]) -> list[str]:
+    begin(inside, plan.bringing.run, plan.undone, plan.modules)
+    rehearsing.take_turn(inside, plan.bringing)
+    for module in plan.modules:
+        with rehearsing.whole(inside):
+            _undo_rows(inside, plan, module)
+    return plan.modules
+
+
 def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
+    plan = _plan(connection, run, wish)
+    runs.start(connection, run, wish.trigger, wish.started_by, "undo")
+    with ExitStack() as at_the_end:
+        at_the_end.callback(runs.finish, connection, run)
+        with noted(connection, run, "begin"), connection.transaction():
+            runs.take_lease(connection, run)
+            begin(connection, run, plan.undone, plan.modules)
+            runs.asked_for_by(connection, run, previewed=wish.previewed)
+        for module in plan.modules:
+            with noted(connection, run, f"{module}.undo"):
+                _undo_module(connection, plan, module)
+    return _report(connection, run, plan.undone.again)
+
+
+def _plan(connection: Connection[Any], run: Run, wish: Wish) -> _Plan:
     company = companies.load_one(companies.INCLUDE / "companies", run.company)
     undone = find(connection, run, wish.undone)
     known = runs.mappings(connection, Run(run.company, run.realm, wish.undone))
@@ -73,16 +123,7 @@ def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
     bringing = Bringing(run, company, known)
     before = Run(run.company, run.realm, wish.undone)
     rights.require_for_undo(connection, before, bringing.targets(connection, modules))
-    runs.start(connection, run, wish.trigger, wish.started_by, "undo")
-    with ExitStack() as at_the_end:
-        at_the_end.callback(runs.finish, connection, run)
-        with noted(connection, run, "begin"), connection.transaction():
-            runs.take_lease(connection, run)
-            begin(connection, run, undone, modules)
-        for module in modules:
-            with noted(connection, run, f"{module}.undo"):
-                _undo_module(connection, bringing, undone, module)
-    return _report(connection, run, undone.again)
+    return _Plan(bringing, undone, modules)
 
 
 def _modules(undone: Undone, order: list[str], wish: Wish) -> list[str]:
@@ -100,17 +141,22 @@ def _modules(undone: Undone, order: list[str], wish: Wish) -> list[str]:
 
 
 @again_after_deadlock
-def _undo_module(
-    connection: Connection[Any], bringing: Bringing, undone: Undone, module: str
-) -> None:
-    run = bringing.run
-    attempt = runs.attempt(connection, run, f"{module}.undo")
+def _undo_module(connection: Connection[Any], plan: _Plan, module: str) -> None:
+    attempt = runs.attempt(connection, plan.bringing.run, f"{module}.undo")
     with alive(attempt), connection.transaction():
         attempt.require(connection)
-        target = one_module.target(connection, bringing.known[module], bringing.company)
-        pointing = tuple(bringing.referring(connection, module))
-        position = runs.position(connection, run.realm, module)
-        undo.undo(connection, Undo(run, undone, target, pointing, position))
+        _undo_rows(connection, plan, module)
+
+
+def _undo_rows(connection: Connection[Any], plan: _Plan, module: str) -> None:
+    """Undo a module, unless an earlier try of the same run has: its activity says so."""
+    bringing, run = plan.bringing, plan.bringing.run
+    if runs.has_activity(connection, run, module):
+        return
+    target = one_module.target(connection, bringing.known[module], bringing.company)
+    pointing = tuple(bringing.referring(connection, module))
+    position = runs.position(connection, run.realm, module)
+    undo.undo(connection, Undo(run, plan.undone, target, pointing, position))
 
 
 def _report(connection: Connection[Any], run: Run, again: bool) -> Report:

@@ -68,3 +68,9 @@ def begin(connection: Connection[Any], run: Run, undone: Undone, modules: list[s
     """Say of a run that it undoes another one."""
     where = {"realm": run.realm, "run_id": run.run_id, "undone": undone.run_id}
     connection.execute(statements("undo")["begin"], where | {"modules": modules})
+
+
+def would_begin(connection: Connection[Any], run: Run, undone: Undone, modules: list[str]) -> None:
+    """Say of a preview that it shows what it would be to undo a run."""
+    where = {"realm": run.realm, "run_id": run.run_id, "undone": undone.run_id}
+    connection.execute(statements("undo")["would_begin"], where | {"modules": modules})

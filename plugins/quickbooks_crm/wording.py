@@ -50,7 +50,7 @@ def told(run: Run, said: Collection[str] = ()) -> Iterator[str]:
         yield from _table(run)
     yield from _notes(run)
     for module, reasons in groupby(run.reasons, key=lambda reason: reason.module):
-        kept = "Not undone of" if run.kind == "undo" else "Not brought in from"
+        kept = "Not undone of" if run.undoing else "Not brought in from"
         yield f"{kept} {module}:"
         for reason in reasons:
             yield f"{reason.count:>11,}  {words(reason.outcome)}: {reason.sentence}"
@@ -67,7 +67,7 @@ def told(run: Run, said: Collection[str] = ()) -> Iterator[str]:
 
 
 def _of_a_preview(run: Run) -> Iterator[str]:
-    if not run.api_calls:
+    if not run.api_calls and not run.undoing:
         yield "QuickBooks was not asked: what has changed there since the last read is not in it."
     outcomes = "" if run.quiet else " These would be the outcomes:"
     yield f"A preview: nothing was changed.{outcomes}"

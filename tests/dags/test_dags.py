@@ -58,6 +58,7 @@ def test_every_company_has_a_dag_and_nothing_fails_to_load(bag: DagBag) -> None:
         "reconcile_sample",
         "purge_quickbooks_crm",
         "preview_sample",
+        "correct_sample",
     }
 
 

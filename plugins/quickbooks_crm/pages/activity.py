@@ -15,7 +15,7 @@ from quickbooks_crm.activity import Run, Wanted
 from quickbooks_crm.finding import BEGINNING, Key, Which
 from quickbooks_crm.pages.looks import Page, page
 from quickbooks_crm.pages.reaching import reading
-from quickbooks_crm.pages.security import User, dag_id, readable
+from quickbooks_crm.pages.security import User, configured, dag_id, may, readable
 
 RUNS = 50
 KINDS = ("sync", "preview", "replay", "retry", "undo", "reconcile")
@@ -81,7 +81,9 @@ def run(request: Request, user: User, realm: str, run_id: str) -> Response:
     """What one run did, module by module, and why records are not in the CRM."""
     with reading() as connection:
         found = activity.explained(connection, _visible(connection, user, realm, run_id))
-    return page(request, Page("run.html"), run=found, dag=dag_id(found.company, found.kind))
+    dag = dag_id(found.company, found.rehearses or found.kind)
+    may_run = _may_run(user, found)
+    return page(request, Page("run.html"), run=found, dag=dag, may_run=may_run)
 
 
 @router.get("/runs/{realm}/{run_id}/{module}", response_class=HTMLResponse)
@@ -116,6 +118,7 @@ def rows(
         reasons=reasons,
         after=after,
         part=ended,
+        may_run=_may_run(user, found),
     )
 
 
@@ -161,6 +164,11 @@ def _visible(connection: Connection[Any], user: Any, realm: str, run_id: str) ->
     if found is None or not readable(user, [found.company]):
         raise HTTPException(404)
     return found
+
+
+def _may_run(user: Any, run: Run) -> bool:
+    """Whether the user may start runs of its company, which still has a file."""
+    return run.company in configured() and may(user, "run", run.company)
 
 
 def _position(before: str) -> tuple[str, str] | None:

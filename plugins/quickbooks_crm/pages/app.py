@@ -12,6 +12,7 @@ from quickbooks_crm.errors import DatabaseFailed, QuickBooksCrmError
 from quickbooks_crm.pages import (
     activity,
     connections,
+    corrections,
     health,
     imports,
     linking,
@@ -45,6 +46,7 @@ app.include_router(linking.router)
 app.include_router(review.router)
 app.include_router(mappings.router)
 app.include_router(activity.router)
+app.include_router(corrections.router)
 app.include_router(health.router)
 app.include_router(connections.router)
 

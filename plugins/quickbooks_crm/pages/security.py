@@ -46,7 +46,11 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
-_RUNS_OF_OWN = {"reconcile": "reconcile", "preview": "preview"}
+_RUNS_OF_OWN = {
+    "reconcile": "reconcile",
+    "preview": "preview",
+    **dict.fromkeys(("retry", "replay", "undo"), "correct"),
+}
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,9 @@ def started(request: Request, caller: See, company: str, run_id: str) -> Respons
             found = _standing(connection, company, airflow, run_id)
     if found.airflow is None and found.run is None:
         raise HTTPException(404)
+    if found.run and found.run.rehearses:
+        way = f"{root_of(request)}corrections/{part(company)}/{part(run_id)}"
+        return RedirectResponse(way, 303)
     if found.run and found.run.kind not in IMPORTS:
         way = f"{root_of(request)}runs/{part(found.run.realm)}/{part(run_id)}"
         return RedirectResponse(way, 303)

@@ -88,6 +88,14 @@ SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, sta
    AND run_id = %(run_id)s
  ORDER BY started_at DESC;
 
+-- after_yes --
+SELECT run_id
+  FROM sync.run
+ WHERE previewed = %(run_id)s
+   AND realm = %(realm)s
+ ORDER BY started_at DESC
+ LIMIT 1;
+
 -- counts --
 -- What the given runs did, module by module.
 SELECT activity.realm, activity.run_id, module, mode, read, added, updated, unchanged, duplicate,

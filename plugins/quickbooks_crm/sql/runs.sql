@@ -11,6 +11,13 @@ UPDATE sync.run
    SET mappings = %(mappings)s, mapping_names = %(names)s, modules = %(modules)s, settings = %(settings)s
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
+-- asked_for_by --
+UPDATE sync.run SET rehearses = %(rehearses)s, reasons = %(reasons)s, previewed = %(previewed)s
+ WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- has_activity --
+SELECT EXISTS (SELECT FROM sync.activity WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s);
+
 -- snapshot --
 INSERT INTO sync.mapping_snapshot (hash, module, content) VALUES (%(hash)s, %(module)s, %(content)s)
 ON CONFLICT DO NOTHING;

@@ -32,6 +32,12 @@ UPDATE sync.run
        mappings = (SELECT mappings FROM sync.run WHERE realm = %(realm)s AND run_id = %(undone)s)
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
+-- would_begin --
+UPDATE sync.run
+   SET rehearses = 'undo', would_undo = %(undone)s, work = '{}', modules = %(modules)s,
+       mappings = (SELECT mappings FROM sync.run WHERE realm = %(realm)s AND run_id = %(undone)s)
+ WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
 -- undone_before --
 SELECT EXISTS (SELECT FROM sync.run WHERE undoes = %(undone)s AND realm = %(realm)s AND run_id <> %(run_id)s) AS so;
 
