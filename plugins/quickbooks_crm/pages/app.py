@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from quickbooks_crm.errors import DatabaseFailed, QuickBooksCrmError
 from quickbooks_crm.pages import (
     activity,
+    charts,
     connections,
     corrections,
     health,
@@ -46,6 +47,7 @@ app.include_router(linking.router)
 app.include_router(review.router)
 app.include_router(mappings.router)
 app.include_router(activity.router)
+app.include_router(charts.router)
 app.include_router(corrections.router)
 app.include_router(health.router)
 app.include_router(connections.router)
