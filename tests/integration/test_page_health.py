@@ -332,13 +332,22 @@ def test_each_concern_leads_to_where_it_is_settled(
     viewer: httpx.Client, connection: Connection[Any], company: Path
 ) -> None:
     held(connection, 2)
+    parked(connection, 1)
+    counted(connection, "run-1", "products", not_added=2)
     do(connection, "UPDATE sync.token SET state = 'reconnect_needed'")
+    do(connection, "ALTER TABLE crm.products DROP COLUMN price CASCADE")
 
     answer = viewer.get("/quickbooks-crm/health")
 
     links = re.findall(r'class="button" (?:data-airflow )?href="([^"]+)"', answer.text)
-    assert links == ["./connections", f"./runs/{REALM}/run-1/products?outcome=not_added"]
-    assert all(viewer.get(f"/quickbooks-crm/{link}").status_code in (200, 404) for link in links)
+    assert links == [
+        "./connections",
+        "./import/sample/products",
+        f"./runs/{REALM}/run-1/products?outcome=not_added",
+        "./records/sample/accounts?wanted=waiting",
+    ]
+    answers = [viewer.get(f"/quickbooks-crm/{link}").status_code for link in links]
+    assert answers == [200, 200, 200, 200]
 
 
 def test_a_breaker_is_released_on_the_page_with_a_reason(

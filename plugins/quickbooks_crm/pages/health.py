@@ -92,13 +92,22 @@ def _way(concern: Concern) -> Way | None:
             return Way("connections", "To the connections")
         case "settings" if concern.subject == "connection":
             return Way("connections", "To the connections")
-        case "mapping" | "mapping_file" | "replay":
-            way = f"import/{part(concern.company)}/{part(concern.subject)}"
-            return Way(way, f"To the mapping of {concern.subject}")
+        case "settings" if concern.subject == "mappings":
+            return Way("mappings", "To the mappings")
+        case "mapping":
+            return Way(f"import/{_module(concern)}", f"To the fields of {concern.subject}")
+        case "mapping_file" | "replay":
+            return Way(f"mappings/{_module(concern)}", f"To the mapping of {concern.subject}")
+        case "waiting":
+            return Way(f"records/{_module(concern)}?wanted=waiting", "To these records")
         case "paused" | "overdue":
             return Way(f"../dags/{part(dag_id(concern.company))}", "To the DAG", airflow=True)
         case _:
             return _to_run(concern)
+
+
+def _module(concern: Concern) -> str:
+    return f"{part(concern.company)}/{part(concern.subject)}"
 
 
 def _to_run(concern: Concern) -> Way | None:
