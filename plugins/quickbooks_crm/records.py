@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from quickbooks_crm import exact
+from quickbooks_crm.catalog import Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.linking import Place
 from quickbooks_crm.mapping.paths import NAMES
@@ -20,6 +21,7 @@ LOOKED = 10_000
 """How many records are looked at for one part of a page."""
 PARTS = 5
 """How many parts are looked at before a person is asked to go on."""
+LISTED_COLUMNS = 8
 MOST = 10_000
 """Up to where records are counted."""
 
@@ -97,7 +99,9 @@ class Shelf:
             n for n, field in mapping.fields.items() if any(s in _NUMBERS for s in field.sources)
         ]
         found = checked or named[:1] or [mapping.key or self.target.table.key]
-        return [name for name in found if name in self.readable]
+        within = [mapping.within] if mapping.within else []
+        readable = [n for n in dict.fromkeys([*found, *within]) if n in self.readable]
+        return readable or [self.target.table.key]
 
     @property
     def sought_in(self) -> list[str]:
@@ -105,7 +109,19 @@ class Shelf:
         mapping = self.target.mapping
         named = [*self.labels, *mapping.check, *([mapping.key] if mapping.key else [])]
         known = [n for n in dict.fromkeys(named) if n in self.readable and not self._refers(n)]
-        return [name for name in known if name != self.target.table.key]
+        found = {self.target.table.key, self.target.identity, mapping.within}
+        return [name for name in known if name not in found]
+
+    @property
+    def listed(self) -> list[str]:
+        """The columns of a list: by what records are known, then some of what the mapping fills.
+        The record's QuickBooks id stands beside it anyhow, and of other records only an id is
+        there."""
+        mapping = self.target.mapping
+        hidden = {mapping.company, self.target.identity}
+        ids = {n for n, filled in mapping.fields.items() if filled.sources == (("Id",),)}
+        own = [n for n in self.filled if n not in hidden | ids and not self._refers(n)]
+        return list(dict.fromkeys([*self.labels, *own]))[:LISTED_COLUMNS]
 
     def _refers(self, name: str) -> bool:
         field = self.target.mapping.fields.get(name)
@@ -171,7 +187,7 @@ def these(
     """The company's records with these keys, in this order, with some columns."""
     query = statements("records")["records"].format(**shelf.names, columns=_columns(columns))
     rows = exact.cursor(connection).execute(query, shelf.where | {"keys": list(keys)})
-    return [_record(row) for row in rows]
+    return [_record(shelf, row) for row in rows]
 
 
 def count(connection: Connection[Any], shelf: Shelf) -> int:
@@ -181,16 +197,16 @@ def count(connection: Connection[Any], shelf: Shelf) -> int:
     return int(row[0]) if row else 0
 
 
+def typed(table: Table, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a row, with moments as such where JSON has texts."""
+    moments = {name for name, column in table.columns.items() if column.kind == "timestamp"}
+    return {n: _moment(v) if n in moments and v else v for n, v in values.items()}
+
+
 def realm(connection: Connection[Any], company: str) -> str | None:
     """The company of QuickBooks that one of our companies is; None before its first run."""
     row = connection.execute(statements("records")["realm"], {"company": company}).fetchone()
     return row[0] if row else None
-
-
-def listed(shelf: Shelf) -> list[str]:
-    """The columns of a list: by what records are known, then some of what the mapping fills."""
-    own = [name for name in shelf.filled if name != shelf.target.mapping.company]
-    return list(dict.fromkeys([*shelf.labels, *own]))[:8]
 
 
 def in_order(shelf: Shelf, after: str, columns: Sequence[str] = ()) -> sql.Composed:
@@ -242,14 +258,22 @@ def _told(
 
 
 def _page(connection: Connection[Any], shelf: Shelf, keys: Sequence[str], next: str | None) -> Part:
-    return Part(tuple(these(connection, shelf, keys, listed(shelf))), next)
+    return Part(tuple(these(connection, shelf, keys, shelf.listed)), next)
 
 
-def _record(row: dict[str, Any]) -> Record:
-    key, values = row.pop("key"), row.pop("values")
+def _record(shelf: Shelf, row: dict[str, Any]) -> Record:
+    key, values = row.pop("key"), typed(shelf.target.table, row.pop("values"))
     return Record(key, Origin(**row) if row["entity"] is not None else None, values)
 
 
 def _columns(names: Sequence[str] | dict[str, None]) -> sql.Composed:
     columns: Iterator[sql.Composable] = (sql.Identifier("current", name) for name in names)
     return sql.SQL(", ").join(columns)
+
+
+def _moment(text: str) -> Any:
+    """Postgres knows moments that Python does not, such as infinity."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text

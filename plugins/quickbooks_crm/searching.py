@@ -40,7 +40,7 @@ def search(connection: Connection[Any], shelf: Shelf, text: str) -> Hits:
             found += _beginning(connection, shelf, name, way, where)
     end, within = _within(connection, shelf, where | {"looked": LOOKED})
     keys = list(dict.fromkeys([*found, *within]))
-    shown = records.these(connection, shelf, keys[: PAGE + 1], records.listed(shelf))
+    shown = records.these(connection, shelf, keys[: PAGE + 1], shelf.listed)
     limited = tuple(name for name, way in ways.items() if not way) if end else ()
     return Hits(tuple(shown[:PAGE]), len(shown) > PAGE, limited, bool(end))
 

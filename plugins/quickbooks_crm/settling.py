@@ -215,5 +215,5 @@ def _known(connection: Connection[Any], shelf: Shelf, keys: Iterable[str]) -> di
 def compared(shelf: Shelf) -> list[str]:
     """The columns by which a person tells whether records are the same."""
     kinds = [name for name, filled in shelf.target.mapping.fields.items() if filled.kind]
-    wanted = dict.fromkeys([*shelf.labels, *kinds, *records.listed(shelf)])
+    wanted = dict.fromkeys([*shelf.labels, *kinds, *shelf.listed])
     return [name for name in wanted if name in shelf.readable]

@@ -11,7 +11,7 @@ from psycopg import Connection, sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import exact, reasons, searching
+from quickbooks_crm import exact, reasons, records, searching
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked
@@ -116,7 +116,7 @@ def _typed(
     except psycopg.DataError:
         return dict(texts)
     whole = row["to_jsonb"] if row else {}
-    return {name: whole.get(name) for name in texts}
+    return records.typed(shelf.target.table, {name: whole.get(name) for name in texts})
 
 
 def _first(found: list[Candidate]) -> Candidates:

@@ -36,6 +36,7 @@ class Airflow:
     address: str
     user: str
     password: str
+    crm: str
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,8 @@ def airflow(shown: Demo) -> Airflow:
 def _airflow(home: Path) -> Airflow:
     settings = json.loads((home / "settings.json").read_text())
     address = f"http://127.0.0.1:{settings['airflow_port']}"
-    return Airflow(address, "admin", settings["admin_password"])
+    crm = f"postgresql://crm:{settings['postgres_password']}@127.0.0.1:{settings['postgres_port']}/crm"
+    return Airflow(address, "admin", settings["admin_password"], crm)
 
 
 @pytest.fixture(scope="module")

@@ -264,6 +264,7 @@ def test_a_record_shows_all_its_fields_by_their_labels(
     assert "Phone 555-0100" in shown
     assert "Open balance 12.50" in shown
     assert "Customer 7" in shown
+    assert re.search(r"Created \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", shown)
 
 
 def test_the_history_says_which_run_changed_what_from_what_to_what_and_who_started_it(
@@ -280,6 +281,19 @@ def test_the_history_says_which_run_changed_what_from_what_to_what_and_who_start
     assert answer.text.index(f"runs/{REALM}/run-2") < answer.text.index(f"runs/{REALM}/run-1")
 
 
+def test_neither_a_preview_nor_a_run_without_a_change_is_history(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    bring(connection, customer("7", DisplayName="Acme"), run_id="run-1")
+    bring(connection, customer("7", DisplayName="Acme"), run_id="run-2")
+    bring(connection, customer("7", DisplayName="Acme", Notes="new"), run_id="run-3")
+    connection.execute("UPDATE sync.run SET kind = 'preview' WHERE run_id = 'run-3'")
+
+    shown = record(viewer, key_of(connection, "Acme")).text
+
+    assert re.findall(rf"runs/{REALM}/(run-\d)", shown) == ["run-1"]
+
+
 def test_the_history_tells_when_a_reference_was_closed(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:
@@ -291,8 +305,8 @@ def test_the_history_tells_when_a_reference_was_closed(
 
     assert "Parent account : Customer 8 , QuickBooks has not sent it yet" in waiting
     mother = key_of(connection, "Mother")
-    assert f"reference closed Customer 7 Parent account blank → {mother}" in text(shown)
-    assert f'key={mother}"><bdi>Mother</bdi>' in shown.text
+    assert "reference closed Customer 7 Parent account blank → Mother" in text(shown)
+    assert shown.text.count(f'key={mother}"><bdi>Mother</bdi>') == 2
 
 
 def test_the_history_tells_what_people_settled_and_who_did(
@@ -356,8 +370,9 @@ def test_a_document_shows_its_lines_and_what_it_points_to_and_what_points_to_it(
     assert "30.00" in text(shown)
     assert re.search(r'accounts/record\?key=\d+"><bdi>Acme</bdi>', shown.text)
     by = text(record(viewer, key_of(connection, "Acme")))
-    assert "Invoices (Account): 1001" in by
+    assert "Invoices (Account): 1001, invoice" in by
     product = str(one(connection, "SELECT id FROM crm.products"))
+    assert names(viewer.get(INVOICES)) == ["1001, invoice"]
     assert "1001" in text(record(viewer, product, f"{PAGES}/records/sample/products"))
 
 
@@ -459,6 +474,18 @@ def test_both_are_shown_side_by_side_as_the_crm_would_hold_them(
     assert "Account name Acme Acme = equal" in shown
     assert "Company name – Acme Ltd ≠ different" in shown
     assert "Phone 555-0100 – ≠ different" in shown
+
+
+def test_what_both_sides_point_to_is_shown_by_name(
+    clerk: httpx.Client, connection: Connection[Any]
+) -> None:
+    mine = account(connection, "Acme")
+    child = customer("7", DisplayName="Acme", ParentRef={"value": "8"})
+    bring(connection, customer("8", DisplayName="Mother"), child)
+
+    shown = text(clerk.get(f"{ACCOUNTS}/same?key={mine}&entity=Customer&id=7"))
+
+    assert "Parent account – Mother ≠ different" in shown
 
 
 def test_a_record_that_is_another_one_is_parted_from_it_when_it_is_linked(

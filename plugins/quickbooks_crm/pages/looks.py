@@ -102,6 +102,8 @@ def value(something: Any) -> str:
         return "yes" if something else "no"
     if isinstance(something, Decimal):
         return _number(something)
+    if isinstance(something, datetime):
+        return when(something) if something.tzinfo else f"{something:%Y-%m-%d %H:%M:%S}"
     return str(something)
 
 

@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse, Response
 from psycopg import Connection
 
 from quickbooks_crm import beside, companies, history, records, searching
-from quickbooks_crm.beside import Shelves
+from quickbooks_crm.beside import Pointed, Shelves
 from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.history import History
 from quickbooks_crm.pages import shelves
 from quickbooks_crm.pages.looks import Page, page
 from quickbooks_crm.pages.reaching import reading
@@ -71,8 +72,9 @@ def record(
         if found is None:
             raise HTTPException(404)
         others = shelves.of_company(connection, company)
-        shown = _all_of(connection, shelf, others, found)
         told = history.of(connection, shelf, found.key, _moment(before))
+        shown = _all_of(connection, shelf, others, found)
+        shown |= {"named": _named(connection, shelf, others, told)}
     about = {
         "shelf": shelf,
         "caller": caller,
@@ -108,7 +110,7 @@ def _company(connection: Connection[Any], name: str) -> dict[str, Any]:
 
 def _of_list(shelf: Shelf) -> dict[str, Any]:
     columns = shelf.target.table.columns
-    return {"columns": {name: columns[name] for name in records.listed(shelf)}}
+    return {"columns": {name: columns[name] for name in shelf.listed}}
 
 
 def _all_of(
@@ -127,12 +129,23 @@ def _all_of(
         "lines": lines[: beside.LINES],
         "more_lines": len(lines) > beside.LINES,
         "line_columns": _line_columns(shelf),
+        "line_refers": of_lines,
         "line_pointed": beside.pointed(connection, others, of_lines, lines),
         "referring": list(beside.referring(connection, others, shelf, found.key)),
         "from_quickbooks": shelf.filled,
         "by_hand": [name for name in shelf.readable if name not in shelf.target.columns],
         "columns": shelf.target.table.columns,
     }
+
+
+def _named(
+    connection: Connection[Any], shelf: Shelf, others: Shelves, told: History
+) -> dict[tuple[str, str], Pointed]:
+    """What the records are called that the history says a field pointed to."""
+    changes = [change for event in told.events for change in event.changes]
+    sides = [{c.field: value} for c in changes for value in (c.before, c.after)]
+    fields = beside.pointing_fields(shelf.target.mapping.fields)
+    return beside.pointed(connection, others, fields, sides)
 
 
 def _line_columns(shelf: Shelf) -> dict[str, Any]:
