@@ -84,19 +84,30 @@ def receive(
     """Take the staged rows into the transaction, close their references to records of the
     `referred` targets, and tell those that are linked."""
     blocks = statements("dedupe")
-    for other in referred:
-        for name in ("bury_links", "bury_collisions"):
-            statement = blocks[name].format(**_names(other), referred_to=blocks["referred_to"])
-            connection.execute(statement, where | {"referred": other.mapping.module})
     with by_place(connection):
-        for name in ("forget_places", "places"):
+        for name in ("forget_places", "places", "forget_meanings", "meant"):
             connection.execute(blocks[name], where)
+    _take_references(connection, referred, where)
     for name in RECEIVING:
         connection.execute(blocks[name].format(**_names(target)), where)
     if any([_link_typed(connection, other, "meant_by_rows", where) for other in referred]):
         connection.execute(blocks["references"], where)
     for name in ("count_again", "leave_linked", "never_here"):
         connection.execute(blocks[name], where)
+
+
+def _take_references(
+    connection: Connection[Any], referred: Iterable[Target], where: dict[str, Any]
+) -> None:
+    """Note which CRM records the references of the staged rows mean, of those that are there."""
+    blocks = statements("dedupe")
+    for name in ("meaning", "meaning_index", "meaning_statistics"):
+        connection.execute(blocks[name], where)
+    for other in referred:
+        for name in ("bury_links", "bury_collisions"):
+            statement = blocks[name].format(**_names(other))
+            connection.execute(statement, where | {"referred": other.mapping.module})
+    connection.execute(blocks["meaning_of_duplicates"], where)
 
 
 def link_typed(connection: Connection[Any], realm: str, target: Target) -> None:

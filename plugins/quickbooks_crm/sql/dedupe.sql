@@ -1,13 +1,49 @@
+-- forget_meanings --
+DROP TABLE IF EXISTS pg_temp.meant, pg_temp.meaning;
+
+-- meant --
+-- The records that staged rows refer to, each once: many rows refer to the same.
+CREATE TEMP TABLE meant ON COMMIT DROP AS
+SELECT DISTINCT ref.value ->> 'module' AS module, ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
+  FROM sync.staged
+ CROSS JOIN LATERAL jsonb_each(staged.refs) AS ref
+ WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s;
+
+-- meaning --
+-- The CRM records that these are.
+CREATE TEMP TABLE meaning ON COMMIT DROP AS
+SELECT meant.module, meant.entity, meant.id, link.record_key
+  FROM meant
+  LEFT JOIN LATERAL (
+       SELECT record_key FROM sync.link
+        WHERE (realm, entity, id, module) = (%(realm)s, meant.entity, meant.id, meant.module) LIMIT 1) AS link ON true;
+
+-- meaning_index --
+CREATE INDEX meaning_record ON meaning (id, entity, module);
+
+-- meaning_statistics --
+ANALYZE meaning;
+
 -- bury_links --
--- Links of records that staged rows refer to, and that a person has deleted from the CRM, lead nowhere.
-DELETE FROM sync.link
- WHERE ctid = ANY (ARRAY (
-       SELECT own.ctid
-         FROM ({referred_to}) AS meant
-        CROSS JOIN LATERAL (
-              SELECT ctid, record_key FROM sync.link
-               WHERE (realm, entity, id, module) = (%(realm)s, meant.entity, meant.id, %(referred)s) LIMIT 1) AS own
-        WHERE NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.record_key::{key_type})));
+-- Links of records that a person has deleted from the CRM lead nowhere.
+WITH gone AS MATERIALIZED (
+    SELECT entity, id, record_key
+      FROM meaning
+     WHERE module = %(referred)s AND record_key IS NOT NULL
+       AND NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = meaning.record_key::{key_type})
+), buried AS (
+    DELETE FROM sync.link
+     WHERE ctid = ANY (ARRAY (
+           SELECT own.ctid
+             FROM gone
+            CROSS JOIN LATERAL (
+                  SELECT ctid, record_key FROM sync.link
+                   WHERE (realm, entity, id, module) = (%(realm)s, gone.entity, gone.id, %(referred)s) LIMIT 1) AS own
+            WHERE own.record_key = gone.record_key))
+)
+UPDATE meaning SET record_key = NULL
+  FROM gone
+ WHERE meaning.module = %(referred)s AND (meaning.entity, meaning.id) = (gone.entity, gone.id);
 
 -- bury_collisions --
 -- The same of duplicates, whose references mean the record that they collided with.
@@ -16,19 +52,23 @@ UPDATE sync.held
  WHERE EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(referred)s AND collides_with IS NOT NULL)
    AND ctid = ANY (ARRAY (
        SELECT own.ctid
-         FROM ({referred_to}) AS meant
+         FROM meaning
         CROSS JOIN LATERAL (
               SELECT ctid, collides_with FROM sync.held
-               WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meant.entity, meant.id)
+               WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meaning.entity, meaning.id)
                  AND collides_with IS NOT NULL LIMIT 1) AS own
-        WHERE NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.collides_with::{key_type})));
+        WHERE meaning.module = %(referred)s
+          AND NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.collides_with::{key_type})));
 
--- referred_to --
-SELECT DISTINCT ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
-  FROM sync.staged
- CROSS JOIN LATERAL jsonb_each(staged.refs) AS ref
- WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s
-   AND ref.value ->> 'module' = %(referred)s
+-- meaning_of_duplicates --
+UPDATE meaning SET record_key = known.record_key
+  FROM (SELECT meaning.ctid AS place, target.record_key
+          FROM meaning
+         CROSS JOIN LATERAL (
+               SELECT record_key FROM sync.target
+                WHERE (realm, module, entity, id) = (%(realm)s, meaning.module, meaning.entity, meaning.id) LIMIT 1) AS target
+         WHERE meaning.record_key IS NULL) AS known
+ WHERE meaning.ctid = known.place;
 
 -- image --
 -- The mapped columns of a row as JSON: made of these alone, that takes less long than to make all and leave the others out.
@@ -113,9 +153,8 @@ SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.clo
               jsonb_object_agg(ref.key, ref.value) FILTER (WHERE target.record_key IS NULL) AS open
          FROM jsonb_each(row.refs) AS ref
          LEFT JOIN LATERAL (
-              SELECT record_key FROM sync.target
-               WHERE (realm, module, entity, id)
-                   = (%(realm)s, ref.value ->> 'module', ref.value ->> 'entity', ref.value ->> 'id') LIMIT 1
+              SELECT record_key FROM meaning
+               WHERE (id, entity, module) = (ref.value ->> 'id', ref.value ->> 'entity', ref.value ->> 'module') LIMIT 1
               ) AS target ON true
         WHERE row.outcome IS NULL) AS found ON true;
 

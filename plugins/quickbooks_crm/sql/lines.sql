@@ -104,7 +104,7 @@ line.position = place
 WITH gone AS (
     DELETE FROM {lines} AS current
      USING incoming AS i
-     WHERE {pending} AND i.outcome = 'updated' AND current.{parent} = i.record_key::{parent_type}
+     WHERE i.outcome = 'updated' AND {pending} AND current.{parent} = i.record_key::{parent_type}
        AND (NOT EXISTS (SELECT FROM incoming_line AS line WHERE line.n = i.n AND line.position = current.{position})
             OR EXISTS (SELECT FROM {lines} AS other
                         WHERE other.{parent} = current.{parent} AND other.{position} = current.{position}
@@ -123,7 +123,7 @@ UPDATE {lines} AS current
   JOIN incoming_line AS line ON line.n = i.n
  CROSS JOIN LATERAL (SELECT i.image -> '@lines' -> (line.position - 1)::integer AS image) AS wanted
  CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, wanted.image) AS new
- WHERE {pending} AND i.outcome = 'updated' AND {which_line}
+ WHERE i.outcome = 'updated' AND {pending} AND {which_line}
    AND current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position
    AND {image} <> wanted.image;
 
@@ -167,8 +167,8 @@ UPDATE incoming
 -- left_out --
 -- Documents of which a trigger of the line table has left lines out, or put them elsewhere.
 SELECT EXISTS (SELECT FROM incoming AS i
-                WHERE i.outcome IN ('added', 'updated') AND i.fields ? '@lines'
-                  AND jsonb_array_length(i.after -> '@lines') < jsonb_array_length(i.fields -> '@lines'));
+                WHERE i.outcome IN ('added', 'updated')
+                  AND jsonb_array_length(i.after -> '@lines') < (SELECT count(*) FROM incoming_line AS line WHERE line.n = i.n));
 
 -- one_after_the_other --
 {remove};
@@ -215,7 +215,7 @@ SELECT EXISTS (SELECT FROM incoming AS i
 incoming AS i
                               JOIN incoming_line AS own ON own.n = i.n
                              CROSS JOIN LATERAL (SELECT i.image -> '@lines' -> (own.position - 1)::integer AS image) AS wanted
-                             WHERE {pending} AND i.outcome = 'updated'
+                             WHERE i.outcome = 'updated' AND {pending}
                                AND line.{parent} = i.record_key::{parent_type} AND line.{position} = own.position
                                AND {line_image} <> wanted.image
 
