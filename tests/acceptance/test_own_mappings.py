@@ -4,6 +4,7 @@ told, and every stage of a run keeps to it."""
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -400,6 +401,22 @@ def test_of_two_who_edit_the_second_is_told_of_the_first(
     )
     assert [v.version for v in versions.versions(connection, "sample", "products")] == [1]
     assert store(connection, text(include, "products", OTHER_NOTES), based_on=1).version == 2
+
+
+def test_of_two_who_store_at_the_same_moment_one_is_told_of_the_other(
+    connection: Connection[Any], include: Path, crm: str
+) -> None:
+    def store_one(change: tuple[str, str]) -> str:
+        with psycopg.connect(crm, autocommit=True) as own:
+            try:
+                return str(store(own, text(include, "products", change)).version)
+            except MappingOutdated:
+                return "told"
+
+    with ThreadPoolExecutor(2) as both:
+        ended = sorted(both.map(store_one, [NO_CODE, OTHER_NOTES]))
+
+    assert ended == ["1", "told"]
 
 
 @pytest.mark.parametrize("statement", ["UPDATE {} SET module = 'x'", "DELETE FROM {}"])
