@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass
 from difflib import unified_diff
+from functools import lru_cache
 from typing import Any, Literal
 
-from quickbooks_crm.mapping.document import Place, dotted, read
+from quickbooks_crm.mapping.document import Document, Place, dotted, read
 
 _PARTED: tuple[Place, ...] = ((), ("import",), ("fields",), ("lines",), ("lines", "fields"))
 """Where words are told one by one; below these, a word is told with all that it holds."""
@@ -38,7 +39,7 @@ class Difference:
 def differences(before: str, after: str) -> list[Difference]:
     """What the text after says differently than the one before, in its order, then what is gone. Of
     a text that is no YAML nothing is known."""
-    old, new = read(before), read(after)
+    old, new = _read(before), _read(after)
     return list(_between(old.tree, new.tree)) if old.readable and new.readable else []
 
 
@@ -54,6 +55,12 @@ def told(before: str, after: str) -> list[str]:
         return ["Both say the same."]
     found = [difference.words for difference in differences(before, after)]
     return found or ["Only comments, spaces or the order of words differ."]
+
+
+@lru_cache(maxsize=4)
+def _read(text: str) -> Document:
+    """In a list of versions each is compared with the one before and the one after."""
+    return read(text)
 
 
 def _between(

@@ -5,11 +5,19 @@
 SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm mappings', %(company)s::text), 0));
 
 -- newest --
--- The newest version of each module of a company.
-SELECT DISTINCT ON (module) company, module, version, content, hash, made_by, made_at, origin, note
-  FROM sync.mapping_version
- WHERE company = %(company)s
- ORDER BY module, version DESC;
+-- The newest version of each module of a company: by the index from module to module, however many versions there are.
+WITH RECURSIVE known (module) AS (
+    (SELECT module FROM sync.mapping_version WHERE company = %(company)s ORDER BY module LIMIT 1)
+    UNION ALL
+    SELECT next.module FROM known CROSS JOIN LATERAL (
+           SELECT module FROM sync.mapping_version
+            WHERE company = %(company)s AND module > known.module ORDER BY module LIMIT 1) AS next
+)
+SELECT last.*
+  FROM known CROSS JOIN LATERAL (
+       SELECT company, module, version, content, hash, made_by, made_at, origin, note
+         FROM sync.mapping_version
+        WHERE company = %(company)s AND module = known.module ORDER BY version DESC LIMIT 1) AS last;
 
 -- store --
 INSERT INTO sync.mapping_version (company, module, version, content, hash, made_by, origin, note)
@@ -33,10 +41,18 @@ SELECT company, module, version, content, hash, made_by, made_at, origin, note
 
 -- choices --
 -- The last choice for each module of a company.
-SELECT DISTINCT ON (module) module, choice, version, file_hash, chosen_by, chosen_at
-  FROM sync.mapping_choice
- WHERE company = %(company)s
- ORDER BY module, choice DESC;
+WITH RECURSIVE known (module) AS (
+    (SELECT module FROM sync.mapping_choice WHERE company = %(company)s ORDER BY module LIMIT 1)
+    UNION ALL
+    SELECT next.module FROM known CROSS JOIN LATERAL (
+           SELECT module FROM sync.mapping_choice
+            WHERE company = %(company)s AND module > known.module ORDER BY module LIMIT 1) AS next
+)
+SELECT last.*
+  FROM known CROSS JOIN LATERAL (
+       SELECT module, choice, version, file_hash, chosen_by, chosen_at
+         FROM sync.mapping_choice
+        WHERE company = %(company)s AND module = known.module ORDER BY choice DESC LIMIT 1) AS last;
 
 -- choose --
 INSERT INTO sync.mapping_choice (company, module, choice, version, file_hash, chosen_by)
