@@ -189,8 +189,9 @@ def test_versions_are_listed_with_who_when_and_what_changed(
     said = shown(viewer)
 
     assert re.search(
-        r"2 20\S+ \S+ UTC by grace ?, page <b>why</b> fields.code removed: {from: Sku} .*"
-        r"1 20\S+ \S+ UTC by ada ?, page <b>why</b> the first one",
+        r"2 20\S+ \S+ UTC by grace ?, with the form of Import <b>why</b> "
+        r"fields.code removed: {from: Sku} .*"
+        r"1 20\S+ \S+ UTC by ada ?, with the form of Import <b>why</b> the first one",
         said,
     )
     assert "<b>why</b>" not in viewer.get(HERE).text

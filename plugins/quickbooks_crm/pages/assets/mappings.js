@@ -24,8 +24,8 @@ async function read(file) {
 
 if (form) {
   const first = form.elements.content.value;
-  const stored = !document.getElementById("said").hidden;
-  if (stored) sessionStorage.removeItem(keptAs());
+  const said = document.getElementById("said").textContent;
+  if (said.startsWith("Stored as version")) sessionStorage.removeItem(keptAs());
   const before = sessionStorage.getItem(keptAs());
   if (before !== null && before !== first) show(before, true);
 
