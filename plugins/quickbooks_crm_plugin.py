@@ -7,6 +7,8 @@ from airflow.plugins_manager import AirflowPlugin
 
 log = logging.getLogger(__name__)
 
+ICON = "quickbooks-crm/assets/icon.svg"
+
 
 class _WhenAsked:
     """The web application, imported only by the process that serves it: tasks load plugins too."""
@@ -32,6 +34,16 @@ class QuickBooksCrmPlugin(AirflowPlugin):
             "url_route": "quickbooks-activity",
             "destination": "nav",
             "nav_top_level": True,
-            "icon": "quickbooks-crm/assets/icon.svg",
-        }
+            "icon": ICON,
+        },
+        *(
+            {
+                "name": "QuickBooks",
+                "href": "quickbooks-crm/airflow/{DAG_ID}/{RUN_ID}",
+                "url_route": f"quickbooks-{destination}",
+                "destination": destination,
+                "icon": ICON,
+            }
+            for destination in ("dag_run", "task_instance")
+        ),
     ]

@@ -20,6 +20,9 @@ Key = tuple[str, str]
 """The id and entity of a record: lists go on from one."""
 
 BEGINNING: Key = ("", "")
+NAMES: Key = ("", "names")
+"""Before all records, too, but for the one that is found by its id: whoever goes on from here looks
+for the text in names only."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Part:
     next: Key | None
     whole: bool = True
 
+    @property
+    def by_id(self) -> bool:
+        """Whether they were found by their id, and names not looked at."""
+        return self.next == NAMES
+
 
 def part(connection: Connection[Any], which: Which, after: Key = BEGINNING) -> Part:
     """The records that follow, a page of them."""
@@ -64,10 +72,17 @@ def reasons(connection: Connection[Any], which: Which) -> list[str]:
 
 
 def _search(connection: Connection[Any], which: Which, after: Key) -> Part:
-    """The record of that id first, then those with the text in their names."""
-    until = time.monotonic() + PATIENCE
-    by_id = statements("activity")["of_id"]
-    found = _rows(connection, which, by_id, BEGINNING, PAGE) if after == BEGINNING else []
+    """The record of that id, or else those with the text in their names."""
+    if after == BEGINNING:
+        by_id = statements("activity")["of_id"]
+        if found := _rows(connection, which, by_id, BEGINNING, PAGE):
+            return Part(found, NAMES, whole=False)
+    return _search_names(connection, which, after)
+
+
+def _search_names(connection: Connection[Any], which: Which, after: Key) -> Part:
+    """Those with the text in their names, window by window."""
+    until, found = time.monotonic() + PATIENCE, list[Row]()
     while True:
         missing = PAGE + 1 - len(found)
         found += _named(connection, which, after, missing)

@@ -1,6 +1,7 @@
 """What a person sees of a run, in Airflow."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
@@ -65,7 +66,7 @@ def test_a_deep_link_survives_a_reload(page: Page, activity: FrameLocator) -> No
 def test_the_link_to_the_airflow_run_leaves_the_frame(page: Page, activity: FrameLocator) -> None:
     _first_run(activity)
 
-    activity.locator("a[data-airflow]").click()
+    activity.locator("dd a[data-airflow]").first.click()
 
     expect(page).to_have_url(re.compile(r"/dags/quickbooks_to_crm_sample/runs/"))
     expect(page.locator("iframe")).to_have_count(0)
@@ -93,6 +94,82 @@ def test_the_list_can_be_used_with_the_keyboard_in_a_narrow_window(
 
     expect(activity.get_by_role("heading", level=1)).to_contain_text("UTC")
     assert activity.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth")
+
+
+def test_records_are_found_by_name_and_the_name_stands_in_no_address(
+    page: Page, activity: FrameLocator
+) -> None:
+    _first_run(activity)
+    activity.get_by_role("row").filter(has_text="products").first.get_by_role("link").first.click()
+    records = activity.get_by_role("region", name="Records", exact=True)
+    name = records.locator("tbody th small bdi").last.inner_text()
+
+    activity.get_by_label("QuickBooks id or name").fill(name[1:].upper())
+    page.keyboard.press("Enter")
+
+    expect(records.locator("tbody tr")).to_have_count(1)
+    expect(records).to_contain_text(name)
+    assert name[1:].upper() not in page.url.upper().replace("+", " ").replace("%20", " ")
+
+
+def test_what_is_shown_is_taken_away_as_a_file(page: Page, activity: FrameLocator) -> None:
+    _first_run(activity)
+
+    with page.expect_download() as waiting:
+        activity.get_by_role("link", name="Download all as CSV").click()
+
+    file = Path(waiting.value.path()).read_bytes()
+    assert file.startswith(b"\xef\xbb\xbfCompany,Run,Module")
+    assert file.count(b"\n") > 10
+
+
+def test_charts_show_what_their_tables_say(activity: FrameLocator) -> None:
+    activity.get_by_role("link", name="Charts").click()
+
+    drawn = activity.get_by_role("img")
+    expect(drawn).to_have_count(6)
+    first = activity.locator("section.chart").first
+    assert first.locator("rect.mark").count() > 0
+    first.get_by_text("The numbers").click()
+    expect(first.get_by_role("table")).to_be_visible()
+
+
+def test_an_undo_is_shown_before_it_is_done_and_a_no_leaves_all_as_it_is(
+    page: Page, activity: FrameLocator
+) -> None:
+    _first_run(activity)
+    activity.get_by_role("button", name="Undo this run").click()
+    for module in ("products", "accounts"):
+        activity.get_by_role("dialog").get_by_label(module, exact=True).uncheck()
+    activity.get_by_role("button", name="Show what would be undone").click()
+
+    switched_off = activity.get_by_role("button", name="Switch it on")
+    no = activity.get_by_role("button", name="No, change nothing")
+    expect(switched_off.or_(no)).to_be_visible(timeout=60_000)
+    if switched_off.is_visible():
+        switched_off.click()
+    expect(no).to_be_visible(timeout=120_000)
+    expect(activity.get_by_role("row").filter(has_text="contacts").first).to_be_visible()
+    no.click()
+
+    expect(activity.get_by_text("Not done.")).to_be_visible(timeout=60_000)
+    activity.get_by_label("Where you are").get_by_role("link", name="Activity").click()
+    expect(activity.get_by_role("row").nth(1)).to_contain_text("Preview of an undo")
+
+
+@pytest.mark.parametrize("place", ["", "/tasks/extract"])
+def test_airflows_own_page_of_a_run_and_of_a_task_leads_back(
+    page: Page, activity: FrameLocator, place: str
+) -> None:
+    _first_run(activity)
+    title = activity.get_by_role("heading", level=1).inner_text()
+    run = str(activity.locator("dd a[data-airflow]").last.get_attribute("href"))
+    address = page.url[: page.url.index("/plugin/")] + "/dags/" + run.split("dags/")[1]
+    page.goto(address.split("/tasks/")[0] + place)
+
+    page.get_by_role("link", name="QuickBooks", exact=True).last.click()
+
+    expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text(title)
 
 
 def _first_run(activity: FrameLocator) -> None:

@@ -53,11 +53,12 @@ def test_processes_that_serve_no_pages_do_not_import_them(loaded: Any) -> None:
     assert [name for name in loaded["modules"] if "pages" in name] == []
 
 
-def test_the_page_is_linked_relatively_so_that_it_survives_a_proxy(loaded: Any) -> None:
-    [view] = loaded["views"]
+def test_the_pages_are_linked_relatively_so_that_they_survive_a_proxy(loaded: Any) -> None:
+    linked = {view["destination"]: view["href"] for view in loaded["views"]}
 
-    assert view["href"] == "quickbooks-crm/"
-    assert view["icon"].startswith("quickbooks-crm/")
+    of_run = "quickbooks-crm/airflow/{DAG_ID}/{RUN_ID}"
+    assert linked == {"nav": "quickbooks-crm/", "dag_run": of_run, "task_instance": of_run}
+    assert all(view["icon"].startswith("quickbooks-crm/") for view in loaded["views"])
 
 
 def test_airflow_starts_even_when_the_pages_cannot_be_imported() -> None:

@@ -298,7 +298,7 @@ def test_a_search_by_name_looks_at_all_records_and_tells_when_it_stopped_early(
 def test_a_search_by_id_needs_no_look_at_the_others(many: Connection[Any]) -> None:
     found = finding.part(many, Which(REALM, "run-1", "products", "excluded", text="77777"))
 
-    assert [row.id for row in found.rows] == ["77777"]
+    assert ([row.id for row in found.rows], found.next) == (["77777"], finding.NAMES)
 
 
 @pytest.mark.parametrize(

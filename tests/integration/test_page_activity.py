@@ -104,7 +104,7 @@ def held(connection: Connection[Any]) -> None:
     [
         ("GARDEN", "", ["7", "8"]),
         ("garden", "&reason=invalid_value", ["8"]),
-        ("7", "", ["7", "9"]),
+        ("7", "", ["7"]),
         ("8", "&reason=missing_required", []),
         ("", "&reason=invalid_value", ["8", "9"]),
         ("%", "", []),
@@ -116,6 +116,19 @@ def test_records_are_found_by_id_name_and_reason(
     answer = viewer.get(f"{ROWS}?outcome=not_added{asked}", headers={"sought": text})
 
     assert re.findall(r"Item</span> <bdi>(\d+)</bdi>", answer.text) == found
+
+
+def test_what_is_found_by_its_id_can_be_looked_for_in_names_too(
+    viewer: httpx.Client, held: None
+) -> None:
+    sought = {"sought": "7"}
+    found = viewer.get(f"{ROWS}?outcome=not_added", headers=sought)
+    [on] = re.findall(r'rel="next" href="([^"]*)"', found.text)
+
+    named = viewer.get(str(found.url.join(on.replace("&amp;", "&"))), headers=sought)
+
+    assert "Found by the QuickBooks id." in found.text
+    assert "Spade 7" in named.text and "Garden hose" not in named.text
 
 
 def test_a_search_beyond_ascii_is_understood(
@@ -239,3 +252,62 @@ def _mirrored(connection: Connection[Any], id: str, name: str) -> None:
         " VALUES (%s, 'Item', %s, 0, 1, %s)",
         [REALM, id, Jsonb({"Name": name})],
     )
+
+
+# From Airflow's own pages and back
+
+
+@pytest.mark.parametrize("dag", ["quickbooks_to_crm_sample", "preview_sample", "correct_sample"])
+def test_airflows_page_of_a_run_leads_to_its_activity(
+    viewer: httpx.Client, connection: Connection[Any], dag: str
+) -> None:
+    started(connection, "manual__2025-03-01T12:00:00+00:00")
+    connection.commit()
+
+    answer = viewer.get(f"/quickbooks-crm/airflow/{dag}/manual__2025-03-01T12%3A00%3A00%2B00%3A00")
+
+    way = str(answer.url.join(answer.headers["location"]))
+    assert way.endswith(f"/quickbooks-crm/runs/{REALM}/manual__2025-03-01T12:00:00+00:00")
+    assert viewer.get(way).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("somebodys_dag/run-1", "This run is of no company here"),
+        ("quickbooks_to_crm_never/run-1", "This run is of no company here"),
+        ("quickbooks_to_crm_sample/run-1", "Nothing is known of this run yet"),
+    ],
+)
+def test_a_run_that_is_not_known_here_says_so(viewer: httpx.Client, path: str, said: str) -> None:
+    answer = viewer.get(f"/quickbooks-crm/airflow/{path}")
+
+    assert (answer.status_code, said in answer.text) == (404, True)
+
+
+def test_a_run_of_a_company_that_one_may_not_see_is_not_told(
+    viewer: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    started(connection, "run-1")
+    connection.commit()
+    monkeypatch.setattr(SimpleAuthManager, "filter_authorized_dag_ids", lambda *_, **__: set())
+
+    answer = viewer.get("/quickbooks-crm/airflow/quickbooks_to_crm_sample/run-1")
+
+    assert "This run is of no company here" in answer.text
+
+
+def test_a_run_leads_to_its_tasks_in_airflow(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    error = {"code": "quickbooks_unavailable", "message": "QuickBooks does not answer."}
+    started(connection, "run-1", state="failed", errors={"extract": error, "run": error})
+    counted(connection, "run-1", "products", added=1)
+    connection.commit()
+
+    page = viewer.get(f"/quickbooks-crm/runs/{REALM}/run-1").text
+
+    tasks = re.findall(r"dags/quickbooks_to_crm_sample/runs/run-1/tasks/([^\"]+)\"", page)
+    assert tasks == ["extract", "products.load", "extract"]

@@ -27,6 +27,7 @@ BY_RUN = {
     "/runs/{realm}/{run_id}",
     "/runs/{realm}/{run_id}/{module}",
     "/csv/{realm}/{run_id}",
+    "/airflow/{dag}/{run_id}",
 }
 """Routes about the company of a run: they look up whose it is."""
 

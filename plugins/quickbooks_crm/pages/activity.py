@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from psycopg import Connection
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from quickbooks_crm import activity, finding, spreadsheet
+from quickbooks_crm import activity, finding, progress, spreadsheet
 from quickbooks_crm.activity import Run, Wanted
 from quickbooks_crm.finding import BEGINNING, Key, Which
-from quickbooks_crm.pages.looks import Page, page
+from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
-from quickbooks_crm.pages.security import User, configured, dag_id, may, readable
+from quickbooks_crm.pages.security import User, company_of, configured, dag_id, may, readable
 
 RUNS = 50
 KINDS = ("sync", "preview", "replay", "retry", "undo", "reconcile")
@@ -74,6 +74,20 @@ def runs(request: Request, user: User, asked: Annotated[Asked, Query()]) -> Resp
         runs=found[:RUNS],
         older=found[RUNS - 1] if len(found) > RUNS else None,
     )
+
+
+@router.get("/airflow/{dag}/{run_id}", response_class=HTMLResponse)
+def of_airflow(request: Request, user: User, dag: str, run_id: str) -> Response:
+    """Where a run of Airflow leads to: what Airflow's own pages show of it here."""
+    company = company_of(dag)
+    if company is None or not readable(user, [company]):
+        return page(request, Page("no_run.html", 404), ours=False)
+    with reading() as connection:
+        found = progress.find(connection, company, run_id)
+    if found is None:
+        return page(request, Page("no_run.html", 404), ours=True)
+    way = f"{root_of(request)}runs/{part(found.realm)}/{part(run_id)}"
+    return RedirectResponse(way, 303)
 
 
 @router.get("/runs/{realm}/{run_id}", response_class=HTMLResponse)

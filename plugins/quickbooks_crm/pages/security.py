@@ -155,6 +155,11 @@ def dag_ids(company: str) -> list[str]:
     return [dag_id(company, kind) for kind in ("sync", *_RUNS_OF_OWN)]
 
 
+def company_of(dag: str) -> str | None:
+    """The company whose runs a DAG of Airflow makes, if any of those that have a file."""
+    return next((company for company in configured() if dag in dag_ids(company)), None)
+
+
 def from_these_pages(request: Request) -> None:
     """The dependency of everything that may change something: it takes JSON only, sent by a page of
     this very Airflow. A form of another site can send neither; a program with a token of its own
