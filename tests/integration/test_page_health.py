@@ -311,21 +311,28 @@ def test_webhooks_that_fell_silent_are_told_when_there_were_changes(
     assert found(connection) == [("SOMETIME", "webhooks", "")]
 
 
-def test_a_replay_that_is_due_is_told(connection: Connection[Any], company: Path) -> None:
-    do(
-        connection,
+def test_a_replay_that_is_due_is_begun_on_the_page_by_who_may_run(
+    anonymous: httpx.Client,
+    signed_in_as: Callable[[str], None],
+    connection: Connection[Any],
+    company: Path,
+) -> None:
+    for statement in (
         "INSERT INTO sync.module_position (realm, module, generation, mapping_hash, target, run_id)"
-        " VALUES (%s, 'products', 1, 'an earlier one', 'crm.products', 'run-1')",
-        REALM,
-    )
-    do(
-        connection,
+        f" VALUES ('{REALM}', 'products', 1, 'an earlier one', 'crm.products', 'run-1')",
         "INSERT INTO sync.replay (realm, module, mapping_hash, run_id)"
-        " VALUES (%s, 'products', 'x', 'run-1')",
-        REALM,
-    )
+        f" VALUES ('{REALM}', 'products', 'x', 'run-1')",
+    ):
+        do(connection, statement)
+    told = found(connection)
+    pages = {}
+    for role in ("viewer", "user"):
+        signed_in_as(role)
+        pages[role] = anonymous.get("/quickbooks-crm/health").text
 
-    assert found(connection) == [("SOMETIME", "replay", "products")]
+    assert told == [("SOMETIME", "replay", "products")]
+    assert 'data-start="correct_sample" data-then="corrections/sample/"' in pages["user"]
+    assert "data-start" not in pages["viewer"]
 
 
 def test_each_concern_leads_to_where_it_is_settled(

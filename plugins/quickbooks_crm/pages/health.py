@@ -32,12 +32,14 @@ class Way:
 @dataclass(frozen=True)
 class Shown:
     """A concern, the company as people call it, where it is settled, and whether the user may
-    release it."""
+    release it, or see what a replay would change, here."""
 
     concern: Concern
     title: str
     way: Way | None
     releasable: bool
+    replayable: bool
+    dag: str
 
 
 class Release(BaseModel):
@@ -72,8 +74,15 @@ def release(request: Request, caller: Run, asked: Release) -> Response:
 
 
 def _shown(user: Any, concern: Concern) -> Shown:
-    releasable = concern.code == "breaker" and may(user, "run", concern.company)
-    return Shown(concern, _title(concern.company), _way(concern), releasable)
+    here = concern.code in ("breaker", "replay") and may(user, "run", concern.company)
+    return Shown(
+        concern,
+        _title(concern.company),
+        _way(concern),
+        releasable=here and concern.code == "breaker",
+        replayable=here and concern.code == "replay",
+        dag=dag_id(concern.company, "replay"),
+    )
 
 
 def _title(company: str) -> str:
