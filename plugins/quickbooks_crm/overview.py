@@ -21,8 +21,9 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class ModuleNow:
-    """What of a module is in the CRM, and what `waits` in the mirror; more than `MOST` are not
-    counted. `pending` says whether anything waits at all, also a reference that can be closed."""
+    """What of a module is in the CRM since it was loaded, and what `waits` in the mirror; more than
+    `MOST` are not counted. `pending` says whether anything waits at all, also a reference that can
+    be closed."""
 
     module: str
     records: int
@@ -53,6 +54,7 @@ def at_a_glance(
     connection: Connection[Any], company: Company, modules: Sequence[Mapping], problem: str = ""
 ) -> CompanyNow:
     """How a company with these modules stands; `problem` is what is known to be wrong with it."""
+    connection.execute(statements("overview")["by_indexes"])
     realm, first_token, wrong = _connection(company)
     told = "\n".join(filter(None, (problem, wrong))) or None
     found = status.status(connection, company.name, realm, (), told)
@@ -108,9 +110,8 @@ def _module(connection: Connection[Any], realm: str, mapping: Mapping) -> Module
         "most": MOST + 1,
     }
     blocks = statements("overview")
-    [records], [waits] = (
-        connection.execute(blocks[name], where).fetchone() or (0,) for name in ("in_crm", "waiting")
-    )
     loaded = connection.execute(blocks["last_load"], where).fetchone()
+    [records] = (connection.execute(blocks["in_crm"], where).fetchone() or (0,)) if loaded else (0,)
+    [waits] = connection.execute(blocks["waiting"], where).fetchone() or (0,)
     pending = bool(waits) or runs.has_work(connection, realm, mapping)
     return ModuleNow(mapping.module, records, loaded[0] if loaded else None, waits, pending)

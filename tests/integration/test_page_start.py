@@ -57,7 +57,7 @@ def test_import_is_the_main_action_of_a_module_while_it_is_empty(
 
     assert _link(page, "import/sample/accounts").startswith('class="button main"')
     assert not _link(page, "import/sample/products").startswith("class=")
-    assert "products 2 never nothing Import again" in text_of(page)
+    assert "products 2 2025-03-01 12:00:00 nothing Import again" in text_of(page)
     assert "accounts 0 never nothing Import accounts" in text_of(page)
 
 
@@ -190,6 +190,12 @@ def _in_the_crm(connection: Connection[Any], entity: str, module: str, count: in
         " (realm, entity, id, module, record_key, source_hash, written, run_id)"
         " SELECT %s, %s, n::text, %s, n::text, '', '{}', 'run-1' FROM generate_series(1, %s) AS n",
         [REALM, entity, module, count],
+    )
+    connection.execute(
+        "INSERT INTO sync.module_position"
+        " (realm, module, generation, target, mapping_hash, run_id, loaded_at)"
+        " VALUES (%s, %s, 1, 'crm.' || %s, '', 'run-1', '2025-03-01 12:00 UTC')",
+        [REALM, module, module],
     )
     connection.commit()
 
