@@ -111,12 +111,14 @@ def test_previews_that_wait_for_an_answer_are_listed_wherever_they_were_started(
     airflow_has("preview_sample", "manual__1", "running", asks=True, triggering_user_name="anna")
     airflow_has("preview_sample", "manual__2", "running", answer="Yes")
     airflow_has("preview_secret", "manual__3", "running", asks=True)
+    airflow_has("correct_sample", "manual__4", "running", asks=True)
 
     page = viewer.get(f"{PAGES}{path}")
 
     assert "Waiting for a Yes or No Import for sample, asked" in text_of(page)
     assert "started by anna" in text_of(page)
     assert "started/sample/manual__1" in page.text
+    assert "corrections/sample/manual__4" in page.text
     assert "manual__2" not in page.text and "manual__3" not in page.text
 
 

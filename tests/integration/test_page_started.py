@@ -291,6 +291,12 @@ def test_a_run_of_another_kind_is_shown_on_its_own_page(
     assert answer.headers["location"] == f"../../runs/{REALM}/run-1"
 
 
+def test_a_correction_is_followed_on_its_own_page(viewer: httpx.Client) -> None:
+    airflow_has("correct_sample", "run-1", "running", asks=True)
+
+    assert viewer.get(PAGE).headers["location"] == "../../corrections/sample/run-1"
+
+
 @pytest.mark.parametrize("path", ["sample/never", "never/run-1"])
 def test_a_run_that_is_not_there_is_not_found(viewer: httpx.Client, path: str) -> None:
     assert viewer.get(f"/quickbooks-crm/started/{path}").status_code == 404

@@ -23,6 +23,8 @@ PROCEED = "proceed"
 """The task that asks a person."""
 
 _NEWEST = 50
+_ASKING = {"preview": "started", "undo": "corrections"}
+"""The kinds of runs that ask, by the DAG that they have, and the page where each is answered."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,10 @@ class AirflowRun:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A preview that waits for a person's Yes or No."""
+    """A preview that waits for a person's Yes or No, on the `page` that asks."""
 
     company: str
+    page: str
     run_id: str
     since: datetime
     started_by: str | None
@@ -83,7 +86,7 @@ def started_by_yes(company: str, preview: str) -> AirflowRun | None:
 
 def waiting(companies: Iterable[str]) -> list[Waiting]:
     """The previews of these companies that wait for an answer, the oldest first."""
-    of_dag = {dag_id(company, "preview"): company for company in companies}
+    of_dag = {dag_id(c, kind): (c, page) for c in companies for kind, page in _ASKING.items()}
     query = (
         select(TaskInstance.dag_id, TaskInstance.run_id, HITLDetail.created_at)
         .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
@@ -98,7 +101,8 @@ def waiting(companies: Iterable[str]) -> list[Waiting]:
     with create_session() as session:
         found = session.execute(query).all()
         return [
-            Waiting(of_dag[dag], run, since, _asker(session, dag, run)) for dag, run, since in found
+            Waiting(*of_dag[dag], run, since, _asker(session, dag, run))
+            for dag, run, since in found
         ]
 
 

@@ -13,7 +13,7 @@ from quickbooks_crm.pages import airflow_runs, settings_of_import
 from quickbooks_crm.pages.airflow_runs import AirflowRun
 from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
-from quickbooks_crm.pages.security import See
+from quickbooks_crm.pages.security import See, dag_id
 from quickbooks_crm.pages.settings_of_import import Setting
 from quickbooks_crm.progress import Progress, Sample
 
@@ -86,6 +86,9 @@ class Standing:
 def started(request: Request, caller: See, company: str, run_id: str) -> Response:
     """How a run stands, or, for a kind that has a page of its own, that page."""
     airflow = airflow_runs.find(company, run_id)
+    if airflow and airflow.dag == dag_id(company, "undo"):
+        way = f"{root_of(request)}corrections/{part(company)}/{part(run_id)}"
+        return RedirectResponse(way, 303)
     sync = airflow_runs.started_by_yes(company, run_id) if airflow and airflow.answer else None
     with reading() as connection:
         if sync:
