@@ -262,8 +262,11 @@ def test_only_records_of_the_group_can_be_settled(
     pair = lookalikes(connection, clerk, "Acme", "ACME!")
     stranger = account(connection, "Stranger")
 
-    assert settle(clerk, "same", pair[0], stranger).status_code == 409
-    assert settle(clerk, "same", pair[0]).status_code == 409
+    of_none, alone = settle(clerk, "same", *pair, stranger), settle(clerk, "same", pair[0])
+
+    assert of_none.status_code == alone.status_code == 409
+    assert "Pick at least two records" in alone.json()["message"]
+    assert rows(connection, "SELECT * FROM sync.same") == []
 
 
 def test_a_record_that_has_left_the_crm_meanwhile_is_no_duplicate(

@@ -8,6 +8,7 @@ from psycopg import Connection
 from pydantic import BaseModel, ConfigDict
 
 from quickbooks_crm import beside, linking, records, sources
+from quickbooks_crm.beside import Shelves
 from quickbooks_crm.errors import LinkRefused
 from quickbooks_crm.linking import Seen
 from quickbooks_crm.pages import shelves
@@ -57,14 +58,14 @@ def same(
     """The QuickBooks records that a CRM record may be, or one of them beside it."""
     text = text_of(sought)
     with reading() as connection:
-        shelf = shelves.of_module(connection, caller.settings, module)
+        shelf, others = shelves.among_others(connection, caller.settings, module)
         record = records.one(connection, shelf, key)
         if record is None:
             raise HTTPException(404)
         about = {"shelf": shelf, "caller": caller, "record": record, "sought": text}
         about |= {"called": record.called(shelf.labels)}
         if entity:
-            shown = _beside(connection, caller, shelf, record, (entity, id))
+            shown = _beside(connection, (shelf, others), record, (entity, id))
             return page(request, Page("same_as.html"), **about, **shown)
         found = (
             sources.search(connection, shelf, text)
@@ -139,14 +140,17 @@ def _names(
 
 
 def _beside(
-    connection: Connection[Any], caller: Run, shelf: Shelf, record: Record, who: tuple[str, str]
+    connection: Connection[Any],
+    where: tuple[Shelf, Shelves],
+    record: Record,
+    who: tuple[str, str],
 ) -> dict[str, Any]:
     """A candidate, what it would fill in, and what references on both sides mean."""
+    shelf, others = where
     candidate = sources.one(connection, shelf, *who)
     if candidate is None:
         raise HTTPException(404)
     says = sources.says(connection, shelf, candidate)
-    others = shelves.of_company(connection, caller.settings)
     fields = beside.pointing_fields(shelf.target.mapping.fields)
     return {
         "candidate": candidate,

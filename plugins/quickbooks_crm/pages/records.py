@@ -67,11 +67,10 @@ def record(
     """All that is known of one record."""
     with reading() as connection:
         company = caller.settings
-        shelf = shelves.of_module(connection, company, module)
+        shelf, others = shelves.among_others(connection, company, module)
         found = records.one(connection, shelf, key)
         if found is None:
             raise HTTPException(404)
-        others = shelves.of_company(connection, company)
         told = history.of(connection, shelf, found.key, _moment(before))
         shown = _all_of(connection, shelf, others, found)
         shown |= {"named": _named(connection, shelf, others, told)}

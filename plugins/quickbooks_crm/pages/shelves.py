@@ -21,7 +21,7 @@ def of_module(connection: Connection[Any], company: Company, module: str) -> She
     known = modules.taken(connection, company)
     if module not in known:
         raise HTTPException(404)
-    return _shelf(connection, company, known, module)
+    return _shelf(connection, company, known, module, _realm(connection, company))
 
 
 def of_company(connection: Connection[Any], company: Company) -> dict[str, Shelf]:
@@ -30,18 +30,34 @@ def of_company(connection: Connection[Any], company: Company) -> dict[str, Shelf
     return dict(_there(connection, company, known))
 
 
+def among_others(
+    connection: Connection[Any], company: Company, module: str
+) -> tuple[Shelf, dict[str, Shelf]]:
+    """The records of one module, and those of all. Raises as `of_module` does."""
+    found = of_company(connection, company)
+    return found.get(module) or of_module(connection, company, module), found
+
+
 def _there(
     connection: Connection[Any], company: Company, known: dict[str, Mapping]
 ) -> Iterator[tuple[str, Shelf]]:
+    realm = _realm(connection, company)
     for module in known:
         with suppress(SettingsError):
-            yield module, _shelf(connection, company, known, module)
+            yield module, _shelf(connection, company, known, module, realm)
+
+
+def _realm(connection: Connection[Any], company: Company) -> str:
+    return records.realm(connection, company.name) or ""
 
 
 def _shelf(
-    connection: Connection[Any], company: Company, known: dict[str, Mapping], module: str
+    connection: Connection[Any],
+    company: Company,
+    known: dict[str, Mapping],
+    module: str,
+    realm: str,
 ) -> Shelf:
     target = one_module.target(connection, known[module], company)
     sharing = tuple(name for name, other in known.items() if other.table == known[module].table)
-    realm = records.realm(connection, company.name) or ""
     return Shelf(company.name, realm, target, sharing)
