@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
-def shown(page: Page) -> FrameLocator:
+def connections(page: Page) -> FrameLocator:
     """The page of the connections, opened from Airflow's navigation."""
     page.get_by_role("link", name="QuickBooks", exact=True).click()
     frame = page.frame_locator("iframe")
@@ -19,28 +19,28 @@ def shown(page: Page) -> FrameLocator:
 
 
 def test_reconnect_leads_to_the_consent_page_and_back_into_the_frame(
-    page: Page, shown: FrameLocator
+    page: Page, connections: FrameLocator
 ) -> None:
-    shown.get_by_role("button", name="Reconnect").press("Enter")
+    connections.get_by_role("button", name="Reconnect").press("Enter")
     expect(page.get_by_role("heading", name="Connect to Sample")).to_be_visible()
     page.get_by_role("button", name="Connect", exact=True).click()
 
-    expect(shown.get_by_text("Connected to Sample Landscaping")).to_be_visible()
+    expect(connections.get_by_text("Connected to Sample Landscaping")).to_be_visible()
     expect(page).to_have_url(re.compile("/plugin/quickbooks-activity/quickbooks-crm/connections$"))
 
-    shown.get_by_role("button", name="Reconnect").click()
+    connections.get_by_role("button", name="Reconnect").click()
     page.get_by_role("button", name="No, thanks").click()
 
-    expect(shown.get_by_text("Nobody agreed at Intuit")).to_be_visible()
-    expect(shown.locator(".state.success")).to_have_text("connected")
+    expect(connections.get_by_text("Nobody agreed at Intuit")).to_be_visible()
+    expect(connections.locator(".state.success")).to_have_text("connected")
 
 
-def test_to_disconnect_is_asked_twice(page: Page, shown: FrameLocator) -> None:
-    shown.get_by_role("button", name="Disconnect…").press("Enter")
-    asked = shown.get_by_role("dialog", name="Disconnect Sample company?")
+def test_to_disconnect_is_asked_twice(page: Page, connections: FrameLocator) -> None:
+    connections.get_by_role("button", name="Disconnect…").press("Enter")
+    asked = connections.get_by_role("dialog", name="Disconnect Sample company?")
     expect(asked).to_contain_text("What was read stays")
 
     page.keyboard.press("Escape")
 
     expect(asked).to_be_hidden()
-    expect(shown.locator(".state.success")).to_have_text("connected")
+    expect(connections.locator(".state.success")).to_have_text("connected")
