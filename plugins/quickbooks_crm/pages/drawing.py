@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 WIDTH, HEIGHT = 720.0, 220.0
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 8.0, 12.0, 26.0
+LEFT, RIGHT, TOP, BOTTOM = 84.0, 8.0, 12.0, 26.0
 BAR, GAP = 18.0, 12.0
 """How thick a lying bar is, and the room between two."""
 NAMES, VALUES = 130.0, 190.0
