@@ -183,8 +183,10 @@ document.addEventListener("click", (event) => {
   else if (button && "closes" in button.dataset) button.closest("dialog").close();
 });
 
+/* Where that address leads to another page by now, or to none, the whole page is loaded again: it is shown, or why not. */
 async function loadAgain(section) {
   const answer = await fetch(location.href).catch(() => null);
+  if (answer?.redirected || [401, 403, 404].includes(answer?.status)) return location.reload();
   const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
   const fresh = page?.getElementById(section.id);
   if (fresh) section.replaceWith(fresh);
