@@ -40,6 +40,7 @@ if (form) {
     const [file] = event.target.files;
     if (!file) return;
     const text = await read(file);
+    event.target.value = "";  // or the same file, corrected, could not be chosen again
     if (text === null) return refuse(form, { message: "The file is not UTF-8. Save it as UTF-8, and choose it again." });
     refuse(form, null);
     show(text, false);
