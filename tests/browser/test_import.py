@@ -91,6 +91,7 @@ def _take_what_is_perhaps_meant(pages: FrameLocator) -> None:
     name = pages.get_by_label("QuickBooks field for Account name")
     vendor = pages.get_by_label("QuickBooks field for QuickBooks vendor id")
     pages.get_by_role("searchbox").fill("vendor id")
+    pages.get_by_role("searchbox").press("Enter")
     expect(name).to_be_hidden()
     expect(vendor).to_have_value("")
     pages.get_by_role("button", name="QuickBooks parent id for QuickBooks vendor id").click()

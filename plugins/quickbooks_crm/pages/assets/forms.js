@@ -112,6 +112,7 @@ function sayBeside(form, sentences) {
     field.after(said);
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", said.id);
+    for (let folded = field.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
     first ??= field;
   }
   return first;

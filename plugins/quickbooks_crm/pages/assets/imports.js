@@ -103,6 +103,10 @@ mapping.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(check, 400);
 });
+/* An import is started by its button, never by an Enter somewhere in so long a form. */
+mapping.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches("input, select")) event.preventDefault();
+});
 document.getElementById("search").addEventListener("input", (event) => {
   event.stopPropagation();
   search();
