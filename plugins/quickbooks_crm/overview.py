@@ -7,11 +7,12 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import runs, status
+from quickbooks_crm import companies, runs, status
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
+from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 from quickbooks_crm.status import Status
 
@@ -71,8 +72,10 @@ def connected(connection: Connection[Any], company: Company) -> bool:
 
 def realm_of(connection: Connection[Any], company: Company) -> str:
     """The realm of a company, as its connection says or a run has seen it; empty when neither
-    does."""
+    does. Raises `SettingsError` when it is another company's, whose records are not to be shown."""
     realm, _, _ = _connection(company)
+    named = companies.names(companies.INCLUDE / "companies")
+    runs.require_own_realm(connection, Run(company.name, realm or "", ""), named)
     bound = status.status(connection, company.name, realm).bound
     return realm or (bound.realm if bound else "")
 

@@ -78,6 +78,20 @@ def test_values_of_the_mirror_are_shown_beside_the_fields_that_have_them(
     assert "Sales Rep (custom field) text Anna" in shown
 
 
+def test_values_of_another_company_are_not_shown_to_one_whose_connection_leads_there(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    twin = companies.INCLUDE / "companies" / "twin.yaml"
+    twin.write_text("name: twin\nquickbooks: quickbooks_twin\n")
+    connection.execute("INSERT INTO sync.lease (realm, company) VALUES (%s, 'twin')", [REALM])
+    _read(connection, {"DisplayName": "Amy's Birds"})
+
+    page = op.get(PAGE)
+
+    assert "leads to the same QuickBooks company" in text_of(page)
+    assert "Birds" not in page.text
+
+
 def test_an_empty_mirror_is_told_and_reading_offered(op: httpx.Client) -> None:
     shown = text_of(op.get(PAGE))
 
