@@ -116,6 +116,14 @@ def come_back(connection: Connection[Any], answer: Answer, who: Person) -> None:
             connection.execute(statements("consent")["end"], where)
 
 
+def disconnect(connection: Connection[Any], company: Company) -> bool:
+    """End a company's login; False when that was done before. Raises `SettingsError` when its
+    connection leads to another company's, and as `TokenStore.disconnect` does."""
+    with closing(QuickBooksHook(company.quickbooks)) as quickbooks:
+        _require_own(connection, company, quickbooks.connection_settings())
+        return quickbooks.disconnect()
+
+
 def last(connection: Connection[Any], companies: Iterable[str]) -> dict[str, Ended]:
     """How the newest consent of each company ended."""
     with connection.cursor(row_factory=class_row(Ended)) as cursor:
@@ -202,8 +210,8 @@ def _require_own(connection: Connection[Any], company: Company, settings: Settin
         if realm == settings.realm:
             raise SettingsError(
                 f"The connection of {other} leads to the same QuickBooks company ({realm}) as that "
-                f"of {company.name}, so it is not connected twice. Correct Company id (realm) in "
-                "one of the two (Admin > Connections)."
+                f"of {company.name}, so nothing was done. Correct Company id (realm) in one of the "
+                "two (Admin > Connections)."
             )
 
 

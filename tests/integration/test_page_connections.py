@@ -55,8 +55,19 @@ def leads_to(
     monkeypatch.setenv(f"AIRFLOW_CONN_QUICKBOOKS_{name}", value)
 
 
-def pressed(browser: httpx.Client, button: str = "connect") -> httpx.Response:
-    address = f"/quickbooks-crm/connections/sample/{button}"
+def has_a_twin(monkeypatch: pytest.MonkeyPatch, include: Path) -> None:
+    """The sample company is one of two here."""
+    (include / "companies").mkdir()
+    for name in ("sample", "twin"):
+        text = f"name: {name}\nquickbooks: quickbooks_{name}\n"
+        (include / "companies" / f"{name}.yaml").write_text(text)
+    monkeypatch.setattr(companies, "INCLUDE", include)
+
+
+def pressed(
+    browser: httpx.Client, button: str = "connect", company: str = "sample"
+) -> httpx.Response:
+    address = f"/quickbooks-crm/connections/{company}/{button}"
     return browser.post(address, headers=FROM_A_PAGE, content=b"{}")
 
 
@@ -377,17 +388,33 @@ def test_no_two_companies_here_are_connected_to_the_same_one(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "companies").mkdir()
-    for name in ("sample", "twin"):
-        text = f"name: {name}\nquickbooks: quickbooks_{name}\n"
-        (tmp_path / "companies" / f"{name}.yaml").write_text(text)
-    monkeypatch.setattr(companies, "INCLUDE", tmp_path)
+    has_a_twin(monkeypatch, tmp_path)
     leads_to(monkeypatch, quickbooks, "TWIN", refresh_token="")
 
     answer = pressed(operator)
 
     assert answer.status_code == 409
     assert "The connection of twin leads to the same QuickBooks company" in answer.json()["message"]
+
+
+def test_a_connection_that_leads_to_another_company_cannot_end_its_login(
+    operator: httpx.Client,
+    quickbooks: Simulator,
+    connection: Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    comes_back(operator, agreed(operator))
+    before = token_row(connection)
+    has_a_twin(monkeypatch, tmp_path)
+    leads_to(monkeypatch, quickbooks, "TWIN", refresh_token="")
+
+    answer = pressed(operator, "disconnect", "twin")
+
+    assert answer.status_code == 409
+    assert "leads to the same QuickBooks company" in answer.json()["message"]
+    assert token_row(connection) == before
+    assert quickbooks.refresh_token is not None
 
 
 def test_an_airflow_that_does_not_know_its_address_says_so(

@@ -1,7 +1,6 @@
 """The page of the companies' connections to QuickBooks: how each stands, and its button to connect,
 by Intuit's own consent page and back."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -66,8 +65,8 @@ def connect(caller: Configure) -> Response:
 @router.post("/connections/{company}/disconnect")
 def disconnect(caller: Configure) -> Response:
     """End the login, at Intuit too."""
-    with closing(QuickBooksHook(caller.settings.quickbooks)) as quickbooks:
-        ended = quickbooks.disconnect()
+    with with_others() as connection:
+        ended = connecting.disconnect(connection, caller.settings)
     said = "is disconnected" if ended else "was disconnected before"
     return go("connections", f"{caller.settings.title} {said}.")
 
