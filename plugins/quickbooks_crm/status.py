@@ -131,8 +131,10 @@ def _loaded(
     read: Mapping[str, datetime],
 ) -> dict[str, Loaded]:
     """A module is as fresh as the entity of its that was read longest ago."""
-    last = _last_loads(connection, realm)
-    due = replays_due(connection, realm, modules) if modules else ()
+    if not modules:
+        return {}
+    last = _last_loads(connection, realm, modules)
+    due = replays_due(connection, realm, modules)
     found = {}
     for each in modules:
         whole = all(entity in read for entity in each.entities)
@@ -150,15 +152,20 @@ def replays_due(
 ) -> list[str]:
     """The modules with records in the CRM that another mapping than the one in force has made."""
     hashes = {each.module: each.hash for each in modules}
+    last = _last_loads(connection, realm, modules)
     return [
         module
-        for module, (_, mapping_hash, noted, in_crm) in _last_loads(connection, realm).items()
+        for module, (_, mapping_hash, noted, in_crm) in last.items()
         if module in hashes and (noted or (in_crm and mapping_hash != hashes[module]))
     ]
 
 
-def _last_loads(connection: Connection[Any], realm: str) -> dict[str, tuple[Any, ...]]:
-    rows = connection.execute(statements("status")["loaded"], {"realm": realm}).fetchall()
+def _last_loads(
+    connection: Connection[Any], realm: str, modules: Sequence[ModuleMapping]
+) -> dict[str, tuple[Any, ...]]:
+    made_of = [(each.module, entity) for each in modules for entity in each.entities]
+    named = {"modules": [module for module, _ in made_of], "entities": [e for _, e in made_of]}
+    rows = connection.execute(statements("status")["loaded"], {"realm": realm} | named).fetchall()
     return {module: tuple(loaded) for module, *loaded in rows}
 
 

@@ -20,7 +20,12 @@ SELECT max(finished_at) FROM sync.run WHERE realm = %(realm)s AND kind = 'sync' 
 -- that no replay has brought to it.
 SELECT module, loaded_at, mapping_hash,
        EXISTS (SELECT FROM sync.replay WHERE replay.realm = position.realm AND replay.module = position.module) AS replay_due,
-       EXISTS (SELECT FROM sync.link WHERE link.realm = position.realm AND link.module = position.module) AS in_crm
+       EXISTS (SELECT FROM unnest(%(modules)s::text[], %(entities)s::text[]) AS made_of (module, entity)
+                CROSS JOIN LATERAL (
+                      SELECT FROM sync.link
+                       WHERE link.realm = position.realm AND link.entity = made_of.entity AND link.module = position.module
+                       LIMIT 1) AS one
+                WHERE made_of.module = position.module) AS in_crm
   FROM sync.module_position AS position
  WHERE realm = %(realm)s;
 
