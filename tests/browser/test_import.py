@@ -59,10 +59,10 @@ def test_a_session_that_ends_loses_nothing_and_a_no_changes_nothing_in_the_dark(
     page.set_viewport_size({"width": 420, "height": 800})
     assert pages.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth")
     _end_and_go_on(page, pages)
-    pages.get_by_role("button", name="Start import").click()
+    pages.get_by_role("button", name="Start import").press("Enter")
 
     _would_be(pages, note)
-    pages.get_by_role("button", name="No, change nothing").click()
+    pages.get_by_role("button", name="No, change nothing").press("Enter")
     expect(pages.get_by_text("said No. Nothing was changed.")).to_be_visible(timeout=IN_AIRFLOW)
     assert before == shown.query(
         "SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '3'"
