@@ -24,11 +24,11 @@ NONE = There is no demo here yet. Start one with: make demo
 IF_SET_UP = if [ ! -x $(BIN)/python ]; then echo "$(NONE)"; exit 0; fi;
 NEEDS_SET_UP = if [ ! -x $(BIN)/python ]; then echo "$(NONE)" >&2; exit 1; fi;
 
-.PHONY: help setup demo down status logs psql shell test lint format mappings lock bench clean
+.PHONY: help setup demo down status logs psql shell test lint format mappings screenshots lock bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
-		printf '  make %-10s %s\n' "$$target" "$$text"; done
+		printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 setup: ## Make or refresh .venv: every package in requirements-dev.lock, and this project
 	@scripts/setup.sh
@@ -66,10 +66,13 @@ format: setup ## Rewrite the code in the project's style
 mappings: setup ## Check every mapping, with the line and the remedy of each problem
 	@exec $(BIN)/python -m demo mappings
 
+screenshots: setup ## Take the pictures in docs/images again, of a demo of their own (some minutes)
+	@exec $(BIN)/python -m demo.screenshots
+
 lock: setup ## Pin again what requirements*.txt ask for (UPGRADE=1 takes the newest allowed)
 	@UPGRADE=$(UPGRADE) scripts/lock.sh
 
-bench: setup ## Measure how fast QuickBooks is read and the CRM loaded, the simulator and the webhooks' receiver (some 15 minutes)
+bench: setup ## Measure how fast QuickBooks is read, the CRM loaded and the pages shown, the simulator and the webhooks' receiver (some 25 minutes)
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
 
 clean: down ## Remove .venv and all caches

@@ -113,6 +113,15 @@ def test_every_link_to_a_file_leads_to_a_file() -> None:
     assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
 
 
+def test_every_picture_is_small_and_shown_somewhere() -> None:
+    pictures = {path.name: path.stat().st_size for path in (PROJECT / "docs/images").iterdir()}
+    told = "".join(page.read_text() for page in (PROJECT / "docs").glob("*.md"))
+
+    assert len(pictures) > 15
+    assert [name for name, size in pictures.items() if size > 150_000] == []
+    assert [name for name in pictures if f"](images/{name})" not in told] == []
+
+
 def headings(page: Path) -> set[str]:
     """The anchors of a page, as they are made of its headings."""
     found = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
