@@ -256,6 +256,20 @@ def test_after_a_yes_the_page_waits_for_the_sync_and_then_follows_it(
     assert "data-again" not in follows.text
 
 
+def test_a_yes_of_long_ago_leads_to_what_its_sync_did(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    airflow_has(PREVIEW, "run-1", "success", answer="Yes")
+    started(connection, "run-1", kind="preview")
+    started(connection, "run-2", previewed="run-1")
+    connection.commit()
+
+    answer = viewer.get(PAGE, follow_redirects=False)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].endswith(f"/runs/{REALM}/run-2")
+
+
 def test_a_yes_that_airflow_could_not_follow_is_told(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:

@@ -95,6 +95,10 @@ def started(request: Request, caller: See, company: str, run_id: str) -> Respons
             found = _standing(connection, company, sync, sync.run_id, airflow)
         else:
             found = _standing(connection, company, airflow, run_id)
+        done = _done_before(connection, found)
+    if done:
+        way = f"{root_of(request)}runs/{part(done.realm)}/{part(done.run_id)}"
+        return RedirectResponse(way, 303)
     if found.airflow is None and found.run is None:
         raise HTTPException(404)
     if found.run and found.run.rehearses:
@@ -107,6 +111,14 @@ def started(request: Request, caller: See, company: str, run_id: str) -> Respons
     return page(
         request, Page("started.html"), now=found, company=company, title=title, may=caller.may
     )
+
+
+def _done_before(connection: Connection[Any], found: Standing) -> activity.Run | None:
+    """The sync that a Yes to a preview has started, when Airflow does not have it among its newest
+    any more."""
+    if found.step == "answered" and found.run:
+        return activity.after_yes(connection, found.run)
+    return None
 
 
 def _standing(
