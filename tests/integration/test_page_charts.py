@@ -176,6 +176,20 @@ def test_there_are_charts_of_known_companies_and_times(
     assert viewer.get(f"/quickbooks-crm/charts/{path}").status_code == status
 
 
+@pytest.mark.parametrize("page", ["charts/sample", "activity"])
+def test_no_charts_are_offered_of_a_company_that_has_left(
+    viewer: httpx.Client, connection: Connection[Any], page: str
+) -> None:
+    started(connection, "run-1")
+    started(connection, "run-2", company="a_former_one", realm="2")
+    connection.commit()
+
+    shown = viewer.get(f"/quickbooks-crm/{page}").text
+
+    assert "charts/sample" in shown
+    assert "charts/a_former_one" not in shown
+
+
 def test_a_year_of_hourly_runs_is_summed_up_before_a_person_notices(
     connection: Connection[Any],
 ) -> None:

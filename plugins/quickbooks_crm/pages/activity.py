@@ -63,6 +63,7 @@ def runs(request: Request, user: User, asked: Annotated[Asked, Query()]) -> Resp
         request,
         Page("runs.html"),
         companies=companies,
+        drawn=next((name for name in wanted.companies if name in configured()), None),
         asked=asked.model_dump(
             by_alias=True, exclude_defaults=True, exclude={"before"}, mode="json"
         ),

@@ -12,7 +12,7 @@ from quickbooks_crm.figures import Figures, Span, Step
 from quickbooks_crm.pages.drawing import Chart, Series, drawn
 from quickbooks_crm.pages.looks import Page, page
 from quickbooks_crm.pages.reaching import reading
-from quickbooks_crm.pages.security import See, readable
+from quickbooks_crm.pages.security import See, configured, readable
 
 SPANS: dict[int, Step] = {7: "day", 30: "day", 90: "week", 365: "month"}
 DRAWN = ("added", "updated", "duplicate", "not_added", "excluded")
@@ -28,14 +28,13 @@ def charts(request: Request, caller: See, company: str, days: Days = "30") -> Re
     """What a company's runs did in the last days."""
     span = Span(datetime.now(UTC), int(days), SPANS[int(days)])
     with reading() as connection:
-        companies = readable(caller.user, activity.companies(connection))
+        ran = readable(caller.user, activity.companies(connection))
         found = figures.of(connection, company, span)
-    if company not in companies:
-        companies = [*companies, company]
+    there = set(configured())
     return page(
         request,
         Page("charts.html"),
-        companies=companies,
+        companies=sorted({company, *ran} & there),
         company=company,
         title=caller.settings.title,
         days=int(days),
