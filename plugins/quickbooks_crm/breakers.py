@@ -182,15 +182,26 @@ def clear(
 
 
 def release(
-    connection: Connection[Any], company: str, breaker: str, who: str, because: str
+    connection: Connection[Any],
+    company: str,
+    breaker: str,
+    who: str,
+    because: str,
+    seen_in: str | None = None,
 ) -> Breaker:
     """Let the next run of a company pass one open breaker, once, and note who did so and why.
-    Raises `SettingsError` when no such breaker waits for it."""
+    Raises `SettingsError` when no such breaker waits for it, or another run than the one it was
+    `seen_in` has tripped it since: it may say something else now."""
     with connection.transaction():
         waiting = open_ones(connection, company)
         meant = next((found for found in waiting if found.name == breaker), None)
         if meant is None or meant.state != "open":
             raise SettingsError(_no_release(company, breaker, waiting))
+        if seen_in not in (None, meant.run_id):
+            raise SettingsError(
+                f"Another run was stopped since you looked, and nothing was released. It now says: "
+                f"{meant.message} Load the page again, and decide on that."
+            )
         values = {"breaker": meant.breaker, "who": who, "because": because}
         connection.execute(statements("breakers")["release"], values)
     return meant

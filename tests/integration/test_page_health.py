@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -368,6 +369,7 @@ def test_a_breaker_is_released_on_the_page_with_a_reason(
     signed_in_as("user")
     shown = anonymous.get("/quickbooks-crm/health")
     asked = {"breaker": "mass_delete:products", "because": "the branch was closed"}
+    asked |= {"run": "run-1"}
 
     empty = anonymous.post(RELEASE, headers=FROM_A_PAGE, json=asked | {"because": " "})
     done = anonymous.post(RELEASE, headers=FROM_A_PAGE, json=asked)
@@ -381,6 +383,30 @@ def test_a_breaker_is_released_on_the_page_with_a_reason(
     [breaker] = breakers.open_ones(connection, "sample")
     assert (breaker.released_by, breaker.because) == ("user", "the branch was closed")
     assert found(connection) == []
+
+
+def test_what_a_breaker_has_become_since_somebody_looked_is_not_released(
+    anonymous: httpx.Client,
+    signed_in_as: Callable[[str], None],
+    connection: Connection[Any],
+    company: Path,
+) -> None:
+    breakers.note(connection, Run("sample", REALM, "run-1"), FULL)
+    connection.commit()
+    signed_in_as("user")
+    shown = anonymous.get("/quickbooks-crm/health").text
+    more = replace(FULL, count=FULL.count * 10, message="Now all records are gone.")
+    breakers.note(connection, Run("sample", REALM, "run-2"), more)
+    connection.commit()
+    asked = {"breaker": "mass_delete:products", "because": "it is right", "run": "run-1"}
+
+    answer = anonymous.post(RELEASE, headers=FROM_A_PAGE, json=asked)
+
+    assert '<input type="hidden" name="run" value="run-1">' in shown
+    assert answer.status_code == 409
+    assert "Now all records are gone." in answer.json()["message"]
+    connection.rollback()
+    assert [breaker.state for breaker in breakers.open_ones(connection, "sample")] == ["open"]
 
 
 RELEASE = "/quickbooks-crm/health/sample/release"

@@ -43,10 +43,11 @@ class Shown:
 
 
 class Release(BaseModel):
-    """Which breaker a person lets pass, and why."""
+    """Which breaker a person lets pass, as which run tripped it, and why."""
 
     model_config = ConfigDict(extra="forbid")
     breaker: str
+    run: str
     because: str
 
 
@@ -69,7 +70,7 @@ def release(request: Request, caller: Run, asked: Release) -> Response:
         return refusal(request, Problem(422, "settings", "Say why this is no accident.", said))
     with writing() as connection:
         what = (caller.company, asked.breaker, caller.name, asked.because.strip())
-        breakers.release(connection, *what)
+        breakers.release(connection, *what, seen_in=asked.run)
     return go("health", "Released. The next sync goes on with it.")
 
 
