@@ -18,6 +18,8 @@ from quickbooks_crm.sql import statements
 
 PAGE = 20
 LATELY = 5
+_DIGITS = 19
+"""No place has so many."""
 
 Verdict = Literal["same", "different"]
 
@@ -110,7 +112,8 @@ def left(connection: Connection[Any], shelf: Shelf) -> Left:
 
 def alike(connection: Connection[Any], shelf: Shelf, after: str = "") -> Some:
     """Groups that look the same, in the order in which they were found."""
-    found = _groups(connection, shelf, int(after) if after.isdecimal() else 0, PAGE + 1)
+    place = int(after) if after.isdecimal() and len(after) < _DIGITS else 0
+    found = _groups(connection, shelf, place, PAGE + 1)
     shown = tuple(group for group in found[:PAGE] if len(group.records) > 1)
     return Some(groups=shown, next=str(found[PAGE - 1].place) if len(found) > PAGE else None)
 

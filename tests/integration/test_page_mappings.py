@@ -169,6 +169,7 @@ def test_a_company_whose_file_cannot_be_read_keeps_no_other_from_being_shown(
         "/quickbooks-crm/mappings/sample/invoices",
         "/quickbooks-crm/mappings/other/products",
         f"{HERE}/compare?one=7",
+        f"{HERE}/compare?one={'7' * 5_000}",
         f"{HERE}/compare?other=new",
         f"{HERE}/yaml?which=99999999999",
     ],

@@ -343,7 +343,9 @@ def test_what_the_crm_holds_cannot_become_part_of_the_page(
         assert "&lt;script&gt;alert" in shown
 
 
-@pytest.mark.parametrize("path", ["?of=nonsense", "?of=alike&after=nonsense"])
+@pytest.mark.parametrize(
+    "path", ["?of=nonsense", "?of=alike&after=nonsense", f"?of=alike&after={'9' * 5_000}"]
+)
 def test_what_nobody_can_have_asked_for_breaks_nothing(
     clerk: httpx.Client, connection: Connection[Any], path: str
 ) -> None:

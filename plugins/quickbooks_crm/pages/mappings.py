@@ -33,6 +33,8 @@ SHOWN = 20
 """How many versions are shown at a time."""
 
 LONGEST_NOTE = 200
+_DIGITS = 11
+"""No version has so many."""
 
 router = APIRouter()
 
@@ -266,7 +268,7 @@ def _words(connection: Connection[Any], company: Company, module: str, which: st
 
 
 def _number(which: str) -> int:
-    if not (which.isascii() and which.isdigit()):
+    if not (which.isascii() and which.isdigit() and len(which) < _DIGITS):
         raise HTTPException(404)
     return int(which)
 
