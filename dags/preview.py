@@ -29,12 +29,14 @@ def rehearse(company: str) -> list[str]:
 
 
 @task(
-    trigger_rule="all_done", doc_md="The counts and settings. With nothing to do nobody is asked."
+    trigger_rule="all_done",
+    doc_md="The counts and settings. Where a Yes would change nothing, nobody is asked.",
 )
 def record_activity(company: str) -> str:
     context = get_current_context()
     pipeline.record_activity(company, context["run_id"])
-    if not context["ti"].xcom_pull(task_ids="rehearse"):
+    work = context["ti"].xcom_pull(task_ids="rehearse")
+    if not asking.worth_asking(company, context["run_id"], work):
         raise DownstreamTasksSkipped(tasks=["proceed"])
     return asking.question(company, context["run_id"])
 

@@ -1,11 +1,21 @@
 """What a person is shown before they say Yes to a sync: what it would do, and by which settings."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from quickbooks_crm import activity, database, runs, versions, wording
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.running import run_of, settled
+
+
+def worth_asking(company: str, run_id: str, work: Collection[str] | None) -> bool:
+    """Whether a Yes would change anything: records, or only which mapping is in force. `work` is
+    what the preview has found to load, None where it did not come so far."""
+    if work is None:
+        return False
+    with database.connect() as connection:
+        drafts, _ = versions.drafts(connection, run_of(company, run_id))
+    return bool(work or drafts)
 
 
 def question(company: str, run_id: str) -> str:

@@ -9,8 +9,9 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 
-from quickbooks_crm import asking, pipeline, previewing, wording
+from quickbooks_crm import asking, companies, database, in_force, pipeline, previewing, wording
 from quickbooks_crm.running import Request
+from quickbooks_crm.versions import New
 from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
 from tests.dags.test_dags import DAGS, states
 
@@ -63,6 +64,31 @@ def test_nobody_is_asked_when_there_is_nothing_to_do(kept: Kept, dag: Any) -> No
     ended = states(dag.test())
 
     assert (ended["record_activity"], ended["proceed"]) == ("success", "skipped")
+
+
+def test_a_person_is_asked_when_only_a_mapping_would_be_put_in_force(kept: Kept, dag: Any) -> None:
+    """QuickBooks has nothing new, so the preview loads nothing; the Yes is needed all the same."""
+    kept.sync()
+    version = _stored_draft()
+
+    run = dag.test(
+        run_conf={"modules": ["accounts"], "versions": {"accounts": version}},
+        mark_success_pattern="proceed",
+    )
+
+    assert states(run)["sync"] == "success"
+    said = run.get_task_instance("record_activity").xcom_pull("record_activity")
+    assert f"A Yes puts in force: accounts, version {version}." in said
+
+
+def _stored_draft() -> int:
+    """A mapping of accounts that fills one field otherwise, stored and not in force."""
+    company = companies.load_one(companies.INCLUDE / "companies", "sample")
+    with database.connect() as connection:
+        text = in_force.of(connection, company).mappings["accounts"].text
+        changed = text.replace("{from: Notes}", "{value: Changed}")
+        new = New("accounts", changed, 0, "anna", "page")
+        return in_force.store(connection, company, new).version
 
 
 def test_a_sync_uses_what_was_previewed_whatever_became_of_the_files(
