@@ -9,9 +9,9 @@ from __future__ import annotations
 from xdist.scheduler import LoadFileScheduling
 
 NEED_DEMO = (
-    "tests/acceptance/test_correct_in_airflow.py",
     "tests/acceptance/test_demo.py",
     "tests/acceptance/test_preview_in_airflow.py",
+    "tests/acceptance/test_undo_in_airflow.py",
     "tests/acceptance/test_webhooks.py",
     "tests/browser/",
 )

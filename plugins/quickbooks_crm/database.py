@@ -5,9 +5,10 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import Connection
@@ -87,6 +88,12 @@ def _unreachable(
         f"{said[0] if said else type(error).__name__}. See that it runs, and that the Airflow "
         f"connection '{CONNECTION_ID}' leads to it."
     )
+
+
+def now(connection: Connection[Any]) -> datetime:
+    """The database's time, by which all ages are told: machines may disagree."""
+    row = connection.execute(statements("database")["now"]).fetchone()
+    return cast(datetime, row[0] if row else None)
 
 
 def failure(error: psycopg.Error) -> DatabaseFailed:

@@ -18,6 +18,9 @@ from quickbooks_crm.mapping.reading import attempt
 from quickbooks_crm.runs import Run
 from quickbooks_crm.versions import Choice, Draft, New, Version, moment
 
+NOT_YET = datetime.max.replace(tzinfo=UTC)
+"""When a version was stored that is only tried."""
+
 NOT_STORED = "Nothing was stored. Correct the text, and store it again."
 
 
@@ -278,7 +281,7 @@ def _require_modules(company: Company, known: Iterable[str], modules: Iterable[s
 def _next(company: Company, new: New) -> Version:
     """A mapping as the version that it would be. Its text may be anything yet, also what has no
     hash and what no database takes."""
-    made = (new.made_by, datetime.now(UTC), new.origin, new.note)
+    made = (new.made_by, NOT_YET, new.origin, new.note)
     return Version(company.name, new.module, new.based_on + 1, new.content, "", *made)
 
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -76,7 +76,7 @@ def tell(name: str, context: Mapping[str, Any], now: datetime | None = None) -> 
         database.require_current(connection)
         found = {
             (each.code, each.subject): each
-            for each in health.concerns(connection, [name], now or datetime.now(UTC))
+            for each in health.concerns(connection, [name], now or database.now(connection))
         }
         known = _told(connection, name)
         new = {key: each for key, each in found.items() if key not in known}

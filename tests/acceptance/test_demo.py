@@ -97,6 +97,7 @@ def test_another_company_is_refused_with_what_to_do(demo: Demo, started: str) ->
     assert "make down RESET=1" in refused.stderr
 
 
+@pytest.mark.last
 def test_a_sync_that_a_breaker_stops_says_so_and_where_everything_is(
     demo: Demo, started: str
 ) -> None:

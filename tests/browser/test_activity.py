@@ -167,7 +167,10 @@ def test_airflows_own_page_of_a_run_and_of_a_task_leads_back(
     address = page.url[: page.url.index("/plugin/")] + "/dags/" + run.split("dags/")[1]
     page.goto(address.split("/tasks/")[0] + place)
 
-    page.get_by_role("link", name="QuickBooks", exact=True).last.click()
+    of_run, of_task = (
+        "a[href*='plugin/quickbooks-" + of for of in ("dag_run']", "task_instance']")
+    )
+    page.locator(of_task if place else of_run).click()
 
     expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text(title)
 

@@ -63,7 +63,9 @@ def _known(session: Any, dag: str, paused: bool) -> None:
     from airflow.models.dag import DagModel
     from airflow.models.dagbundle import DagBundleModel
 
-    if session.get(DagModel, dag) is None:
+    if known := session.get(DagModel, dag):
+        known.is_paused = paused
+    else:
         if session.scalar(select(DagBundleModel).where(DagBundleModel.name == "tests")) is None:
             session.add(DagBundleModel(name="tests"))
             session.flush()

@@ -4,7 +4,6 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 from quickbooks_crm import companies, database, health, notifying
 from quickbooks_crm.command_line.command import ONE, Command, only_company
@@ -17,7 +16,7 @@ def _health(asked: argparse.Namespace) -> int:
         companies.load_one(companies.INCLUDE / "companies", name)
     names = asked.company or companies.names(companies.INCLUDE / "companies")
     with database.connect() as connection:
-        found = health.concerns(connection, names, datetime.now(UTC))
+        found = health.concerns(connection, names, database.now(connection))
     for each in found:
         plain = asdict(each) | {"urgency": each.urgency.name.lower()}
         print(json.dumps(plain, default=str) if asked.json else "\n".join(_told(each)))

@@ -1,13 +1,13 @@
 """The charts of a company's activity: drawn here, as pictures without a script."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from quickbooks_crm import activity, figures, wording
+from quickbooks_crm import activity, database, figures, wording
 from quickbooks_crm.figures import Figures, Span, Step
 from quickbooks_crm.pages.drawing import Chart, Series, drawn
 from quickbooks_crm.pages.looks import Page, page
@@ -26,8 +26,8 @@ router = APIRouter()
 @router.get("/charts/{company}", response_class=HTMLResponse)
 def charts(request: Request, caller: See, company: str, days: Days = "30") -> Response:
     """What a company's runs did in the last days."""
-    span = Span(datetime.now(UTC), int(days), SPANS[int(days)])
     with reading() as connection:
+        span = Span(database.now(connection), int(days), SPANS[int(days)])
         ran = readable(caller.user, activity.companies(connection))
         found = figures.of(connection, company, span)
     there = set(configured())

@@ -1,14 +1,13 @@
 """The page of what needs a person, with the button or link that settles each."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict
 
-from quickbooks_crm import breakers, companies, health
+from quickbooks_crm import breakers, companies, database, health
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.health import Concern
 from quickbooks_crm.pages import airflow_runs
@@ -57,7 +56,7 @@ def concerns(request: Request, user: User) -> Response:
     names = readable(user, configured())
     paused = airflow_runs.switched_off(names)
     with reading() as connection:
-        found = health.concerns(connection, names, datetime.now(UTC), paused)
+        found = health.concerns(connection, names, database.now(connection), paused)
     shown = [_shown(user, concern) for concern in found]
     return page(request, Page("health.html"), shown=shown, companies=names)
 

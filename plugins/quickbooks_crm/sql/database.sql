@@ -14,6 +14,9 @@ SELECT set_config('search_path', coalesce(string_agg(quote_ident(schema), ', ' O
  WHERE schema !~ '^pg_temp'
 HAVING current_setting('search_path') ~ 'pg_temp';
 
+-- now --
+SELECT now();
+
 -- read_only --
 -- Whether this login may only read, and whether the server is a copy that nobody may write to.
 SELECT current_setting('transaction_read_only') = 'on', pg_is_in_recovery();
