@@ -40,7 +40,7 @@ from tests.stories import so_many, soon_told, telling
 
 pytestmark = pytest.mark.slow
 
-STORIES = so_many(200)
+STORIES = so_many(50)
 ENTITIES = ("Customer", "Invoice", "Item")
 A_DAY = 25 * 60  # minutes, and an hour more
 MOST = 12  # objects that QuickBooks tells in one answer of what changed

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
 ]
 
-POINTS = 40
+POINTS = 20
 CUSTOMERS = 150
 
 

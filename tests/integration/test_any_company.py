@@ -46,7 +46,7 @@ from tests.stories import so_many, soon_told, telling
 
 pytestmark = pytest.mark.slow
 
-STORIES = so_many(34)
+STORIES = so_many(10)
 LISTS = """
     CREATE SCHEMA own;
     CREATE TABLE own.users (id bigint PRIMARY KEY, external_user_id text, active boolean);

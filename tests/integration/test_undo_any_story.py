@@ -33,7 +33,7 @@ from tests.stories import so_many, soon_told, telling
 
 pytestmark = pytest.mark.slow
 
-STORIES = so_many(15)
+STORIES = so_many(5)
 CRM = """
     SELECT 'product', to_jsonb(c.*) - 'updated_at' FROM crm.products AS c UNION ALL
     SELECT 'account', to_jsonb(c.*) - 'updated_at' FROM crm.accounts AS c UNION ALL
