@@ -131,7 +131,7 @@ def fill(connection: psycopg.Connection[Any], rows: int) -> None:
         "targets": [known[module].table for module in made],
     }
     add_companies(connection, ROOT / "include/crm", {COMPANY: "Sample company"})
-    filling = sql.SQL((Path(__file__).parent / "pages.sql").read_text())  # type: ignore[arg-type]
+    filling = sql.SQL((Path(__file__).parent / "pages.sql").read_text())
     connection.execute(filling.format(**{k: sql.Literal(v) for k, v in shaped.items()}))
 
 

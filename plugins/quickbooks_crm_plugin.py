@@ -27,7 +27,7 @@ class QuickBooksCrmPlugin(AirflowPlugin):
 
     name = "quickbooks_crm"
     fastapi_apps = _WhenAsked()
-    external_views = [  # noqa: RUF012 Airflow's own form
+    external_views = [  # noqa: RUF012 - Airflow's own form
         {
             "name": "QuickBooks",  # Airflow cuts longer names off
             "href": "quickbooks-crm/",  # relative: it also holds where Airflow is not at the root

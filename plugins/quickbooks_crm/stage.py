@@ -187,7 +187,7 @@ def _rows(fit: DataFrame) -> Iterable[tuple[tuple[str, ...], dict[str, str | Non
 
 
 def _plain(values: Series) -> list[Any]:
-    return values.to_numpy(object, na_value=None).tolist()  # type: ignore[call-overload]
+    return values.to_numpy(object, na_value=None).tolist()  # type: ignore[call-overload]  # its types know no None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ pytestmark = [
 NOT_LINKED = {"/callback", "/corrections/{company}/{run_id}", "/airflow/{dag}/{run_id}"}
 """Pages to which Intuit, an undo and Airflow's own tabs lead; their own walks come there."""
 
-TABS = 20
+TABS = 40
 """How often the tab key is pressed on a page."""
 
 
@@ -116,7 +116,7 @@ def _each(window: Page, pages: dict[str, list[str]]) -> Iterator[str]:
 
 def _dialogs(window: Page) -> Iterator[str]:
     """The title of each dialog of the page, open, as the keyboard opens it."""
-    for opener in window.locator("main").locator("[data-opens], button[data-new]").all()[:2]:
+    for opener in window.locator("main").locator("[data-opens], button[data-new]").all()[:4]:
         if not opener.is_visible():
             continue
         opener.focus()

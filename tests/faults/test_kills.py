@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
 ]
 
-POINTS = 20
+POINTS = 40
 CUSTOMERS = 150
 
 

@@ -18,9 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from quickbooks_crm.pages.security import dag_id, dag_ids
-
-PROCEED = "proceed"
-"""The task that asks a person."""
+from quickbooks_crm.proceeding import PROCEED
 
 _NEWEST = 50
 _ASKING = {"preview": "started", "undo": "corrections"}
