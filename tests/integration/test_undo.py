@@ -98,6 +98,20 @@ def test_a_record_that_was_only_linked_is_let_go(connection: Connection[Any]) ->
     assert rows(connection, HELD) == [("products", "7", "not_added", "undone")]
 
 
+def test_a_record_that_was_linked_because_another_refers_to_it_is_no_row_that_was_undone(
+    connection: Connection[Any],
+) -> None:
+    by_hand(connection, "crm.accounts", name="Head office", quickbooks_customer_id="99")
+    sync(connection, people(), customer("2", ParentRef={"value": "99"}), run_id="wrong")
+    assert rows(connection, TREE) == [("Head office", None), ("Customer 2", "Head office")]
+
+    undone = undo(connection, people(), "wrong")
+
+    assert End("99", "unchanged") not in undone
+    assert rows(connection, "SELECT id FROM sync.link") == []
+    assert ("accounts", "99", "not_added", "undone") not in rows(connection, HELD)
+
+
 def test_a_flag_is_taken_back(connection: Connection[Any]) -> None:
     sync(connection, products(), item("7"), item("8", Active=False))
     before, links = crm(connection), rows(connection, LINKS)

@@ -43,7 +43,8 @@ SELECT EXISTS (SELECT FROM sync.run WHERE undoes = %(undone)s AND realm = %(real
 
 -- undoing --
 -- What the run did to each record of the module, and what it was before; of a record that it only closed references of, these
--- (`reopened`, if it did not load the record as well); and links that it changed though the record stayed as it was.
+-- (`reopened`, if it did not load the record as well); and links that it changed though the record stayed as it was, or was
+-- no row of the run at all (not `told`).
 CREATE TEMP TABLE undoing ON COMMIT DROP AS
 WITH told AS (
     SELECT entity, id, outcome AS did, record_key, before - {gone}::text[] AS was, after - {gone}::text[] AS left_as,
@@ -116,6 +117,9 @@ WITH told AS (
 SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n, every.*,
        CASE did WHEN 'added' THEN 'remove' WHEN 'removed' THEN 'insert' WHEN 'updated' THEN 'restore' ELSE 'link' END AS action,
        reopened IS NOT NULL AS partial,
+       did <> 'linked' OR EXISTS (SELECT FROM sync.outcome AS own
+                                   WHERE (own.realm, own.run_id, own.module, own.entity, own.id)
+                                       = ({realm}, {undone}, {module}, every.entity, every.id)) AS told,
        NULL::jsonb AS image,
        NULL::jsonb AS whole_lines,
        NULL::jsonb AS after,
@@ -738,15 +742,16 @@ UPDATE sync.held
    AND collides_with IN (SELECT record_key FROM undoing WHERE outcome = 'removed');
 
 -- hold --
--- What is undone stays undone until it, or its mapping, changes.
+-- What is undone stays undone until it, or its mapping, changes. A record that the run only linked, because another refers to
+-- it, was not a row of that run: nothing of it is held back.
 INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
 SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.mapping_hash, %(run_id)s
   FROM undoing AS u
   JOIN sync.module_position AS position ON (position.realm, position.module) = (%(realm)s, %(module)s)
  WHERE u.outcome <> 'kept' AND NOT u.partial
    AND (u.outcome <> 'unchanged'
-        OR NOT EXISTS (SELECT FROM sync.link
-                        WHERE (realm, entity, id, module) = (%(realm)s, u.entity, u.id, %(module)s)))
+        OR u.told AND NOT EXISTS (
+           SELECT FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, u.entity, u.id, %(module)s)))
 ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
        candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
@@ -780,7 +785,8 @@ SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message,
                     THEN image || CASE WHEN whole_lines IS NULL THEN '{}' ELSE jsonb_build_object('@lines', whole_lines) END
                     WHEN 'updated' THEN left_as END,
        after
-  FROM undoing;
+  FROM undoing
+ WHERE told OR outcome = 'kept';
 
 -- activity --
 INSERT INTO sync.activity (realm, run_id, module, mapping_hash, mode, from_generation, to_generation,
