@@ -18,7 +18,8 @@ def chart(*values: tuple[float, ...], upright: bool = True, **given: Series) -> 
 
 
 @pytest.mark.parametrize(
-    ("most", "end"), [(0, 1), (1, 1), (1.2, 2), (3, 5), (7, 10), (10, 10), (11, 20), (4999, 5000)]
+    ("most", "end"),
+    [(0, 1), (1, 1), (1.2, 2), (3, 5), (7, 10), (10, 10), (11, 20), (4999, 5000), (5e-324, 5e-324)],
 )
 def test_a_scale_ends_at_a_round_number(most: float, end: float) -> None:
     assert nice(most) == end

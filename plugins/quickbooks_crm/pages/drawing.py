@@ -109,7 +109,8 @@ def nice(most: float) -> float:
     if most <= 0:
         return 1
     power = float(10 ** math.floor(math.log10(most)))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= most)
+    # Of what is all but nothing the power may be nothing at all.
+    return next((step * power for step in (1, 2, 5, 10) if step * power >= most), most)
 
 
 def _upright(chart: Chart) -> Drawing:
