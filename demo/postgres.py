@@ -35,8 +35,13 @@ ROLE = "crm"
 ADMINISTRATOR = "postgres"
 _PATIENCE = 20
 
-# Twice as fast, and gone after a power cut: for tests.
-FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+# Twice as fast, gone after a power cut, and with a password that is quick to check: for tests.
+FORGETFUL = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "scram_iterations": "1",
+}
 
 # Where also `nobody` may have files: on the disk, and in memory.
 _DISK, MEMORY = Path("/var/tmp"), Path("/dev/shm")  # noqa: S108 - owner is checked
