@@ -119,17 +119,20 @@ def link_typed(connection: Connection[Any], realm: str, target: Target) -> None:
 def _link_typed(
     connection: Connection[Any], target: Target, meant: str, where: dict[str, Any]
 ) -> bool:
-    """Whether there are any."""
+    """Whether there were any to link: another load may have been quicker."""
     if target.identity is None:
         return False
     blocks = statements("dedupe")
-    column = sql.Identifier(target.identity)
-    statement = blocks["link_typed"].format(
-        **_names(target), meant=blocks[meant], column=column, scope=_own(target)
-    )
+    names = _names(target) | {"column": sql.Identifier(target.identity), "scope": _own(target)}
+    typed = blocks["typed"].format(**names, meant=blocks[meant])
     own: dict[str, Any] = {"referred": target.mapping.module, "company": target.company}
     own |= {"entities": list(target.mapping.entities), "table": target.table.name}
-    return connection.execute(statement, where | own).rowcount > 0
+    if connection.execute(typed, where | own).rowcount == 0:
+        return False
+    with connection.transaction():
+        connection.execute(blocks["link_alone"], own)
+        connection.execute(blocks["link_typed"].format(typed=typed), where | own)
+    return True
 
 
 def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
@@ -162,7 +165,8 @@ def find_by_key(connection: Connection[Any], target: Target, where: dict[str, An
 def take_turns(connection: Connection[Any], where: dict[str, Any]) -> None:
     """End rows whose record another company has taken before it could be locked. Comes after what
     locks them."""
-    connection.execute(statements("dedupe")["taken_meanwhile"], where)
+    for name in ("link_with_others", "taken_meanwhile"):
+        connection.execute(statements("dedupe")[name], where)
 
 
 def find_by_check(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:

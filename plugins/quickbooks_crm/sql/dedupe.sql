@@ -196,10 +196,9 @@ UPDATE incoming
          GROUP BY i.n) AS found
  WHERE found.n = incoming.n;
 
--- link_typed --
--- A record with the id that a reference means is that QuickBooks record, if there is one such and it is no other.
-INSERT INTO sync.link (realm, entity, id, module, record_key, source_hash, written, run_id)
-SELECT %(realm)s, meant.entity, meant.id, %(referred)s, min(typed.record_key), '', '{{}}', 'by hand'
+-- typed --
+-- CRM records with the id that a reference means which leads nowhere yet.
+SELECT meant.entity, meant.id, typed.record_key
   FROM ({meant}) AS meant
  CROSS JOIN LATERAL (
        SELECT current.{key}::text AS record_key
@@ -213,7 +212,18 @@ SELECT %(realm)s, meant.entity, meant.id, %(referred)s, min(typed.record_key), '
    AND NOT EXISTS (SELECT FROM sync.different AS told
                     WHERE (told.realm, told.module, told.entity, told.id, told.record_key)
                         = (%(realm)s, %(referred)s, meant.entity, meant.id, typed.record_key))
- GROUP BY meant.entity, meant.id
+
+-- link_alone --
+-- Who links records by their ids does so alone, until it is known which: other loads want the same ones, and other
+-- companies the same records of none.
+SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm linking', %(table)s::text), 0));
+
+-- link_typed --
+-- A record with the id that a reference means is that QuickBooks record, if there is one such and it is no other.
+INSERT INTO sync.link (realm, entity, id, module, record_key, source_hash, written, run_id)
+SELECT %(realm)s, entity, id, %(referred)s, min(record_key), '', '{{}}', 'by hand'
+  FROM ({typed}) AS typed
+ GROUP BY entity, id
 HAVING count(*) = 1
    AND NOT EXISTS (SELECT FROM sync.link
                     WHERE record_key = min(typed.record_key)
@@ -339,6 +349,11 @@ UPDATE incoming
        collides_with = CASE WHEN cardinality(keys) = 1 THEN judged.record_key END
   FROM judged
  WHERE judged.n = incoming.n;
+
+-- link_with_others --
+-- Loads that find records do not stand in each other's way, but in that of who links some by their ids.
+SELECT pg_advisory_xact_lock_shared(hashtextextended(concat_ws(' ', 'quickbooks_crm linking', %(table)s::text), 0))
+ WHERE EXISTS (SELECT FROM incoming WHERE action = 'update' AND NOT linked);
 
 -- taken_meanwhile --
 -- A record of no company may have become another company's while its lock was waited for.
