@@ -8,7 +8,9 @@ from psycopg import Connection
 
 from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import (
+    CONTACTS,
     End,
+    accounts,
     by_hand,
     count,
     customer,
@@ -110,6 +112,22 @@ def test_a_record_that_was_linked_because_another_refers_to_it_is_no_row_that_wa
     assert End("99", "unchanged") not in undone
     assert rows(connection, "SELECT id FROM sync.link") == []
     assert ("accounts", "99", "not_added", "undone") not in rows(connection, HELD)
+
+
+def test_a_record_that_was_linked_for_another_and_excluded_itself_stays_excluded(
+    connection: Connection[Any],
+) -> None:
+    of_parents = CONTACTS.replace("{from: Id, refers", "{from: ParentRef.value, refers")
+    known = parse_all({"accounts": accounts(), "contacts": of_parents})
+    by_hand(connection, "crm.accounts", name="Head office", quickbooks_customer_id="99")
+    child = customer("2", FamilyName="Vega", ParentRef={"value": "99"})
+    sync(connection, known, gone(customer("99")), child, run_id="wrong")
+    assert rows(connection, "SELECT count(*) FROM sync.link WHERE id = '99'") == [(1,)]
+
+    undo(connection, known, "wrong")
+
+    assert rows(connection, "SELECT id FROM sync.link") == []
+    assert ("accounts", "99", "excluded", "deleted_in_quickbooks") in rows(connection, HELD)
 
 
 def test_a_flag_is_taken_back(connection: Connection[Any]) -> None:

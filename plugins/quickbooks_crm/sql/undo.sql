@@ -119,7 +119,8 @@ SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric EN
        reopened IS NOT NULL AS partial,
        did <> 'linked' OR EXISTS (SELECT FROM sync.outcome AS own
                                    WHERE (own.realm, own.run_id, own.module, own.entity, own.id)
-                                       = ({realm}, {undone}, {module}, every.entity, every.id)) AS told,
+                                       = ({realm}, {undone}, {module}, every.entity, every.id)
+                                   AND own.outcome IN ('added', 'updated', 'unchanged')) AS told,
        NULL::jsonb AS image,
        NULL::jsonb AS whole_lines,
        NULL::jsonb AS after,
