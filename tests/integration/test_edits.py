@@ -85,6 +85,23 @@ def test_a_later_change_in_quickbooks_is_a_conflict_and_the_persons_value_stays(
     ]
 
 
+@pytest.mark.parametrize(("by_person", "in_quickbooks"), [(None, "B"), ("mine", None)])
+def test_a_blank_that_a_person_or_quickbooks_made_is_in_conflict_with_a_value_as_well(
+    connection: Connection[Any], by_person: str | None, in_quickbooks: str | None
+) -> None:
+    sync(connection, mapped(), seven("A"))
+    edit(connection, by_person)
+
+    for _ in range(2):
+        ended = sync(connection, mapped(), seven(in_quickbooks), run_id="later")
+
+        assert ended == [End("7", "unchanged")]
+        assert held(connection) == by_person
+        assert rows(connection, CONFLICTS) == [
+            ("7", "description", by_person, in_quickbooks, "later")
+        ]
+
+
 def test_the_run_warns_of_conflicts_it_has_found_by_their_ids(
     connection: Connection[Any],
 ) -> None:

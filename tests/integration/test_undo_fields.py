@@ -148,10 +148,13 @@ def test_a_conflict_that_the_run_ended_comes_back(connection: Connection[Any], a
     assert rows(connection, CONFLICTS) == []
 
 
-def test_a_conflict_that_the_run_changed_is_as_before(connection: Connection[Any]) -> None:
+@pytest.mark.parametrize(("mine", "theirs"), [("mine", "B"), (None, "B"), ("mine", None)])
+def test_a_conflict_that_the_run_changed_is_as_before(
+    connection: Connection[Any], mine: str | None, theirs: str | None
+) -> None:
     sync(connection, edited(), seven("A"))
-    edit(connection, "mine")
-    sync(connection, edited(), seven("B"))
+    edit(connection, mine)
+    sync(connection, edited(), seven(theirs))
     before = rows(connection, CONFLICTS)
     sync(connection, edited(), seven("C", Name="New"), run_id="wrong")
 

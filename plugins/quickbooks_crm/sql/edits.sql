@@ -46,9 +46,10 @@ UPDATE sync.link
 -- A conflict that is known already is not told again.
 WITH fresh AS (
     INSERT INTO sync.conflict AS known (realm, module, entity, id, field, record_key, crm, quickbooks, run_id)
-    SELECT %(realm)s, %(module)s, i.entity, i.id, conflict.field, i.record_key, conflict.crm, conflict.quickbooks, %(run_id)s
+    SELECT %(realm)s, %(module)s, i.entity, i.id, conflict ->> 'field', i.record_key, conflict -> 'crm', conflict -> 'quickbooks',
+           %(run_id)s
       FROM incoming AS i
-     CROSS JOIN LATERAL jsonb_to_recordset(i.conflicts) AS conflict (field text, crm jsonb, quickbooks jsonb)
+     CROSS JOIN LATERAL jsonb_array_elements(i.conflicts) AS conflict
      WHERE i.outcome IN ('updated', 'unchanged')
     ON CONFLICT (realm, module, entity, id, field) DO UPDATE
        SET record_key = excluded.record_key, crm = excluded.crm, quickbooks = excluded.quickbooks,

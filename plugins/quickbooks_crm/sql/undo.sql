@@ -664,8 +664,9 @@ DELETE FROM sync.conflict AS known
 -- conflicts_back --
 -- Also written down, so that an undo of this undo knows which conflicts there are again.
 WITH back AS (
-    INSERT INTO sync.conflict
-    SELECT was.*
+    INSERT INTO sync.conflict (realm, module, entity, id, field, record_key, crm, quickbooks, run_id, since)
+    SELECT was.realm, was.module, was.entity, was.id, was.field, was.record_key, former.was -> 'crm', former.was -> 'quickbooks',
+           was.run_id, was.since
       FROM undoing AS u
       JOIN sync.former AS former
         ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
