@@ -1,7 +1,7 @@
 """The CRM's tables as they are: columns, types, lengths, what is required, and what forms call
 them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
-from psycopg.rows import dict_row
 
+from quickbooks_crm.catalog_rows import Found, keeping, look
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Lines, Mapping
 from quickbooks_crm.sql import statements
@@ -62,7 +62,8 @@ class Column:
     text, integer, numeric, boolean, date, time, timestamp, uuid, choice or other; `base` the type
     of Postgres itself that it is made of. `scale` is how many decimal places it has, of times those
     of a second. `lacking` are the rights on it that this login has not, `locked` the sequences that
-    its default takes numbers from and that the login may not use."""
+    its default takes numbers from and that the login may not use. `points_to` is the schema, table
+    and column that a foreign key of its own leads to."""
 
     name: str
     label: str
@@ -81,6 +82,7 @@ class Column:
     base: str = ""
     locked: tuple[str, ...] = ()
     number: int = 0
+    points_to: tuple[str, str, str] | None = None
 
     @property
     def array(self) -> bool:
@@ -140,14 +142,25 @@ class Table:
         return [c for c in self.columns.values() if c.required and c.default is None and c.writable]
 
 
+@contextmanager
+def once(connection: Connection[Any], mappings: Iterable[Mapping] = ()) -> Iterator[None]:
+    """Read the tables of all these mappings at once, and no table a second time until the block
+    ends: it takes the CRM's tables as they were at one moment."""
+    with keeping(connection):
+        look(connection, [part.table for each in mappings for part in each.parts])
+        yield
+
+
 def of(connection: Connection[Any], mapping: Mapping) -> Table:
     """The table that a mapping loads, with that of its lines. Raises as `read` does, with the
     mapping's line."""
+    found = look(connection, [part.table for part in mapping.parts])
     with _named_by(mapping):
-        table = read(connection, mapping.table)
+        table = _table(mapping.table, found[mapping.table])
     if lines := mapping.lines:
         with _named_by(lines.rows):
-            return replace(table, lines=_read(connection, lines.rows.table, lines))
+            name = lines.rows.table
+            return replace(table, lines=_table(name, found[name], lines))
     return table
 
 
@@ -167,25 +180,15 @@ def read(connection: Connection[Any], name: str) -> Table:
 
     Raises `SettingsError` when there is no such table or it has no primary key of one column.
     """
-    return _read(connection, name, None)
+    return _table(name, look(connection, [name])[name])
 
 
-def _read(connection: Connection[Any], name: str, lines: Lines | None) -> Table:
+def _table(name: str, found: Found, lines: Lines | None = None) -> Table:
     """The same; a line may be known by its document and its position, and then its position counts
     as the key."""
     schema, _, table = name.partition(".")
-    _require_schema(connection, schema)
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            statements("catalog")["columns"], {"schema": schema, "table": table}
-        ).fetchall()
-    if not rows:
-        raise SettingsError(
-            f"The CRM database has no table {name}, or this login may not see it. "
-            "Create it (the reference CRM: python -m quickbooks_crm install-crm), or name "
-            "another one in the mapping."
-        )
-    keys = [row["name"] for row in rows if row["in_primary_key"]]
+    _require_there(name, found)
+    keys = [row["name"] for row in found.columns if row["in_primary_key"]]
     if lines and set(keys) == {lines.parent, lines.position}:
         keys = [lines.position]
     if len(keys) != 1:
@@ -194,13 +197,9 @@ def _read(connection: Connection[Any], name: str, lines: Lines | None) -> Table:
             "exactly one, "
             "so that a QuickBooks record can be linked to it."
         )
-    forms = _form_fields(connection, schema, table)
-    lists = _keyword_lists(connection, schema, forms)
-    columns = {
-        row["name"]: _column(row, forms.get(row["name"], {}), lists.get(row["name"]))
-        for row in rows
-    }
-    first = rows[0]
+    _require_forms(schema, found)
+    columns = {row["name"]: _column(row, found) for row in found.columns}
+    first = found.columns[0]
     return Table(
         schema,
         table,
@@ -212,12 +211,26 @@ def _read(connection: Connection[Any], name: str, lines: Lines | None) -> Table:
     )
 
 
-def _require_schema(connection: Connection[Any], schema: str) -> None:
-    row = connection.execute(statements("catalog")["may_look"], {"schema": schema}).fetchone()
-    if row == (False,):
+def _require_there(name: str, found: Found) -> None:
+    if found.schema and not found.schema["usable"]:
+        schema = found.schema["name"]
         raise SettingsError(
             f"This login has no right to use the schema {schema}. Let its owner GRANT USAGE ON "
             f"SCHEMA {schema}."
+        )
+    if not found.columns:
+        raise SettingsError(
+            f"The CRM database has no table {name}, or this login may not see it. "
+            "Create it (the reference CRM: python -m quickbooks_crm install-crm), or name "
+            "another one in the mapping."
+        )
+
+
+def _require_forms(schema: str, found: Found) -> None:
+    if found.schema["forms"] and not found.schema["readable"]:
+        raise SettingsError(
+            f"This login has no right to SELECT from {schema}.form_field, which says what the "
+            "CRM's forms require and list. Let its owner GRANT SELECT on it."
         )
 
 
@@ -331,7 +344,7 @@ def _meant(name: str, table: Table, mapping: Mapping) -> str:
 def company_is_known(connection: Connection[Any], table: Table, column: str, company: str) -> bool:
     """Whether a record of this company can be written: its company column points to a record that
     exists, or nowhere."""
-    target = points_to(connection, table, column)
+    target = table.columns[column].points_to
     if target is None:
         return True
     query = statements("catalog")["company_known"].format(
@@ -341,55 +354,17 @@ def company_is_known(connection: Connection[Any], table: Table, column: str, com
     return row is not None and bool(row[0])
 
 
-def points_to(
-    connection: Connection[Any], table: Table, column: str
-) -> tuple[str, str, str] | None:
-    """The schema, table and column that a foreign key of the column points to."""
-    return pointing(connection, table).get(column)
+def _keyword_list(form: dict[str, Any], schema: dict[str, Any]) -> KeywordList | None:
+    """The list that a column takes its keywords from, where the schema has tables of them."""
+    id = form.get("keyword_list_id")
+    if id is None or not schema["lists"] or form.get("type", "keyword") != "keyword":
+        return None
+    several = bool(form.get("multi_value"))
+    return KeywordList(schema["name"], str(id), several, schema["aliases"])
 
 
-def pointing(connection: Connection[Any], table: Table) -> dict[str, tuple[str, str, str]]:
-    """The same of every column that has a foreign key of its own."""
-    where = {"schema": table.schema, "table": table.table}
-    found = connection.execute(statements("catalog")["points_to"], where)
-    return {column: (schema, name, key) for column, schema, name, key in found}
-
-
-def _form_fields(connection: Connection[Any], schema: str, table: str) -> dict[str, dict[str, Any]]:
-    blocks = statements("catalog")
-    found = connection.execute(blocks["has_form_fields"], {"schema": schema}).fetchone()
-    there, readable = found or (False, False)
-    if not there:
-        return {}
-    if not readable:
-        raise SettingsError(
-            f"This login has no right to SELECT from {schema}.form_field, which says what the "
-            "CRM's forms require and list. Let its owner GRANT SELECT on it."
-        )
-    query = blocks["form_fields"].format(form_field=sql.Identifier(schema, "form_field"))
-    where = {"table": f"{schema}.{table}"}
-    return {form["column_name"]: form for (form,) in connection.execute(query, where)}
-
-
-def _keyword_lists(
-    connection: Connection[Any], schema: str, forms: dict[str, dict[str, Any]]
-) -> dict[str, KeywordList]:
-    """The keyword lists of the columns that have one, where the schema has tables of them."""
-    listed = {n: f for n, f in forms.items() if f.get("keyword_list_id") is not None}
-    if not listed:
-        return {}
-    row = connection.execute(statements("catalog")["has_lists"], {"schema": schema}).fetchone()
-    values, aliases = row or (False, False)
-    return {
-        name: KeywordList(
-            schema, str(form["keyword_list_id"]), bool(form.get("multi_value")), aliases
-        )
-        for name, form in listed.items()
-        if values and form.get("type", "keyword") == "keyword"
-    }
-
-
-def _column(row: dict[str, Any], form: dict[str, Any], listed: KeywordList | None) -> Column:
+def _column(row: dict[str, Any], found: Found) -> Column:
+    form = found.forms.get(row["name"], {})
     kind = "choice" if row["choices"] else _KINDS.get(row["base_type"], "other")
     return Column(
         name=row["name"],
@@ -404,9 +379,10 @@ def _column(row: dict[str, Any], form: dict[str, Any], listed: KeywordList | Non
         writable=not (row["identity"] or row["generated"]),
         sequence=row["sequence"],
         choices=tuple(row["choices"] or ()),
-        keywords=listed,
+        keywords=_keyword_list(form, found.schema),
         lacking=tuple(row["lacking"]),
         base=row["base_type"],
         locked=tuple(row["locked"]),
         number=row["number"],
+        points_to=tuple(row["points_to"]) if row["points_to"] else None,
     )

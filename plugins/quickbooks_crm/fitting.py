@@ -38,8 +38,9 @@ def modules(connection: Connection[Any], known: dict[str, Mapping], company: Com
     Raises a `SettingsError` that names everything that does not.
     """
     taken = _taken(known, company, ())
-    _require_mandatory(connection, taken)
-    _require_none(_misfits_of(connection, known, taken, company))
+    with catalog.once(connection, taken):
+        _require_mandatory(connection, taken)
+        _require_none(_misfits_of(connection, known, taken, company))
     return [m.module for m in taken]
 
 
@@ -49,8 +50,9 @@ def require(
     """Raise a `SettingsError` that names everything in which one module does not fit the CRM's
     tables, whether or not the company takes it."""
     asked = [known[module]]
-    _require_mandatory(connection, asked)
-    _require_none(_misfits_of(connection, known, asked, company))
+    with catalog.once(connection, asked):
+        _require_mandatory(connection, asked)
+        _require_none(_misfits_of(connection, known, asked, company))
 
 
 def parted(
@@ -66,10 +68,11 @@ def parted(
     like, when a required field has no source, and when no module fits.
     """
     taken = _taken(known, company, asked)
-    _require_mandatory(connection, taken)
-    found = _misfits_of(connection, known, taken, company)
-    if len(found) == len(taken) or any(_mistakes(connection, m) for m in taken):
-        _require_none(found)
+    with catalog.once(connection, taken):
+        _require_mandatory(connection, taken)
+        found = _misfits_of(connection, known, taken, company)
+        if len(found) == len(taken) or any(_mistakes(connection, m) for m in taken):
+            _require_none(found)
     unfit = {name: " ".join(problems) for name, problems in found.items()}
     return Fit([m.module for m in taken if m.module not in unfit], unfit)
 
@@ -80,11 +83,13 @@ def unfit(
     """The modules that a company takes and that no run could load now, each with what is wrong.
     Raises `SettingsError` when it takes one that has no mapping."""
     taken = _taken(known, company, ())
-    found = _misfits_of(connection, known, taken, company)
-    for m in taken:
-        if labels := _missing(connection, m):
+    with catalog.once(connection, taken):
+        found = _misfits_of(connection, known, taken, company)
+        missing = {m.module: _missing(connection, m) for m in taken}
+    for module, labels in missing.items():
+        if labels:
             said = f"Required fields have neither a source nor a default: {', '.join(labels)}."
-            found.setdefault(m.module, []).append(said)
+            found.setdefault(module, []).append(said)
     return {module: " ".join(problems) for module, problems in found.items()}
 
 
@@ -186,7 +191,8 @@ def misfits(
 ) -> list[str]:
     """What one module's mapping asks of the CRM that it has not, each with its line."""
     others = [m for m in known.values() if m.module != module]
-    return list(_misfits(connection, known[module], others, company))
+    with catalog.once(connection):
+        return list(_misfits(connection, known[module], others, company))
 
 
 def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[str]:

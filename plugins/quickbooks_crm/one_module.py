@@ -46,12 +46,17 @@ class Bringing:
 
     def referred(self, connection: Connection[Any], module: str) -> tuple[Target, ...]:
         """The targets that a module's records may point to, as far as their tables are there."""
-        names = sorted({f.refers.module for f in references(self.known[module]) if f.refers})
-        return tuple(_there(connection, self, [self.known[name] for name in names]))
+        wanted = [self.known[name] for name in _referred(self.known[module])]
+        return tuple(_there(connection, self, wanted))
 
     def targets(self, connection: Connection[Any], modules: Iterable[str]) -> list[Target]:
         """Those of these modules whose tables are there."""
         return list(_there(connection, self, [self.known[module] for module in modules]))
+
+    def beside(self, module: str) -> list[Mapping]:
+        """The mappings of all whose tables a load of the module looks at, its own included."""
+        referred = [self.known[name] for name in _referred(self.known[module])]
+        return [self.known[module], *referred, *_referring(self.known, module)]
 
     def sharing(self, module: str) -> tuple[str, ...]:
         """The modules that load the same table, this one included."""
@@ -69,12 +74,13 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
     has changed, and what waits for a record that a person has made. A module whose table is gone
     stops no other: its own tasks say so."""
     run, known = bringing.run, bringing.known
-    for module in modules:
-        with suppress(SettingsError):
-            there = target(connection, known[module], bringing.company)
-            causes.probe(connection, run.realm, there, bringing.sharing(module))
-            causes.let_in(connection, run.realm, run.run_id, module)
-            dedupe.link_typed(connection, run.realm, there)
+    with catalog.once(connection, [known[module] for module in modules]):
+        for module in modules:
+            with suppress(SettingsError):
+                there = target(connection, known[module], bringing.company)
+                causes.probe(connection, run.realm, there, bringing.sharing(module))
+                causes.let_in(connection, run.realm, run.run_id, module)
+                dedupe.link_typed(connection, run.realm, there)
     return [m for m in modules if runs.has_work(connection, run.realm, known[m])]
 
 
@@ -115,8 +121,15 @@ def load_rows(
 
     Be inside a transaction. Raises `StageIncomplete` when the staged rows are no longer whole.
     """
+    catalog.hold(connection, bringing.known[module])
+    with catalog.once(connection, bringing.beside(module)):
+        return _load(connection, bringing, module, part)
+
+
+def _load(
+    connection: Connection[Any], bringing: Bringing, module: str, part: bool
+) -> dict[str, int]:
     run, known = bringing.run, bringing.known
-    catalog.hold(connection, known[module])
     onto = target(connection, known[module], bringing.company)
     generation = stage.sealed(connection, run, known[module], onto.table)
     if generation is None:
@@ -147,6 +160,10 @@ def target(connection: Connection[Any], known: Mapping, company: Company) -> Tar
 def words(counts: dict[str, int]) -> str:
     """Counts as a log says them."""
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def _referred(known: Mapping) -> list[str]:
+    return sorted({field.refers.module for field in references(known) if field.refers})
 
 
 def _referring(known: dict[str, Mapping], module: str) -> Iterator[Mapping]:

@@ -46,7 +46,7 @@ def users_of(connection: Connection[Any], table: Table, column: str, owner: Owne
         users = catalog.read(connection, owner.users)
         key = users.key
     else:
-        target = catalog.points_to(connection, table, column)
+        target = table.columns[column].points_to
         if target is None:
             raise SettingsError(
                 f"{table.name}.{column} points to no table of users. Give it a foreign key, or "

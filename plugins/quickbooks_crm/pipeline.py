@@ -34,9 +34,11 @@ from quickbooks_crm.errors import SyncFailed
 from quickbooks_crm.extract import due
 from quickbooks_crm.extract import extract as read_quickbooks
 from quickbooks_crm.failures import block, noted
+from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.running import Request, again_after_deadlock, run_of
+from quickbooks_crm.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -119,12 +121,18 @@ def load(company: str, run_id: str, module: str) -> dict[str, int]:
     task = f"{module}.load"
     with database.connect() as connection, noted(connection, run, task):
         known = runs.asked_for(connection, run, module)
-        fitting.require_still(connection, known)
-        if stage.sealed(connection, run, known, catalog.of(connection, known)) is None:
+        if not _is_staged(connection, run, known):
             transform(company, run_id, module)
         counts = _load(connection, running.bringing(connection, run), module)
     log.info("%s: %s", module, one_module.words(counts))
     return counts
+
+
+def _is_staged(connection: Connection[Any], run: Run, known: Mapping) -> bool:
+    """Whether the module's rows are all there, for a table that its mapping still fits."""
+    with catalog.once(connection):
+        fitting.require_still(connection, known)
+        return stage.sealed(connection, run, known, catalog.of(connection, known)) is not None
 
 
 @again_after_deadlock

@@ -1,23 +1,18 @@
 """What may fill the columns of a CRM table, as far as the database tells."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from psycopg import Connection
-
-from quickbooks_crm import catalog
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.suggest import Candidate, Filled
 
 
-def candidates(connection: Connection[Any], table: Table) -> Iterator[Candidate]:
+def candidates(table: Table) -> Iterator[Candidate]:
     """The columns that a mapping may fill, with where their foreign keys lead."""
     required = {column.name for column in table.required}
-    pointing = catalog.pointing(connection, table)
     for column in table.columns.values():
         if column.writable and not (column.sequence and column.name == table.key):
-            target = pointing.get(column.name)
+            target = column.points_to
             yield Candidate(
                 column.name,
                 column.label,

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, owners, removing
+from quickbooks_crm import owners, removing
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import SettingsError
@@ -122,7 +122,7 @@ def around(
     needs = [
         *_of_keywords(mapping, table),
         *_of_users(connection, mapping, table),
-        *_of_company(connection, mapping, table),
+        *_of_company(mapping, table),
         *_of_references(mapping, {other.module: other for other in known}),
     ]
     for sentence in _lacking(connection, needs):
@@ -151,9 +151,9 @@ def _of_users(connection: Connection[Any], mapping: Mapping, table: Table) -> It
         yield Need("SELECT", users.schema, users.table, tuple(name for name in read if name))
 
 
-def _of_company(connection: Connection[Any], mapping: Mapping, table: Table) -> Iterator[Need]:
+def _of_company(mapping: Mapping, table: Table) -> Iterator[Need]:
     if mapping.company in table.columns:
-        target = catalog.points_to(connection, table, mapping.company)
+        target = table.columns[mapping.company].points_to
         if target:
             yield Need("SELECT", target[0], target[1], (target[2],))
 

@@ -14,6 +14,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from quickbooks_crm import (
     activity,
     calls,
+    catalog,
     companies,
     database,
     fitting,
@@ -72,7 +73,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
     Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables
     where none fits, and required CRM fields without a source.
     """
-    with database.connect() as connection:
+    with database.connect() as connection, catalog.once(connection):
         database.require_current(connection)
         runs.start(connection, run, request.trigger, request.started_by, kind)
         with noted(connection, run, "check_settings"):

@@ -9,8 +9,11 @@ from psycopg import Connection
 from quickbooks_crm import catalog
 from quickbooks_crm.companies import INCLUDE
 from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.mapping import parse
+from quickbooks_crm.mapping import load, parse
+from tests.integration import counting
 from tests.integration.crm import mapping
+
+MAPPINGS = INCLUDE / "mappings"
 
 TABLE = """
     CREATE TYPE own.mood AS ENUM ('happy', 'sad');
@@ -104,6 +107,33 @@ def test_labels_and_required_marks_come_from_the_crms_forms(connection: Connecti
 @pytest.mark.usefixtures("own")
 def test_without_a_form_a_label_is_made_of_the_name(connection: Connection[Any]) -> None:
     assert catalog.read(connection, "own.Order").columns["so"].label == "So"
+
+
+@pytest.mark.usefixtures("own")
+def test_all_tables_are_read_with_as_few_statements_as_one(connection: Connection[Any]) -> None:
+    known = [parse("orders", mapping("own.Order"), "orders.yaml"), *load(MAPPINGS).values()]
+
+    with counting.statements() as one:
+        alone = [catalog.of(connection, each) for each in known]
+    with counting.statements() as all_at_once, catalog.once(connection, known):
+        together = [catalog.of(connection, each) for each in known]
+
+    assert together == alone
+    assert len(one) / len(known) <= len(all_at_once) == 3
+
+
+def test_a_table_that_is_changed_is_read_anew_but_for_one_moment(
+    connection: Connection[Any],
+) -> None:
+    def columns() -> int:
+        return len(catalog.read(connection, "crm.products").columns)
+
+    with catalog.once(connection):
+        before = columns()
+        connection.execute("ALTER TABLE crm.products ADD COLUMN another text")
+        then = columns()
+
+    assert (then, columns()) == (before, before + 1)
 
 
 def test_a_table_that_is_not_there_is_named_with_what_to_do(connection: Connection[Any]) -> None:

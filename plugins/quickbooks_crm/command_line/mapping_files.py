@@ -25,7 +25,7 @@ def _check(asked: argparse.Namespace) -> None:
 def _suggest(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         table = catalog.read(connection, asked.table)
-        candidates = list(proposing.candidates(connection, table))
+    candidates = list(proposing.candidates(table))
     text = suggest(table.name, candidates, asked.entity, _filled())
     print(json.dumps({"mapping": text}) if asked.json else text, end="\n" if asked.json else "")
 

@@ -256,7 +256,7 @@ def form(
     for entity in tree["entities"]:
         seen = sampling.seen(connection, realm, str(entity)).values()
         fields = choices.with_seen(fields, [(s.path, s.kind, s.values) for s in seen])
-    candidates = tuple(proposing.candidates(connection, table))
+    candidates = tuple(proposing.candidates(table))
     users = frozenset(c.name for c in candidates if _leads_to_users(connection, table, c))
     return Form(company, module, base, known, table, candidates, fields, users)
 

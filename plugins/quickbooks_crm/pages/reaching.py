@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from quickbooks_crm import database
+from quickbooks_crm import catalog, database
 from quickbooks_crm.sql import statements
 
 PATIENCE = "5000"
@@ -25,7 +25,8 @@ def reading() -> Iterator[Connection[Any]]:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         with connection.transaction():
             _be_patient(connection)
-            yield connection
+            with catalog.once(connection):
+                yield connection
 
 
 @contextmanager

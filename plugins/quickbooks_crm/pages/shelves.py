@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import HTTPException
 from psycopg import Connection
 
-from quickbooks_crm import one_module, records
+from quickbooks_crm import catalog, one_module, records
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
@@ -27,7 +27,8 @@ def of_module(connection: Connection[Any], company: Company, module: str) -> She
 def of_company(connection: Connection[Any], company: Company) -> dict[str, Shelf]:
     """Those of all modules whose tables are there, in load order."""
     known = modules.taken(connection, company)
-    return dict(_there(connection, company, known))
+    with catalog.once(connection, known.values()):
+        return dict(_there(connection, company, known))
 
 
 def among_others(

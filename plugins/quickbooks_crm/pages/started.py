@@ -142,7 +142,8 @@ def _standing(
 def _question(connection: Connection[Any], run: activity.Run) -> Question:
     asked = runs.Run(run.company, run.realm, run.run_id)
     known = runs.asked(connection, asked)
-    tables = {module: catalog.of(connection, mapping) for module, mapping in known.items()}
+    with catalog.once(connection, known.values()):
+        tables = {module: catalog.of(connection, mapping) for module, mapping in known.items()}
     company = running.settled(connection, asked)
     return Question(
         {m: settings_of_import.of_mapping(known[m], table) for m, table in tables.items()},

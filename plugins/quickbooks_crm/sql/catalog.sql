@@ -1,7 +1,8 @@
 -- columns --
--- The columns of one table as the database's own catalog knows them; no rows when there is no such table. A view over one
+-- The columns of tables as the database's own catalog knows them; no rows of a table that there is not. A view over one
 -- table is known by that table's columns of the same names: its key, what must not be empty, what is filled by itself.
-SELECT a.attname AS name,
+SELECT asked.table_name,
+       a.attname AS name,
        coalesce(own.attnum, 0) AS number,
        c.relkind = 'v' AS is_view,
        format_type(a.atttypid, a.atttypmod) AS type,
@@ -22,17 +23,26 @@ SELECT a.attname AS name,
        (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = base.oid) AS choices,
        ARRAY (SELECT wanted FROM unnest('{SELECT,INSERT,UPDATE}'::text[]) AS wanted
                WHERE NOT has_column_privilege(c.oid, a.attnum, wanted))
-       || CASE WHEN NOT has_sequence_privilege(owned.sequence, 'USAGE') THEN '{USAGE}' ELSE '{}' END::text[] AS lacking,
+       || CASE WHEN NOT has_sequence_privilege(owned.oid, 'USAGE') THEN '{USAGE}' ELSE '{}' END::text[] AS lacking,
        ARRAY (SELECT DISTINCT format('%%I.%%I', place.nspname, sequence.relname)
                 FROM pg_depend AS uses
                 JOIN pg_class AS sequence ON sequence.oid = uses.refobjid
                 JOIN pg_namespace AS place ON place.oid = sequence.relnamespace
                WHERE uses.classid = 'pg_attrdef'::regclass AND uses.objid = d.oid AND uses.refclassid = 'pg_class'::regclass
                  AND CASE WHEN sequence.relkind = 'S' THEN NOT has_sequence_privilege(sequence.oid, 'USAGE, UPDATE') END) AS locked,
+       (SELECT ARRAY[place.nspname, target.relname, pointed.attname]::text[]
+          FROM pg_constraint AS f
+          JOIN pg_class AS target ON target.oid = f.confrelid
+          JOIN pg_namespace AS place ON place.oid = target.relnamespace
+          JOIN pg_attribute AS pointed ON pointed.attrelid = target.oid AND f.confkey = ARRAY[pointed.attnum]
+         WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum]
+         ORDER BY f.oid
+         LIMIT 1) AS points_to,
        has_table_privilege(c.oid, 'DELETE') AS deletable,
        row_security_active(c.oid) AS guarded
-  FROM pg_class AS c
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  FROM unnest(%(tables)s::text[], %(schemas)s::text[], %(names)s::text[]) AS asked (table_name, schema_name, name)
+  JOIN pg_namespace AS n ON n.nspname = asked.schema_name
+  JOIN pg_class AS c ON c.relname = asked.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'f')
   LEFT JOIN LATERAL (
        SELECT min(uses.refobjid::bigint)::oid AS oid
          FROM pg_rewrite AS rule
@@ -43,63 +53,54 @@ SELECT a.attname AS name,
  CROSS JOIN LATERAL (SELECT coalesce(behind.oid, c.oid) AS oid) AS kept
   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_attribute AS own ON own.attrelid = kept.oid AND own.attname = a.attname AND NOT own.attisdropped
- CROSS JOIN LATERAL (
-       SELECT CASE WHEN own.attname IS NOT NULL THEN pg_get_serial_sequence(kept.oid::regclass::text, own.attname) END AS sequence
-       ) AS owned
+  LEFT JOIN LATERAL (
+       SELECT sequence.oid, format('%%I.%%I', place.nspname, sequence.relname) AS sequence
+         FROM pg_depend AS belongs
+         JOIN pg_class AS sequence ON sequence.oid = belongs.objid AND sequence.relkind = 'S'
+         JOIN pg_namespace AS place ON place.oid = sequence.relnamespace
+        WHERE belongs.classid = 'pg_class'::regclass AND belongs.refclassid = 'pg_class'::regclass
+          AND belongs.refobjid = kept.oid AND belongs.refobjsubid = own.attnum AND belongs.deptype IN ('a', 'i')
+        ORDER BY belongs.deptype DESC, sequence.oid
+        LIMIT 1) AS owned ON true
  CROSS JOIN LATERAL (
        WITH RECURSIVE domain AS (
            SELECT oid, typbasetype, a.atttypmod AS modifier, typtypmod, typnotnull FROM pg_type WHERE oid = a.atttypid
            UNION ALL
            SELECT inner_type.oid, inner_type.typbasetype, domain.typtypmod, inner_type.typtypmod, inner_type.typnotnull
-             FROM domain JOIN pg_type AS inner_type ON inner_type.oid = domain.typbasetype
+             FROM domain
+            CROSS JOIN LATERAL (SELECT * FROM pg_type WHERE oid = domain.typbasetype LIMIT 1) AS inner_type
        )
        SELECT max(oid::bigint) FILTER (WHERE typbasetype = 0)::oid AS base, bool_or(typnotnull) AS not_null,
               max(modifier) FILTER (WHERE typbasetype = 0) AS modifier
          FROM domain) AS domains
   JOIN pg_type AS base ON base.oid = domains.base
-  LEFT JOIN pg_attrdef AS d ON d.adrelid = kept.oid AND d.adnum = own.attnum
-  LEFT JOIN pg_constraint AS p ON p.conrelid = kept.oid AND p.contype = 'p'
- WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'f')
- ORDER BY a.attnum;
+  LEFT JOIN LATERAL (SELECT oid, adbin, adrelid FROM pg_attrdef WHERE adrelid = kept.oid AND adnum = own.attnum LIMIT 1) AS d ON true
+  LEFT JOIN LATERAL (SELECT conkey FROM pg_constraint WHERE conrelid = kept.oid AND contype = 'p' LIMIT 1) AS p ON true
+ ORDER BY asked.table_name, a.attnum;
 
--- may_look --
--- Whether the login may look into a schema; nothing when there is no such schema.
-SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %(schema)s;
+-- schemas --
+-- Which of the schemas there are, whether the login may look into them, whether they say what the CRM's forms ask for, which
+-- the login may then read or not, and whether they keep keyword lists, and other names of their values.
+SELECT n.nspname AS name,
+       has_schema_privilege(n.oid, 'USAGE') AS usable,
+       form.oid IS NOT NULL AS forms,
+       (SELECT bool_and(has_column_privilege(form.oid, attnum, 'SELECT'))
+          FROM pg_attribute WHERE attrelid = form.oid AND attnum > 0 AND NOT attisdropped) AS readable,
+       EXISTS (SELECT FROM pg_class WHERE relname = 'keyword_values' AND relnamespace = n.oid) AS lists,
+       EXISTS (SELECT FROM pg_class WHERE relname = 'keyword_aliases' AND relnamespace = n.oid) AS aliases
+  FROM pg_namespace AS n
+  LEFT JOIN pg_class AS form ON form.relname = 'form_field' AND form.relnamespace = n.oid
+ WHERE n.nspname = ANY (%(schemas)s::text[]);
 
 -- hold --
 -- Reading locks out whoever wants to change the table's form.
 SELECT FROM {table} LIMIT 0;
 
--- has_form_fields --
--- Whether the schema says what the CRM's forms ask for, and whether the login may read that.
-SELECT form.oid IS NOT NULL,
-       coalesce((SELECT bool_and(has_column_privilege(form.oid, attnum, 'SELECT'))
-                   FROM pg_attribute WHERE attrelid = form.oid AND attnum > 0 AND NOT attisdropped), false)
-  FROM to_regclass(format('%%I.form_field', %(schema)s::text)) AS form (oid);
-
 -- form_fields --
--- What the CRM's own forms say of the columns.
+-- What the CRM's own forms say of the columns of tables.
 SELECT to_jsonb(form_field.*)
   FROM {form_field} AS form_field
- WHERE table_name = %(table)s;
-
--- has_lists --
--- Whether the schema keeps keyword lists, and other names of their values.
-SELECT to_regclass(format('%%I.keyword_values', %(schema)s::text)) IS NOT NULL,
-       to_regclass(format('%%I.keyword_aliases', %(schema)s::text)) IS NOT NULL;
-
--- points_to --
--- The columns of a table that point somewhere, each with the table and column that it points to.
-SELECT a.attname, target_schema.nspname, target.relname, target_column.attname
-  FROM pg_constraint AS f
-  JOIN pg_class AS c ON c.oid = f.conrelid
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  JOIN pg_attribute AS a ON a.attrelid = c.oid AND f.conkey = ARRAY[a.attnum]
-  JOIN pg_class AS target ON target.oid = f.confrelid
-  JOIN pg_namespace AS target_schema ON target_schema.oid = target.relnamespace
-  JOIN pg_attribute AS target_column ON target_column.attrelid = target.oid AND f.confkey = ARRAY[target_column.attnum]
- WHERE f.contype = 'f' AND n.nspname = %(schema)s AND c.relname = %(table)s
- ORDER BY f.oid DESC;
+ WHERE table_name::text = ANY (%(tables)s::text[]);
 
 -- company_known --
 SELECT EXISTS (SELECT FROM {table} WHERE {column}::text = %(company)s);
