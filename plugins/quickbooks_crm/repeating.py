@@ -11,7 +11,7 @@ from psycopg import Connection
 from quickbooks_crm import database, replay, retry, running, runs, stand_ins
 from quickbooks_crm.failures import noted
 from quickbooks_crm.judge import STRICT, Lenience
-from quickbooks_crm.running import Request, run_of
+from quickbooks_crm.running import Request, again_after_deadlock, run_of
 from quickbooks_crm.runs import Attempt, Run
 
 EXPECTED = {"replay": Lenience(replay.EXPECTED)}
@@ -58,7 +58,8 @@ def _bring_again(run: Run, lenience: Lenience, bring: Callable[..., None], modul
     with database.connect() as connection, noted(connection, run, task):
         bringing = running.bringing(connection, run, lenience)
         attempt = runs.attempt(connection, run, task)
-        bring(connection, bringing, module, partial(_writing, connection, attempt))
+        writing = partial(_writing, connection, attempt)
+        again_after_deadlock(bring)(connection, bringing, module, writing)
 
 
 @contextmanager

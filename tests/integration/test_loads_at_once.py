@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm import pipeline, repeating
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.running import again_after_deadlock
 from quickbooks_crm.runs import Run
+from tests.acceptance.kept_in_step import BY_HAND, kept_in_step
 from tests.integration.crm import (
     CONTACTS,
     REALM,
@@ -50,6 +52,7 @@ OF_ONE_ACCOUNT = """
     SELECT count(*) FROM crm.contacts JOIN crm.invoices USING (account_id)"""
 LINKS = "SELECT realm, module, id FROM sync.link ORDER BY realm, module, id"
 PARKED = "SELECT module, field, target_module, target_id FROM sync.parked ORDER BY module"
+BY_PERSON = "UPDATE crm.products SET name = name || ' of ours' WHERE id = %s"
 WAITING = """
     SELECT count(*) FROM pg_stat_activity
      WHERE datname = current_database() AND wait_event_type = 'Lock'"""
@@ -61,16 +64,12 @@ def commits(own: Connection[Any], _: Connection[Any]) -> None:
     own.commit()
 
 
-def rolls_back(own: Connection[Any], _: Connection[Any]) -> None:
-    own.rollback()
-
-
 def is_killed(own: Connection[Any], other: Connection[Any]) -> None:
     other.execute("SELECT pg_terminate_backend(%s, 5000)", [own.info.backend_pid])
     own.close()
 
 
-END = {"commits": commits, "rolls back": rolls_back, "is killed": is_killed}
+END = {"commits": commits, "is killed": is_killed}
 
 
 def until_waiting(connection: Connection[Any], number: int) -> bool:
@@ -254,3 +253,31 @@ def test_loads_that_wait_for_each_other_are_done_again(
 
     ended = [[end.outcome for end in ends(connection, run, "products")] for run in names]
     assert sorted(ended) == [["added", "added"], ["not_added", "not_added"]]
+
+
+# A load and a person
+
+
+def test_a_run_that_a_person_waits_for_and_it_for_the_person_does_its_load_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        kept_in_step(database_url, monkeypatch, customers=1, items=4) as kept,
+        psycopg.connect(database_url, autocommit=True) as watching,
+        psycopg.connect(database_url) as person,
+        ThreadPoolExecutor() as pool,
+    ):
+        kept.sync()
+        for row in kept.quickbooks.rows("Item"):
+            kept.quickbooks.change("Item", row["Id"], Description="Changed")
+        by_id = [row["id"] for row in kept.ask("SELECT id FROM crm.products ORDER BY id")]
+
+        for kind, begin in {"sync": pipeline.sync, "replay": repeating.replay_all}.items():
+            person.execute(BY_PERSON, [by_id[-1]])
+            running = pool.submit(begin, "sample", kind, BY_HAND)
+            assert until_waiting(watching, 1)
+            person.execute(BY_PERSON, [by_id[0]])  # Postgres ends the load: it has waited longer
+            person.commit()
+            running.result()
+
+            assert kept.run(kind).state == "success"
