@@ -141,6 +141,22 @@ def test_of_two_rows_whose_key_finds_the_same_record_the_first_is_that_record(
     )
 
 
+def test_rows_whose_key_finds_a_record_that_is_left_alone_do_not_compete_for_it(
+    connection: Connection[Any],
+) -> None:
+    """Each ends as it would in a run of its own."""
+    own = by_hand(connection, "crm.products", name="By hand", code="P-1")
+    ignoring = products("{mode: ignore, key: code}")
+
+    ended = sync(connection, ignoring, item("7", Sku="P-1"), item("8", Sku="P-1"))
+
+    assert ended == [End(id, "duplicate", "key_known") for id in ("7", "8")]
+    assert outcome(connection, "8", "collides_with", "message") == (
+        str(own),
+        "The CRM has a record with the same Product code.",
+    )
+
+
 def test_a_typed_id_comes_before_the_key_and_no_record_is_two_quickbooks_records(
     connection: Connection[Any],
 ) -> None:

@@ -306,6 +306,7 @@ true
 
 -- same_value --
 -- Rows whose value finds a CRM record: one, several, or one that is another QuickBooks record already.
+-- Only merge has rows compete for a record: the other modes leave it to nobody.
 WITH holders AS (
     SELECT record_key, min(n) AS n
       FROM incoming
@@ -321,7 +322,8 @@ WITH holders AS (
 ), judged AS (
     SELECT hits.n, hits.keys[1] AS record_key, hits.keys,
            EXISTS (SELECT FROM sync.link WHERE module = ANY (%(sharing)s) AND link.record_key = hits.keys[1]) AS taken,
-           coalesce(holders.n, nullif(min(hits.n) OVER (PARTITION BY hits.keys[1]), hits.n)) AS rival
+           coalesce(holders.n, CASE WHEN %(mode)s::text = 'merge'
+                                    THEN nullif(min(hits.n) OVER (PARTITION BY hits.keys[1]), hits.n) END) AS rival
       FROM hits
       LEFT JOIN holders ON holders.record_key = hits.keys[1] AND cardinality(hits.keys) = 1
 )
