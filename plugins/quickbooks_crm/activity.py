@@ -76,7 +76,8 @@ class Reason:
 class Run:
     """One run of a company; `work` is None until extract has found what there is to do. `breakers`
     are sentences about those of the company that still wait for a person or a run. A preview
-    `rehearses` a kind of run, a sync if nothing else is said; of an undo, one that `would_undo`."""
+    `rehearses` a kind of run, a sync if nothing else is said; of an undo, one that `would_undo`. Of
+    the `whole` modules it brings all records, since their mapping has changed."""
 
     realm: str
     run_id: str
@@ -97,6 +98,7 @@ class Run:
     would_undo: str | None
     tried_for: list[str]
     previewed: str | None
+    whole: list[str]
     emptied_at: datetime | None
     purged_at: datetime | None
     problems: tuple[Problem, ...]

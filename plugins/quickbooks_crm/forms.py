@@ -23,6 +23,7 @@ def answered(context: Any) -> Request:
         tuple(answers.get("modules", ())),
         answers.get("previewed", ""),
         answers.get("versions", {}),
+        answers.get("older", False),
     )
 
 
@@ -76,6 +77,13 @@ def preview(modules: list[str]) -> dict[str, Param]:
             title="Read what changed in QuickBooks first",
             description="Costs what a sync's reading costs, usually one call. Without it the "
             "preview begins with what was read last.",
+        ),
+        "older": Param(
+            True,
+            type="boolean",
+            title="Bring older records to a changed mapping, too",
+            description="Where a mapping has changed, a Yes brings all records to it, also those "
+            "that have not changed in QuickBooks. Costs no call.",
         ),
         "versions": Param(
             {},

@@ -26,6 +26,9 @@ class Lenience:
 
 STRICT = Lenience()
 
+TO_A_MAPPING = frozenset({"mass_change"})
+"""What a person expects who asks for all records of a module to be brought to its mapping."""
+
 
 def judge(
     connection: Connection[Any],

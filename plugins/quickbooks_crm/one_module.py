@@ -4,7 +4,7 @@ loaded onto its target. Every kind of run brings its records in through here."""
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from psycopg import Connection
@@ -14,12 +14,12 @@ from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import SettingsError, StageIncomplete
-from quickbooks_crm.judge import STRICT, Lenience
+from quickbooks_crm.judge import STRICT, TO_A_MAPPING, Lenience
 from quickbooks_crm.load import Load
 from quickbooks_crm.load import load as load_staged
 from quickbooks_crm.mapping import Mapping, references
 from quickbooks_crm.runs import Run
-from quickbooks_crm.stage import Window
+from quickbooks_crm.stage import Whole, Window
 from quickbooks_crm.transform import columns, transform
 
 log = logging.getLogger(__name__)
@@ -32,12 +32,20 @@ Apart = Callable[[], AbstractContextManager[None]]
 @dataclass(frozen=True)
 class Bringing:
     """What brings a run's modules in: the run, its company, the mappings of all modules, since
-    records refer to each other, and what does not stop it."""
+    records refer to each other, and what does not stop it. Of the `whole` modules it brings all
+    records, since their mapping has changed."""
 
     run: Run
     company: Company
     known: dict[str, Mapping]
     lenience: Lenience = STRICT
+    whole: frozenset[str] = frozenset()
+
+    def lenience_for(self, module: str) -> Lenience:
+        """What does not stop the load of a module."""
+        if module not in self.whole:
+            return self.lenience
+        return replace(self.lenience, expected=self.lenience.expected | TO_A_MAPPING)
 
     def referring(self, connection: Connection[Any], module: str) -> list[Target]:
         """The targets whose records may point to records of a module. One whose table is gone, or
@@ -69,10 +77,16 @@ def pending(connection: Connection[Any], realm: str, module: str) -> Window:
     return Window(runs.position(connection, realm, module), runs.sealed(connection, realm))
 
 
+def wanted(connection: Connection[Any], bringing: Bringing, module: str) -> Window:
+    """What the run is to load of a module."""
+    window = pending(connection, bringing.run.realm, module)
+    return Whole(**asdict(window)) if module in bringing.whole else window
+
+
 def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> list[str]:
     """Those of these modules that have something to load: also what was held back for a cause that
-    has changed, and what waits for a record that a person has made. A module whose table is gone
-    stops no other: its own tasks say so."""
+    has changed, what waits for a record that a person has made, and of whole modules all. A module
+    whose table is gone stops no other: its own tasks say so."""
     run, known = bringing.run, bringing.known
     with catalog.once(connection, [known[module] for module in modules]):
         for module in modules:
@@ -81,7 +95,9 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
                 causes.probe(connection, run.realm, there, bringing.sharing(module))
                 causes.let_in(connection, run.realm, run.run_id, module)
                 dedupe.link_typed(connection, run.realm, there)
-    return [m for m in modules if runs.has_work(connection, run.realm, known[m])]
+    return [
+        m for m in modules if m in bringing.whole or runs.has_work(connection, run.realm, known[m])
+    ]
 
 
 def stage_rows(
@@ -146,7 +162,7 @@ def _load(
         bringing.sharing(module),
         bringing.referred(connection, module),
         bringing.company.breakers,
-        bringing.lenience,
+        bringing.lenience_for(module),
         part,
     )
     return load_staged(connection, work, bringing.referring(connection, module))

@@ -105,9 +105,10 @@ def transform(company: str, run_id: str, module: str) -> dict[str, int]:
         known = runs.asked_for(connection, run, module)
         fitting.require_still(connection, known)
         attempt = runs.attempt(connection, run, task)
+        bringing = running.bringing(connection, run)
         with connection.transaction():
             attempt.require(connection)
-            window = one_module.pending(connection, run.realm, module)
+            window = one_module.wanted(connection, bringing, module)
             stage.clear(connection, run, known)
             counts = one_module.stage_rows(connection, run, known, window)
     log.info("%s: %d staged, %d excluded, %d not added", module, *counts.values())

@@ -120,7 +120,7 @@ def sync(connection: Connection[Any], bringing: Bringing, asked: list[str]) -> l
     stand_ins.work_out(connection, run, known)
     work = one_module.with_work(connection, bringing, asked)
     for module in work:
-        window = one_module.pending(connection, run.realm, module)
+        window = one_module.wanted(connection, bringing, module)
         one_module.stage_rows(connection, run, known[module], window)
     take_turn(connection, bringing)
     for module in work:

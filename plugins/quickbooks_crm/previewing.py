@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from quickbooks_crm import database, pipeline, preview, replay, retry, running, runs
 from quickbooks_crm.failures import noted
-from quickbooks_crm.judge import Lenience
+from quickbooks_crm.judge import TO_A_MAPPING, Lenience
 from quickbooks_crm.running import Request, run_of
 from quickbooks_crm.runs import Run
 
@@ -45,7 +45,7 @@ def sync(company: str, run_id: str, request: Request, read: bool = False) -> Non
 def replays(company: str, run_id: str, request: Request) -> None:
     """A whole rehearsal of a replay. Raises what stopped it."""
     asks = partial(runs.asked_for_by, rehearses="replay")
-    _again(run_of(company, run_id), request, replay.EXPECTED, replay.bring, asks)
+    _again(run_of(company, run_id), request, TO_A_MAPPING, replay.bring, asks)
 
 
 def retries(company: str, run_id: str, request: Request, reasons: Sequence[str] = ()) -> None:

@@ -10,11 +10,11 @@ from psycopg import Connection
 
 from quickbooks_crm import database, replay, retry, running, runs, stand_ins
 from quickbooks_crm.failures import noted
-from quickbooks_crm.judge import STRICT, Lenience
+from quickbooks_crm.judge import STRICT, TO_A_MAPPING, Lenience
 from quickbooks_crm.running import Request, again_after_deadlock, run_of
 from quickbooks_crm.runs import Attempt, Run
 
-EXPECTED = {"replay": Lenience(replay.EXPECTED)}
+EXPECTED = {"replay": Lenience(TO_A_MAPPING)}
 """What a person expects who asks for a run of this kind."""
 
 

@@ -21,9 +21,6 @@ log = logging.getLogger(__name__)
 SLICE = 50_000
 """How many records are brought in one transaction."""
 
-EXPECTED = frozenset({"mass_change"})
-"""What a person expects who asks for a replay: no breaker trips for it."""
-
 
 def bring(connection: Connection[Any], bringing: Bringing, module: str, apart: Apart) -> None:
     """Bring everything of a module to its mapping: first what a sync would load, then all the
@@ -54,9 +51,12 @@ def _next(connection: Connection[Any], run: Run, known: Mapping, after: Any) -> 
 
 
 def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, str]:
-    """Remember that what an earlier mapping has loaded stays as it is until a replay; what the run
-    should warn of, by key. Be inside the load's transaction, before it moves the module's position.
-    """
+    """Remember that what an earlier mapping has loaded stays as it is until a replay, unless the
+    run brings all of it; what the run should warn of, by key. Be inside the load's transaction,
+    before it moves the module's position."""
+    if module in bringing.whole:
+        _execute(connection, "done", bringing.run, bringing.known[module])
+        return {}
     if _execute(connection, "due", bringing.run, bringing.known[module]).rowcount:
         return _warnings(connection, bringing, module)
     return {}
@@ -65,7 +65,7 @@ def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> di
 def tell_due(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> None:
     """The same in a rehearsal, which tells of it also where nothing is to be loaded, and for as
     long as no replay has come."""
-    for module in modules:
+    for module in (m for m in modules if m not in bringing.whole):
         _execute(connection, "due", bringing.run, bringing.known[module])
         due = _execute(connection, "is_due", bringing.run, bringing.known[module]).fetchone()
         if due is not None:
@@ -76,7 +76,7 @@ def tell_due(connection: Connection[Any], bringing: Bringing, modules: Iterable[
 def _warnings(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, str]:
     run, known = bringing.run, bringing.known[module]
     row = _execute(connection, "linked", run, known).fetchone()
-    if "mass_change" in bringing.lenience.expected:
+    if bringing.lenience_for(module).expected:
         return {}
     return {f"{module}.replay": _warning(run, module, row[0] if row else 0)}
 

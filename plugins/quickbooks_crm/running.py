@@ -32,7 +32,7 @@ from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.reconcile import report as reconciled
 from quickbooks_crm.runs import Run
-from quickbooks_crm.status import warn_when_login_ends
+from quickbooks_crm.status import replays_due, warn_when_login_ends
 from quickbooks_crm.webhooks import inbox
 
 again_after_deadlock = retry(
@@ -50,13 +50,15 @@ again_after_deadlock = retry(
 class Request:
     """What a run was asked for, by whom. No modules named means all that the company takes; a
     `previewed` run lends its mappings, modules and settings instead. A preview may show stored
-    `versions` of modules' mappings that are not in force yet."""
+    `versions` of modules' mappings that are not in force yet, and what becomes of `older` records
+    of those whose mapping has changed."""
 
     trigger: str
     started_by: str | None = None
     modules: tuple[str, ...] = ()
     previewed: str = ""
     versions: ReadOnly[str, int] = field(default_factory=dict)
+    older: bool = False
 
 
 def run_of(company: str, run_id: str) -> Run:
@@ -95,6 +97,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
                 preview = replace(run, run_id=request.previewed)
                 in_force.use_previewed(connection, settings, preview, request.started_by)
             runs.settle(connection, run, known.values(), fit.modules, settings.for_loads)
+            runs.bring_whole(connection, run, _whole(connection, run, request))
             runs.block(connection, run, fit.unfit)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)
@@ -120,6 +123,15 @@ def _mappings(connection: Connection[Any], run: Run, request: Request, company: 
     return in_force.of(connection, company, request.versions)
 
 
+def _whole(connection: Connection[Any], run: Run, request: Request) -> list[str]:
+    """The modules of which all records are brought, as a person has seen it, or is to see it."""
+    asked = runs.asked(connection, run)
+    if request.previewed:
+        seen = runs.whole(connection, replace(run, run_id=request.previewed))
+        return sorted(seen & asked.keys())
+    return replays_due(connection, run.realm, list(asked.values())) if request.older else []
+
+
 def _company(connection: Connection[Any], run: Run, request: Request) -> Company:
     """The company as its file says, but for what loads depend on where a person has seen that."""
     if request.previewed:
@@ -136,7 +148,8 @@ def settled(connection: Connection[Any], run: Run) -> Company:
 
 def bringing(connection: Connection[Any], run: Run, lenience: Lenience = STRICT) -> Bringing:
     """What brings the modules of a settled run in."""
-    return Bringing(run, settled(connection, run), runs.mappings(connection, run), lenience)
+    known, whole = runs.mappings(connection, run), runs.whole(connection, run)
+    return Bringing(run, settled(connection, run), known, lenience, whole)
 
 
 def each(modules: Iterable[str], act: Callable[[str], object]) -> None:

@@ -227,6 +227,18 @@ def settle(
         connection.execute(sql["settle"], asdict(run) | used | {"settings": Jsonb(settings or {})})
 
 
+def bring_whole(connection: Connection[Any], run: Run, modules: list[str]) -> None:
+    """Store of which modules this run brings all records."""
+    with connection.transaction():
+        connection.execute(statements("runs")["bring_whole"], asdict(run) | {"modules": modules})
+
+
+def whole(connection: Connection[Any], run: Run) -> frozenset[str]:
+    """The modules of which this run brings all records, since their mapping has changed."""
+    row = connection.execute(statements("runs")["whole"], asdict(run)).fetchone()
+    return frozenset(row[0] if row else ())
+
+
 def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
     """The mappings that this run uses, in load order; those of modules it is not asked for too,
     since records refer to each other."""

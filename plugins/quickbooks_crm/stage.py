@@ -39,6 +39,13 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Whole(Window):
+    """All that the mirror has of a module."""
+
+    wanted: ClassVar[str] = "whole"
+
+
+@dataclass(frozen=True)
 class Held(Window):
     """What a module holds back: for these reasons, or if there are none, whatever they are."""
 

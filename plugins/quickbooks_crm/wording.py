@@ -44,6 +44,8 @@ def told(run: Run, said: Collection[str] = ()) -> Iterator[str]:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
     if run.kind == "preview":
         yield from _of_a_preview(run)
+    if run.whole:
+        yield f"Older records follow a changed mapping, too: {', '.join(run.whole)}."
     if run.kind == "retry" and run.counts and not run.tried:
         yield NOTHING_HELD
     elif run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:

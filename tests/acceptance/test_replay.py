@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from quickbooks_crm import previewing, repeating, replay, undoing
+from quickbooks_crm import pipeline, previewing, repeating, replay, undoing
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import BreakerTripped, UndoImpossible
 from quickbooks_crm.running import Request
@@ -287,6 +287,89 @@ def test_a_replay_leaves_undone_what_a_person_has_undone(kept: Kept, include: Pa
     remap(include)
     repeating.replay_all("sample", "another mapping", BY_HAND)
     assert notes(kept) == {"From QuickBooks"}
+
+
+def shown_older(kept: Kept, run_id: str = "shown") -> list[dict[str, Any]]:
+    """What a person is shown who asks what becomes of older records, too."""
+    previewing.sync("sample", run_id, Request("manual", "ann", older=True), read=True)
+    return ends(kept, run_id)
+
+
+def ends(kept: Kept, run_id: str) -> list[dict[str, Any]]:
+    return kept.ask(
+        "SELECT module, entity, id, outcome, before, after - 'updated_at' AS after"
+        "  FROM sync.outcome WHERE run_id = %s ORDER BY 1, 2, 3",
+        run_id,
+    )
+
+
+SAID_YES = Request("operator_triggered", "ann", previewed="shown")
+
+
+def test_a_yes_brings_older_records_to_a_changed_mapping_with_what_is_new(
+    kept: Kept, include: Path
+) -> None:
+    """In one run, whose changes a person has expected, and without a call for it."""
+    remap(include)
+    stop_at_one(include, "mass_change")
+    kept.quickbooks.add("Customer", DisplayName="New")
+
+    shown = shown_older(kept)
+    before = notes(kept)
+    pipeline.sync("sample", "done", SAID_YES)
+
+    assert "From QuickBooks" not in before
+    assert ends(kept, "done") == shown
+    assert kept.run("shown").whole == kept.run("done").whole == ["accounts"]
+    assert counts(kept.run("done"))["accounts"] == {"added": 1, "updated": 30}
+    assert notes(kept) == {"From QuickBooks"}
+    assert (kept.run("shown").warnings, kept.run("done").warnings) == ((), ())
+    assert kept.run("done").calls == {"changes": 1}
+    assert kept.sync().counts == ()
+
+
+def test_a_yes_brings_what_an_earlier_sync_has_left_as_it_was(kept: Kept, include: Path) -> None:
+    remap(include)
+    kept.quickbooks.change("Customer", "3", Notes="just now")
+    kept.sync()
+
+    shown = shown_older(kept)
+    pipeline.sync("sample", "done", SAID_YES)
+
+    assert ends(kept, "done") == shown
+    assert counts(kept.run("done"))["accounts"] == {"updated": 29, "unchanged": 1}
+    assert kept.ask("SELECT * FROM sync.replay") == []
+    assert shown_older(kept, "shown again") == []
+
+
+def test_a_yes_leaves_undone_what_a_person_has_undone(kept: Kept, include: Path) -> None:
+    remap(include)
+    kept.quickbooks.change("Customer", "3", Notes="just now")
+    undone = kept.sync().run_id
+    main_undo(undone)
+    before = kept.crm("crm.accounts", "3")
+
+    shown_older(kept)
+    pipeline.sync("sample", "done", SAID_YES)
+
+    assert counts(kept.run("done"))["accounts"] == {"updated": 29}
+    assert kept.crm("crm.accounts", "3") == before
+
+
+def test_stages_that_airflow_repeats_bring_older_records_once(kept: Kept, include: Path) -> None:
+    remap(include)
+    shown_older(kept)
+
+    for _ in range(2):
+        pipeline.check_settings("sample", "done", SAID_YES)
+        assert pipeline.extract("sample", "done")["work"] == ["accounts"]
+    for _ in range(2):
+        pipeline.transform("sample", "done", "accounts")
+        pipeline.load("sample", "done", "accounts")
+    pipeline.record_activity("sample", "done")
+
+    assert counts(kept.run("done"))["accounts"] == {"updated": 30}
+    assert kept.mismatched() == []
 
 
 def test_a_retry_tries_what_is_held_back_and_nothing_else(

@@ -72,7 +72,7 @@ def test_a_person_is_asked_when_only_a_mapping_would_be_put_in_force(kept: Kept,
     version = _stored_draft()
 
     run = dag.test(
-        run_conf={"modules": ["accounts"], "versions": {"accounts": version}},
+        run_conf={"modules": ["accounts"], "versions": {"accounts": version}, "older": False},
         mark_success_pattern="proceed",
     )
 

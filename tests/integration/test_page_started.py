@@ -160,6 +160,17 @@ def test_a_preview_asks_with_counts_settings_and_rows_from_before_to_after(
     assert 'data-answer="Yes"' in page.text and 'data-answer="No"' in page.text
 
 
+def test_the_question_and_the_run_say_whose_older_records_follow_a_changed_mapping(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    _asking(connection, whole=["products"])
+
+    asked, run = viewer.get(PAGE), viewer.get(f"/quickbooks-crm/runs/{REALM}/run-1")
+
+    assert "Older records brought to the mapping, too" in text_of(asked)
+    assert "Older records would be brought to the changed mapping, too: products" in text_of(run)
+
+
 def test_who_may_not_start_runs_cannot_answer(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:
@@ -316,10 +327,10 @@ def test_a_run_that_is_not_there_is_not_found(viewer: httpx.Client, path: str) -
     assert viewer.get(f"/quickbooks-crm/started/{path}").status_code == 404
 
 
-def _asking(connection: Connection[Any]) -> None:
+def _asking(connection: Connection[Any], **given: Any) -> None:
     """A preview of products that waits for an answer: six would be updated."""
     airflow_has(PREVIEW, "run-1", "running", asks=True)
-    started(connection, "run-1", kind="preview")
+    started(connection, "run-1", kind="preview", **given)
     _settled(connection, "run-1", ["products"])
     counted(connection, "run-1", "products", updated=6)
     images = {"before": '{"price": 10.10}', "after": '{"price": 10.20}'}

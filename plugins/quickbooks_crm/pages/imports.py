@@ -36,11 +36,13 @@ router = APIRouter()
 
 class Start(BaseModel):
     """What a person chose before they started an import: which stored version of the mapping, if
-    not the one in force, and whether QuickBooks is read first."""
+    not the one in force, whether QuickBooks is read first, and whether older records follow a
+    mapping that has changed."""
 
     model_config = ConfigDict(extra="forbid")
     version: int | None = None
     read: bool = True
+    older: bool = True
 
 
 class Wanted(BaseModel):
@@ -160,7 +162,12 @@ def start(caller: Run, module: str, asked: Start) -> Response:
             raise HTTPException(404)
         _require_connected(connection, company)
         fitting.parted(connection, known, company, (module,))
-    conf = {"modules": [module], "read": asked.read, "versions": versions}
+    conf = {
+        "modules": [module],
+        "read": asked.read,
+        "older": asked.older,
+        "versions": versions,
+    }
     return begin(dag_id(company.name, "preview"), conf, f"started/{company.name}/")
 
 

@@ -40,7 +40,7 @@ SELECT older.*
  CROSS JOIN LATERAL (
        SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
               modules, work, fetched, errors, kind, warnings, blocked, undoes, rehearses, would_undo,
-              reasons AS tried_for, previewed, emptied_at, purged_at
+              reasons AS tried_for, previewed, whole, emptied_at, purged_at
          FROM sync.run
         WHERE run.company = asked.company
           AND run.kind <> ALL (%(but)s::text[])
@@ -74,7 +74,7 @@ SELECT DISTINCT module
 -- run --
 SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
        modules, work, fetched, errors, kind, warnings, blocked, undoes, rehearses, would_undo, reasons AS tried_for,
-       previewed, emptied_at, purged_at
+       previewed, whole, emptied_at, purged_at
   FROM sync.run
  WHERE realm = %(realm)s
    AND run_id = %(run_id)s;
@@ -82,7 +82,7 @@ SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, sta
 -- named --
 SELECT realm, run_id, company, trigger, started_by, started_at, finished_at, state,
        modules, work, fetched, errors, kind, warnings, blocked, undoes, rehearses, would_undo, reasons AS tried_for,
-       previewed, emptied_at, purged_at
+       previewed, whole, emptied_at, purged_at
   FROM sync.run
  WHERE company = %(company)s
    AND run_id = %(run_id)s

@@ -11,6 +11,12 @@ UPDATE sync.run
    SET mappings = %(mappings)s, mapping_names = %(names)s, modules = %(modules)s, settings = %(settings)s
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
+-- bring_whole --
+UPDATE sync.run SET whole = %(modules)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
+-- whole --
+SELECT whole FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
+
 -- asked_for_by --
 UPDATE sync.run SET rehearses = %(rehearses)s, reasons = %(reasons)s, previewed = %(previewed)s
  WHERE realm = %(realm)s AND run_id = %(run_id)s;

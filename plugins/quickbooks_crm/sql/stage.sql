@@ -92,6 +92,18 @@ ids AS MATERIALIZED (
                           AND reason = 'undone' AND mapping_hash = %(hash)s)
 )
 
+-- whole --
+-- All, but for what a person has undone and that waits still: for the record, another mapping or a person.
+wanted AS (
+    SELECT entity, id, deleted, payload FROM quickbooks.record AS record
+     WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
+       AND generation <= %(sealed)s
+       AND (generation > %(position)s
+            OR NOT EXISTS (SELECT FROM sync.held
+                            WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
+                              AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due))
+)
+
 -- picked --
 , {value}
 

@@ -134,7 +134,8 @@ WAYS.mapping = async (form, button) => {
     form.elements.based_on.value = told.based_on;
     sessionStorage.removeItem(kept);
   }
-  const begun = { version, read: document.getElementById("read").checked };
+  const chosen = (id) => document.getElementById(id).checked;
+  const begun = { version, read: chosen("read"), older: chosen("older") };
   if (button?.value !== "store") return changed(form.dataset.begin, begun);
   const said = version ? `Stored as version ${version}. It is in force once an import with it was said Yes to.` : "Nothing was changed, so nothing was stored.";
   return { go: form.dataset.here, said };
