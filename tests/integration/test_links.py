@@ -11,7 +11,17 @@ from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.linking import Place
 from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
-from tests.integration.crm import REALM, End, accounts, customer, item, products, rows, sync
+from tests.integration.crm import (
+    REALM,
+    End,
+    accounts,
+    by_hand,
+    customer,
+    item,
+    products,
+    rows,
+    sync,
+)
 from tests.integration.undo import company
 
 SUPPLIERS = """\
@@ -117,6 +127,26 @@ def test_a_reference_is_open_again_when_what_it_means_is_parted_from_its_crm_rec
 
     assert sync(connection, known, child) == [End("2", "updated")]
     assert rows(connection, FAMILY) == [("Child", None), ("Parent", None)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "ended"),
+    [
+        ({"Job": True}, End("1", "excluded", "excluded_by_mapping")),
+        ({"DisplayName": ""}, End("1", "not_added", "missing_required")),
+    ],
+)
+def test_a_reference_to_a_row_that_is_not_brought_in_means_what_a_person_gave_its_id(
+    connection: Connection[Any], fields: dict[str, Any], ended: End
+) -> None:
+    excluding = "exclude: [{where: {Job: true}, because: it is a job}]\n"
+    known = parse_all({"accounts": excluding + accounts()})
+    by_hand(connection, "crm.accounts", name="By hand", quickbooks_customer_id="1")
+    child = customer("2", DisplayName="Child", ParentRef={"value": "1"})
+
+    assert sync(connection, known, customer("1", **fields), child) == [ended, End("2", "added")]
+
+    assert rows(connection, FAMILY) == [("By hand", None), ("Child", "By hand")]
 
 
 def test_modules_that_share_a_table_do_not_take_each_others_records(

@@ -2,7 +2,8 @@
 
 -- differences --
 -- What was to be and what is, where they differ. Records of the CRM that were there before are the linked ones and
--- those that were found; each that was added makes one more. What this run has said is read once, whole: a full join is
+-- those that were found; each that was added makes one more. One that is held back may have been linked meanwhile, to what a
+-- person gave its id, because another refers to it. What this run has said is read once, whole: a full join is
 -- never done row by row, whatever is believed of how many there are.
 WITH batch AS (
     SELECT i.n, i.outcome, i.linked, i.record_key, told.id AS told,
@@ -25,7 +26,7 @@ WITH batch AS (
            count(told) FILTER (WHERE n IS NOT NULL) AS told,
            count(*) FILTER (WHERE linked) AS live_before,
            count(*) FILTER (WHERE NOT linked AND outcome IN ('added', 'updated', 'unchanged')) AS new,
-           count(live) AS live_after,
+           count(live) FILTER (WHERE linked OR outcome IN ('added', 'updated', 'unchanged')) AS live_after,
            count(*) FILTER (WHERE outcome IN ('added', 'updated', 'unchanged')) AS in_crm,
            count(*) FILTER (WHERE outcome IN ('added', 'updated', 'unchanged') AND live = record_key) AS found_in_crm,
            count(DISTINCT record_key COLLATE "C") FILTER (WHERE outcome = 'added') AS keys_added,
