@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "check": {
         *("column_rules", "catalog", "documents", "errors", "images", "mapping", "transform"),
     },
-    "catalog": {"errors", "mapping", "sql"},
+    "catalog": {"catalog_rows", "errors", "mapping", "sql"},
     "runs": {"errors", "mapping", "sql"},
     "breakers": {"errors", "runs", "sql"},
     "picking": {"mapping", "sql"},
