@@ -73,8 +73,8 @@ class Token:
         return self.token
 
     def renewed(self, rejected: str) -> str:
-        """No benchmark takes an hour."""
-        raise NotImplementedError
+        """No benchmark takes an hour: a token that is rejected was never good."""
+        raise RuntimeError("The simulator rejected the access token it has given. Start it anew.")
 
     def refused(self) -> None:
         """Nothing is counted."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
 from quickbooks_crm.activity import OUTCOMES
@@ -74,15 +74,16 @@ class Figures:
 def of(connection: Connection[Any], company: str, span: Span) -> Figures:
     """The figures of a company."""
     asked = {"company": company, "first": span.first, "step": span.step}
+    blocks = statements("figures")
 
-    def ask(statement: str) -> list[dict[str, Any]]:
+    def ask(statement: str, **parts: sql.SQL) -> list[dict[str, Any]]:
         cursor = connection.cursor(row_factory=dict_row)
-        return cursor.execute(statements("figures")[statement], asked).fetchall()
+        return cursor.execute(blocks[statement].format(**parts), asked).fetchall()
 
     return Figures(
         span,
-        outcomes={row["since"]: _ends(row) for row in ask("outcomes")},
-        modules={row["module"]: _ends(row) for row in ask("modules")},
+        outcomes={row["since"]: _ends(row) for row in ask("outcomes", by=blocks["by_step"])},
+        modules={row["module"]: _ends(row) for row in ask("outcomes", by=blocks["by_module"])},
         calls={row["since"]: row["calls"] for row in ask("calls")},
         budgets=tuple(Budget(**row) for row in ask("budgets"))[::-1],
         durations={row["since"]: (row["middle"], row["longest"]) for row in ask("durations")},

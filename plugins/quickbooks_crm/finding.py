@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from quickbooks_crm import activity
 from quickbooks_crm.activity import PAGE, Row
@@ -73,10 +73,8 @@ def reasons(connection: Connection[Any], which: Which) -> list[str]:
 
 def _search(connection: Connection[Any], which: Which, after: Key) -> Part:
     """The record of that id, or else those with the text in their names."""
-    if after == BEGINNING:
-        by_id = statements("activity")["of_id"]
-        if found := _rows(connection, which, by_id, BEGINNING, PAGE):
-            return Part(found, NAMES, whole=False)
+    if after == BEGINNING and (found := _rows(connection, which, "of_id", BEGINNING, PAGE)):
+        return Part(found, NAMES, whole=False)
     return _search_names(connection, which, after)
 
 
@@ -105,24 +103,24 @@ def _page(found: list[Row]) -> Part:
 
 def _named(connection: Connection[Any], which: Which, after: Key, limit: int) -> list[Row]:
     """Those of a window of records that have the text in their names."""
-    statement = statements("activity")["rows_found"].format(which=_of_reason(which))
+    statement = activity.of_those("rows_found", _of_reason(which))
     return activity.as_rows(connection, statement, _values(which, after) | {"limit": limit})
 
 
 def _window_end(connection: Connection[Any], which: Which, after: Key) -> Key | None:
-    statement = statements("activity")["window_end"].format(which=_of_reason(which))
+    statement = activity.of_those("window_end", _of_reason(which))
     return connection.execute(statement, _values(which, after)).fetchone()
 
 
 def _rows(
-    connection: Connection[Any], which: Which, narrowing: sql.SQL, after: Key, limit: int
+    connection: Connection[Any], which: Which, narrowing: str, after: Key, limit: int
 ) -> list[Row]:
-    statement = statements("activity")["rows"].format(which=narrowing)
+    statement = activity.of_those("rows", narrowing)
     return activity.as_rows(connection, statement, _values(which, after) | {"limit": limit})
 
 
-def _of_reason(which: Which) -> sql.SQL:
-    return statements("activity")["of_reason" if which.reason else "all"]
+def _of_reason(which: Which) -> str:
+    return "of_reason" if which.reason else "all"
 
 
 def _values(which: Which, after: Key) -> dict[str, Any]:

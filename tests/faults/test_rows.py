@@ -47,16 +47,16 @@ N26 another company                   acceptance/wrong_company   another_company
 N26 with a token of its own           integration/first_token    another_companys_token_is_refused
 N27 a redirect                        integration/client         a_redirect_is_never_followed
 N28 TLS of somebody else              faults/network             a_server_that_cannot_prove
-N29 a page sent twice                 faults/reading             a_page_that_is_sent_twice
+N29 a page sent twice                 integration/extract/reading a_page_that_is_sent_twice
 N30 pages shift                       faults/changing_company    no_row_is_missed
 N30 in any order                      unit/quickbooks_reading    read_whatever_happens_meanwhile
-N32 a page shorter than asked         faults/reading             a_page_of_another_length_than_asked
-N34 clocks ten minutes apart          faults/reading             a_quickbooks_whose_clock_is_wrong
-N34 the worker's                      faults/reading             the_workers_clock_decides_nothing
-N35 QuickBooks' clock put back        faults/reading             a_clock_that_is_put_back_during
+N32 a page shorter than asked         integration/extract/reading a_page_of_another_length
+N34 clocks ten minutes apart          integration/extract/reading a_quickbooks_whose_clock_is_wrong
+N34 the worker's                      integration/extract/reading the_workers_clock_decides_nothing
+N35 QuickBooks' clock put back        integration/extract/reading a_clock_that_is_put_back_during
 N35 the database's                    integration/limiter        put_back_stops_nobody
 N37 1,000 changes together            integration/extract/many_changes more_changes_than_quickbooks
-N38 1,100 in one second               faults/reading             more_changes_within_one_second
+N38 1,100 in one second               integration/extract/reading more_changes_within_one_second
 N39 31, 45, 400 days                  integration/extract/positions read_longer_than_29_days_ago
 N40 only deletes                      integration/extract/many_changes a_window_with_only_deletes
 N41 a delete of a row never seen      integration/extract/deletes a_delete_of_a_row_never_seen
@@ -69,7 +69,7 @@ N46 two log in at once                integration/tokens         many_processes_
 N48 a forged way back from Intuit     integration/pages          there_is_nothing_but_the_pages
 N49 a login near its end              acceptance/status          a_login_that_ends_within_two_weeks
 N49 and after it                      integration/tokens         an_ended_login_is_told_once
-N50 fields new and renamed            faults/reading             a_field_that_nobody_knows
+N50 fields new and renamed            integration/extract/reading a_field_that_nobody_knows
 D01 NUL                               integration/extract/versions what_postgres_cannot_store
 D01 all the way into the CRM          faults/changing_company    odd_rows_stop_no_other_row
 D02 half a character                  integration/extract/versions what_postgres_cannot_store

@@ -262,11 +262,10 @@ def test_a_page_out_of_a_hundred_thousand_rows_is_read_at_once(
     many: Connection[Any], which: str, given: dict[str, str]
 ) -> None:
     """Work is proportional to the page: the plan touches its rows, not the run's."""
-    blocks = statements("activity")
     key = {"realm": REALM, "run_id": "run-1", "module": "products", "outcome": "excluded"}
     page = {"after_id": "50000", "after_entity": "Item", "limit": 100}
 
-    assert _blocks(many, blocks["rows"].format(which=blocks[which]), key | page | given) < 900
+    assert _blocks(many, activity.of_those("rows", which), key | page | given) < 900
 
 
 def test_the_reasons_of_a_hundred_thousand_rows_are_found_at_once(many: Connection[Any]) -> None:

@@ -165,12 +165,7 @@ SELECT ended.*, coalesce(payload ->> 'DisplayName', payload ->> 'Name', payload 
   FROM (SELECT entity, id, outcome, reason, message, details, record_key, collides_with,
                before, after
           FROM sync.outcome
-         WHERE realm = %(realm)s
-           AND run_id = %(run_id)s
-           AND module = %(module)s
-           AND outcome = %(outcome)s
-           AND {which}
-           AND (id, entity) > (%(after_id)s, %(after_entity)s)
+         WHERE {ended_so}
          ORDER BY id, entity
          LIMIT %(limit)s) AS ended
   LEFT JOIN quickbooks.record
@@ -187,12 +182,7 @@ SELECT outcome.entity, outcome.id, outcome.outcome, outcome.reason, message, det
                coalesce(payload ->> 'DisplayName', payload ->> 'Name', payload ->> 'DocNumber') AS name
           FROM (SELECT entity, id
                   FROM sync.outcome
-                 WHERE realm = %(realm)s
-                   AND run_id = %(run_id)s
-                   AND module = %(module)s
-                   AND outcome = %(outcome)s
-                   AND {which}
-                   AND (id, entity) > (%(after_id)s, %(after_entity)s)
+                 WHERE {ended_so}
                  ORDER BY id, entity
                  LIMIT %(window)s) AS ended
           LEFT JOIN quickbooks.record
@@ -211,15 +201,15 @@ SELECT outcome.entity, outcome.id, outcome.outcome, outcome.reason, message, det
 -- The last of so many records, or nothing when they are fewer.
 SELECT id, entity
   FROM sync.outcome
- WHERE realm = %(realm)s
-   AND run_id = %(run_id)s
-   AND module = %(module)s
-   AND outcome = %(outcome)s
-   AND {which}
-   AND (id, entity) > (%(after_id)s, %(after_entity)s)
+ WHERE {ended_so}
  ORDER BY id, entity
 OFFSET %(window)s - 1
  LIMIT 1;
+
+-- ended_so --
+realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s AND outcome = %(outcome)s
+AND {which}
+AND (id, entity) > (%(after_id)s, %(after_entity)s)
 
 -- all --
 true

@@ -1,8 +1,7 @@
 -- What the runs of a company did in a time, summed up. Previews have done nothing, and undos are counted apart.
 
 -- outcomes --
-SELECT date_trunc(%(step)s, run.started_at AT TIME ZONE 'UTC')::date AS since,
-       sum(added)::bigint AS added, sum(updated)::bigint AS updated, sum(unchanged)::bigint AS unchanged,
+SELECT {by}, sum(added)::bigint AS added, sum(updated)::bigint AS updated, sum(unchanged)::bigint AS unchanged,
        sum(duplicate)::bigint AS duplicate, sum(not_added)::bigint AS not_added, sum(excluded)::bigint AS excluded
   FROM sync.run AS run
   JOIN sync.activity AS activity
@@ -11,21 +10,14 @@ SELECT date_trunc(%(step)s, run.started_at AT TIME ZONE 'UTC')::date AS since,
  WHERE run.company = %(company)s
    AND run.started_at >= %(first)s
    AND run.kind IN ('sync', 'replay', 'retry')
- GROUP BY since;
+ GROUP BY 1
+ ORDER BY 1;
 
--- modules --
-SELECT module,
-       sum(added)::bigint AS added, sum(updated)::bigint AS updated, sum(unchanged)::bigint AS unchanged,
-       sum(duplicate)::bigint AS duplicate, sum(not_added)::bigint AS not_added, sum(excluded)::bigint AS excluded
-  FROM sync.run AS run
-  JOIN sync.activity AS activity
-    ON activity.realm = run.realm
-   AND activity.run_id = run.run_id
- WHERE run.company = %(company)s
-   AND run.started_at >= %(first)s
-   AND run.kind IN ('sync', 'replay', 'retry')
- GROUP BY module
- ORDER BY module;
+-- by_step --
+date_trunc(%(step)s, run.started_at AT TIME ZONE 'UTC')::date AS since
+
+-- by_module --
+module
 
 -- calls --
 SELECT date_trunc(%(step)s, run.started_at AT TIME ZONE 'UTC')::date AS since, sum(call.calls)::bigint AS calls

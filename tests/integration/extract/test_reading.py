@@ -2,22 +2,18 @@
 mirror ends as QuickBooks has it."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import Connection
 
 import quickbooks_crm
-from quickbooks_crm import runs
-from quickbooks_crm.runs import Attempt, Run
+from quickbooks_crm.runs import Attempt
 from simulator import Simulator
 from tests.integration.connected import client_of, company
 from tests.integration.extracting import (
-    REALM,
     Books,
     extract,
     mirrored,
@@ -26,29 +22,7 @@ from tests.integration.extracting import (
     versions,
 )
 
-RUN = Run("sample", REALM, "run-1")
 MINUTES = 60
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection[Any]]:
-    """As the pipeline opens it: every statement commits by itself."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def attempt(connection: Connection[Any]) -> Attempt:
-    """A try of the task extract, in a run that holds the lease."""
-    runs.start(connection, RUN, "manual", None)
-    runs.take_lease(connection, RUN)
-    return runs.attempt(connection, RUN, "extract")
-
-
-@pytest.fixture
-def quickbooks() -> Iterator[Simulator]:
-    with company(customers=30, items=5, throttle=False) as simulated:
-        yield simulated
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

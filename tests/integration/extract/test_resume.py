@@ -13,7 +13,6 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import runs
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.errors import BreakerTripped, QuickBooksRefused
 from quickbooks_crm.extract import due
@@ -22,7 +21,7 @@ from quickbooks_crm.loaders import loading
 from quickbooks_crm.mirror import Mirror, PageRead
 from quickbooks_crm.quickbooks import reading
 from quickbooks_crm.quickbooks.records import Changes, Span
-from quickbooks_crm.runs import Attempt, Run
+from quickbooks_crm.runs import Attempt
 from simulator import Simulator
 from tests.integration.connected import client_of, company
 from tests.integration.extracting import (
@@ -37,21 +36,7 @@ from tests.integration.extracting import (
     versions,
 )
 
-RUN = Run("sample", REALM, "run-1")
 ROWS = 60
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def attempt(connection: Connection[Any]) -> Attempt:
-    runs.start(connection, RUN, "manual", None)
-    runs.take_lease(connection, RUN)
-    return runs.attempt(connection, RUN, "extract")
 
 
 @pytest.fixture
