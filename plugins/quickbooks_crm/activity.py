@@ -12,7 +12,7 @@ from psycopg import Connection, Cursor, sql
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
-from quickbooks_crm import breakers, calls, reasons
+from quickbooks_crm import breakers, calls, reasons, triggers
 from quickbooks_crm.calls import Use
 from quickbooks_crm.reconcile import report
 from quickbooks_crm.reconcile.report import Report
@@ -119,6 +119,11 @@ class Run:
         return self.finished_at - self.started_at if self.finished_at else None
 
     @property
+    def begun(self) -> str:
+        """What has begun it, in words."""
+        return triggers.words(self.trigger, self.previewed)
+
+    @property
     def outcomes(self) -> tuple[str, ...]:
         """The ways in which records of such a run end."""
         return UNDO_OUTCOMES if self.undoing else OUTCOMES
@@ -196,6 +201,12 @@ class Wanted:
         """Whether more is said than whose runs."""
         return self != Wanted(self.companies, self.but)
 
+    @property
+    def where(self) -> dict[str, Any]:
+        """The parameters of the list."""
+        lists = {"companies": list(self.companies), "but": list(self.but)}
+        return asdict(self) | lists | {"triggers": triggers.called(self.who)}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -261,8 +272,7 @@ def runs(
     before: tuple[str, str] | None = None,
 ) -> list[Run]:
     """The newest runs that are wanted; `before` is the (realm, run id) to go on from."""
-    asked = asdict(wanted) | {"limit": limit, "companies": list(wanted.companies)}
-    asked |= {"but": list(wanted.but), "begin": before is None}
+    asked = wanted.where | {"limit": limit, "begin": before is None}
     asked |= dict(zip(("realm", "run_id"), before or ("", ""), strict=True))
     found = _cursor(connection).execute(statements("activity")["runs"], asked).fetchall()
     return _with_counts(connection, found)

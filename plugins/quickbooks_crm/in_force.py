@@ -56,6 +56,12 @@ class Origin:
         return bool(self.version and self.choice and self.choice.file_hash != self.file_hash)
 
     @property
+    def by_name(self) -> bool:
+        """Whether only companies that name the module have it, as far as its file can be read."""
+        filed, _ = attempt(self.module, self.filed.text, self.filed.file)
+        return bool(filed and filed.by_name)
+
+    @property
     def same_as_file(self) -> bool:
         """Whether the mapping is what the file says."""
         return self.version is None or self.version.hash == self.file_hash
@@ -128,6 +134,12 @@ def for_loads(connection: Connection[Any], company: Company) -> dict[str, Mappin
     sub-customers changes what they say. Raises a `MappingError` as `of` does."""
     known = mapping.with_children(of(connection, company).mappings, company.child_accounts)
     return {module: known[module] for module in mapping.load_order(known)}
+
+
+def taken(connection: Connection[Any], company: Company) -> dict[str, Mapping]:
+    """The same of the modules that a company takes."""
+    known = for_loads(connection, company)
+    return {m: own for m, own in known.items() if company.takes(m, own.by_name)}
 
 
 def files_of(company: Company) -> dict[str, Written]:

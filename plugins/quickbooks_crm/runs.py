@@ -22,7 +22,7 @@ from quickbooks_crm.errors import (
     RunSuperseded,
     SettingsError,
 )
-from quickbooks_crm.mapping import Mapping, load_order, parse_all, with_children
+from quickbooks_crm.mapping import Mapping, load_order, parse, parse_all, with_children
 from quickbooks_crm.mapping.model import ChildAccounts
 from quickbooks_crm.sql import statements
 
@@ -186,7 +186,7 @@ def require_own_realm(connection: Connection[Any], run: Run, companies: Iterable
 def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[Mapping]) -> None:
     """Raise `SettingsError` when a module is to load another table than it has: its links are
     primary keys of that one, and would mean strangers in the other."""
-    loaded = dict(connection.execute(statements("runs")["targets"], asdict(run)).fetchall())
+    loaded = targets(connection, run.realm)
     moved = [m for m in known if loaded.get(m.module, m.table) != m.table]
     if moved:
         raise SettingsError(
@@ -197,6 +197,12 @@ def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[M
                 for m in moved
             )
         )
+
+
+def targets(connection: Connection[Any], realm: str) -> dict[str, str]:
+    """The table that each module has been loaded into."""
+    where = {"realm": realm}
+    return dict(connection.execute(statements("runs")["targets"], where).fetchall())
 
 
 def keys(connection: Connection[Any], run: Run) -> dict[str, dict[str, Any]]:
@@ -227,10 +233,14 @@ def settle(
         connection.execute(sql["settle"], asdict(run) | used | {"settings": Jsonb(settings or {})})
 
 
-def bring_whole(connection: Connection[Any], run: Run, modules: list[str]) -> None:
-    """Store of which modules this run brings all records."""
+def bring_whole(
+    connection: Connection[Any], run: Run, modules: list[str], previewed: str | None
+) -> None:
+    """Store of which modules this run brings all records, and the preview that a person has said
+    Yes to."""
+    wish = {"modules": modules, "previewed": previewed}
     with connection.transaction():
-        connection.execute(statements("runs")["bring_whole"], asdict(run) | {"modules": modules})
+        connection.execute(statements("runs")["bring_whole"], asdict(run) | wish)
 
 
 def whole(connection: Connection[Any], run: Run) -> frozenset[str]:
@@ -254,6 +264,14 @@ def mappings(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
         parse_all(texts, names), cast(ChildAccounts, used.get("child_accounts", "child_account"))
     )
     return {module: known[module] for module in load_order(known)}
+
+
+def mapping(connection: Connection[Any], run: Run, module: str) -> Mapping | None:
+    """The mapping that this run uses for one module, as far as it says so itself; None when it is
+    not kept."""
+    where = asdict(run) | {"module": module}
+    row = connection.execute(statements("runs")["mapping"], where).fetchone()
+    return parse(module, row[0], module) if row else None
 
 
 def settings(connection: Connection[Any], run: Run) -> dict[str, str | None]:

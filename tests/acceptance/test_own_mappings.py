@@ -469,7 +469,10 @@ def test_a_mistake_in_a_file_that_a_version_replaces_stops_no_run(
 
 
 def test_whether_a_module_is_had_by_name_only_is_said_by_its_file_alone(
-    kept: Kept, include: Path, connection: Connection[Any]
+    kept: Kept,
+    include: Path,
+    connection: Connection[Any],
+    command: Callable[..., tuple[int, str]],
 ) -> None:
     """Airflow made no tasks for a company that does not name it."""
     company = include / "companies" / "sample.yaml"
@@ -478,6 +481,11 @@ def test_whether_a_module_is_had_by_name_only_is_said_by_its_file_alone(
     edit(include, ("table: crm.products\n", "table: crm.products\nby_name: true\n"))
 
     assert {module.module for module in kept.sync().counts} == {"accounts", "contacts"}
+    assert "products" not in command("review")[1]
+    assert command("link", "products", "Item", "1", "1") == (
+        2,
+        "Company sample does not take products.\n",
+    )
 
 
 def test_references_close_when_a_version_refers_against_the_order_of_the_tasks(

@@ -324,6 +324,7 @@ def test_a_yes_brings_older_records_to_a_changed_mapping_with_what_is_new(
     assert counts(kept.run("done"))["accounts"] == {"added": 1, "updated": 30}
     assert notes(kept) == {"From QuickBooks"}
     assert (kept.run("shown").warnings, kept.run("done").warnings) == ((), ())
+    assert (kept.run("done").previewed, kept.run("done").begun) == ("shown", "a Yes")
     assert kept.run("done").calls == {"changes": 1}
     assert kept.sync().counts == ()
 

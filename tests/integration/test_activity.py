@@ -330,7 +330,7 @@ def test_one_run_out_of_a_hundred_thousand_is_found_before_a_person_notices(
 
 def _asked(wanted: Wanted) -> dict[str, Any]:
     beginning = {"realm": "", "run_id": "", "begin": True, "limit": 51}
-    return asdict(wanted) | beginning | {"companies": list(wanted.companies), "but": []}
+    return wanted.where | beginning
 
 
 def _blocks(connection: Connection[Any], statement: sql.Composable, values: dict[str, Any]) -> int:

@@ -45,6 +45,7 @@ def several(connection: Connection[Any]) -> None:
         ("module=contacts", ["preview"]),
         ("who=anna", ["failed"]),
         ("who=sched", ["scheduled"]),
+        ("who=The+schedule", ["scheduled"]),
         ("from=2025-03-02", ["other"]),
         ("to=2025-03-01&kind=sync", ["failed", "scheduled"]),
         ("from=2025-03-01&to=2025-03-01&state=success", ["preview", "scheduled"]),

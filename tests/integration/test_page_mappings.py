@@ -111,6 +111,18 @@ def test_every_mapping_is_told_with_where_it_is_from(
     assert "invoices" not in said
 
 
+def test_a_module_that_is_had_by_name_is_shown_to_companies_that_name_it(
+    include: Path, viewer: httpx.Client
+) -> None:
+    edit(include, ("table: crm.products\n", "table: crm.products\nby_name: true\n"))
+    named = viewer.get(HERE).status_code
+    company = include / "companies" / "sample.yaml"
+    company.write_text(re.sub("modules: .*\n", "", company.read_text()))
+
+    assert (named, viewer.get(HERE).status_code) == (200, 404)
+    assert "products" not in shown(viewer, "/quickbooks-crm/mappings")
+
+
 def test_a_version_that_nobody_put_in_force_is_seen(
     connection: Connection[Any], include: Path, viewer: httpx.Client
 ) -> None:

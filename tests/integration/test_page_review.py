@@ -189,6 +189,28 @@ def test_possible_duplicates_are_listed_once_somebody_has_looked(
     assert "Possible duplicates 1 left" in text(clerk.get(f"{REVIEW}?of=alike"))
 
 
+@pytest.mark.parametrize(
+    ("filled", "told"),
+    [
+        (0, "Keep one of them, and delete the other in the CRM."),
+        (1, "Keep the one that QuickBooks fills, and delete the other in the CRM."),
+        (2, "QuickBooks has it more than once: merge them there"),
+    ],
+)
+def test_what_a_person_has_to_do_with_two_records_that_are_the_same_is_said(
+    clerk: httpx.Client, connection: Connection[Any], filled: int, told: str
+) -> None:
+    bring(connection, customer("7", DisplayName="Acme"), customer("8", DisplayName="Other"))
+    connection.execute("UPDATE crm.accounts SET name = 'ACME' WHERE name = 'Other'")
+    connection.execute("DELETE FROM sync.link WHERE id::int >= %s", [7 + filled])
+    connection.commit()
+    say(clerk, "look")
+
+    shown = text(clerk.get(f"{REVIEW}?of=alike"))
+
+    assert f"Same: it is remembered, and no sync makes them one. {told}" in shown
+
+
 @pytest.mark.parametrize("verdict", ["same", "different"])
 def test_a_pair_that_is_settled_is_listed_no_more_not_even_after_another_look(
     clerk: httpx.Client, connection: Connection[Any], verdict: str

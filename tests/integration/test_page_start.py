@@ -9,7 +9,7 @@ import httpx
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import companies, database
+from quickbooks_crm import companies, database, in_force
 from tests.acceptance.kept_in_step import own_include
 from tests.integration.airflows_runs import airflow_has, none_left
 from tests.integration.runs import REALM
@@ -80,6 +80,29 @@ def test_what_waits_in_the_mirror_is_counted(
     assert "accounts 0 never more than 10,000 changed" in shown
 
 
+def test_nothing_waits_of_a_module_that_was_loaded_with_another_policy_for_sub_customers(
+    viewer: httpx.Client,
+    connected: None,
+    connection: Connection[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The policy is a part of what the module was loaded with."""
+    company = own_include(tmp_path, monkeypatch) / "companies" / "sample.yaml"
+    company.write_text(company.read_text() + "child_accounts: roll_up\n")
+    sample = companies.load_one(companies.INCLUDE / "companies", "sample")
+    used = in_force.for_loads(connection, sample)["accounts"].hash
+    _in_the_crm(connection, "Customer", "accounts", 2, used)
+    connection.execute(
+        "INSERT INTO sync.held (realm, module, entity, id, outcome, reason, mapping_hash, run_id)"
+        " VALUES (%s, 'accounts', 'Customer', '9', 'excluded', 'excluded_by_mapping', %s, 'run-1')",
+        [REALM, used],
+    )
+    connection.commit()
+
+    assert "accounts 2 2025-03-01 12:00:00 nothing Mapping" in text_of(viewer.get(PAGES))
+
+
 def test_a_company_whose_file_is_wrong_keeps_no_other_from_being_shown(
     viewer: httpx.Client, connected: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +159,7 @@ def test_an_import_begins_with_the_preview_of_the_module(
 
     assert answer.json() == {
         "begin": "preview_sample",
-        "conf": {"modules": ["products"], "read": True, "versions": {}},
+        "conf": {"modules": ["products"], "read": True, "older": True, "versions": {}},
         "then": "started/sample/",
     }
 
@@ -186,7 +209,9 @@ def _link(page: httpx.Response, way: str) -> str:
     return page.text.partition(f'href="./{way}"')[0].rpartition("<a ")[2]
 
 
-def _in_the_crm(connection: Connection[Any], entity: str, module: str, count: int) -> None:
+def _in_the_crm(
+    connection: Connection[Any], entity: str, module: str, count: int, used: str = ""
+) -> None:
     connection.execute(
         "INSERT INTO sync.link"
         " (realm, entity, id, module, record_key, source_hash, written, run_id)"
@@ -196,8 +221,8 @@ def _in_the_crm(connection: Connection[Any], entity: str, module: str, count: in
     connection.execute(
         "INSERT INTO sync.module_position"
         " (realm, module, generation, target, mapping_hash, run_id, loaded_at)"
-        " VALUES (%s, %s, 1, 'crm.' || %s, '', 'run-1', '2025-03-01 12:00 UTC')",
-        [REALM, module, module],
+        " VALUES (%s, %s, 1, 'crm.' || %s, %s, 'run-1', '2025-03-01 12:00 UTC')",
+        [REALM, module, module, used],
     )
     connection.commit()
 

@@ -1,5 +1,6 @@
 """The page that follows a run from its start: over HTTP, inside Airflow's own application."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -169,6 +170,55 @@ def test_the_question_and_the_run_say_whose_older_records_follow_a_changed_mappi
 
     assert "Older records brought to the mapping, too" in text_of(asked)
     assert "Older records would be brought to the changed mapping, too: products" in text_of(run)
+
+
+def test_the_records_behind_the_question_are_told_by_the_same_labels(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    _asking(connection)
+    rows = f"/quickbooks-crm/runs/{REALM}/run-1/products?outcome=updated"
+
+    labelled = text_of(viewer.get(rows))
+    connection.execute("UPDATE sync.run SET mappings = '{}'")
+    connection.commit()
+
+    assert "Price 10.10 → 10.20" in labelled
+    assert "price 10.10 → 10.20" in text_of(viewer.get(rows)), "where its mapping is not kept"
+
+
+@pytest.mark.parametrize(
+    ("way", "current"),
+    [
+        ("", "Start"),
+        ("started/sample/run-1", "Import"),
+        (f"runs/{REALM}/run-2/products", "Activity"),
+        ("charts/sample", "Activity"),
+        ("corrections/sample/run-3", "Activity"),
+        ("callback", "Connections"),
+    ],
+)
+def test_every_page_stands_below_an_entry_of_the_navigation(
+    viewer: httpx.Client, connection: Connection[Any], way: str, current: str
+) -> None:
+    _asking(connection)
+    started(connection, "run-2", trigger="operator_triggered", previewed="run-1")
+    counted(connection, "run-2", "products", not_added=1)
+    started(connection, "run-3", kind="preview", rehearses="replay")
+    connection.commit()
+
+    page = viewer.get(f"/quickbooks-crm/{way}").text.partition("</nav>")[0]
+
+    assert re.findall(r'aria-current="page">(\w+)<', page) == [current]
+
+
+def test_a_run_says_in_words_what_has_begun_it(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    started(connection, "run-2", trigger="operator_triggered", previewed="run-1")
+    connection.commit()
+
+    assert "Started by admin, a Yes" in text_of(viewer.get(f"/quickbooks-crm/runs/{REALM}/run-2"))
+    assert "admin, a Yes" in text_of(viewer.get("/quickbooks-crm/activity"))
 
 
 def test_who_may_not_start_runs_cannot_answer(

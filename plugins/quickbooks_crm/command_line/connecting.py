@@ -5,9 +5,6 @@ import json
 import logging
 from contextlib import closing
 from dataclasses import asdict
-from typing import Any
-
-from psycopg import Connection
 
 from quickbooks_crm import companies, database, in_force
 from quickbooks_crm.command_line.command import ONE, Command, only_company
@@ -35,17 +32,11 @@ def _found(name: str) -> Status:
         problems.append(str(error))
     with database.connect() as connection:
         try:
-            modules = _modules(connection, name)
+            company = companies.load_one(companies.INCLUDE / "companies", name)
+            modules = list(in_force.taken(connection, company).values())
         except SettingsError as error:
             problems.append(str(error))
         return status(connection, name, realm, modules, "\n".join(problems) or None)
-
-
-def _modules(connection: Connection[Any], name: str) -> list[Mapping]:
-    """The mappings of the modules that a company takes, in load order."""
-    company = companies.load_one(companies.INCLUDE / "companies", name)
-    known = in_force.for_loads(connection, company).values()
-    return [each for each in known if company.takes(each.module, each.by_name)]
 
 
 def _plain(found: Status) -> dict[str, object]:

@@ -57,10 +57,11 @@ def _review(asked: argparse.Namespace) -> None:
 
 
 def _modules(company: Company, known: dict[str, Mapping], asked: list[str]) -> list[str]:
-    unknown = [name for name in asked if name not in known or not company.takes(name)]
+    taken = {m for m, own in known.items() if company.takes(m, own.by_name)}
+    unknown = [name for name in asked if name not in taken]
     if unknown:
         raise SettingsError(f"Company {company.name} does not take {', '.join(unknown)}.")
-    return [m for m in mapping.load_order(known) if company.takes(m) and m in (asked or known)]
+    return [m for m in mapping.load_order(known) if m in taken and m in (asked or taken)]
 
 
 def _reviewed(

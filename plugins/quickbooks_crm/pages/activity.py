@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from quickbooks_crm import activity, finding, progress, spreadsheet
 from quickbooks_crm.activity import Run, Wanted
 from quickbooks_crm.finding import BEGINNING, Key, Which
+from quickbooks_crm.pages import columns
 from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
 from quickbooks_crm.pages.security import User, company_of, configured, dag_id, may, readable
@@ -123,6 +124,7 @@ def rows(
             raise HTTPException(404)
         ended = finding.part(connection, which, _key(after))
         reasons = finding.reasons(connection, which)
+        labels = columns.of_run(connection, found, module)
     return page(
         request,
         Page("rows.html"),
@@ -133,6 +135,7 @@ def rows(
         reasons=reasons,
         after=after,
         part=ended,
+        labels=labels,
         may_run=_may_run(user, found),
     )
 

@@ -19,15 +19,16 @@ from quickbooks_crm.images import LINES
 from quickbooks_crm.reconcile import report
 
 NAVIGATION = (
-    ("", "Start"),
-    ("import", "Import"),
-    ("records", "Records"),
-    ("mappings", "Mappings"),
-    ("activity", "Activity"),
-    ("health", "Health"),
-    ("connections", "Connections"),
+    ("Start", ("",)),
+    ("Import", ("import", "started")),
+    ("Records", ("records",)),
+    ("Mappings", ("mappings",)),
+    ("Activity", ("activity", "runs", "charts", "corrections", "airflow")),
+    ("Health", ("health",)),
+    ("Connections", ("connections", "callback")),
 )
-"""The pages that every page leads to: the way from the first one, and the name."""
+"""The pages that every page leads to: the name, the way from the first one, and then the first
+parts of other ways that belong to it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Problem:
 def page(request: Request, what: Page, **shown: Any) -> HTMLResponse:
     """The answer that shows some values in a template."""
     here = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    known = {"root": root_of(request), "here": here}
+    known = {"root": root_of(request), "area": here.strip("/").split("/")[0]}
     return HTMLResponse(_templates.get_template(what.template).render(known | shown), what.status)
 
 

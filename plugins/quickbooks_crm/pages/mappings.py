@@ -223,7 +223,7 @@ def _glance(connection: Connection[Any], name: str) -> Glance:
 
 
 def _taken(company: Company, found: dict[str, Origin]) -> dict[str, Origin]:
-    return {m: origin for m, origin in found.items() if company.takes(m)}
+    return {m: origin for m, origin in found.items() if company.takes(m, origin.by_name)}
 
 
 def _origin(connection: Connection[Any], company: Company, module: str) -> Origin:

@@ -7,18 +7,17 @@ from typing import Any
 from fastapi import HTTPException
 from psycopg import Connection
 
-from quickbooks_crm import catalog, one_module, records
+from quickbooks_crm import catalog, in_force, one_module, records
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
-from quickbooks_crm.pages import modules
 from quickbooks_crm.records import Shelf
 
 
 def of_module(connection: Connection[Any], company: Company, module: str) -> Shelf:
     """The records of one module: 404 when the company does not take it. Raises `SettingsError` when
     its mapping or its table is not as it must be."""
-    known = modules.taken(connection, company)
+    known = in_force.taken(connection, company)
     if module not in known:
         raise HTTPException(404)
     return _shelf(connection, company, known, module, _realm(connection, company))
@@ -26,7 +25,7 @@ def of_module(connection: Connection[Any], company: Company, module: str) -> She
 
 def of_company(connection: Connection[Any], company: Company) -> dict[str, Shelf]:
     """Those of all modules whose tables are there, in load order."""
-    known = modules.taken(connection, company)
+    known = in_force.taken(connection, company)
     with catalog.once(connection, known.values()):
         return dict(_there(connection, company, known))
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from psycopg import Connection
 
-from quickbooks_crm import companies, overview
+from quickbooks_crm import companies, in_force, overview
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.overview import CompanyNow
-from quickbooks_crm.pages import airflow_runs, modules
+from quickbooks_crm.pages import airflow_runs
 from quickbooks_crm.pages.looks import Page, page
 from quickbooks_crm.pages.reaching import reading
 from quickbooks_crm.pages.security import User, configured, may, readable
@@ -36,7 +36,7 @@ def glance(connection: Connection[Any], name: str) -> CompanyNow:
     except SettingsError as error:
         return CompanyNow(name, name, None, False, (), str(error))
     try:
-        known = modules.taken(connection, company)
+        known = in_force.taken(connection, company)
     except SettingsError as error:
         return overview.at_a_glance(connection, company, (), str(error))
     return overview.at_a_glance(connection, company, list(known.values()))

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from psycopg import Connection
 
 from quickbooks_crm import activity, catalog, progress, running, runs, versions
-from quickbooks_crm.pages import airflow_runs, settings_of_import
+from quickbooks_crm.pages import airflow_runs, columns, settings_of_import
 from quickbooks_crm.pages.airflow_runs import AirflowRun
 from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
@@ -150,5 +150,5 @@ def _question(connection: Connection[Any], run: activity.Run) -> Question:
         settings_of_import.of_company(company),
         {m: draft.version for m, draft in versions.drafts(connection, asked)[0].items()},
         tuple(progress.samples(connection, run)),
-        {m: {c.name: c.label for c in table.columns.values()} for m, table in tables.items()},
+        {m: columns.labels(table) for m, table in tables.items()},
     )

@@ -47,7 +47,8 @@ SELECT older.*
           AND %(kind)s IN ('', run.kind)
           AND %(state)s IN ('', run.state)
           AND (%(module)s = '' OR %(module)s = ANY (run.work) OR run.blocked ? %(module)s)
-          AND strpos(lower(concat_ws(', ', run.trigger, run.started_by)), lower(%(who)s)) > 0
+          AND (strpos(lower(concat_ws(', ', run.trigger, run.started_by)), lower(%(who)s)) > 0
+               OR run.trigger = ANY (%(triggers)s::text[]))
           AND run.started_at <= boundary.started_at
           AND run.started_at >= coalesce(%(first_day)s::date::timestamp AT TIME ZONE 'UTC', '-infinity')
           AND run.started_at < coalesce((%(last_day)s::date + 1)::timestamp AT TIME ZONE 'UTC', 'infinity')

@@ -12,7 +12,7 @@ UPDATE sync.run
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- bring_whole --
-UPDATE sync.run SET whole = %(modules)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
+UPDATE sync.run SET whole = %(modules)s, previewed = %(previewed)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- whole --
 SELECT whole FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
@@ -34,6 +34,13 @@ SELECT used.module, snapshot.content, run.mapping_names ->> used.module
   FROM sync.run AS run
  CROSS JOIN jsonb_each_text(run.mappings) AS used (module, hash)
   JOIN sync.mapping_snapshot AS snapshot ON snapshot.hash = used.hash
+ WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s;
+
+-- mapping --
+-- One of them.
+SELECT snapshot.content
+  FROM sync.run AS run
+  JOIN sync.mapping_snapshot AS snapshot ON snapshot.hash = run.mappings ->> %(module)s
  WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s;
 
 -- settings --
