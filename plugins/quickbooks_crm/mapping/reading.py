@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import cast
 
@@ -52,8 +53,10 @@ def parse(module: str, text: str, file: str) -> Mapping:
     return mapping
 
 
-def attempt(module: str, text: str, file: str) -> tuple[Mapping | None, list[Problem]]:
-    """The mapping, or None and its problems."""
+@lru_cache(maxsize=128)
+def attempt(module: str, text: str, file: str) -> tuple[Mapping | None, tuple[Problem, ...]]:
+    """The mapping, or None and its problems. A run asks for the same mappings in each of its steps,
+    and every page does."""
     document = read(text)
     problems = document.problems
     if document.readable:
@@ -64,7 +67,7 @@ def attempt(module: str, text: str, file: str) -> tuple[Mapping | None, list[Pro
             for problem in relations(document)
             if (problem.line, problem.said.partition(" ")[0]) not in taken
         ]
-    return (None, problems) if problems else (_mapping(module, text, file, document), [])
+    return (None, tuple(problems)) if problems else (_mapping(module, text, file, document), ())
 
 
 def hashed(text: str) -> str:
