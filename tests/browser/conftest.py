@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import (
     Browser,
+    ConsoleMessage,
     FrameLocator,
+    Locator,
     Page,
     StorageState,
-    ViewportSize,
     sync_playwright,
 )
 
@@ -86,29 +87,57 @@ def signed_in(chromium: Browser, airflow: Airflow) -> StorageState:
         page.fill("input[name=username]", airflow.user)
         page.fill("input[name=password]", airflow.password)
         page.keyboard.press("Enter")
-        page.get_by_role("link", name="QuickBooks", exact=True).wait_for()
+        _link(page).wait_for()
         return context.storage_state()
 
 
-@pytest.fixture
-def page(chromium: Browser, airflow: Airflow, signed_in: StorageState) -> Iterator[Page]:
-    """A window with the user signed in to Airflow; the pages may not break their own rules."""
-    size: ViewportSize = {"width": 1400, "height": 900}
-    with chromium.new_context(viewport=size, storage_state=signed_in) as context:
-        page = context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.goto(airflow.address)
-        page.get_by_role("link", name="QuickBooks", exact=True).wait_for()
-        yield page
-        assert [text for text in said if "Content Security Policy" in text] == []
+@pytest.fixture(scope="module")
+def window(chromium: Browser, airflow: Airflow, signed_in: StorageState) -> Iterator[Page]:
+    """A window with the user signed in to Airflow, for all tests of a file: Airflow takes seconds
+    to come up in one."""
+    with chromium.new_context(storage_state=signed_in) as context:
+        window = context.new_page()
+        window.goto(airflow.address)
+        yield window
 
 
 @pytest.fixture
-def activity(page: Page) -> FrameLocator:
-    """The Activity page, opened from Airflow's navigation."""
-    page.get_by_role("link", name="QuickBooks", exact=True).click()
+def page(window: Page) -> Iterator[Page]:
+    """The window, with Airflow's navigation; the pages may not break their own rules."""
+    said: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        said.append(message.text)
+
+    window.set_viewport_size({"width": 1400, "height": 900})
+    window.on("console", hear)
+    _link(window).wait_for()
+    yield window
+    window.remove_listener("console", hear)
+    assert [text for text in said if "Content Security Policy" in text] == []
+
+
+def _link(page: Page) -> Locator:
+    """To the pages, in Airflow's own navigation: its pages of a run and of a task have another."""
+    return page.get_by_test_id("nav-sidebar").get_by_role("link", name="QuickBooks", exact=True)
+
+
+@pytest.fixture
+def pages(page: Page) -> FrameLocator:
+    """The pages in Airflow's frame, at their start: opened from Airflow's navigation, or still there
+    since the test before."""
     shown = page.frame_locator("iframe")
-    shown.get_by_role("link", name="Activity").click()
-    shown.get_by_role("heading", name="Activity").wait_for()
+    if "/plugin/quickbooks-activity" in page.url:
+        shown.get_by_label("QuickBooks").get_by_role("link", name="Start").click()
+    else:
+        _link(page).click()
+    shown.get_by_role("heading", name="QuickBooks", level=1).wait_for()
     return shown
+
+
+@pytest.fixture
+def activity(pages: FrameLocator) -> FrameLocator:
+    """The Activity page."""
+    pages.get_by_label("QuickBooks").get_by_role("link", name="Activity").click()
+    pages.get_by_role("heading", name="Activity", level=1).wait_for()
+    return pages

@@ -9,13 +9,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
-def connections(page: Page) -> FrameLocator:
-    """The page of the connections, opened from Airflow's navigation."""
-    page.get_by_role("link", name="QuickBooks", exact=True).click()
-    frame = page.frame_locator("iframe")
-    frame.get_by_role("link", name="Connections", exact=True).click()
-    frame.get_by_role("heading", name="Connections", level=1).wait_for()
-    return frame
+def connections(pages: FrameLocator) -> FrameLocator:
+    """The page of the connections, opened from the start page."""
+    pages.get_by_label("QuickBooks").get_by_role("link", name="Connections").click()
+    pages.get_by_role("heading", name="Connections", level=1).wait_for()
+    return pages
 
 
 def test_reconnect_leads_to_the_consent_page_and_back_into_the_frame(

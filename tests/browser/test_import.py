@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
@@ -17,19 +16,19 @@ IN_AIRFLOW = 120_000
 
 
 @pytest.fixture(autouse=True)
-def look(page: Page, request: pytest.FixtureRequest) -> Iterator[None]:
+def look(page: Page, request: pytest.FixtureRequest) -> None:
     """Airflow's light or dark look, by the name of the test."""
     look = "dark" if "dark" in request.node.name else "light"
-    page.evaluate(f"localStorage.setItem('theme', '{look}')")
-    page.reload()
-    yield
+    if page.evaluate("localStorage.getItem('theme') || 'light'") != look:
+        page.evaluate(f"localStorage.setItem('theme', '{look}')")
+        page.reload()
 
 
 def test_fields_are_mapped_an_import_is_shown_and_a_yes_brings_it_in(
-    page: Page, shown: Demo
+    pages: FrameLocator, shown: Demo
 ) -> None:
     note = _noted(shown)
-    pages = _opened(page, "accounts")
+    _open(pages, "accounts")
 
     _take_what_is_perhaps_meant(pages)
     _add_a_field(pages)
@@ -51,11 +50,11 @@ def test_fields_are_mapped_an_import_is_shown_and_a_yes_brings_it_in(
 
 
 def test_a_session_that_ends_loses_nothing_and_a_no_changes_nothing_in_the_dark(
-    page: Page, shown: Demo
+    page: Page, pages: FrameLocator, shown: Demo
 ) -> None:
     before = shown.query("SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '3'")
     note = _noted(shown)
-    pages = _opened(page, "accounts")
+    _open(pages, "accounts")
     expect(pages.locator("html")).to_have_attribute("data-look", "dark")
 
     page.set_viewport_size({"width": 420, "height": 800})
@@ -78,14 +77,11 @@ def _noted(shown: Demo) -> str:
     return note
 
 
-def _opened(page: Page, module: str) -> FrameLocator:
-    """A module, from Airflow's navigation over the start page."""
-    page.get_by_role("link", name="QuickBooks", exact=True).click()
-    pages = page.frame_locator("iframe")
+def _open(pages: FrameLocator, module: str) -> None:
+    """Import's page of a module, from the start page."""
     expect(pages.get_by_text("connected to QuickBooks")).to_be_visible()
     pages.get_by_role("link", name=re.compile(f"Import again {module}")).click()
     expect(pages.get_by_role("heading", level=1)).to_contain_text(module.capitalize())
-    return pages
 
 
 def _take_what_is_perhaps_meant(pages: FrameLocator) -> None:

@@ -14,15 +14,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
-def accounts(page: Page) -> FrameLocator:
-    """The list of accounts, reached from Airflow's navigation."""
-    page.get_by_role("link", name="QuickBooks", exact=True).click()
-    shown = page.frame_locator("iframe")
-    shown.get_by_label("QuickBooks").get_by_role("link", name="Records").click()
-    expect(shown.get_by_role("heading", level=1)).to_have_text("Records")
-    shown.get_by_role("link", name="Accounts", exact=True).click()
-    expect(shown.get_by_role("heading", level=1)).to_have_text("sample, accounts")
-    return shown
+def accounts(pages: FrameLocator) -> FrameLocator:
+    """The list of accounts, reached from the start page."""
+    pages.get_by_label("QuickBooks").get_by_role("link", name="Records").click()
+    expect(pages.get_by_role("heading", level=1)).to_have_text("Records")
+    pages.get_by_role("link", name="Accounts", exact=True).click()
+    expect(pages.get_by_role("heading", level=1)).to_have_text("sample, accounts")
+    return pages
 
 
 @pytest.fixture
