@@ -90,8 +90,6 @@ def receive(
     _take_references(connection, referred, where)
     for name in RECEIVING:
         connection.execute(blocks[name].format(**_names(target)), where)
-    if any([_link_typed(connection, other, "meant_by_rows", where) for other in referred]):
-        connection.execute(blocks["references"], where)
     for name in ("count_again", "leave_linked", "never_here"):
         connection.execute(blocks[name], where)
 
@@ -99,7 +97,8 @@ def receive(
 def _take_references(
     connection: Connection[Any], referred: Iterable[Target], where: dict[str, Any]
 ) -> None:
-    """Note which CRM records the references of the staged rows mean, of those that are there."""
+    """Note which CRM records the references of the staged rows mean, of those that are there; also
+    those that people made and gave the id."""
     blocks = statements("dedupe")
     for name in ("meaning", "meaning_index", "meaning_statistics"):
         connection.execute(blocks[name], where)
@@ -107,7 +106,8 @@ def _take_references(
         for name in ("bury_links", "bury_collisions"):
             statement = blocks[name].format(**_names(other))
             connection.execute(statement, where | {"referred": other.mapping.module})
-    connection.execute(blocks["meaning_of_duplicates"], where)
+        _link_typed(connection, other, "meant_by_rows", where)
+    connection.execute(blocks["meaning_of_others"], where)
 
 
 def link_typed(connection: Connection[Any], realm: str, target: Target) -> None:
@@ -118,21 +118,18 @@ def link_typed(connection: Connection[Any], realm: str, target: Target) -> None:
 
 def _link_typed(
     connection: Connection[Any], target: Target, meant: str, where: dict[str, Any]
-) -> bool:
-    """Whether there were any to link: another load may have been quicker."""
+) -> None:
     if target.identity is None:
-        return False
+        return
     blocks = statements("dedupe")
     names = _names(target) | {"column": sql.Identifier(target.identity), "scope": _own(target)}
     typed = blocks["typed"].format(**names, meant=blocks[meant])
     own: dict[str, Any] = {"referred": target.mapping.module, "company": target.company}
     own |= {"entities": list(target.mapping.entities), "table": target.table.name}
-    if connection.execute(typed, where | own).rowcount == 0:
-        return False
-    with connection.transaction():
-        connection.execute(blocks["link_alone"], own)
-        connection.execute(blocks["link_typed"].format(typed=typed), where | own)
-    return True
+    if connection.execute(typed, where | own).rowcount:
+        with connection.transaction():
+            connection.execute(blocks["link_alone"], own)
+            connection.execute(blocks["link_typed"].format(typed=typed), where | own)
 
 
 def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from tests.integration.crm import (
     accounts,
     by_hand,
     customer,
+    gone,
     item,
     products,
     rows,
@@ -147,6 +148,23 @@ def test_a_reference_to_a_row_that_is_not_brought_in_means_what_a_person_gave_it
     assert sync(connection, known, customer("1", **fields), child) == [ended, End("2", "added")]
 
     assert rows(connection, FAMILY) == [("By hand", None), ("Child", "By hand")]
+
+
+def test_a_deleted_record_that_another_refers_to_is_the_one_that_a_person_gave_its_id(
+    connection: Connection[Any],
+) -> None:
+    """Found in the same load, so that reading both again changes nothing more."""
+    flagged = accounts("deleted: {value: false}") + "when_deleted: {deleted: true}\n"
+    known = parse_all({"accounts": flagged})
+    by_hand(connection, "crm.accounts", name="By hand", quickbooks_customer_id="1")
+    both = (gone(customer("1")), customer("2", DisplayName="Child", ParentRef={"value": "1"}))
+
+    first = sync(connection, known, *both)
+
+    assert first == [End("1", "updated"), End("2", "added")]
+    assert rows(connection, FAMILY) == [("By hand", None), ("Child", "By hand")]
+    assert rows(connection, "SELECT name FROM crm.accounts WHERE deleted") == [("By hand",)]
+    assert sync(connection, known, *both) == [End("1", "unchanged"), End("2", "unchanged")]
 
 
 def test_modules_that_share_a_table_do_not_take_each_others_records(

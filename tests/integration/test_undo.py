@@ -117,11 +117,11 @@ def test_a_record_that_was_linked_because_another_refers_to_it_is_no_row_that_wa
 def test_a_record_that_was_linked_for_another_and_excluded_itself_stays_excluded(
     connection: Connection[Any],
 ) -> None:
-    of_parents = CONTACTS.replace("{from: Id, refers", "{from: ParentRef.value, refers")
-    known = parse_all({"accounts": accounts(), "contacts": of_parents})
+    of_others = CONTACTS.replace("{from: Id, refers", "{from: Of, refers")
+    known = parse_all({"accounts": accounts(), "contacts": of_others})
     by_hand(connection, "crm.accounts", name="Head office", quickbooks_customer_id="99")
-    child = customer("2", FamilyName="Vega", ParentRef={"value": "99"})
-    sync(connection, known, gone(customer("99")), child, run_id="wrong")
+    person = customer("2", FamilyName="Vega", Of="99")
+    sync(connection, known, gone(customer("99")), person, run_id="wrong")
     assert rows(connection, "SELECT count(*) FROM sync.link WHERE id = '99'") == [(1,)]
 
     undo(connection, known, "wrong")

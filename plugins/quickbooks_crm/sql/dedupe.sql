@@ -2,12 +2,12 @@
 DROP TABLE IF EXISTS pg_temp.meant, pg_temp.meaning;
 
 -- meant --
--- The records that staged rows refer to, each once: many rows refer to the same.
+-- The records that staged rows which go on refer to, each once: many rows refer to the same.
 CREATE TEMP TABLE meant ON COMMIT DROP AS
 SELECT DISTINCT ref.value ->> 'module' AS module, ref.value ->> 'entity' AS entity, ref.value ->> 'id' AS id
   FROM sync.staged
  CROSS JOIN LATERAL jsonb_each(staged.refs) AS ref
- WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s;
+ WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s AND staged.outcome IS NULL;
 
 -- meaning --
 -- The CRM records that these are.
@@ -60,7 +60,8 @@ UPDATE sync.held
         WHERE meaning.module = %(referred)s
           AND NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.collides_with::{key_type})));
 
--- meaning_of_duplicates --
+-- meaning_of_others --
+-- Those of duplicates are the records that they collided with, and some were linked just now.
 UPDATE meaning SET record_key = known.record_key
   FROM (SELECT meaning.ctid AS place, target.record_key
           FROM meaning
@@ -178,24 +179,6 @@ CREATE INDEX incoming_losers ON incoming (winner) WHERE winner IS NOT NULL;
 -- How many rows have come how far: without knowing it, Postgres compares every row with every other.
 ANALYZE incoming (n, entity, id, state, action, outcome, reason, record_key, winner, linked, open_refs, notes);
 
--- references --
--- Close the references to records that were linked since.
-UPDATE incoming
-   SET fields = incoming.fields || found.closed, open_refs = found.open
-  FROM (SELECT i.n,
-               jsonb_object_agg(ref.key, target.record_key) AS closed,
-               jsonb_object_agg(ref.key, ref.value) FILTER (WHERE target.record_key IS NULL) AS open
-          FROM incoming AS i
-         CROSS JOIN LATERAL jsonb_each(i.open_refs) AS ref
-          LEFT JOIN LATERAL (
-               SELECT record_key FROM sync.target
-                WHERE (realm, module, entity, id)
-                    = (%(realm)s, ref.value ->> 'module', ref.value ->> 'entity', ref.value ->> 'id') LIMIT 1
-               ) AS target ON true
-         WHERE i.outcome IS NULL
-         GROUP BY i.n) AS found
- WHERE found.n = incoming.n;
-
 -- typed --
 -- CRM records with the id that a reference means which leads nowhere yet.
 SELECT meant.entity, meant.id, typed.record_key
@@ -232,14 +215,14 @@ HAVING count(*) = 1
 ON CONFLICT DO NOTHING;
 
 -- meant_by_rows --
--- What the open references of a load's rows mean, but for rows of the load itself.
-SELECT DISTINCT open.value ->> 'entity' AS entity, open.value ->> 'id' AS id
-  FROM incoming AS i
- CROSS JOIN LATERAL jsonb_each(i.open_refs) AS open
- WHERE i.outcome IS NULL AND open.value ->> 'module' = %(referred)s
-   AND NOT EXISTS (SELECT FROM incoming AS own
-                    WHERE %(referred)s = %(module)s AND own.outcome IS NULL
-                      AND (own.entity, own.id) = (open.value ->> 'entity', open.value ->> 'id'))
+-- What a load's rows mean and that leads to no CRM record yet, but for rows of the load itself that may come in.
+SELECT meaning.entity, meaning.id
+  FROM meaning
+ WHERE meaning.module = %(referred)s AND meaning.record_key IS NULL
+   AND NOT EXISTS (SELECT FROM sync.staged AS own
+                    WHERE %(referred)s = %(module)s AND own.outcome IS NULL AND own.state <> 'deleted'
+                      AND (own.realm, own.run_id, own.module, own.entity, own.id)
+                        = (%(realm)s, %(run_id)s, %(module)s, meaning.entity, meaning.id) OFFSET 0)
 
 -- meant_by_parked --
 SELECT DISTINCT target_entity AS entity, target_id AS id
