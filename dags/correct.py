@@ -3,14 +3,13 @@ schedule and task order, nothing else."""
 
 from datetime import datetime
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Asset, dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from quickbooks_crm import correcting, forms
 from quickbooks_crm.plans import Plan, plans
-from quickbooks_crm.proceeding import PROCEED, ask
+from quickbooks_crm.proceeding import PROCEED, agreed, ask, cancelled
 from quickbooks_crm.trying_again import EVERY_TASK
 
 
@@ -42,14 +41,15 @@ def order(company: str, plan: Plan) -> None:
         conf={"ask_first": False, "previewed": "{{ run_id }}"},
         doc_md="Begins the run that does what was shown.",
     )
-    cancelled = EmptyOperator(task_id="cancelled", doc_md="Nothing was changed.")
     tables = sorted({table for table in plan.tables.values() if table})
     outlets = [Asset(name=table, uri=f"crm://{table}") for table in tables]
     do = carry_out.override(outlets=outlets)(company)
     rehearsed = rehearse(company)
     begin() >> [rehearsed, do]
-    asked = ask(f"Click Yes to do this in the CRM of {plan.title}", "rehearse", "start")
-    rehearsed >> asked >> [start, cancelled]
+    asked = ask(f"Click Yes to do this in the CRM of {plan.title}", "rehearse")
+    yes, no = agreed(company), cancelled(company)
+    rehearsed >> asked >> [yes, no]
+    yes >> start
 
 
 def build(name: str, plan: Plan) -> None:

@@ -3,14 +3,13 @@ task order, nothing else."""
 
 from datetime import datetime
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from quickbooks_crm import asking, forms, pipeline, previewing
 from quickbooks_crm.plans import Plan, plans
-from quickbooks_crm.proceeding import PROCEED, ask
+from quickbooks_crm.proceeding import PROCEED, agreed, ask, cancelled
 from quickbooks_crm.trying_again import EVERY_TASK
 
 
@@ -47,10 +46,11 @@ def order(company: str, title: str) -> None:
         conf={"previewed": "{{ run_id }}"},
         doc_md="Starts the sync, with the mappings and modules that were previewed.",
     )
-    cancelled = EmptyOperator(task_id="cancelled", doc_md="Nothing was changed.")
     rehearsed = check_settings(company) >> rehearse(company) >> record_activity(company)
-    asked = ask(f"Click Yes to bring the CRM of {title} up to date", "record_activity", "sync")
-    rehearsed >> asked >> [sync, cancelled]
+    asked = ask(f"Click Yes to bring the CRM of {title} up to date", "record_activity")
+    yes, no = agreed(company), cancelled(company)
+    rehearsed >> asked >> [yes, no]
+    yes >> sync
 
 
 def build(name: str, plan: Plan) -> None:

@@ -1,9 +1,11 @@
 """What a person is shown before they say Yes to a sync: what it would do, and by which settings."""
 
 from collections.abc import Collection, Iterator
+from collections.abc import Mapping as ReadOnly
 
-from quickbooks_crm import activity, database, runs, versions, wording
+from quickbooks_crm import activity, answers, database, runs, versions, wording
 from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.running import run_of, settled
 
@@ -32,6 +34,18 @@ def question(company: str, run_id: str) -> str:
     )
     counts = wording.summary(found) if found else f"Run {run_id} has not started."
     return "\n".join([counts, "", f"{first} these settings:", *_of(known, of_company)])
+
+
+def answered(company: str, run_id: str, said: str, told: ReadOnly[str, str | None]) -> None:
+    """Write down what a person has said to a preview: `told` is what Airflow knows of it. Raises
+    `SettingsError` when that is not what was `said`, or something else was said before."""
+    if told.get("said") != said:
+        raise SettingsError(
+            f"Airflow knows of no {said} to preview {run_id}: its question was not answered, but "
+            "its task set to an end by hand. Nothing was changed. Preview it anew, and answer that."
+        )
+    with database.connect() as connection:
+        answers.write_down(connection, run_of(company, run_id), said, told.get("by"))
 
 
 def _of(known: dict[str, Mapping], company: Company) -> Iterator[str]:

@@ -41,7 +41,7 @@ def _again(
     with running.completed(run.company, run.run_id):
         modules = running.settle(run, request, kind)
         with database.connect() as connection:
-            runs.asked_for_by(connection, run, None, reasons, request.previewed or None)
+            runs.asked_for_by(connection, run, None, reasons)
             _refresh_stand_ins(connection, run)
             runs.will_load(connection, run, modules, {})
         running.each(modules, partial(_bring_again, run, EXPECTED.get(kind, STRICT), bring))

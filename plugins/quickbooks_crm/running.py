@@ -13,6 +13,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from quickbooks_crm import (
     activity,
+    answers,
     calls,
     catalog,
     companies,
@@ -73,12 +74,15 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
 
     A module whose table is not as its mapping needs it is left out, which is noted on the run.
     Raises a `SettingsError` that names everything that is wrong: connections, mappings, tables
-    where none fits, and required CRM fields without a source.
+    where none fits, and required CRM fields without a source; and when there was no Yes to the
+    preview that it is to follow.
     """
     with database.connect() as connection, catalog.once(connection):
         database.require_current(connection)
         runs.start(connection, run, request.trigger, request.started_by, kind)
         with noted(connection, run, "check_settings"):
+            if request.previewed:
+                answers.follow(connection, run, kind, request.previewed)
             settings = _company(connection, run, request)
             versions.note_drafts(
                 connection, run, in_force.drafts(connection, settings, request.versions)

@@ -313,11 +313,10 @@ def asked_for_by(
     run: Run,
     rehearses: str | None = None,
     reasons: Iterable[str] = (),
-    previewed: str | None = None,
 ) -> None:
-    """Note what a person asked for: the kind of run that a preview shows, the reasons for which
-    records are tried again, and the preview that they have said Yes to."""
-    wish = {"rehearses": rehearses, "reasons": list(reasons), "previewed": previewed}
+    """Note what a person asked for: the kind of run that a preview shows, and the reasons for which
+    records are tried again."""
+    wish = {"rehearses": rehearses, "reasons": list(reasons)}
     with connection.transaction():
         connection.execute(statements("runs")["asked_for_by"], asdict(run) | wish)
 

@@ -9,7 +9,17 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, database, one_module, rights, running, runs, undo
+from quickbooks_crm import (
+    activity,
+    answers,
+    companies,
+    database,
+    one_module,
+    rights,
+    running,
+    runs,
+    undo,
+)
 from quickbooks_crm import preview as rehearsing
 from quickbooks_crm.alive import alive
 from quickbooks_crm.errors import SyncFailed, UndoImpossible
@@ -106,8 +116,9 @@ def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
         at_the_end.callback(runs.finish, connection, run)
         with noted(connection, run, "begin"), connection.transaction():
             runs.take_lease(connection, run)
+            if wish.previewed:
+                answers.follow(connection, run, "undo", wish.previewed)
             begin(connection, run, plan.undone, plan.modules)
-            runs.asked_for_by(connection, run, previewed=wish.previewed)
         for module in plan.modules:
             with noted(connection, run, f"{module}.undo"):
                 _undo_module(connection, plan, module)

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from quickbooks_crm import activity, companies, database, pipeline
+from quickbooks_crm import activity, asking, companies, database, pipeline
 from quickbooks_crm.activity import OUTCOMES, Module, Run
 from quickbooks_crm.running import Request
 from simulator import Company, Simulator
@@ -33,6 +33,11 @@ IMAGE = """
      ORDER BY to_jsonb(kept) ->> 'quickbooks_customer_id',
               to_jsonb(kept) ->> 'quickbooks_product_id'"""
 BY_HAND = Request("command line", "tester")
+
+
+def said_yes(preview: str, by: str = "ada") -> None:
+    """What Airflow's task does after somebody has said Yes to a preview."""
+    asking.answered("sample", preview, "Yes", {"said": "Yes", "by": by})
 
 
 @dataclass

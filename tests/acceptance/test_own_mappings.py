@@ -32,7 +32,7 @@ from quickbooks_crm.errors import (
 from quickbooks_crm.plans import plans
 from quickbooks_crm.running import Request
 from quickbooks_crm.versions import New, Version
-from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
+from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include, said_yes
 
 CODE = "  code:                  {from: Sku}\n"
 NO_CODE = (CODE, "")
@@ -137,6 +137,7 @@ def preview(kept: Kept, **asked: Any) -> str:
 
 def after_a_yes(kept: Kept, previewed: str) -> str:
     run_id = kept.new_run_id()
+    said_yes(previewed)
     pipeline.sync("sample", run_id, Request("manual", None, previewed=previewed))
     return run_id
 
@@ -583,6 +584,7 @@ def test_a_yes_that_airflow_repeats_puts_nothing_in_force_twice(
 ) -> None:
     store(connection, text(include, "products", NO_CODE))
     request = Request("manual", None, previewed=preview(kept, versions={"products": 1}))
+    said_yes(request.previewed)
 
     pipeline.check_settings("sample", "the-sync", request)
     pipeline.check_settings("sample", "the-sync", request)

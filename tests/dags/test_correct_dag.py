@@ -10,13 +10,14 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 
-from quickbooks_crm import correcting
+from quickbooks_crm import asking, correcting
 from quickbooks_crm.activity import Run
 from quickbooks_crm.correcting import Correction
 from quickbooks_crm.errors import SettingsError, UndoImpossible
 from quickbooks_crm.running import Request
 from quickbooks_crm.undo import Undo
-from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
+from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, said_yes
+from tests.dags.answering import answer
 from tests.dags.test_dags import DAGS, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -34,6 +35,9 @@ def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
         yield company
 
 
+BY_HAND_AFTER = Request("manual", "eve", previewed="shown")
+
+
 def rehearsed(kept: Kept, what: str, **asked: Any) -> tuple[str, Run]:
     """The question that a rehearsal comes to, and its run."""
     request = Request("manual", "anna", asked.pop("modules", ()))
@@ -41,8 +45,9 @@ def rehearsed(kept: Kept, what: str, **asked: Any) -> tuple[str, Run]:
     return question, kept.run("shown")
 
 
-def said_yes(kept: Kept) -> Run:
+def done_after_a_yes(kept: Kept) -> Run:
     """The run that does what was shown."""
+    said_yes("shown")
     yes = Request("operator_triggered", "anna", previewed="shown")
     correcting.carry_out("sample", "done", Correction("retry", yes))
     return kept.run("done")
@@ -57,7 +62,8 @@ def test_it_runs_by_hand_only_and_asks_before_it_does_something(dag: Any) -> Non
     assert below == {
         "begin": {"rehearse", "carry_out"},
         "rehearse": {"proceed"},
-        "proceed": {"start", "cancelled"},
+        "proceed": {"agreed", "cancelled"},
+        "agreed": {"start"},
         **{end: set() for end in ("start", "cancelled", "carry_out")},
     }
     assert (dag.schedule, dag.catchup, dag.tags) == (None, False, {"quickbooks", "crm", "sample"})
@@ -70,7 +76,7 @@ def test_silence_for_a_day_means_no(dag: Any) -> None:
     asked = dag.get_task("proceed")
 
     assert (asked.options, asked.defaults) == (["Yes", "No"], ["No"])
-    assert asked.options_mapping == {"Yes": "start", "No": "cancelled"}
+    assert asked.options_mapping == {"Yes": "agreed", "No": "cancelled"}
     assert asked.response_timeout == timedelta(hours=24)
 
 
@@ -92,7 +98,8 @@ def test_its_form_asks_what_to_do_and_asks_first_unless_told_otherwise(dag: Any)
 
 
 def test_a_rehearsal_asks_and_a_yes_begins_the_run_that_does_it(kept: Kept, dag: Any) -> None:
-    run = dag.test(run_conf={"what": "undo", "run": "first"}, mark_success_pattern="proceed")
+    answer(dag, "Yes", "anna")
+    run = dag.test(run_conf={"what": "undo", "run": "first"})
 
     assert (states(run)["start"], states(run)["carry_out"]) == ("success", "skipped")
     [begun] = _begun_by(run.run_id)
@@ -151,7 +158,7 @@ def test_an_undo_does_just_what_was_shown(kept: Kept) -> None:
     kept.ask("UPDATE crm.accounts SET notes = 'By hand' WHERE quickbooks_customer_id = '2'")
     _, shown = rehearsed(kept, "undo", run="first")
 
-    done = said_yes(kept)
+    done = done_after_a_yes(kept)
 
     assert (done.kind, done.undoes, done.previewed) == ("undo", "first", "shown")
     assert [(m.module, m.removed, m.kept) for m in done.counts] == [
@@ -163,7 +170,7 @@ def test_an_undo_does_just_what_was_shown(kept: Kept) -> None:
 def test_an_undo_of_some_modules_leaves_the_others(kept: Kept) -> None:
     rehearsed(kept, "undo", run="first", modules=("products",))
 
-    done = said_yes(kept)
+    done = done_after_a_yes(kept)
 
     assert [module.module for module in done.counts] == ["products"]
     assert kept.ask("SELECT count(*) FROM crm.accounts") == [{"count": 4}]
@@ -174,7 +181,7 @@ def test_a_retry_tries_again_what_is_held_back_for_the_reasons_that_were_shown(k
 
     nothing, _ = rehearsed(kept, "retry")
     question, shown = rehearsed(kept, "retry", reasons=("undone",))
-    done = said_yes(kept)
+    done = done_after_a_yes(kept)
 
     assert nothing == ""
     assert "preview" in question
@@ -188,7 +195,7 @@ def test_a_replay_brings_all_records_to_the_mapping(kept: Kept) -> None:
     kept.ask("UPDATE crm.products SET name = 'By hand'")
 
     question, shown = rehearsed(kept, "replay", modules=("products",))
-    done = said_yes(kept)
+    done = done_after_a_yes(kept)
 
     assert "products" in question
     assert (shown.kind, shown.rehearses, done.kind) == ("preview", "replay", "replay")
@@ -235,6 +242,18 @@ def test_what_cannot_be_done_is_told_before_anything_is(
 ) -> None:
     with pytest.raises(error, match=said):
         correcting.rehearse("sample", "shown", asked)
+
+
+@pytest.mark.parametrize("what", ["retry", "replay", "undo"])
+def test_nothing_of_a_preview_is_done_without_a_yes(kept: Kept, what: str) -> None:
+    rehearsed(kept, what, run="first")
+    asking.answered("sample", "shown", "No", {"said": "No", "by": "anna"})
+    before = kept.image()
+
+    with pytest.raises(SettingsError, match=r"Preview shown was answered with No .* by anna"):
+        correcting.carry_out("sample", "done", Correction(what, BY_HAND_AFTER))
+
+    assert kept.image() == before
 
 
 def test_a_yes_to_a_sync_does_not_start_a_correction(kept: Kept) -> None:

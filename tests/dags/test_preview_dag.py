@@ -10,9 +10,11 @@ from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 
 from quickbooks_crm import asking, companies, database, in_force, pipeline, previewing, wording
+from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.running import Request
 from quickbooks_crm.versions import New
-from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
+from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include, said_yes
+from tests.dags.answering import answer
 from tests.dags.test_dags import DAGS, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -34,7 +36,8 @@ def test_it_runs_by_hand_only_and_its_tasks_follow_each_other(dag: Any) -> None:
 
     names = [task.task_id for task in dag.topological_sort()]
     assert names[:4] == order
-    assert set(names[4:]) == {"sync", "cancelled"}
+    assert set(names[4:]) == {"agreed", "sync", "cancelled"}
+    assert dag.get_task("agreed").downstream_task_ids == {"sync"}
     assert dag.schedule is None
     assert dag.get_task("sync").trigger_dag_id == "quickbooks_to_crm_sample"
     assert all(task.doc_md and task.retries == 4 for task in dag.tasks)
@@ -44,18 +47,56 @@ def test_a_person_is_asked_for_a_day_and_silence_means_no(dag: Any) -> None:
     asked = dag.get_task("proceed")
 
     assert (asked.options, asked.defaults) == (["Yes", "No"], ["No"])
-    assert asked.options_mapping == {"Yes": "sync", "No": "cancelled"}
+    assert asked.options_mapping == {"Yes": "agreed", "No": "cancelled"}
     assert asked.response_timeout == timedelta(hours=24)
 
 
 def test_a_yes_starts_the_sync_with_what_was_shown(kept: Kept, dag: Any) -> None:
-    run = dag.test(run_conf={"modules": ["products"]}, mark_success_pattern="proceed")
+    answer(dag, "Yes", "anna")
+    run = dag.test(run_conf={"modules": ["products"]})
 
-    assert states(run)["sync"] == "success"
+    assert (states(run)["sync"], states(run)["cancelled"]) == ("success", "skipped")
     [triggered] = _runs_of("quickbooks_to_crm_sample", run.run_id)
     assert triggered.conf == {"previewed": run.run_id}
     assert [module.module for module in kept.run(run.run_id).counts] == ["products"]
     assert kept.run(run.run_id).kind == "preview"
+    assert _answers(kept) == [("Yes", "anna")]
+
+
+def test_a_no_is_written_down_and_starts_nothing(kept: Kept, dag: Any) -> None:
+    answer(dag, "No", "anna")
+    run = dag.test(run_conf={"modules": ["products"]})
+
+    assert (states(run)["agreed"], states(run)["sync"]) == ("skipped", "skipped")
+    assert _runs_of("quickbooks_to_crm_sample", run.run_id) == []
+    assert _answers(kept) == [("No", "anna")]
+
+
+def test_a_question_that_was_set_to_an_end_by_hand_is_no_yes(kept: Kept, dag: Any) -> None:
+    run = dag.test(run_conf={"modules": ["products"]}, mark_success_pattern="proceed")
+
+    assert states(run)["agreed"] == "failed"
+    assert _runs_of("quickbooks_to_crm_sample", run.run_id) == []
+    assert ("Yes", None) not in _answers(kept)
+
+
+@pytest.mark.parametrize("said", [None, "No"])
+def test_a_sync_does_nothing_of_a_preview_without_a_yes(kept: Kept, said: str | None) -> None:
+    previewing.sync("sample", "previewed", BY_HAND, read=True)
+    if said:
+        asking.answered("sample", "previewed", said, {"said": said, "by": "anna"})
+
+    with pytest.raises(
+        SettingsError, match=f"answered with {said}" if said else "not answered yet"
+    ):
+        pipeline.sync("sample", "synced", Request("manual", "anna", previewed="previewed"))
+
+    assert kept.ask("SELECT 1 FROM crm.accounts") == []
+
+
+def _answers(kept: Kept) -> list[tuple[str, str]]:
+    rows = kept.ask("SELECT answer, answered_by FROM sync.run WHERE kind = 'preview'")
+    return [(row["answer"], row["answered_by"]) for row in rows]
 
 
 def test_nobody_is_asked_when_there_is_nothing_to_do(kept: Kept, dag: Any) -> None:
@@ -70,10 +111,10 @@ def test_a_person_is_asked_when_only_a_mapping_would_be_put_in_force(kept: Kept,
     """QuickBooks has nothing new, so the preview loads nothing; the Yes is needed all the same."""
     kept.sync()
     version = _stored_draft()
+    answer(dag, "Yes", "anna")
 
     run = dag.test(
         run_conf={"modules": ["accounts"], "versions": {"accounts": version}, "older": False},
-        mark_success_pattern="proceed",
     )
 
     assert states(run)["sync"] == "success"
@@ -97,6 +138,7 @@ def test_a_sync_uses_what_was_previewed_whatever_became_of_the_files(
     include = own_include(tmp_path, monkeypatch)
     asked = Request("manual", "anna", ("accounts",))
     previewing.sync("sample", "previewed", asked, read=True)
+    said_yes("previewed")
     mapping = include / "mappings" / "accounts.yaml"
     mapping.write_text(mapping.read_text().replace("{from: Notes}", "{value: Changed since}"))
 
@@ -115,6 +157,7 @@ def test_a_sync_uses_the_settings_of_the_company_that_were_previewed(
     settings = company.read_text()
     company.write_text(settings + "start_date: 2024-01-01\n")
     previewing.sync("sample", "previewed", Request("manual", "anna", ("accounts",)), read=True)
+    said_yes("previewed")
     company.write_text(settings + "start_date: 2020-02-02\nchild_accounts: skip\n")
 
     pipeline.sync("sample", "synced", Request("manual", "anna", previewed="previewed"))
@@ -147,7 +190,8 @@ def test_the_person_is_shown_the_counts_and_how_each_module_is_imported(
 
 
 def test_what_the_person_is_shown_is_what_they_are_asked_with(kept: Kept, dag: Any) -> None:
-    run = dag.test(run_conf={"modules": ["products"]}, mark_success_pattern="proceed")
+    answer(dag, "No", "anna")
+    run = dag.test(run_conf={"modules": ["products"]})
 
     shown = run.get_task_instance("record_activity").xcom_pull("record_activity")
     assert shown == asking.question("sample", run.run_id)

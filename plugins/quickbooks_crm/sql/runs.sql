@@ -3,7 +3,7 @@
 INSERT INTO sync.run (realm, run_id, company, trigger, started_by, kind)
 VALUES (%(realm)s, %(run_id)s, %(company)s, %(trigger)s, %(started_by)s, %(kind)s)
 ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL, work = NULL,
-       errors = '{}', warnings = '{}', blocked = '{}';
+       errors = '{}', warnings = '{}', blocked = '{}', answer = NULL, answered_by = NULL, answered_at = NULL;
 
 -- settle --
 -- What this run will use, whatever happens to the files meanwhile.
@@ -18,7 +18,7 @@ UPDATE sync.run SET whole = %(modules)s, previewed = %(previewed)s WHERE realm =
 SELECT whole FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- asked_for_by --
-UPDATE sync.run SET rehearses = %(rehearses)s, reasons = %(reasons)s, previewed = %(previewed)s
+UPDATE sync.run SET rehearses = %(rehearses)s, reasons = %(reasons)s
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- has_activity --
