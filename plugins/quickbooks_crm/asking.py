@@ -37,15 +37,20 @@ def question(company: str, run_id: str) -> str:
 
 
 def answered(company: str, run_id: str, said: str, told: ReadOnly[str, str | None]) -> None:
-    """Write down what a person has said to a preview: `told` is what Airflow knows of it. Raises
-    `SettingsError` when that is not what was `said`, or something else was said before."""
+    """Write down what a person has said to a preview: `told` is what Airflow knows of it. After a
+    No the versions it has shown are not offered any more. Raises `SettingsError` when that is not
+    what was `said`, or something else was said before."""
     if told.get("said") != said:
         raise SettingsError(
             f"Airflow knows of no {said} to preview {run_id}: its question was not answered, but "
             "its task set to an end by hand. Nothing was changed. Preview it anew, and answer that."
         )
+    run = run_of(company, run_id)
     with database.connect() as connection:
-        answers.write_down(connection, run_of(company, run_id), said, told.get("by"))
+        answers.write_down(connection, run, said, told.get("by"))
+        drafts, _ = versions.drafts(connection, run)
+        for module, draft in drafts.items() if said == "No" else ():
+            versions.withdraw(connection, company, module, draft.version)
 
 
 def _of(known: dict[str, Mapping], company: Company) -> Iterator[str]:

@@ -227,6 +227,37 @@ def drafts(
     return {m: Draft(wanted[m], made[m].choice if m in made else 0) for m in wanted}
 
 
+def offer(
+    connection: Connection[Any], company: Company, wanted: ReadOnly[str, int], who: str
+) -> None:
+    """Let a preview show these versions, and its Yes put them in force: a person with the right to
+    put mappings in force wants it. Raises `SettingsError` for one that is not there."""
+    with connection.transaction():
+        versions.one_writer(connection, company.name)
+        _require_modules(company, files_of(company), wanted)
+        for module, number in wanted.items():
+            found = versions.version(connection, company.name, module, number)
+            versions.offer(connection, company.name, module, found.version, who)
+
+
+def require_offered(
+    connection: Connection[Any], company: Company, wanted: ReadOnly[str, int]
+) -> None:
+    """Raise `SettingsError` for versions that are neither in force nor offered: who may start runs
+    chooses no mapping by that."""
+    offers, made = versions.offered(connection, company.name), {}
+    if wanted:
+        made = versions.choices(connection, company.name)
+    for module, number in wanted.items():
+        if offers.get(module) != number and not _is(made.get(module), number):
+            raise SettingsError(
+                f"Version {number} of {module} is not in force for company {company.name}, and "
+                "was not offered for an import. Nothing was read and nothing was changed. Whoever "
+                "may change the company's connection offers it: with Start import on the page "
+                "Import, or Preview on the page Mappings; that holds for a day."
+            )
+
+
 def use_previewed(
     connection: Connection[Any], company: Company, preview: Run, who: str | None
 ) -> None:

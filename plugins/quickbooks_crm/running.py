@@ -25,7 +25,7 @@ from quickbooks_crm import (
     wording,
 )
 from quickbooks_crm.companies import Company
-from quickbooks_crm.errors import BreakerTripped, SyncFailed
+from quickbooks_crm.errors import BreakerTripped, SettingsError, SyncFailed
 from quickbooks_crm.failures import noted
 from quickbooks_crm.in_force import InForce
 from quickbooks_crm.judge import STRICT, Lenience
@@ -88,6 +88,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
                 connection, run, in_force.drafts(connection, settings, request.versions)
             )
             used = _mappings(connection, run, request, settings)
+            _require_versions(connection, settings, request, kind)
             known = used.mappings
             asked = _modules(connection, run, request)
             fit = fitting.parted(connection, known, settings, asked)
@@ -135,6 +136,18 @@ def _whole(connection: Connection[Any], run: Run, request: Request) -> list[str]
         seen = runs.whole(connection, replace(run, run_id=request.previewed))
         return sorted(seen & asked.keys())
     return replays_due(connection, run.realm, list(asked.values())) if request.older else []
+
+
+def _require_versions(
+    connection: Connection[Any], company: Company, request: Request, kind: str
+) -> None:
+    """Stored versions are for previews, and only those that were offered for it."""
+    if request.versions and kind != "preview":
+        raise SettingsError(
+            f"A run of the kind {kind} takes the mappings in force, no other versions. Nothing was "
+            "changed. Preview the versions, and say Yes to that."
+        )
+    in_force.require_offered(connection, company, request.versions)
 
 
 def _company(connection: Connection[Any], run: Run, request: Request) -> Company:

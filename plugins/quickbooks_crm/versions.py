@@ -3,7 +3,7 @@ force. Both are history: nothing of it is ever changed."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -14,6 +14,9 @@ from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import hashed
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
+
+OFFERED_FOR = timedelta(hours=24)
+"""How long an offered version may be previewed."""
 
 _TOO_MANY = 2**31
 """No version has this number, nor does an integer of Postgres hold it."""
@@ -161,6 +164,27 @@ def let_go(connection: Connection[Any], company: str, chosen_by: str) -> None:
     for module, choice in choices(connection, company).items():
         if choice.version is not None:
             choose(connection, company, module, None, None, chosen_by)
+
+
+def offer(
+    connection: Connection[Any], company: str, module: str, version: int, offered_by: str
+) -> None:
+    """Let whoever may start runs preview a version, and put it in force by a Yes."""
+    values = {"company": company, "module": module, "version": version}
+    connection.execute(statements("versions")["offer"], values | {"offered_by": offered_by})
+
+
+def offered(connection: Connection[Any], company: str) -> dict[str, int]:
+    """The version of each module that is offered: within `OFFERED_FOR`, with nothing put in force
+    since."""
+    where = {"company": company, "good_for": OFFERED_FOR}
+    return dict(connection.execute(statements("versions")["offered"], where).fetchall())
+
+
+def withdraw(connection: Connection[Any], company: str, module: str, version: int) -> None:
+    """Take an offer back, as after a No."""
+    values = {"company": company, "module": module, "version": version}
+    connection.execute(statements("versions")["withdraw"], values)
 
 
 def note_drafts(connection: Connection[Any], run: Run, drafts: Mapping[str, Draft]) -> None:

@@ -131,6 +131,8 @@ def coded(kept: Kept, count: int = 2) -> None:
 
 def preview(kept: Kept, **asked: Any) -> str:
     run_id = kept.new_run_id()
+    with database.connect() as connection:
+        in_force.offer(connection, sample(), asked.get("versions", {}), "grace")
     previewing.sync("sample", run_id, Request("manual", "ada", **asked), read=True)
     return run_id
 
@@ -616,6 +618,81 @@ def test_a_preview_of_a_version_that_is_not_there_says_so(kept: Kept) -> None:
         preview(kept, versions={"products": 7})
     with pytest.raises(SettingsError, match="There is no mapping for wares"):
         preview(kept, versions={"wares": 1})
+
+
+# Who may only start runs
+
+
+def not_offered(kept: Kept, **asked: Any) -> None:
+    """Start a preview as Airflow's own API lets anybody do who may start runs."""
+    request = Request("manual", "eve", **asked)
+    previewing.check_settings("sample", kept.new_run_id(), request)
+
+
+def offered(connection: Connection[Any], version: int) -> None:
+    in_force.offer(connection, sample(), {"products": version}, "grace")
+
+
+@pytest.fixture
+def two_versions(kept: Kept, include: Path, connection: Connection[Any]) -> Kept:
+    store(connection, text(include, "products", NO_CODE))
+    store(connection, text(include, "products", OTHER_NOTES), 1)
+    return kept
+
+
+REFUSED = "Version 1 of products is not in force for company sample, and was not offered"
+
+
+def test_a_version_that_nobody_offered_is_not_previewed(two_versions: Kept) -> None:
+    with pytest.raises(SettingsError, match=REFUSED):
+        not_offered(two_versions, versions={"products": 1})
+
+
+def test_the_last_offer_is_the_one_that_counts(
+    two_versions: Kept, connection: Connection[Any]
+) -> None:
+    offered(connection, 1)
+    offered(connection, 2)
+
+    not_offered(two_versions, versions={"products": 2})
+    with pytest.raises(SettingsError, match=REFUSED):
+        not_offered(two_versions, versions={"products": 1})
+
+
+def test_an_offer_ends_after_a_day(two_versions: Kept, connection: Connection[Any]) -> None:
+    offered(connection, 1)
+    connection.execute("UPDATE sync.mapping_offer SET offered_at = now() - interval '25 hours'")
+
+    with pytest.raises(SettingsError, match=REFUSED):
+        not_offered(two_versions, versions={"products": 1})
+
+
+def test_an_offer_ends_when_something_else_is_put_in_force(
+    two_versions: Kept, connection: Connection[Any]
+) -> None:
+    offered(connection, 1)
+    use(connection, 2)
+
+    with pytest.raises(SettingsError, match=REFUSED):
+        not_offered(two_versions, versions={"products": 1})
+    not_offered(two_versions, versions={"products": 2})
+
+
+def test_an_offer_ends_with_a_no(two_versions: Kept) -> None:
+    previewed = preview(two_versions, versions={"products": 1})
+    asking.answered("sample", previewed, "No", {"said": "No", "by": "ada"})
+
+    with pytest.raises(SettingsError, match=REFUSED):
+        not_offered(two_versions, versions={"products": 1})
+
+
+def test_a_sync_takes_no_versions_however_it_is_asked(
+    two_versions: Kept, connection: Connection[Any]
+) -> None:
+    offered(connection, 1)
+
+    with pytest.raises(SettingsError, match="A run of the kind sync takes the mappings in force"):
+        pipeline.check_settings("sample", "r", Request("manual", "eve", versions={"products": 1}))
 
 
 # The commands

@@ -129,7 +129,9 @@ def _stored_draft() -> int:
         text = in_force.of(connection, company).mappings["accounts"].text
         changed = text.replace("{from: Notes}", "{value: Changed}")
         new = New("accounts", changed, 0, "anna", "page")
-        return in_force.store(connection, company, new).version
+        stored = in_force.store(connection, company, new).version
+        in_force.offer(connection, company, {"accounts": stored}, "anna")
+        return stored
 
 
 def test_a_sync_uses_what_was_previewed_whatever_became_of_the_files(

@@ -1,10 +1,13 @@
 """A browser before the pages, inside Airflow's own application and behind its login."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
+
+from tests.integration.runs import REALM
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +60,11 @@ def viewer(anonymous: httpx.Client, token: Callable[[str], str]) -> httpx.Client
 def signed_in_as(anonymous: httpx.Client, token: Callable[[str], str]) -> Callable[[str], None]:
     """Signs the browser in as the user of a role: viewer, user, op or admin."""
     return lambda role: anonymous.cookies.set("_token", token(role))
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow knows the way to the company, and the first token of a login."""
+    extra = {"environment": "sandbox", "realm_id": REALM, "refresh_token": "a first token"}
+    known = {"conn_type": "quickbooks", "login": "id", "password": "secret", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", json.dumps(known))

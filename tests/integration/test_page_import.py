@@ -1,6 +1,5 @@
 """The page that maps a module's fields: over HTTP, inside Airflow's own application."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -29,14 +28,12 @@ def op(
     anonymous: httpx.Client,
     signed_in_as: Callable[[str], None],
     connection: Connection[Any],
+    connected: None,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> httpx.Client:
     """A browser of somebody who may configure; the company is connected, and in the CRM."""
     own_include(tmp_path, monkeypatch, MODULES)
-    extra = {"environment": "sandbox", "realm_id": REALM, "refresh_token": "a first token"}
-    known = {"conn_type": "quickbooks", "login": "id", "password": "secret", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", json.dumps(known))
     database.add_companies(connection, companies.INCLUDE / "crm", {"sample": "Sample company"})
     connection.commit()
     signed_in_as("op")
@@ -309,6 +306,23 @@ def test_an_import_of_a_draft_begins_with_its_preview(op: httpx.Client) -> None:
     assert told["begin"] == "preview_sample"
     asked = {"modules": ["accounts"], "read": True, "older": True}
     assert told["conf"] == asked | {"versions": {"accounts": 1}}
+
+
+def test_who_may_only_start_runs_imports_with_a_version_once_it_was_offered(
+    op: httpx.Client, signed_in_as: Callable[[str], None]
+) -> None:
+    version = _sent(op, "draft", edits={"notes": "crm"}).json()["version"]
+    asked = {"json": {"version": version}, "headers": FROM_A_PAGE}
+
+    signed_in_as("user")
+    before = op.post(f"{PAGE}/start", **asked)
+    signed_in_as("op")
+    op.post(f"{PAGE}/start", **asked)
+    signed_in_as("user")
+    after = op.post(f"{PAGE}/start", **asked)
+
+    assert "was not offered for an import" in before.json()["message"]
+    assert (before.status_code, after.status_code) == (409, 200)
 
 
 def test_a_new_field_is_added_and_can_be_mapped_at_once(

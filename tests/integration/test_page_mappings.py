@@ -385,7 +385,7 @@ def test_what_no_longer_fits_is_not_restored_and_leaves_no_version(
 
 
 def test_a_preview_of_a_version_is_begun_by_the_browser(
-    connection: Connection[Any], include: Path, operator: httpx.Client
+    connection: Connection[Any], include: Path, operator: httpx.Client, connected: None
 ) -> None:
     stored(connection, text(include, NO_CODE))
 
@@ -395,6 +395,17 @@ def test_a_preview_of_a_version_is_begun_by_the_browser(
         "then": "started/sample/",
     }
     assert sent(operator, "preview", version=2).status_code == 409
+
+
+def test_a_preview_is_not_begun_where_nothing_can_be_read(
+    connection: Connection[Any], include: Path, operator: httpx.Client
+) -> None:
+    stored(connection, text(include, NO_CODE))
+
+    answer = sent(operator, "preview", version=1)
+
+    assert answer.status_code == 409
+    assert "is not connected to QuickBooks" in answer.json()["message"]
 
 
 def test_who_may_only_look_sees_nothing_to_press(

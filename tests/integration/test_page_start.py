@@ -1,6 +1,5 @@
 """The first page, and what can be imported: over HTTP, inside Airflow's own application."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,6 @@ FROM_A_PAGE = {"sec-fetch-site": "same-origin"}
 def tidied(web: object) -> Iterator[None]:
     with none_left():
         yield
-
-
-@pytest.fixture
-def connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow knows the way to the company, and the first token of a login."""
-    extra = {"environment": "sandbox", "realm_id": REALM, "refresh_token": "a first token"}
-    known = {"conn_type": "quickbooks", "login": "id", "password": "secret", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", json.dumps(known))
 
 
 def test_a_company_without_a_connection_says_so_and_where_to_connect(viewer: httpx.Client) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Collection
 from dataclasses import replace
 
-from quickbooks_crm import previewing
+from quickbooks_crm import companies, database, in_force, previewing
 from quickbooks_crm.command_line import rows
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command
 from quickbooks_crm.command_line.showing import show_run
@@ -18,10 +18,19 @@ TOLD = ("added", "updated", "duplicate", "not_added", "excluded")
 def _preview(asked: argparse.Namespace) -> int:
     def begin(company: str, run_id: str, request: Request) -> None:
         shown = replace(request, versions=dict(asked.version))
+        if shown.versions:
+            _offer(company, shown)
         previewing.sync(company, run_id, shown, asked.read)
 
     rows.heading(asked)
     return start_each(asked, begin, show)
+
+
+def _offer(company: str, request: Request) -> None:
+    """Who has the command line may put mappings in force."""
+    found = companies.load_one(companies.INCLUDE / "companies", company)
+    with database.connect() as connection:
+        in_force.offer(connection, found, request.versions, str(request.started_by))
 
 
 def show(asked: argparse.Namespace, name: str, run_id: str, said: Collection[str] = ()) -> None:

@@ -160,8 +160,11 @@ def start(caller: Run, module: str, asked: Start) -> Response:
         known = in_force.of(connection, company, versions).mappings
         if module not in known:
             raise HTTPException(404)
-        _require_connected(connection, company)
+        require_connected(connection, company)
         fitting.parted(connection, known, company, (module,))
+        if not caller.may("configure"):
+            in_force.require_offered(connection, company, versions)
+    offer(caller, versions)
     conf = {
         "modules": [module],
         "read": asked.read,
@@ -208,7 +211,15 @@ def _chosen() -> Iterator[None]:
         ) from error
 
 
-def _require_connected(connection: Connection[Any], company: Company) -> None:
+def offer(caller: Caller, versions: dict[str, int]) -> None:
+    """Let the preview show these versions, and its Yes put them in force, when the caller has the
+    right to do so; others only take what was offered."""
+    if versions and caller.may("configure"):
+        with writing() as connection:
+            in_force.offer(connection, caller.settings, versions, caller.name)
+
+
+def require_connected(connection: Connection[Any], company: Company) -> None:
     if not overview.connected(connection, company):
         raise SettingsError(
             f"{company.title} is not connected to QuickBooks, so nothing can be imported. Connect "

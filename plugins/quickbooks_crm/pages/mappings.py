@@ -16,6 +16,7 @@ from quickbooks_crm.errors import MappingOutdated, SettingsError
 from quickbooks_crm.in_force import Origin
 from quickbooks_crm.mapping import Written
 from quickbooks_crm.mapping.differences import differences, lines, told
+from quickbooks_crm.pages.imports import offer, require_connected
 from quickbooks_crm.pages.looks import Page, Problem, begin, go, page, part, refusal
 from quickbooks_crm.pages.reaching import reading, writing
 from quickbooks_crm.pages.security import (
@@ -207,6 +208,8 @@ def preview(caller: Configure, module: str, sent: Previewed) -> Response:
     with reading() as connection:
         found = in_force.of(connection, company, wanted)
         fitting.require(connection, found.mappings, company, module)
+        require_connected(connection, company)
+    offer(caller, wanted)
     conf = {"modules": [module], "versions": wanted, "read": True}
     return begin(dag_id(company.name, "preview"), conf, f"started/{company.name}/")
 

@@ -60,6 +60,27 @@ SELECT %(company)s, %(module)s, coalesce(max(choice), 0) + 1, %(version)s, %(fil
   FROM sync.mapping_choice
  WHERE company = %(company)s AND module = %(module)s;
 
+-- offer --
+-- The last offer of a module is the one that counts.
+INSERT INTO sync.mapping_offer (company, module, version, choice, offered_by)
+SELECT %(company)s, %(module)s, %(version)s, coalesce(max(choice), 0), %(offered_by)s
+  FROM sync.mapping_choice
+ WHERE company = %(company)s AND module = %(module)s
+    ON CONFLICT (company, module) DO UPDATE
+   SET version = excluded.version, choice = excluded.choice, offered_by = excluded.offered_by, offered_at = now();
+
+-- offered --
+-- The versions that may be previewed now: offered lately, and nothing was put in force since.
+SELECT module, version
+  FROM sync.mapping_offer AS offer
+ WHERE company = %(company)s
+   AND offered_at > now() - %(good_for)s::interval
+   AND choice = (SELECT coalesce(max(choice), 0) FROM sync.mapping_choice AS made
+                  WHERE made.company = offer.company AND made.module = offer.module);
+
+-- withdraw --
+DELETE FROM sync.mapping_offer WHERE company = %(company)s AND module = %(module)s AND version = %(version)s;
+
 -- drafts --
 SELECT drafts, started_by FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
