@@ -205,19 +205,16 @@ def _another(company: Company, settings: Settings, chosen: str) -> str:
 def _require_own(connection: Connection[Any], company: Company, settings: Settings) -> None:
     """Raise `SettingsError` when another company here has the same company of QuickBooks."""
     named = companies.names(companies.INCLUDE / "companies")
-    runs.require_own_realm(connection, Run(company.name, settings.realm, ""), named)
-    for other, realm in _realms(name for name in named if name != company.name):
-        if realm == settings.realm:
-            raise SettingsError(
-                f"The connection of {other} leads to the same QuickBooks company ({realm}) as that "
-                f"of {company.name}, so nothing was done. Correct Company id (realm) in one of the "
-                "two (Admin > Connections)."
-            )
+    run = Run(company.name, settings.realm, "")
+    runs.require_own_realm(connection, run, named)
+    if settings.realm in _realms(name for name in named if name != company.name):
+        raise runs.another_ones(run)
 
 
-def _realms(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The companies whose connection can be read, with the id of the company it leads to."""
+def _realms(names: Iterable[str]) -> Iterator[str]:
+    """The ids of the companies that these companies' connections lead to, as far as they can be
+    read."""
     for name in names:
         with suppress(SettingsError):
             found = companies.load_one(companies.INCLUDE / "companies", name)
-            yield name, QuickBooksHook(found.quickbooks).connection_settings().realm
+            yield QuickBooksHook(found.quickbooks).connection_settings().realm

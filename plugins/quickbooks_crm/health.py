@@ -12,7 +12,7 @@ from typing import Any
 from croniter import croniter
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, fitting, in_force, mapping
+from quickbooks_crm import activity, companies, fitting, in_force, mapping, overview
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.in_force import InForce
@@ -105,6 +105,7 @@ def _of(connection: Connection[Any], name: str, paused: bool, now: datetime) -> 
     found: list[Concern] = []
     try:
         settings = QuickBooksHook(company.quickbooks).connection_settings()
+        overview.require_own(connection, name, settings.realm)
     except SettingsError as error:
         settings = None
         found.append(_not_set_up(company, error))

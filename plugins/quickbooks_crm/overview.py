@@ -56,7 +56,7 @@ def at_a_glance(
 ) -> CompanyNow:
     """How a company with these modules stands; `problem` is what is known to be wrong with it."""
     connection.execute(statements("overview")["by_indexes"])
-    realm, first_token, wrong = _connection(company)
+    realm, first_token, wrong = _own(connection, company)
     told = "\n".join(filter(None, (problem, wrong))) or None
     found = status.status(connection, company.name, realm, (), told)
     known = realm or (found.bound.realm if found.bound else "")
@@ -74,10 +74,16 @@ def realm_of(connection: Connection[Any], company: Company) -> str:
     """The realm of a company, as its connection says or a run has seen it; empty when neither
     does. Raises `SettingsError` when it is another company's, whose records are not to be shown."""
     realm, _, _ = _connection(company)
-    named = companies.names(companies.INCLUDE / "companies")
-    runs.require_own_realm(connection, Run(company.name, realm or "", ""), named)
+    if realm:
+        require_own(connection, company.name, realm)
     bound = status.status(connection, company.name, realm).bound
     return realm or (bound.realm if bound else "")
+
+
+def require_own(connection: Connection[Any], company: str, realm: str) -> None:
+    """Raise `SettingsError` when a realm is another company's, of whose state nothing is shown."""
+    named = companies.names(companies.INCLUDE / "companies")
+    runs.require_own_realm(connection, Run(company, realm, ""), named)
 
 
 def has_been_read(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
@@ -91,6 +97,17 @@ def has_been_loaded(connection: Connection[Any], realm: str, module: str) -> boo
     """Whether a load of a module has ever ended."""
     where = {"realm": realm, "module": module}
     return connection.execute(statements("overview")["last_load"], where).fetchone() is not None
+
+
+def _own(connection: Connection[Any], company: Company) -> tuple[str | None, bool, str]:
+    """The same as `_connection`; a realm that is another company's is wrong."""
+    realm, first_token, wrong = _connection(company)
+    try:
+        if realm:
+            require_own(connection, company.name, realm)
+    except SettingsError as error:
+        return None, False, str(error)
+    return realm, first_token, wrong
 
 
 def _connection(company: Company) -> tuple[str | None, bool, str]:

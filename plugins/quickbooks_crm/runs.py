@@ -172,15 +172,22 @@ def attempt(connection: Connection[Any], run: Run, task: str) -> Attempt:
 
 
 def require_own_realm(connection: Connection[Any], run: Run, companies: Iterable[str]) -> None:
-    """Raise `SettingsError` when another of these companies is kept in step with the same company
-    of QuickBooks: they would take each other's records for their own."""
-    row = connection.execute(statements("runs")["realm_of"], asdict(run)).fetchone()
-    if row and row[0] != run.company and row[0] in companies:
-        raise SettingsError(
-            f"The connection of {run.company} leads to the same QuickBooks company ({run.realm}) "
-            f"as that of {row[0]}. Give {run.company} a connection of its own, or remove one of "
-            "the two files from include/companies/."
-        )
+    """Raise `SettingsError` when another of these companies has the same company of QuickBooks:
+    they would take each other's records for their own. Which one it is, is not for everybody who
+    may see this one."""
+    rows = connection.execute(statements("runs")["realm_of"], asdict(run)).fetchall()
+    if {company for (company,) in rows} & (set(companies) - {run.company}):
+        raise another_ones(run)
+
+
+def another_ones(run: Run) -> SettingsError:
+    """Why a company is not what its connection leads to."""
+    return SettingsError(
+        f"The connection of {run.company} leads to a QuickBooks company ({run.realm}) that another "
+        f"company here has. Nothing was done, and nothing of it is shown. Give {run.company} a "
+        "connection of its own (Admin > Connections), or remove the other's file from "
+        "include/companies/."
+    )
 
 
 def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[Mapping]) -> None:

@@ -394,7 +394,8 @@ def test_no_two_companies_here_are_connected_to_the_same_one(
     answer = pressed(operator)
 
     assert answer.status_code == 409
-    assert "The connection of twin leads to the same QuickBooks company" in answer.json()["message"]
+    assert "that another company here has" in answer.json()["message"]
+    assert "twin" not in answer.json()["message"]
 
 
 def test_a_connection_that_leads_to_another_company_cannot_end_its_login(
@@ -412,9 +413,36 @@ def test_a_connection_that_leads_to_another_company_cannot_end_its_login(
     answer = pressed(operator, "disconnect", "twin")
 
     assert answer.status_code == 409
-    assert "leads to the same QuickBooks company" in answer.json()["message"]
+    assert "that another company here has" in answer.json()["message"]
     assert token_row(connection) == before
     assert quickbooks.refresh_token is not None
+
+
+@pytest.mark.parametrize("page", ["", "health", "connections", "import"])
+def test_a_connection_that_leads_to_another_company_shows_nothing_of_it(
+    operator: httpx.Client,
+    quickbooks: Simulator,
+    connection: Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    page: str,
+) -> None:
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    comes_back(operator, agreed(operator))
+    has_a_twin(monkeypatch, tmp_path)
+    leads_to(monkeypatch, quickbooks, "TWIN", refresh_token="")
+
+    def only_twin(self: object, *, dag_ids: set[str], **_: object) -> set[str]:
+        return dag_ids & {"quickbooks_to_crm_twin"}
+
+    monkeypatch.setattr(SimpleAuthManager, "filter_authorized_dag_ids", only_twin)
+
+    said = text(operator.get(f"/quickbooks-crm/{page}"))
+
+    assert "that another company here has" in said
+    assert "sample" not in said.lower()
+    assert "good until" not in said and "Connected" not in said
 
 
 def test_an_airflow_that_does_not_know_its_address_says_so(

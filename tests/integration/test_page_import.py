@@ -85,7 +85,7 @@ def test_values_of_another_company_are_not_shown_to_one_whose_connection_leads_t
 
     page = op.get(PAGE)
 
-    assert "leads to the same QuickBooks company" in text_of(page)
+    assert "that another company here has" in text_of(page)
     assert "Birds" not in page.text
 
 

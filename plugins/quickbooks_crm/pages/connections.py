@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from psycopg import Connection
 
-from quickbooks_crm import companies, connecting
+from quickbooks_crm import companies, connecting, overview
 from quickbooks_crm.connecting import Answer, Ended, Person
 from quickbooks_crm.errors import ConsentRefused, QuickBooksError, SettingsError
 from quickbooks_crm.pages import FRAMED
@@ -133,7 +133,8 @@ def _shown(connection: Connection[Any], user: Any, name: str, last: Ended | None
         company = companies.load_one(companies.INCLUDE / "companies", name)
         title, airflows = company.title, company.quickbooks
         realm = QuickBooksHook(company.quickbooks).connection_settings().realm
+        overview.require_own(connection, name, realm)
     except SettingsError as error:
-        problem = str(error)
+        realm, problem = None, str(error)
     found = status(connection, name, realm, problem=problem)
     return Shown(title, airflows, found, last, may(user, "configure", name))

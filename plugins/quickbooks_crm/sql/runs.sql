@@ -64,7 +64,15 @@ SELECT lease.run_id,
    FOR UPDATE OF lease NOWAIT;
 
 -- realm_of --
-SELECT company FROM sync.lease WHERE realm = %(realm)s;
+-- The companies that have a company of QuickBooks: that were read from it, are bound to it, or had their newest consent there.
+SELECT company FROM sync.lease WHERE realm = %(realm)s
+ UNION
+SELECT company FROM sync.company WHERE realm = %(realm)s
+ UNION
+SELECT company
+  FROM (SELECT DISTINCT ON (company) company, realm FROM sync.consent
+         WHERE ended = 'connected' ORDER BY company, asked_at DESC) AS newest
+ WHERE realm = %(realm)s;
 
 -- take_lease --
 UPDATE sync.lease SET run_id = %(run_id)s, company = %(company)s, taken_at = clock_timestamp() WHERE realm = %(realm)s;
