@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, errors
 from psycopg.rows import class_row
 
 from quickbooks_crm import companies, runs
 from quickbooks_crm.companies import Company
-from quickbooks_crm.errors import ConsentRefused, QuickBooksClosed, QuickBooksRefused, SettingsError
+from quickbooks_crm.errors import (
+    ConsentRefused,
+    QuickBooksClosed,
+    QuickBooksRefused,
+    QuickBooksUnavailable,
+    SettingsError,
+)
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.quickbooks.login import InvalidGrant
 from quickbooks_crm.quickbooks.settings import Settings
@@ -108,7 +114,7 @@ def come_back(connection: Connection[Any], answer: Answer, who: Person) -> None:
     yet what comes of it: then the same answer may be brought again.
     """
     with connection.transaction():
-        connection.execute(statements("token")["patience"])
+        _one_at_a_time(connection, answer.state)
         asked = _asked(connection, answer.state, who)
         if asked.ended is None:
             ended, said = _judged(connection, asked, answer)
@@ -130,6 +136,18 @@ def last(connection: Connection[Any], companies: Iterable[str]) -> dict[str, End
         asked = {"companies": list(companies)}
         found = cursor.execute(statements("consent")["last"], asked).fetchall()
     return {each.company: each for each in found}
+
+
+def _one_at_a_time(connection: Connection[Any], state: str) -> None:
+    where = {"state_hash": hash_of(state)}
+    try:
+        for name in ("one_answer", "one_at_a_time"):
+            connection.execute(statements("consent")[name], where)
+    except errors.LockNotAvailable:
+        raise QuickBooksUnavailable(
+            "This answer of Intuit's is at work already, perhaps from another window. Try again in "
+            "a moment, and see on the page Connections what came of it."
+        ) from None
 
 
 def _asked(connection: Connection[Any], state: str, who: Person) -> _Asked:

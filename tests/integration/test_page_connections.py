@@ -43,7 +43,10 @@ def operator(
     monkeypatch: pytest.MonkeyPatch,
 ) -> httpx.Client:
     """A browser in which somebody is signed in who may change connections."""
+    from quickbooks_crm.pages import connections
+
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", AIRFLOW)
+    connections.SELDOM.start_anew()
     signed_in_as("op")
     return anonymous
 
@@ -163,6 +166,22 @@ def test_a_code_is_exchanged_once_though_the_browser_comes_back_twice_at_once(
     assert [a.headers["location"] for a in answers] == [FRAMED] * 2
     assert logins(quickbooks) == [200]
     assert access_token()
+
+
+def test_an_answer_waits_for_another_at_work_only_for_a_moment(
+    operator: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quickbooks_crm.pages import reaching
+
+    monkeypatch.setattr(reaching, "FOR_OTHERS", "100")
+    told = agreed(operator)
+    connection.execute("SELECT FROM sync.consent FOR UPDATE")
+    waited = comes_back(operator, told)
+    connection.rollback()
+
+    assert waited.status_code == 503
+    assert "This answer of Intuit's is at work already" in text(waited)
+    assert comes_back(operator, told).status_code == 303
 
 
 def test_a_later_answer_with_the_same_state_changes_nothing(
@@ -490,3 +509,23 @@ def test_neither_state_nor_code_stays_anywhere_in_the_clear(
     assert "/quickbooks-crm/callback" in logged
     assert told["state"] not in logged + str(stored)
     assert told["code"] not in logged + str(stored)
+
+
+def test_nor_do_those_that_nobody_gave_out(
+    operator: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comes_back(operator, {"state": "somebody-elses-state", "code": "a-stolen-code", "realmId": "1"})
+    logged = "".join(capsys.readouterr())
+
+    assert "/quickbooks-crm/callback" in logged
+    assert "somebody-elses-state" not in logged
+    assert "a-stolen-code" not in logged
+
+
+def test_who_presses_connect_again_and_again_has_to_wait(operator: httpx.Client) -> None:
+    answers = [pressed(operator) for _ in range(21)]
+
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 61
+    assert answers[-1].json()["message"] == "That was too often. Wait a minute, then try again."
+    assert comes_back(operator, {"state": "x"}).status_code == 429

@@ -24,7 +24,7 @@ from quickbooks_crm.pages import (
     started,
 )
 from quickbooks_crm.pages.looks import Problem, refusal
-from quickbooks_crm.pages.security import Headers, from_these_pages, signed_in
+from quickbooks_crm.pages.security import Headers, Unlogged, from_these_pages, signed_in
 
 ASSETS = {
     path.name: path for path in (Path(__file__).parent / "assets").iterdir() if path.is_file()
@@ -39,6 +39,7 @@ app = FastAPI(
     openapi_url=None,
 )
 app.add_middleware(Headers)
+app.add_middleware(Unlogged)
 app.include_router(start.router)
 app.include_router(imports.router)
 app.include_router(started.router)

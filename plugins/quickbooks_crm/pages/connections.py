@@ -4,7 +4,7 @@ by Intuit's own consent page and back."""
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from psycopg import Connection
 
@@ -13,6 +13,7 @@ from quickbooks_crm.connecting import Answer, Ended, Person
 from quickbooks_crm.errors import ConsentRefused, QuickBooksError, SettingsError
 from quickbooks_crm.pages import FRAMED
 from quickbooks_crm.pages.looks import Page, go, leave, page
+from quickbooks_crm.pages.often import Seldom
 from quickbooks_crm.pages.reaching import reading, with_others
 from quickbooks_crm.pages.security import (
     Configure,
@@ -27,6 +28,9 @@ from quickbooks_crm.quickbooks.hook import QuickBooksHook
 from quickbooks_crm.status import Status, status
 
 router = APIRouter()
+
+SELDOM = Seldom(20, seconds=60)
+"""How often a person may leave for Intuit, come back, or disconnect."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def connections(request: Request, user: User) -> Response:
     return page(request, Page("connections.html"), shown=shown, **told)
 
 
-@router.post("/connections/{company}/connect")
+@router.post("/connections/{company}/connect", dependencies=[Depends(SELDOM)])
 def connect(caller: Configure) -> Response:
     """Send the browser to Intuit, where a person lets the app read the company."""
     redirect_uri = _redirect_uri()
@@ -62,7 +66,7 @@ def connect(caller: Configure) -> Response:
         return leave(connecting.begin(connection, caller.settings, who, redirect_uri))
 
 
-@router.post("/connections/{company}/disconnect")
+@router.post("/connections/{company}/disconnect", dependencies=[Depends(SELDOM)])
 def disconnect(caller: Configure) -> Response:
     """End the login, at Intuit too."""
     with with_others() as connection:
@@ -71,7 +75,7 @@ def disconnect(caller: Configure) -> Response:
     return go("connections", f"{caller.settings.title} {said}.")
 
 
-@router.get("/callback")
+@router.get("/callback", dependencies=[Depends(SELDOM)])
 def callback(
     request: Request,
     user: User,

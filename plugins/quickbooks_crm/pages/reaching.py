@@ -13,6 +13,9 @@ from quickbooks_crm.sql import statements
 PATIENCE = "5000"
 """Milliseconds for which a page waits for one answer of the database."""
 
+FOR_OTHERS = "3000"
+"""The same, for others that write to the same rows, where Intuit is asked meanwhile."""
+
 LONG = "300000"
 """The same, of what a person has asked for knowing that it takes long."""
 
@@ -39,8 +42,11 @@ def writing() -> Iterator[Connection[Any]]:
 
 @contextmanager
 def with_others() -> Iterator[Connection[Any]]:
-    """For what waits for Intuit meanwhile: every statement is kept by itself."""
+    """For what waits for Intuit meanwhile: every statement is kept by itself, and none waits long
+    for others."""
     with database.connect(timeout=2) as connection:
+        patience = {"milliseconds": PATIENCE, "for_others": FOR_OTHERS}
+        connection.execute(statements("consent")["patience"], patience)
         yield connection
 
 

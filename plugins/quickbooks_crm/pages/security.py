@@ -183,7 +183,7 @@ def _same_site(request: Request) -> bool:
 
 
 def keep_out_of_logs(*words: str) -> None:
-    """Airflow's web server logs every address that is asked for: these words in it become stars."""
+    """Whatever this process logs from now on: these words in it become stars."""
     for word in words:
         mask_secret(word)
 
@@ -199,6 +199,21 @@ def airflows_address() -> str:
             "Airflow's API server again."
         )
     return address
+
+
+class Unlogged:
+    """Middleware that takes what Intuit sends a browser back with out of the address, once it was
+    read: Airflow's web server logs every address that was asked for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if scope.get("path", "").endswith("/callback"):
+                scope["query_string"] = b""
 
 
 class Headers:
