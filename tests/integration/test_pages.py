@@ -386,3 +386,61 @@ def _links(answer: httpx.Response) -> list[str]:
 def _next(answer: httpx.Response) -> str:
     found = re.search(r'rel="next" href="([^"]*)"', answer.text)
     return str(answer.url.join(found[1].replace("&amp;", "&"))) if found else ""
+
+
+# What nobody has thought of
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that fails with words that hold customer data."""
+    from quickbooks_crm import overview
+
+    def fail(*_: object) -> None:
+        raise psycopg.errors.UniqueViolation("Key (name)=(Acme Ltd) already exists")
+
+    monkeypatch.setattr(overview, "at_a_glance", fail)
+
+
+def test_what_fails_unexpectedly_is_told_by_a_page_with_a_reference_that_the_log_has(
+    viewer: httpx.Client, broken: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = viewer.get("/quickbooks-crm/import")
+
+    [line] = [r for r in caplog.records if r.name == "quickbooks_crm.pages.unexpected"]
+    [reference] = re.findall(r"Reference ([0-9a-f]{8}): /import failed with", line.getMessage())
+    assert answer.status_code == 500
+    assert f"the reference {reference} : the log" in _text(answer)
+    assert "UniqueViolation" in line.getMessage()
+    assert "Acme" not in line.getMessage() + answer.text + str(line.exc_info)
+    assert answer.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_who_asks_for_json_is_told_in_json(viewer: httpx.Client, broken: None) -> None:
+    answer = viewer.get("/quickbooks-crm/import", headers={"accept": "application/json"})
+
+    assert answer.status_code == 500
+    assert answer.json()["message"].startswith("Something went wrong here")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (psycopg.errors.LockNotAvailable, "is changing the same at this moment"),
+        (psycopg.errors.QueryCanceled, "takes too long to answer"),
+        (psycopg.OperationalError, "does not answer"),
+    ],
+)
+def test_a_failure_of_the_database_is_told_as_what_it_is(
+    viewer: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: type[Exception], said: str
+) -> None:
+    from quickbooks_crm import overview
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(overview, "at_a_glance", fail)
+    answer = viewer.get("/quickbooks-crm/import")
+
+    assert (answer.status_code, said in _text(answer)) == (503, True)

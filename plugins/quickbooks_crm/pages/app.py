@@ -25,11 +25,28 @@ from quickbooks_crm.pages import (
 )
 from quickbooks_crm.pages.looks import Problem, refusal
 from quickbooks_crm.pages.security import Headers, Unlogged, from_these_pages, signed_in
+from quickbooks_crm.pages.unexpected import Unexpected
 
 ASSETS = {
     path.name: path for path in (Path(__file__).parent / "assets").iterdir() if path.is_file()
 }
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+_KINDS: dict[str, tuple[type[Exception], ...]] = {
+    "migrations": (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+        psycopg.errors.InvalidSchemaName,
+    ),
+    "slow": (psycopg.errors.QueryCanceled,),
+    "busy": (
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.SerializationFailure,
+    ),
+    "database": (DatabaseFailed, psycopg.OperationalError, psycopg.InterfaceError),
+}
+"""In which words an error of the database is told, the first that fits."""
 
 app = FastAPI(
     title="QuickBooks",
@@ -38,6 +55,7 @@ app = FastAPI(
     redoc_url=None,
     openapi_url=None,
 )
+app.add_middleware(Unexpected)
 app.add_middleware(Headers)
 app.add_middleware(Unlogged)
 app.include_router(start.router)
@@ -86,16 +104,9 @@ def _not_possible(request: Request, error: QuickBooksCrmError) -> Response:
 @app.exception_handler(DatabaseFailed)
 @app.exception_handler(psycopg.Error)
 def _database_failed(request: Request, error: Exception) -> Response:
-    """The error's own text may name hosts and roles, so it is not shown."""
-    return refusal(request, Problem(503, _kind(error)))
-
-
-def _kind(error: Exception) -> str:
-    missing = (
-        psycopg.errors.UndefinedTable,
-        psycopg.errors.UndefinedColumn,
-        psycopg.errors.InvalidSchemaName,
-    )
-    if isinstance(error, missing):
-        return "migrations"
-    return "slow" if isinstance(error, psycopg.errors.QueryCanceled) else "database"
+    """The error's own text may name hosts and roles, so it is not shown. What is no failure of the
+    database is one of this code."""
+    for kind, errors in _KINDS.items():
+        if isinstance(error, errors):
+            return refusal(request, Problem(503, kind))
+    raise error

@@ -75,15 +75,22 @@ def begin(dag: str, conf: dict[str, Any], then: str) -> Response:
 
 
 def refusal(request: Request, problem: Problem) -> Response:
-    """The answer that says why not: a page to who looks, its words as JSON to who changes."""
-    if request.method in ("GET", "HEAD"):
+    """The answer that says why not: a page to who looks, its words as JSON to who changes or asks
+    for JSON."""
+    asks_for_json = "application/json" in request.headers.get("accept", "")
+    if request.method in ("GET", "HEAD") and not asks_for_json:
         shown = {"problem": problem.kind, "message": problem.message}
         return page(request, Page("problem.html", problem.status), **shown)
-    text = _templates.get_template("problem_words.html").render(
-        problem=problem.kind, message=problem.message, root=root_of(request)
-    )
-    words = {"message": do_striptags(text), "fields": dict(problem.fields)}
+    words = {"message": _in_words(request, problem), "fields": dict(problem.fields)}
     return JSONResponse(words, problem.status)
+
+
+def _in_words(request: Request, problem: Problem) -> str:
+    """A message of its own as it is, line by line."""
+    if problem.kind == "settings":
+        return problem.message
+    told = {"problem": problem.kind, "message": problem.message, "root": root_of(request)}
+    return do_striptags(_templates.get_template("problem_words.html").render(told))
 
 
 def root_of(request: Request) -> str:
