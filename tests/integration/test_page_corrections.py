@@ -118,6 +118,27 @@ def test_a_yes_waits_for_the_run_that_it_begins_and_then_leads_to_it(
     assert "Undo of first" in text_of(run)
 
 
+@pytest.mark.parametrize(
+    ("state", "said", "again"),
+    [
+        ("queued", "It waits for its turn in Airflow.", True),
+        ("failed", "It ended before it had begun to work: the log of its task in Airflow", False),
+    ],
+)
+def test_a_run_that_has_written_nothing_down_yet_is_told_by_what_airflow_knows(
+    viewer: httpx.Client, connection: Connection[Any], state: str, said: str, again: bool
+) -> None:
+    airflow_has(DAG, "shown", "success", answer="Yes")
+    shown(connection)
+    airflow_has(DAG, "done", state, conf={"ask_first": False, "previewed": "shown"})
+
+    page = viewer.get(PAGE)
+
+    assert said in text_of(page)
+    assert f"dags/{DAG}/runs/done" in page.text
+    assert ("data-again" in page.text) is again
+
+
 def test_what_cannot_be_done_says_why(viewer: httpx.Client, connection: Connection[Any]) -> None:
     airflow_has(DAG, "shown", "failed")
     why = {"preview": {"code": "undo_impossible", "message": "Run first was a preview."}}

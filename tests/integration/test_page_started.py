@@ -344,6 +344,34 @@ def test_a_yes_that_airflow_could_not_follow_is_told(
     assert "data-again" not in page.text
 
 
+def test_a_sync_that_fails_before_it_can_write_anything_down_ends_the_waiting(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    airflow_has(PREVIEW, "run-1", "success", answer="Yes")
+    started(connection, "run-1", kind="preview")
+    connection.commit()
+    airflow_has(SYNC, "run-2", "failed", conf={"previewed": "run-1"})
+
+    page = viewer.get(PAGE)
+
+    assert "It ended before it had begun to work: the log of its first task" in text_of(page)
+    assert f"dags/{SYNC}/runs/run-2" in page.text
+    assert "data-again" not in page.text
+
+
+def test_a_sync_that_airflow_does_not_have_any_more_is_not_waited_for(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    airflow_has(PREVIEW, "run-1", "success", answer="Yes")
+    started(connection, "run-1", kind="preview")
+    connection.commit()
+
+    page = viewer.get(PAGE)
+
+    assert "Airflow has no run any more that came of it" in text_of(page)
+    assert "data-again" not in page.text
+
+
 def test_a_preview_with_nothing_to_do_says_so(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:

@@ -72,12 +72,15 @@ def switched_off(companies: Iterable[str]) -> set[str]:
         return {of_dag[dag] for dag in session.scalars(query)}
 
 
-def started_by_yes(company: str, preview: str) -> AirflowRun | None:
-    """The sync that a person's Yes to this preview has started."""
+def started_by_yes(company: str, preview: AirflowRun) -> AirflowRun | None:
+    """The run that a person's Yes to this preview has started, if it is among the newest."""
+    if preview.answer != "Yes":
+        return None
+    dag = dag_id(company) if preview.dag == dag_id(company, "preview") else preview.dag
     with create_session() as session:
-        query = select(DagRun).where(DagRun.dag_id == dag_id(company))
+        query = select(DagRun).where(DagRun.dag_id == dag)
         for run in session.scalars(query.order_by(DagRun.id.desc()).limit(_NEWEST)):
-            if (run.conf or {}).get("previewed") == preview:
+            if (run.conf or {}).get("previewed") == preview.run_id:
                 return _told(session, run)
     return None
 

@@ -33,12 +33,15 @@ def correction(request: Request, caller: See, company: str, run_id: str) -> Resp
         if does := _doing(connection, run):
             way = f"{root_of(request)}runs/{part(does.realm)}/{part(does.run_id)}"
             return RedirectResponse(way, 303)
+        begun = airflow_runs.started_by_yes(company, airflow) if airflow else None
+        if begun:
+            run = None  # only Airflow knows of the run that the Yes has begun
         told = activity.explained(connection, run) if run else None
         kept = _kept(connection, run) if run else {}
     return page(
         request,
         Page("correction.html"),
-        now=Standing(airflow, told),
+        now=Standing(begun or airflow, told),
         title=caller.settings.title,
         kept=kept,
         may=caller.may,

@@ -68,7 +68,7 @@ class Standing:
     def waits(self) -> bool:
         """Whether the page will soon show something else by itself."""
         if self.step == "answered":
-            return bool(self.airflow and self.airflow.answer == "Yes" and not self._sync_failed)
+            return bool(self.airflow and self.airflow.answer == "Yes" and not self.airflow.over)
         return self.step in ("queued", "running") or self._about_to_ask
 
     @property
@@ -76,10 +76,6 @@ class Standing:
         """A preview's records are known some moments before Airflow puts its question."""
         over = self.airflow is None or self.airflow.over
         return bool(self.run and self.run.kind == "preview" and self.step == "done" and not over)
-
-    @property
-    def _sync_failed(self) -> bool:
-        return bool(self.airflow and self.airflow.state == "failed")
 
 
 @router.get("/started/{company}/{run_id}", response_class=HTMLResponse)
@@ -89,7 +85,7 @@ def started(request: Request, caller: See, company: str, run_id: str) -> Respons
     if airflow and airflow.dag == dag_id(company, "undo"):
         way = f"{root_of(request)}corrections/{part(company)}/{part(run_id)}"
         return RedirectResponse(way, 303)
-    sync = airflow_runs.started_by_yes(company, run_id) if airflow and airflow.answer else None
+    sync = airflow_runs.started_by_yes(company, airflow) if airflow else None
     with reading() as connection:
         if sync:
             found = _standing(connection, company, sync, sync.run_id, airflow)
