@@ -1,7 +1,8 @@
 """What only a person can settle, module by module: records held back with the CRM records in their
 way, CRM records that no QuickBooks record is, and CRM records that look alike."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -117,12 +118,19 @@ def review(connection: Connection[Any], asked: Reviewed, values: bool = False) -
     return found
 
 
-def alike(connection: Connection[Any], asked: Reviewed) -> Iterator[Alike]:
-    """The CRM records that look alike: it reads the whole table."""
+def alike(
+    connection: Connection[Any],
+    asked: Reviewed,
+    within: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[Alike]:
+    """The CRM records that look alike: it reads the whole table, once for each way in which they
+    may, and each time `within` what it is given."""
     known: set[tuple[str, ...]] = set()
     for columns, form in _forms(asked.target):
         query = statements("review")["alike"].format(**asked.names, form=form)
-        for keys, size in connection.execute(query, asked.where).fetchall():
+        with within():
+            found = connection.execute(query, asked.where).fetchall()
+        for keys, size in found:
             if tuple(keys) not in known:
                 known.add(tuple(keys))
                 yield Alike(columns, tuple(keys), size)

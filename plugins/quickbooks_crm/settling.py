@@ -1,23 +1,29 @@
 """What only a person can settle, one after the other: which records that look the same are, and
 which QuickBooks record a CRM record in its way is. They hold customer data: never log them."""
 
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import combinations
 from typing import Any, Literal
 
-from psycopg import Connection
+from psycopg import Connection, errors
 from psycopg.rows import class_row
 
 from quickbooks_crm import linking, records, review
 from quickbooks_crm.errors import LinkRefused
 from quickbooks_crm.records import MOST, Record, Shelf
-from quickbooks_crm.review import Held
+from quickbooks_crm.review import Alike, Held
 from quickbooks_crm.sql import statements
 
 PAGE = 20
 LATELY = 5
+TIME = timedelta(seconds=10)
+"""How long a look may take: somebody waits for it."""
+
 _DIGITS = 19
 """No place has so many."""
 
@@ -68,6 +74,14 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """How many groups a look has found, and whether it was at the `whole` table."""
+
+    groups: int
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Person:
     """Who settles something on which shelf."""
 
@@ -84,13 +98,18 @@ class Some:
     next: str | None = None
 
 
-def look(connection: Connection[Any], person: Person) -> int:
-    """Look at the whole table for records that look the same, and keep them for a person; how many
-    groups there are."""
+def look(connection: Connection[Any], person: Person) -> Looked:
+    """Look at the whole table for records that look the same, and keep them for a person; what was
+    found within `TIME`. Raises `LinkRefused` while somebody else looks at the same."""
     shelf = person.shelf
-    connection.execute(statements("load")["settings"])
-    found = list(review.alike(connection, shelf.reviewed(records.PAGE)))
     blocks, where = statements("settling"), shelf.where
+    if connection.execute(blocks["one_look"], where).fetchone() != (True,):
+        raise LinkRefused(
+            f"Somebody is looking for possible duplicates of {where['module']} at this moment. "
+            "Load the page again in a moment to see what was found."
+        )
+    connection.execute(statements("load")["settings"])
+    found, whole = _seen(connection, shelf)
     connection.execute(blocks["forget"], where)
     rows = (
         where | {"place": place, "by": list(one.by), "keys": list(one.keys), "size": one.size}
@@ -98,7 +117,30 @@ def look(connection: Connection[Any], person: Person) -> int:
     )
     connection.cursor().executemany(blocks["keep"], rows)
     connection.execute(blocks["looked"], where | {"by_whom": person.name})
-    return len(found)
+    return Looked(len(found), whole)
+
+
+def _seen(connection: Connection[Any], shelf: Shelf) -> tuple[list[Alike], bool]:
+    """What looks the same, and whether all was looked at."""
+    found: list[Alike] = []
+    within = partial(_for_a_while, connection, time.monotonic() + TIME.total_seconds())
+    try:
+        for one in review.alike(connection, shelf.reviewed(records.PAGE), within):
+            if len(found) == MOST:
+                return found, False
+            found.append(one)
+    except errors.QueryCanceled:
+        return found, False
+    return found, True
+
+
+@contextmanager
+def _for_a_while(connection: Connection[Any], until: float) -> Iterator[None]:
+    """A statement that is cut off then, without what was done before it."""
+    left = max(1, round((until - time.monotonic()) * 1000))
+    with connection.transaction():
+        connection.execute(statements("activity")["patience"], {"milliseconds": str(left)})
+        yield
 
 
 def left(connection: Connection[Any], shelf: Shelf) -> Left:

@@ -2,13 +2,16 @@
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from psycopg import Connection
 
-from tests.integration.crm import End, customer, one, rows, sync
+from quickbooks_crm import settling
+from quickbooks_crm.sql import statements
+from tests.integration.crm import REALM, End, customer, one, rows, sync
 from tests.integration.test_page_records import (
     ACCOUNTS,
     FROM_A_PAGE,
@@ -125,6 +128,39 @@ def test_what_quickbooks_has_twice_is_not_asked_again(
     assert cards(clerk, "held") == []
     bring(connection, customer("7", DisplayName="Acme."), run_id="again")
     assert rows(connection, "SELECT entity, id FROM sync.same") == [("Customer", "7")]
+
+
+def test_while_somebody_looks_nobody_else_does(
+    clerk: httpx.Client, connection: Connection[Any]
+) -> None:
+    lookalikes(connection, clerk, "Acme", "ACME!")
+    connection.execute(statements("settling")["one_look"], {"realm": REALM, "module": "accounts"})
+
+    refused = say(clerk, "look")
+    connection.rollback()
+
+    assert refused.status_code == 409
+    assert "Somebody is looking for possible duplicates of accounts" in refused.json()["message"]
+    assert cards(clerk, "alike") == ["Acme"]
+
+
+def test_a_look_that_takes_long_stops_and_says_so(
+    clerk: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "TIME", timedelta(milliseconds=100))
+    for name in ("Acme", "ACME!"):
+        account(connection, name)
+    due(connection)
+    connection.execute("ALTER FUNCTION sync.skeleton RENAME TO skeleton_at_once")
+    connection.execute(
+        "CREATE FUNCTION sync.skeleton(value text) RETURNS text LANGUAGE sql AS $$"
+        " SELECT sync.skeleton_at_once(value) FROM pg_sleep(0.3) $$"
+    )
+    connection.commit()
+
+    said = say(clerk, "look").json()["said"]
+
+    assert said.startswith("0 possible duplicates found so far: there are too many records")
 
 
 @pytest.mark.parametrize("verdict", ["same", "different"])

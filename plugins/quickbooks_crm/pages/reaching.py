@@ -16,9 +16,6 @@ PATIENCE = "5000"
 FOR_OTHERS = "3000"
 """The same, for others that write to the same rows, where Intuit is asked meanwhile."""
 
-LONG = "300000"
-"""The same, of what a person has asked for knowing that it takes long."""
-
 
 @contextmanager
 def reading() -> Iterator[Connection[Any]]:
@@ -48,11 +45,6 @@ def with_others() -> Iterator[Connection[Any]]:
         patience = {"milliseconds": PATIENCE, "for_others": FOR_OTHERS}
         connection.execute(statements("consent")["patience"], patience)
         yield connection
-
-
-def wait_long(connection: Connection[Any]) -> None:
-    """Give the rest of a transaction the time that it takes to read a whole table."""
-    connection.execute(statements("activity")["patience"], {"milliseconds": LONG})
 
 
 def _be_patient(connection: Connection[Any]) -> None:

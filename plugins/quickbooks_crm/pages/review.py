@@ -14,11 +14,11 @@ from quickbooks_crm.errors import LinkRefused, SettingsError
 from quickbooks_crm.pages import shelves
 from quickbooks_crm.pages.linking import refused
 from quickbooks_crm.pages.looks import Page, go, page, part
-from quickbooks_crm.pages.reaching import reading, wait_long, writing
+from quickbooks_crm.pages.reaching import reading, writing
 from quickbooks_crm.pages.security import Run, See
 from quickbooks_crm.quantity import many
 from quickbooks_crm.records import MOST, Shelf
-from quickbooks_crm.settling import Person, Some, Verdict
+from quickbooks_crm.settling import Looked, Person, Some, Verdict
 
 router = APIRouter()
 
@@ -70,10 +70,9 @@ def review(request: Request, caller: See, module: str, of: str = "", after: str 
 def look(caller: Run, module: str) -> Response:
     """Look at all records of the module for those that look the same."""
     with writing() as connection:
-        wait_long(connection)
         person = _person(connection, caller, module)
-        count = settling.look(connection, person)
-    return go(_address(person.shelf, "alike"), f"{many(count, 'possible duplicate')} found.")
+        looked = settling.look(connection, person)
+    return go(_address(person.shelf, "alike"), _told(looked))
 
 
 @router.post("/records/{company}/{module}/review/held")
@@ -118,6 +117,16 @@ def _some(connection: Connection[Any], shelf: Shelf, of: str, after: str) -> Som
     if of == "held":
         return settling.in_the_way(connection, shelf, after)
     return settling.alike(connection, shelf, after)
+
+
+def _told(looked: Looked) -> str:
+    found = f"{many(looked.groups, 'possible duplicate')} found"
+    if looked.whole:
+        return f"{found}."
+    return (
+        f"{found} so far: there are too many records to look at all of them while you wait. "
+        "Whoever looks after Airflow can list the others."
+    )
 
 
 def _person(connection: Connection[Any], caller: Run, module: str) -> Person:

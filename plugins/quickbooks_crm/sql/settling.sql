@@ -1,5 +1,9 @@
 -- What a person says of records that look the same, and what is left to say.
 
+-- one_look --
+-- Whoever looks is the only one, until the transaction ends; nobody waits for that.
+SELECT pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', 'quickbooks_crm look', %(realm)s::text, %(module)s::text), 0));
+
 -- forget --
 DELETE FROM sync.alike WHERE realm = %(realm)s AND module = %(module)s;
 
