@@ -71,9 +71,10 @@ def page(
         browser.close()
 
 
-def test_the_form_is_on_its_persons_side(page: Page) -> None:
+def test_the_form_is_on_its_persons_side(page: Page, token: Callable[[str], str]) -> None:
     """What is called the same is taken before the first load, what is nearly so only by a button;
-    an Enter starts nothing; a reload loses nothing; and it fits a narrow window."""
+    an Enter starts nothing; a reload loses nothing, and shows nothing to somebody else; and it fits
+    a narrow window."""
     expect.set_options(timeout=PATIENCE)
     expect(page.get_by_label("QuickBooks field for Suffix", exact=True)).to_have_value("Suffix")
     expect(page.locator(MIDDLE)).to_have_value("")
@@ -91,6 +92,16 @@ def test_the_form_is_on_its_persons_side(page: Page) -> None:
     expect(page.locator(MODE)).to_have_value("create")
     expect(page.locator(MIDDLE)).to_have_value("MiddleName")
 
+    mine, theirs = page.context.cookies()[0], {"value": token("admin")}
+    page.context.add_cookies([{**mine, **theirs}])
+    page.reload()
+    expect(page.locator(MODE)).to_have_value("merge")
+    assert page.evaluate("Object.keys(sessionStorage)") == []
+
+    page.context.add_cookies([mine])
+    page.locator(MODE).select_option("create")
+    page.reload()
+    expect(page.locator(MODE)).to_have_value("create")
     page.get_by_role("button", name="Discard it").click()
     expect(page.locator(MODE)).to_have_value("merge")
     expect(page.locator(MIDDLE)).to_have_value("")

@@ -53,7 +53,11 @@ class Problem:
 def page(request: Request, what: Page, **shown: Any) -> HTMLResponse:
     """The answer that shows some values in a template."""
     here = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    known = {"root": root_of(request), "area": here.strip("/").split("/")[0]}
+    known = {
+        "root": root_of(request),
+        "area": here.strip("/").split("/")[0],
+        "whose": getattr(request.state, "whose", ""),
+    }
     return HTMLResponse(_templates.get_template(what.template).render(known | shown), what.status)
 
 
@@ -177,6 +181,5 @@ _templates.globals.update(
     called=wording.called,
     notes=wording.notes,
     numbers=report.numbers,
-    to_repair=report.to_repair,
     verdict=report.verdict,
 )

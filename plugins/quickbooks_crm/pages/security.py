@@ -32,8 +32,13 @@ from quickbooks_crm.errors import SettingsError
 
 Permission = Literal["see", "run", "configure"]
 
-signed_in = get_user
-"""The dependency that gives the user; it answers 401 where nobody is signed in."""
+
+async def signed_in(request: Request, user: Annotated[Any, Depends(get_user)]) -> Any:
+    """The dependency that gives the user; it answers 401 where nobody is signed in. The request
+    knows from then on whose it is."""
+    request.state.whose = str(user.get_id())
+    return user
+
 
 User = Annotated[Any, Depends(signed_in)]
 

@@ -12,6 +12,20 @@ const root = document.documentElement.dataset.root;
 const UNREACHABLE = "Airflow does not answer. Nothing was changed as far as is known. Try again in a moment.";
 const ENDED = "Your Airflow session has ended. Sign in again in another window, then try once more: nothing you typed is lost here.";
 
+/* What is kept in this window is its person's: whoever signs in there after them finds nothing of it. */
+const OWN = "quickbooks ";
+const whose = `${OWN}${encodeURIComponent(document.documentElement.dataset.whose)} `;
+const keptHere = {
+  get: (name) => sessionStorage.getItem(whose + name),
+  set: (name, text) => sessionStorage.setItem(whose + name, text),
+  forget: (name) => sessionStorage.removeItem(whose + name),
+};
+if (document.documentElement.dataset.whose) {
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(OWN) && !key.startsWith(whose)) sessionStorage.removeItem(key);
+  }
+}
+
 /* Values: a checkbox is true or false, data-kind="list" gives a list, data-kind="number" a number;
    "group:name" is a value of a group. */
 function values(form) {
@@ -71,7 +85,7 @@ function leaveAirflow(address) {
 function follow(told) {
   if (told.leave) return leaveAirflow(told.leave);
   if (told.stay) return location.reload();
-  if (told.said) sessionStorage.setItem("said", told.said);
+  if (told.said) keptHere.set("said", told.said);
   const next = new URL(root + (told.go ?? ""), location.href);
   if (next.href === location.href) location.reload();
   else location.assign(next);
@@ -201,9 +215,9 @@ function waitFor(section) {
 
 document.querySelectorAll("[data-again]").forEach(waitFor);
 
-const said = sessionStorage.getItem("said");
+const said = keptHere.get("said");
 if (said) {
-  sessionStorage.removeItem("said");
+  keptHere.forget("said");
   const place = document.getElementById("said");
   place.textContent = said;
   place.hidden = false;

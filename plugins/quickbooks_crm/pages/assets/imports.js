@@ -27,8 +27,8 @@ const atFirst = new Map(fieldsOf().map((field) => [nameOf(field), valueOf(field)
 function keep() {
   const changed = fieldsOf().filter((field) => valueOf(field) !== atFirst.get(nameOf(field)));
   const found = Object.fromEntries(changed.map((field) => [nameOf(field), valueOf(field)]));
-  if (changed.length) sessionStorage.setItem(kept, JSON.stringify(found));
-  else sessionStorage.removeItem(kept);
+  if (changed.length) keptHere.set(kept, JSON.stringify(found));
+  else keptHere.forget(kept);
 }
 
 function fillAgain(found) {
@@ -116,7 +116,7 @@ mapping.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.take) take(button.closest("tr"), button.dataset.take);
   else if (button?.id === "discard") {
-    sessionStorage.removeItem(kept);
+    keptHere.forget(kept);
     location.reload();
   }
 });
@@ -132,7 +132,7 @@ WAYS.mapping = async (form, button) => {
     version = told.version;
     form.elements.base.value = told.base;
     form.elements.based_on.value = told.based_on;
-    sessionStorage.removeItem(kept);
+    keptHere.forget(kept);
   }
   const chosen = (id) => document.getElementById(id).checked;
   const begun = { version, read: chosen("read"), older: chosen("older") };
@@ -170,16 +170,16 @@ WAYS.field = async (form) => {
   const source = document.getElementById("new-source").value;
   keep();
   if (source) {
-    const found = JSON.parse(sessionStorage.getItem(kept) ?? "{}");
-    sessionStorage.setItem(kept, JSON.stringify({ ...found, [`source:${told.column}`]: source }));
+    const found = JSON.parse(keptHere.get(kept) ?? "{}");
+    keptHere.set(kept, JSON.stringify({ ...found, [`source:${told.column}`]: source }));
   }
-  sessionStorage.setItem("said", told.said);
+  keptHere.set("said", told.said);
   return { stay: true };
 };
 
 /* ── at first ──────────────────────────────────────────────────────────────────────────────── */
 
-const before = JSON.parse(sessionStorage.getItem(kept) ?? "null");
+const before = JSON.parse(keptHere.get(kept) ?? "null");
 if (configures && "takeExact" in mapping.dataset) {
   for (const button of mapping.querySelectorAll("button[data-exact]")) sourceOf(button.closest("tr")).value = button.dataset.take;
 }

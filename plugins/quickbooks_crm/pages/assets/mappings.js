@@ -25,15 +25,15 @@ async function read(file) {
 if (form) {
   const first = form.elements.content.value;
   const said = document.getElementById("said").textContent;
-  if (said.startsWith("Stored as version")) sessionStorage.removeItem(keptAs());
-  const before = sessionStorage.getItem(keptAs());
+  if (said.startsWith("Stored as version")) keptHere.forget(keptAs());
+  const before = keptHere.get(keptAs());
   if (before !== null && before !== first) show(before, true);
 
   form.elements.content.addEventListener("input", () => {
-    sessionStorage.setItem(keptAs(), form.elements.content.value);
+    keptHere.set(keptAs(), form.elements.content.value);
   });
   document.getElementById("anew").addEventListener("click", () => {
-    sessionStorage.removeItem(keptAs());
+    keptHere.forget(keptAs());
     show(first, false);
   });
   document.getElementById("file").addEventListener("change", async (event) => {
@@ -44,6 +44,6 @@ if (form) {
     if (text === null) return refuse(form, { message: "The file is not UTF-8. Save it as UTF-8, and choose it again." });
     refuse(form, null);
     show(text, false);
-    sessionStorage.setItem(keptAs(), text);
+    keptHere.set(keptAs(), text);
   });
 }

@@ -31,19 +31,19 @@ seek.addEventListener("submit", (event) => {
   event.preventDefault();
   const text = field.value.trim();
   if (text) {
-    sessionStorage.setItem(remembered, text);
+    keptHere.set(remembered, text);
     find(text);
   } else {
-    sessionStorage.removeItem(remembered);
+    keptHere.forget(remembered);
     location.reload();
   }
 });
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-forget], .tabs a, .trail a")) sessionStorage.removeItem(remembered);
+  if (event.target.closest("[data-forget], .tabs a, .trail a")) keptHere.forget(remembered);
 });
 
-if (sessionStorage.getItem(remembered)) {
-  field.value = sessionStorage.getItem(remembered);
+if (keptHere.get(remembered)) {
+  field.value = keptHere.get(remembered);
   find(field.value);
 }
