@@ -117,7 +117,7 @@ class Breaker:
             who = f"was released by {self.released_by}: the next run goes on with it"
             return f"{self.name} {who}. {self.message}"
         since = f"{self.tripped_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        what = f"{self.message} {remedy(self.company, self)}"
+        what = f"{self.message} {REMEDY}"
         return f"{self.name} has stopped runs since {since}: {what}"
 
 
@@ -133,21 +133,27 @@ def pass_or_stop(connection: Connection[Any], realm: str, run_id: str, danger: D
     sql = statements("breakers")
     if connection.execute(sql["use"], where | _values(danger)).rowcount == 0:
         known = connection.execute(sql["company_of"], where).fetchone()
-        raise BreakerTripped(danger, remedy(known[0] if known else "NAME", danger))
+        company = known[0] if known else "NAME"
+        raise BreakerTripped(danger, REMEDY, typed(company, name(danger.code, danger.subject)))
 
 
-def remedy(company: str, danger: Danger | Breaker) -> str:
-    """What a person does about a danger."""
-    breaker = shlex.quote(name(danger.code, danger.subject))
+REMEDY = (
+    "Nothing of it was written. If it is right, release it on the page Health: the next run goes "
+    "on with it. If it is not right, put right what caused it; the next run looks again."
+)
+"""What a person does about a danger."""
+
+
+def typed(company: str, breaker: str) -> str:
+    """The same for a terminal: how to release a breaker, and to go on."""
     return (
-        "Nothing of it was written. If it is right, release it: python -m quickbooks_crm release "
-        f'--company {company} --breaker {breaker} --because "...", then run again: '
-        f"{again(company)}. If it is not right, put right what caused it; the next run looks again."
+        f"To release it: python -m quickbooks_crm release --company {company} --breaker "
+        f'{shlex.quote(breaker)} --because "...". Then run again: {again(company)}.'
     )
 
 
 def again(company: str) -> str:
-    """How a person starts the run that goes on with a release."""
+    """How a person at a terminal starts the run that goes on with a release."""
     return (
         f"python -m quickbooks_crm sync --company {company} (with --everything, if a run that "
         "reads everything was stopped)"
@@ -211,7 +217,7 @@ def _no_release(company: str, breaker: str, waiting: list[Breaker]) -> str:
     for found in waiting:
         if found.name == breaker:
             who = f"Breaker {breaker} of company {company} is already released by"
-            return f"{who} {found.released_by}. Run again: {again(company)}."
+            return f"{who} {found.released_by}. The next sync goes on with it."
     names = ", ".join(found.name for found in waiting if found.state == "open") or "none"
     return (
         f"No breaker {breaker} of company {company} waits to be released. Those that do: {names}."

@@ -158,16 +158,17 @@ class RunSilent(RunError):
 
 class BreakerTripped(RunError):
     """What was about to be written looks like an accident: nothing was, until a person releases
-    it. `danger` is what `breakers.Danger` says of it, `remedy` what the person does."""
+    it. `danger` is what `breakers.Danger` says of it, `remedy` what the person does, `typed` how
+    in a terminal."""
 
     code = "breaker"
 
-    def __init__(self, danger: Any, remedy: str = "") -> None:
-        super().__init__(danger, remedy)
-        self.danger = danger
+    def __init__(self, danger: Any, remedy: str = "", typed: str = "") -> None:
+        super().__init__(danger, remedy, typed)
+        self.danger, self.typed = danger, typed
 
     def __str__(self) -> str:
-        danger, remedy = self.args
+        danger, remedy, _ = self.args
         return f"{danger.message} {remedy}".rstrip()
 
 

@@ -289,8 +289,7 @@ def _of_replays(
         title = f"{module}: some records are as an earlier mapping made them"
         said = (
             "The mapping has changed since. Each record follows when it changes in QuickBooks; "
-            f"a replay brings all of them to it at once, without a call to QuickBooks: python "
-            f"-m quickbooks_crm replay --company {company.name} --module {module}"
+            "a replay brings all of them to it at once, without a call to QuickBooks."
         )
         yield Concern(company.name, "replay", module, Urgency.SOMETIME, title, said)
 

@@ -84,7 +84,15 @@ class Origin:
         return (
             f"include/mappings/{self.file} has changed since version {self.version.version} of "
             f"{self.module} was put in force. The version is used, the file is not: compare them "
-            f"with mapping-compare {self.module} in-force file, and choose one with mapping-use."
+            "on the page Mappings, and put one of them in force there."
+        )
+
+    @property
+    def typed(self) -> str:
+        """The same for a terminal: what to type."""
+        return (
+            f"To compare them: mapping-compare {self.module} in-force file. To choose one: "
+            f"mapping-use {self.module}."
         )
 
 

@@ -21,6 +21,10 @@ _TAKEN_BACK = {
 }
 
 
+STAYS = "stays unlinked until you ask for it"
+"""What is said of a record that does not come back by itself."""
+
+
 @dataclass(frozen=True)
 class Place:
     """One QuickBooks record as a module takes it. `sharing` are the modules that load the same
@@ -141,11 +145,7 @@ def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_wh
     told = f"{place.named} and CRM record {record_key} are different"
     if connection.execute(statements("linking")["is_parted"], where).fetchone() is None:
         return f"{told}; the next sync knows.{said}"
-    retry = f"retry --company {place.company} --module {where['module']} --reason unlinked"
-    return (
-        f"{told}.{said} {place.named} stays unlinked until you ask for it: python -m "
-        f"quickbooks_crm {retry}"
-    )
+    return f"{told}.{said} {place.named} {STAYS}: Try again what is held back, on a run's page."
 
 
 def _take_id_out(

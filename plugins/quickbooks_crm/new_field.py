@@ -104,9 +104,9 @@ def add_field(connection: Connection[Any], wanted: NewField, by: str, plan: bool
         ) from error
     except errors.InsufficientPrivilege as error:
         raise SettingsError(
-            f"This login may not change {wanted.table}: only the owner of a table can add a column "
-            f"to it ({error.diag.message_primary}). Let its owner do it, with the statements that "
-            "--plan shows, or make this login a member of the owner's role."
+            f"The login of the Airflow connection crm may not change {wanted.table}: only the "
+            "owner of a table can add a column to it. Nothing was changed. Let whoever looks after "
+            "the CRM's database make that login a member of the owner's role, or add the column."
         ) from error
     except errors.UniqueViolation as error:
         raise SettingsError(
@@ -114,10 +114,17 @@ def add_field(connection: Connection[Any], wanted: NewField, by: str, plan: bool
         ) from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise SettingsError(
-            f"The CRM's form does not take '{wanted.label}': {error.diag.message_primary}. "
-            "Nothing was changed."
+            f"The CRM's form does not take '{wanted.label}': {_rule(error)}. Nothing was changed. "
+            "Write another label or default, or let whoever looks after the CRM change the form."
         ) from error
     return added
+
+
+def _rule(error: psycopg.Error) -> str:
+    """What a value broke, without the database's own words: they are for who knows it."""
+    if rule := error.diag.constraint_name:
+        return f"its rule {rule} forbids it"
+    return f"something of it is longer or of another kind than the form holds ({error.sqlstate})"
 
 
 def _require_sense(wanted: NewField) -> None:
@@ -267,8 +274,8 @@ def _not_null(plan: _Plan, table: Table, wanted: NewField, form: bool) -> bool:
     if not form:
         raise SettingsError(
             f"{table.name} has records, which have no '{wanted.label}': the table cannot require "
-            f"it, and {table.schema} has no form_field to say so. Give it a --default, or leave "
-            "--required out."
+            f"it, and {table.schema} has no form_field to say so. Give it a default, or do not "
+            "require it."
         )
     plan.notes.append(
         f"{table.name} has records, which have no '{wanted.label}': the form and every import "

@@ -62,7 +62,7 @@ def record(company: str, run_id: str) -> bool:
     if found and not found.in_step:
         raise DriftFound(
             f"QuickBooks, the mirror and the CRM of {company} do not agree: the activity of run "
-            f"{run_id} says where. Repair it with: {report.to_repair(company)}"
+            f"{run_id} says where. To repair it, start this DAG again with Repair what differs."
         )
     return bool(found and found.to_load)
 

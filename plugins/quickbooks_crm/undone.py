@@ -32,8 +32,7 @@ def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
     row = connection.execute(blocks["undone_run"], where | {"silence": SILENCE}).fetchone()
     if row is None or row[0] != run.company:
         raise UndoImpossible(
-            f"Company {run.company} has no run {undone}. Its runs: python -m quickbooks_crm "
-            f"activity --company {run.company} --limit 20"
+            f"Company {run.company} has no run {undone}. Its runs stand on the page Activity."
         )
     if row[3]:
         raise UndoImpossible(f"Run {undone} is still at work. Undo it when it has finished.")

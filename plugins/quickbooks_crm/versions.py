@@ -125,8 +125,8 @@ def version(connection: Connection[Any], company: str, module: str, number: int)
     found = _versions(connection, "version", **where) if 0 < number < _TOO_MANY else []
     if not found:
         raise SettingsError(
-            f"Company {company} has no version {number} of {module}. `python -m quickbooks_crm "
-            f"mapping-versions {module} --company {company}` lists those that there are."
+            f"Company {company} has no version {number} of {module}. Those that there are stand on "
+            "the page Mappings."
         )
     return found[0]
 

@@ -443,8 +443,8 @@ def test_a_file_that_changes_after_a_version_was_put_in_force_is_told_of_and_not
 
     assert kept.sync().warnings == (
         "include/mappings/products.yaml has changed since version 1 of products was put in force. "
-        "The version is used, the file is not: compare them with mapping-compare products in-force "
-        "file, and choose one with mapping-use.",
+        "The version is used, the file is not: compare them on the page Mappings, and put one of "
+        "them in force there.",
     )
     assert origin(connection).endswith(
         "not the same as products.yaml; products.yaml has changed since"

@@ -167,7 +167,7 @@ def test_a_preview_says_that_a_replay_is_due_until_one_has_come(
     repeating.replay_all("sample", "replayed", BY_HAND)
 
     assert f"Warning: {said} It applies to what changes from now on" in told
-    assert "run: python -m quickbooks_crm replay --company sample --module accounts" in told
+    assert "until you choose 'Bring all to the mappings' on the page of a run." in told
     assert f"Warning: {said}" in still
     assert said not in printed("preview")
 

@@ -60,11 +60,14 @@ def test_a_danger_stops_and_says_what_a_person_can_do(connection: Connection[Any
 
     assert stopped.value.danger is DANGER
     assert str(stopped.value) == (
-        "100 of 1,000 customers vanished. Nothing of it was written. If it is right, release it: "
-        "python -m quickbooks_crm release --company sample --breaker mass_delete:Customer "
-        '--because "...", then run again: python -m quickbooks_crm sync --company sample (with '
-        "--everything, if a run that reads everything was stopped). If it is not right, put right "
-        "what caused it; the next run looks again."
+        "100 of 1,000 customers vanished. Nothing of it was written. If it is right, release it on "
+        "the page Health: the next run goes on with it. If it is not right, put right what caused "
+        "it; the next run looks again."
+    )
+    assert stopped.value.typed == (
+        "To release it: python -m quickbooks_crm release --company sample --breaker "
+        'mass_delete:Customer --because "...". Then run again: python -m quickbooks_crm sync '
+        "--company sample (with --everything, if a run that reads everything was stopped)."
     )
 
 

@@ -242,8 +242,8 @@ def test_what_was_unlinked_and_is_different_becomes_a_record_of_its_own(
 
     assert said == (
         f"Item 7 and CRM record {key} are different. Its quickbooks_product_id, which said "
-        "otherwise, was emptied. Item 7 stays unlinked until you ask for it: python -m "
-        "quickbooks_crm retry --company sample --module products --reason unlinked"
+        "otherwise, was emptied. Item 7 stays unlinked until you ask for it: Try again what is "
+        "held back, on a run's page."
     )
     assert held == [End("7", "not_added", "unlinked")]
     assert ended == [End("7", "added")]

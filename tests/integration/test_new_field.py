@@ -351,7 +351,9 @@ def test_a_login_that_does_not_own_the_table_is_told_so(
         owner.execute(f'ALTER TABLE "My CRM"."Firms" OWNER TO {ADMINISTRATOR}'.encode())
         owner.execute('GRANT ALL ON "My CRM"."Firms" TO public')
 
-    with pytest.raises(SettingsError, match=r"only the owner of a table can add a column"):
+    with pytest.raises(
+        SettingsError, match=r"can add a column to it\. Nothing"
+    ):
         add_field(other, FIRMS, "ann")
 
 
@@ -389,3 +391,17 @@ def test_of_two_at_once_one_is_refused(connection: Connection[Any], database_url
         thread.join()
 
     assert sorted(ended) == ["refused", "sales_region"]
+
+
+def test_what_the_form_itself_refuses_is_told_without_the_databases_own_words(
+    connection: Connection[Any],
+) -> None:
+    connection.execute(
+        "ALTER TABLE crm.form_field ADD CONSTRAINT short CHECK (length(label) < 9) NOT VALID"
+    )
+
+    assert refusal(connection, label="Much longer") == (
+        "The CRM's form does not take 'Much longer': its rule short forbids it. Nothing was "
+        "changed. Write another label or default, or let whoever looks after the CRM change the "
+        "form."
+    )

@@ -332,6 +332,7 @@ def test_a_replay_that_is_due_is_begun_on_the_page_by_who_may_run(
         pages[role] = anonymous.get("/quickbooks-crm/health").text
 
     assert told == [("SOMETIME", "replay", "products")]
+    assert "python -m" not in pages["user"]
     assert 'data-start="correct_sample" data-then="corrections/sample/"' in pages["user"]
     assert "data-start" not in pages["viewer"]
 

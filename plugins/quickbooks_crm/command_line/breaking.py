@@ -88,7 +88,8 @@ def _told(breaker: Breaker) -> Iterator[str]:
     for what, value in breaker.details.items():
         yield from _detail(breaker, what, value)
     if breaker.state == "open":
-        yield f"  {breakers.remedy(breaker.company, breaker)}"
+        yield f"  {breakers.REMEDY}"
+        yield f"  {breakers.typed(breaker.company, breaker.name)}"
 
 
 def _detail(breaker: Breaker, what: str, value: Any) -> Iterator[str]:

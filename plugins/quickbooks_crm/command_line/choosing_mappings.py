@@ -38,7 +38,9 @@ def _mappings(asked: argparse.Namespace) -> None:
             else:
                 print(f"  {module}: {origin.words}{_not_in_force(origin, last)}")
         if not asked.json:
-            print(*(f"Warning: {said}" for said in used.warnings), sep="\n", end="")
+            for origin in used.origins.values():
+                if origin.warning:
+                    print(f"Warning: {origin.warning}", origin.typed, sep="\n")
 
 
 def _not_in_force(origin: Origin, newest: Version | None) -> str:

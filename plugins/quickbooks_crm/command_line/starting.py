@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from quickbooks_crm import companies
 from quickbooks_crm.command_line.command import say
 from quickbooks_crm.command_line.showing import show_run
-from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
+from quickbooks_crm.errors import BreakerTripped, QuickBooksCrmError, SettingsError
 from quickbooks_crm.running import Request
 
 Start = Callable[[str, str, Request], None]
@@ -43,10 +43,11 @@ def tell_stop(
 ) -> int:
     """Tell what stopped a run, and show what it did before that; the exit code."""
     said = [str(error), *getattr(error, "__notes__", ())]
+    told = [error.typed] if isinstance(error, BreakerTripped) else []
     if isinstance(error, SettingsError):
         say(asked, error)
     else:
-        print(*(f"{company}: {sentence}" for sentence in said), sep="\n", file=sys.stderr)
+        print(*(f"{company}: {sentence}" for sentence in [*said, *told]), sep="\n", file=sys.stderr)
     show(asked, company, run_id, said)
     return 2 if isinstance(error, SettingsError) else 1
 

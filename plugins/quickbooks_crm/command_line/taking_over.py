@@ -146,12 +146,20 @@ def _different(asked: argparse.Namespace) -> None:
             _settle(asked, lambda c, p: linking.tell_records_apart(c, p, one, other, who))
         case [entity, id, record_key]:
             asked.entity, asked.id = entity, id
-            _settle(asked, lambda c, p: linking.tell_apart(c, p, record_key, who))
+            _settle(asked, lambda c, p: _typed(p, linking.tell_apart(c, p, record_key, who)))
         case _:
             raise SettingsError(
                 "Name two CRM records of the module by their keys, or a QuickBooks record and a "
                 "CRM record: ENTITY ID RECORD_KEY."
             )
+
+
+def _typed(place: Place, said: str) -> str:
+    """With what to type, where there is more to do."""
+    if linking.STAYS not in said:
+        return said
+    where = f"--company {place.company} --module {place.target.mapping.module}"
+    return f"{said} To do it here: python -m quickbooks_crm retry {where} --reason unlinked"
 
 
 def _settle(asked: argparse.Namespace, act: Callable[[Connection[Any], Place], str]) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from quickbooks_crm import companies, database, health, notifying
+from quickbooks_crm import breakers, companies, database, health, notifying
 from quickbooks_crm.command_line.command import ONE, Command, only_company
 from quickbooks_crm.health import Concern
 
@@ -28,6 +28,11 @@ def _health(asked: argparse.Namespace) -> int:
 def _told(concern: Concern) -> Iterator[str]:
     yield f"{concern.company or 'all companies'}: {concern.title} ({concern.urgency.words})"
     yield from (f"  {line}" for line in concern.says.splitlines())
+    if concern.code == "replay":
+        what = f"replay --company {concern.company} --module {concern.subject}"
+        yield f"  To do it: python -m quickbooks_crm {what}"
+    if concern.code == "breaker":
+        yield f"  {breakers.typed(concern.company, concern.subject)}"
 
 
 def _notify(asked: argparse.Namespace) -> None:
