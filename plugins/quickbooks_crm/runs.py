@@ -87,10 +87,17 @@ def start(
     started_by: str | None,
     kind: str = "sync",
 ) -> None:
-    """Make the run visible, whatever becomes of it."""
+    """Make the run visible, whatever becomes of it. Raises `SettingsError` when there is one of
+    another kind with its id: who starts a run by Airflow's API chooses that, and what the other
+    did would be lost."""
     told = {"trigger": trigger, "started_by": started_by, "kind": kind}
     with connection.transaction():
-        connection.execute(statements("runs")["start"], asdict(run) | told)
+        begun = connection.execute(statements("runs")["start"], asdict(run) | told).rowcount
+    if not begun:
+        raise SettingsError(
+            f"There is a run {run.run_id} of another kind than {kind} already. Nothing was done. "
+            "Start again, and let Airflow choose the run's id."
+        )
 
 
 def take_lease(connection: Connection[Any], run: Run) -> None:

@@ -351,9 +351,7 @@ def test_a_login_that_does_not_own_the_table_is_told_so(
         owner.execute(f'ALTER TABLE "My CRM"."Firms" OWNER TO {ADMINISTRATOR}'.encode())
         owner.execute('GRANT ALL ON "My CRM"."Firms" TO public')
 
-    with pytest.raises(
-        SettingsError, match=r"can add a column to it\. Nothing"
-    ):
+    with pytest.raises(SettingsError, match=r"can add a column to it\. Nothing"):
         add_field(other, FIRMS, "ann")
 
 

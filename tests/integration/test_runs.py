@@ -804,3 +804,19 @@ def test_two_companies_do_not_share_one_company_of_quickbooks(
         runs.require_own_realm(connection, twin, ["sample", "twin"])
     runs.require_own_realm(connection, twin, ["twin"])  # the file was renamed
     runs.require_own_realm(connection, FIRST, ["sample", "twin"])
+
+
+@pytest.mark.parametrize("other", [{"kind": "preview"}, {"company": "twin"}])
+def test_a_run_does_not_take_the_id_of_one_of_another_kind_or_company(
+    connection: Connection[Any], other: dict[str, str]
+) -> None:
+    """A preview under the id of a sync would have forgotten what that did."""
+    runs.start(connection, FIRST, "manual", "anna")
+    runs.finish(connection, FIRST)
+    run = replace(FIRST, company=other.get("company", FIRST.company))
+
+    with pytest.raises(SettingsError, match="There is a run run-1 of another kind than"):
+        runs.start(connection, run, "manual", "eve", other.get("kind", "sync"))
+
+    kept = connection.execute("SELECT kind, company, started_by, state FROM sync.run").fetchall()
+    assert [tuple(row) for row in kept] == [("sync", "sample", "anna", "failed")]

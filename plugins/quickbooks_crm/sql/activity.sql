@@ -31,6 +31,7 @@ WITH boundary AS (
       FROM sync.run
      WHERE realm = %(realm)s
        AND run_id = %(run_id)s
+       AND company = ANY (%(companies)s::text[])
      UNION ALL
     SELECT 'infinity', '', ''
      WHERE %(begin)s)

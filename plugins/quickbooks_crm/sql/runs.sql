@@ -1,9 +1,10 @@
 -- start --
--- Begin a run, or begin it again when Airflow repeats it.
-INSERT INTO sync.run (realm, run_id, company, trigger, started_by, kind)
+-- Begin a run, or begin it again when Airflow repeats it; not one of another kind or company that is called the same.
+INSERT INTO sync.run AS run (realm, run_id, company, trigger, started_by, kind)
 VALUES (%(realm)s, %(run_id)s, %(company)s, %(trigger)s, %(started_by)s, %(kind)s)
 ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL, work = NULL,
-       errors = '{}', warnings = '{}', blocked = '{}', answer = NULL, answered_by = NULL, answered_at = NULL;
+       errors = '{}', warnings = '{}', blocked = '{}', answer = NULL, answered_by = NULL, answered_at = NULL
+ WHERE (run.kind, run.company) = (excluded.kind, excluded.company);
 
 -- settle --
 -- What this run will use, whatever happens to the files meanwhile.
