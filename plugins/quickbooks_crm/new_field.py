@@ -124,7 +124,9 @@ def _rule(error: psycopg.Error) -> str:
     """What a value broke, without the database's own words: they are for who knows it."""
     if rule := error.diag.constraint_name:
         return f"its rule {rule} forbids it"
-    return f"something of it is longer or of another kind than the form holds ({error.sqlstate})"
+    if isinstance(error, errors.StringDataRightTruncation):
+        return "something of it is too long"
+    return f"something of it is of another kind than the form holds ({error.sqlstate})"
 
 
 def _require_sense(wanted: NewField) -> None:

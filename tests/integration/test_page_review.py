@@ -134,10 +134,11 @@ def test_while_somebody_looks_nobody_else_does(
     clerk: httpx.Client, connection: Connection[Any]
 ) -> None:
     lookalikes(connection, clerk, "Acme", "ACME!")
-    connection.execute(statements("settling")["one_look"], {"realm": REALM, "module": "accounts"})
+    where = {"realm": REALM, "module": "accounts"}
 
-    refused = say(clerk, "look")
-    connection.rollback()
+    with connection.transaction():
+        connection.execute(statements("settling")["one_look"], where)
+        refused = say(clerk, "look")
 
     assert refused.status_code == 409
     assert "Somebody is looking for possible duplicates of accounts" in refused.json()["message"]
