@@ -99,6 +99,7 @@ def test_the_form_is_on_its_persons_side(page: Page, token: Callable[[str], str]
     assert page.evaluate("Object.keys(sessionStorage)") == []
 
     page.context.add_cookies([mine])
+    page.reload()
     page.locator(MODE).select_option("create")
     page.reload()
     expect(page.locator(MODE)).to_have_value("create")
