@@ -147,7 +147,7 @@ def test_a_sync_after_a_mapping_change_says_that_a_replay_is_due(kept: Kept, inc
     assert counts(run)["accounts"] == {"updated": 1}
     [warning] = run.warnings
     assert "the rest of its 30 records in the CRM stays as an earlier mapping made it" in warning
-    assert "replay --company sample --module accounts" in warning
+    assert "until you choose 'Bring all to the mappings' on the page of a run." in warning
     assert [row["module"] for row in kept.ask("SELECT module FROM sync.replay")] == ["accounts"]
     kept.quickbooks.change("Customer", changed, Notes="and again")
     assert kept.sync().warnings == ()
