@@ -80,7 +80,7 @@ def test_another_company_stops_the_run_until_a_person_releases_it(
 ) -> None:
     before = known(bound)
 
-    with pytest.raises(BreakerTripped, match=f"not the same: {what}[.] .*release --company sample"):
+    with pytest.raises(BreakerTripped, match=f"not the same: {what}[.] .*release it on"):
         check(bound, **changed)
 
     assert known(bound) == before
