@@ -15,6 +15,10 @@ from quickbooks_crm.undoing import Wish
 log = logging.getLogger(__name__)
 
 
+WHATS = ("retry", "replay", "undo")
+"""What can be done."""
+
+
 @dataclass(frozen=True)
 class Correction:
     """What is to be done: `what` is retry, replay or undo, of some modules; a retry may be for some
@@ -74,6 +78,11 @@ def _as_previewed(company: str, request: Request) -> Correction:
 
 
 def _require_whole(asked: Correction) -> None:
+    if asked.what not in WHATS:
+        raise SettingsError(
+            f"{asked.what!r} is nothing that can be done here. Nothing was done. Start again with "
+            f"one of: {', '.join(WHATS)}."
+        )
     if asked.what == "undo" and not asked.run:
         raise SettingsError(
             "An undo needs the run to undo. Nothing was done. Start again with its run id, which "

@@ -4,9 +4,12 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from quickbooks_crm.correcting import Correction
+from quickbooks_crm.correcting import WHATS, Correction
 from quickbooks_crm.reasons import REASONS
 from quickbooks_crm.running import Request
+
+PLAIN = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": 250}
+"""A run id or a module's name: what neither is may not even be a text that a database holds."""
 
 TRIGGERS = {"asset_triggered": "webhook"}
 """What we call a trigger, where Airflow calls it otherwise."""
@@ -49,7 +52,7 @@ def sync(modules: list[str]) -> dict[str, Param]:
         ),
         "previewed": Param(
             "",
-            type="string",
+            **PLAIN,
             title="Preview",
             description="The run id of a preview, whose mappings and modules are used instead.",
         ),
@@ -128,7 +131,7 @@ def correct(modules: list[str]) -> dict[str, Param]:
         "what": Param(
             "retry",
             type="string",
-            enum=list(whats),
+            enum=list(WHATS),
             values_display=whats,
             title="What to do",
             description="None of these calls QuickBooks.",
@@ -136,7 +139,7 @@ def correct(modules: list[str]) -> dict[str, Param]:
         "modules": Param(
             [],
             type="array",
-            items={"type": "string"},
+            items=PLAIN,
             examples=modules,
             title="Modules",
             description="Which ones; none chosen means all.",
@@ -152,7 +155,7 @@ def correct(modules: list[str]) -> dict[str, Param]:
         ),
         "run": Param(
             "",
-            type="string",
+            **PLAIN,
             title="Run, of an undo",
             description="The run id of the run to undo.",
         ),
@@ -164,7 +167,7 @@ def correct(modules: list[str]) -> dict[str, Param]:
         ),
         "previewed": Param(
             "",
-            type="string",
+            **PLAIN,
             title="Preview",
             description="The run id of a preview whose question was answered with Yes; it says all "
             "else.",

@@ -102,8 +102,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
                 preview = replace(run, run_id=request.previewed)
                 in_force.use_previewed(connection, settings, preview, request.started_by)
             runs.settle(connection, run, known.values(), fit.modules, settings.for_loads)
-            whole = _whole(connection, run, request)
-            runs.bring_whole(connection, run, whole, request.previewed or None)
+            runs.bring_whole(connection, run, _whole(connection, run, request))
             runs.block(connection, run, fit.unfit)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)

@@ -247,14 +247,10 @@ def settle(
         connection.execute(sql["settle"], asdict(run) | used | {"settings": Jsonb(settings or {})})
 
 
-def bring_whole(
-    connection: Connection[Any], run: Run, modules: list[str], previewed: str | None
-) -> None:
-    """Store of which modules this run brings all records, and the preview that a person has said
-    Yes to."""
-    wish = {"modules": modules, "previewed": previewed}
+def bring_whole(connection: Connection[Any], run: Run, modules: list[str]) -> None:
+    """Store of which modules this run brings all records."""
     with connection.transaction():
-        connection.execute(statements("runs")["bring_whole"], asdict(run) | wish)
+        connection.execute(statements("runs")["bring_whole"], asdict(run) | {"modules": modules})
 
 
 def whole(connection: Connection[Any], run: Run) -> frozenset[str]:

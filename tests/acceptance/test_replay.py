@@ -18,7 +18,14 @@ from quickbooks_crm import pipeline, previewing, repeating, replay, undoing
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import BreakerTripped, UndoImpossible
 from quickbooks_crm.running import Request
-from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
+from tests.acceptance.kept_in_step import (
+    BY_HAND,
+    Kept,
+    counts,
+    kept_in_step,
+    own_include,
+    said_yes,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
@@ -303,7 +310,12 @@ def ends(kept: Kept, run_id: str) -> list[dict[str, Any]]:
     )
 
 
-SAID_YES = Request("operator_triggered", "ann", previewed="shown")
+AFTER_A_YES = Request("operator_triggered", "ann", previewed="shown")
+
+
+def done_after_a_yes() -> None:
+    said_yes("shown")
+    pipeline.sync("sample", "done", AFTER_A_YES)
 
 
 def test_a_yes_brings_older_records_to_a_changed_mapping_with_what_is_new(
@@ -316,7 +328,7 @@ def test_a_yes_brings_older_records_to_a_changed_mapping_with_what_is_new(
 
     shown = shown_older(kept)
     before = notes(kept)
-    pipeline.sync("sample", "done", SAID_YES)
+    done_after_a_yes()
 
     assert "From QuickBooks" not in before
     assert ends(kept, "done") == shown
@@ -335,7 +347,7 @@ def test_a_yes_brings_what_an_earlier_sync_has_left_as_it_was(kept: Kept, includ
     kept.sync()
 
     shown = shown_older(kept)
-    pipeline.sync("sample", "done", SAID_YES)
+    done_after_a_yes()
 
     assert ends(kept, "done") == shown
     assert counts(kept.run("done"))["accounts"] == {"updated": 29, "unchanged": 1}
@@ -351,7 +363,7 @@ def test_a_yes_leaves_undone_what_a_person_has_undone(kept: Kept, include: Path)
     before = kept.crm("crm.accounts", "3")
 
     shown_older(kept)
-    pipeline.sync("sample", "done", SAID_YES)
+    done_after_a_yes()
 
     assert counts(kept.run("done"))["accounts"] == {"updated": 29}
     assert kept.crm("crm.accounts", "3") == before
@@ -360,9 +372,10 @@ def test_a_yes_leaves_undone_what_a_person_has_undone(kept: Kept, include: Path)
 def test_stages_that_airflow_repeats_bring_older_records_once(kept: Kept, include: Path) -> None:
     remap(include)
     shown_older(kept)
+    said_yes("shown")
 
     for _ in range(2):
-        pipeline.check_settings("sample", "done", SAID_YES)
+        pipeline.check_settings("sample", "done", AFTER_A_YES)
         assert pipeline.extract("sample", "done")["work"] == ["accounts"]
     for _ in range(2):
         pipeline.transform("sample", "done", "accounts")

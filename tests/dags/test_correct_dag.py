@@ -1,6 +1,8 @@
 """The DAG that puts the CRM right: its file, and what becomes of a retry, a replay and an undo that
 a person has said Yes to."""
 
+import os
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -8,12 +10,13 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.session import create_session
 
-from quickbooks_crm import asking, correcting
+from quickbooks_crm import asking, correcting, one_module, pipeline, undo
 from quickbooks_crm.activity import Run
 from quickbooks_crm.correcting import Correction
-from quickbooks_crm.errors import SettingsError, UndoImpossible
+from quickbooks_crm.errors import CompanyBusy, SettingsError, UndoImpossible
 from quickbooks_crm.running import Request
 from quickbooks_crm.undo import Undo
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, said_yes
@@ -203,45 +206,127 @@ def test_a_replay_brings_all_records_to_the_mapping(kept: Kept) -> None:
     assert kept.ask("SELECT 1 FROM crm.products WHERE name = 'By hand'") == []
 
 
-def test_an_undo_that_was_cut_off_is_finished_by_the_next_try_of_the_same_run(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("what", ["undo", "replay"])
+def test_a_correction_whose_process_was_killed_is_finished_by_the_next_try_of_the_same_run(
+    kept: Kept, what: str
 ) -> None:
-    from quickbooks_crm import undo
-
-    asked, undone = Correction("undo", BY_HAND, run="first"), undo.undo
-
-    def cut_off(connection: Any, work: Undo) -> None:
-        if work.target.mapping.module == "products":
-            raise ConnectionError
-        undone(connection, work)
-
-    monkeypatch.setattr(undo, "undo", cut_off)
-    with pytest.raises(ConnectionError):
-        correcting.carry_out("sample", "u", asked)
-    monkeypatch.setattr(undo, "undo", undone)
+    kept.ask("UPDATE crm.accounts SET name = 'By hand ' || id")
+    asked = Correction(what, BY_HAND, run="first")
+    _killed_at("accounts", asked)
+    killed = kept.run("u")
 
     correcting.carry_out("sample", "u", asked)
 
-    run = kept.run("u")
-    assert {module.module: module.removed > 0 for module in run.counts} == {
-        **{"products": True, "accounts": True, "contacts": True},
-    }
-    assert run.state == "success"
-    assert kept.ask("SELECT count(*) FROM crm.accounts") == [{"count": 0}]
+    run, left = kept.run("u"), {"undo": 4, "replay": 0}[what]
+    assert (killed.state, run.state) == ("running", "success")
+    assert len(killed.counts) < len(run.counts) == 3
+    by_hand = kept.ask("SELECT count(*) FROM crm.accounts WHERE name LIKE 'By hand%%'")
+    assert by_hand == [{"count": left}]
+
+
+def _killed_at(module: str, asked: Correction) -> None:
+    """Begin it in a process of its own, which is killed when it has come to a module."""
+    child = os.fork()
+    if child == 0:
+        undone, loaded = undo.undo, one_module.load_rows
+
+        def undoing(connection: Any, work: Undo) -> None:
+            if work.target.mapping.module == module:
+                os.kill(os.getpid(), signal.SIGKILL)
+            undone(connection, work)
+
+        def loading(connection: Any, bringing: Any, name: str, part: bool = False) -> Any:
+            if name == module:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return loaded(connection, bringing, name, part)
+
+        undo.undo, one_module.load_rows = undoing, loading
+        try:
+            correcting.carry_out("sample", "u", asked)
+        finally:
+            os._exit(1)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("carries_out", [False, True])
+def test_what_cannot_be_done_is_told_and_changes_nothing(kept: Kept, carries_out: bool) -> None:
+    """Whatever somebody has sent to Airflow's API."""
+    act = correcting.carry_out if carries_out else correcting.rehearse
+    _run_of_another_company(kept)
+    before, said = kept.image(), {}
+
+    for number, (asked, _) in enumerate(REFUSED):
+        with pytest.raises((SettingsError, UndoImpossible)) as error:
+            act("sample", f"refused-{number}", asked)
+        said[number] = str(error.value)
+
+    assert [text for number, (_, text) in enumerate(REFUSED) if text not in said[number]] == []
+    assert kept.image() == before
+
+
+SQL = "first'; DROP TABLE crm.accounts; --"
+REFUSED = [
+    (Correction("undo", BY_HAND), "An undo needs the run to undo."),
+    (Correction("undo", BY_HAND, run="never"), "Company sample has no run never."),
+    (Correction("undo", BY_HAND, run=SQL), f"Company sample has no run {SQL}."),
+    (Correction("undo", BY_HAND, run="theirs"), "Company sample has no run theirs."),
+    (Correction("undo", Request("manual", "x", (SQL,)), run="first"), f"has not loaded {SQL}"),
+    (Correction("replay", Request("manual", "x", (SQL,))), f"There is no mapping for {SQL}."),
+    (Correction("drop", BY_HAND), "Start again with one of: retry, replay, undo."),
+]
+
+
+def _run_of_another_company(kept: Kept) -> None:
+    for run_id, kind in (("theirs", "sync"), ("their preview", "preview")):
+        kept.ask(
+            "INSERT INTO sync.run (realm, run_id, company, trigger, kind, rehearses, modules)"
+            " VALUES ('999', %s, 'other', 'manual', %s, 'replay', '{accounts}')",
+            run_id,
+            kind,
+        )
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "said"),
+    "conf",
     [
-        (Correction("undo", BY_HAND), SettingsError, "An undo needs the run to undo."),
-        (Correction("undo", BY_HAND, run="never"), UndoImpossible, "has no run never"),
+        {"what": "drop"},
+        {"reasons": ["undone'; --"]},
+        {"run": 5},
+        {"run": "fi\x00rst"},
+        {"previewed": "\x00"},
+        {"modules": "accounts"},
     ],
 )
-def test_what_cannot_be_done_is_told_before_anything_is(
-    kept: Kept, asked: Correction, error: type[Exception], said: str
-) -> None:
-    with pytest.raises(error, match=said):
-        correcting.rehearse("sample", "shown", asked)
+def test_airflow_refuses_what_its_form_does_not_offer(dag: Any, conf: dict[str, Any]) -> None:
+    [(name, value)] = conf.items()
+
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param(name).resolve(value)
+
+
+def test_while_another_run_is_at_work_a_correction_says_so_and_changes_nothing(kept: Kept) -> None:
+    pipeline.check_settings("sample", "at work", BY_HAND)
+    before = kept.image()
+
+    for what in correcting.WHATS:
+        asked = Correction(what, BY_HAND, run="first")
+        correcting.rehearse("sample", f"shown {what}", asked)
+        with pytest.raises(CompanyBusy, match="at work"):
+            correcting.carry_out("sample", what, asked)
+
+    assert kept.image() == before
+
+
+def test_a_yes_that_airflow_follows_twice_undoes_once(kept: Kept) -> None:
+    rehearsed(kept, "undo", run="first")
+    done_after_a_yes(kept)
+    again = Request("operator_triggered", "anna", previewed="shown")
+
+    with pytest.raises(SettingsError, match="shown was carried out already, by run done"):
+        correcting.carry_out("sample", "again", Correction("retry", again))
+
+    assert kept.ask("SELECT count(*) FROM crm.accounts") == [{"count": 0}]
 
 
 @pytest.mark.parametrize("what", ["retry", "replay", "undo"])
@@ -257,10 +342,13 @@ def test_nothing_of_a_preview_is_done_without_a_yes(kept: Kept, what: str) -> No
 
 
 def test_a_yes_to_a_sync_does_not_start_a_correction(kept: Kept) -> None:
-    yes = Request("manual", "anna", previewed="first")
+    _run_of_another_company(kept)
+    none = "first is no preview of a retry, a replay or an undo"
 
-    with pytest.raises(SettingsError, match="first is no preview of a retry, a replay or an undo"):
-        correcting.carry_out("sample", "done", Correction("retry", yes))
+    for previewed, said in (("first", none), ("their preview", "has no run their preview")):
+        yes = Request("manual", "anna", previewed=previewed)
+        with pytest.raises(SettingsError, match=said):
+            correcting.carry_out("sample", "done", Correction("retry", yes))
 
 
 def _ends(kept: Kept, run_id: str) -> list[dict[str, Any]]:

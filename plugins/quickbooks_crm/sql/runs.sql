@@ -13,7 +13,7 @@ UPDATE sync.run
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- bring_whole --
-UPDATE sync.run SET whole = %(modules)s, previewed = %(previewed)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
+UPDATE sync.run SET whole = %(modules)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- whole --
 SELECT whole FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s;
