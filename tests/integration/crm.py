@@ -128,10 +128,11 @@ def sync(
     known = with_children(known, settings.get("child_accounts", "child_account"))
     stand_ins.refresh(connection, runs.attempt(connection, run, "extract"), known)
     connection.execute("UPDATE sync.lease SET run_id = NULL")
-    probe(connection, run, known)
-    for module in load_order(known):
-        stage_rows(connection, run, known[module])
-        load_rows(connection, run, known, module, breakers)
+    with catalog.once(connection, known.values()):
+        probe(connection, run, known)
+        for module in load_order(known):
+            stage_rows(connection, run, known[module])
+            load_rows(connection, run, known, module, breakers)
     return [end for module in load_order(known) for end in ends(connection, run, module)]
 
 

@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from demo.postgres import Server
-from quickbooks_crm import stage, stand_ins
+from quickbooks_crm import catalog, stage, stand_ins
 from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import SETTINGS, Record, load_rows, mirror, probe, rows, stage_rows
@@ -506,9 +506,10 @@ class Play:
         known = self.known()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stage, "BATCH", batch)
-            for module in MODULES:
-                stage_rows(self.connection, run, known[module])
-                load_rows(self.connection, run, known, module)
+            with catalog.once(self.connection, known.values()):
+                for module in MODULES:
+                    stage_rows(self.connection, run, known[module])
+                    load_rows(self.connection, run, known, module)
 
     def known(self) -> dict[str, Mapping]:
         """The mappings as they are set now."""
