@@ -1,9 +1,13 @@
-"""A person connects a company again: to the consent page, and back into the frame."""
+"""A person connects a company again, to the consent page and back into the frame, and lets go on
+what was stopped."""
 
 import re
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, StorageState, expect
+
+from tests.browser.conftest import Airflow
+from tests.real_airflow import Demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -42,3 +46,34 @@ def test_to_disconnect_is_asked_twice(page: Page, connections: FrameLocator) -> 
 
     expect(asked).to_be_hidden()
     expect(connections.locator(".state.success")).to_have_text("connected")
+
+
+def test_a_breaker_is_released_with_a_reason(
+    chromium: Browser, signed_in: StorageState, airflow: Airflow, shown: Demo
+) -> None:
+    """It stands where the runs of the company put it; no run of the tests' own has such a one."""
+    [(breaker,)] = shown.query(TRIPPED)
+    with chromium.new_context(storage_state=signed_in) as context:
+        page = context.new_page()
+        page.goto(f"{airflow.address}/quickbooks-crm/health")
+        page.get_by_role("button", name="Release…").click()
+        asked = page.get_by_role("dialog", name="Is this right?")
+        expect(asked).to_contain_text("9 of 10 records would become deleted")
+        asked.get_by_role("button", name="Release", exact=True).click()
+        assert shown.query(RELEASED.format(breaker)) == [(None, None)], "a reason is needed"
+
+        asked.get_by_label("Why it is no accident").fill("the branch was closed")
+        asked.get_by_role("button", name="Release", exact=True).click()
+        expect(page.get_by_role("button", name="Release…")).to_have_count(0)
+
+    assert shown.query(RELEASED.format(breaker)) == [("admin", "the branch was closed")]
+    shown.query(f"DELETE FROM sync.breaker WHERE breaker = {breaker} RETURNING 1")
+
+
+TRIPPED = """
+    INSERT INTO sync.breaker (realm, company, code, subject, count, total, message, details, run_id)
+    SELECT realm, company, 'mass_delete', 'vendors', 9, 10,
+           '9 of 10 records would become deleted.', '{"records": []}', run_id
+      FROM sync.run WHERE company = 'sample' ORDER BY started_at LIMIT 1
+    RETURNING breaker"""
+RELEASED = "SELECT released_by, because FROM sync.breaker WHERE breaker = {}"

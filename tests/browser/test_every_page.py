@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, StorageState
 
 from tests import walking
 from tests.browser.conftest import Airflow
+from tests.real_airflow import Demo
 
 pytestmark = [
     pytest.mark.slow,
@@ -17,7 +18,15 @@ pytestmark = [
 ]
 
 NOT_LINKED = {"/callback", "/corrections/{company}/{run_id}", "/airflow/{dag}/{run_id}"}
-"""Pages to which Intuit, an undo and Airflow's own tabs lead; their own walks come there."""
+"""Pages to which Intuit, an undo and Airflow's own tabs lead."""
+
+CORRECTION = """
+    INSERT INTO sync.run (realm, run_id, company, trigger, started_by, kind, rehearses, state,
+                          finished_at, modules, work, mappings)
+    SELECT realm, 'looked-at', company, 'manual', 'anna', 'preview', 'replay', 'success', now(),
+           modules, '{}', mappings
+      FROM sync.run WHERE company = 'sample' AND kind = 'sync' ORDER BY started_at LIMIT 1
+    RETURNING run_id"""
 
 TABS = 40
 """How often the tab key is pressed on a page."""
@@ -42,8 +51,8 @@ def stored(window: Page, airflow: Airflow) -> None:
 
 
 @pytest.fixture(scope="module")
-def pages(window: Page, airflow: Airflow, stored: None) -> dict[str, list[str]]:
-    """Addresses of every page."""
+def linked(window: Page, airflow: Airflow, stored: None) -> dict[str, list[str]]:
+    """Addresses of every page to which links lead."""
 
     def text_of(address: str) -> str:
         answer = window.request.get(address)
@@ -53,8 +62,23 @@ def pages(window: Page, airflow: Airflow, stored: None) -> dict[str, list[str]]:
     return walking.addresses(text_of, airflow.address)
 
 
-def test_every_page_is_reached_by_links(pages: dict[str, list[str]]) -> None:
-    assert {path for path, addresses in pages.items() if not addresses} <= NOT_LINKED
+@pytest.fixture(scope="module")
+def pages(
+    linked: dict[str, list[str]], airflow: Airflow, shown: Demo
+) -> Iterator[dict[str, list[str]]]:
+    """Addresses of every page."""
+    [(run_id,)] = shown.query(CORRECTION)
+    root = f"{airflow.address}{walking.PAGES}"
+    yield linked | {
+        "/callback": [f"{root}/callback"],
+        "/corrections/{company}/{run_id}": [f"{root}/corrections/sample/{run_id}"],
+        "/airflow/{dag}/{run_id}": [f"{root}/airflow/quickbooks_to_crm_sample/never"],
+    }
+    shown.query(f"DELETE FROM sync.run WHERE run_id = '{run_id}' RETURNING 1")
+
+
+def test_every_page_is_reached_by_links(linked: dict[str, list[str]]) -> None:
+    assert {path for path, addresses in linked.items() if not addresses} <= NOT_LINKED
 
 
 def test_no_page_and_no_dialog_shuts_anybody_out(window: Page, pages: dict[str, list[str]]) -> None:
