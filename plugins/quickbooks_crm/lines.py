@@ -93,9 +93,9 @@ class LineTarget:
         ]
         return sql.SQL(", ").join(defaults)
 
-    def writing(self, which: str, which_line: str) -> dict[str, sql.Composed]:
-        """The statements that bring the lines of documents up to date, in their order. Without
-        merge documents are only added."""
+    def writing(self, action: str, which: str, which_line: str) -> dict[str, sql.Composed]:
+        """The statements that bring the lines of documents up to date, in their order. What was
+        added just now has none yet."""
         blocks, written = statements("lines"), [self.lines.position, *self.lines.rows.fields]
         values = {name: blocks["new_value"].format(column=sql.Identifier(name)) for name in written}
         names: dict[str, sql.Composable] = self.names | {
@@ -106,7 +106,8 @@ class LineTarget:
             "new_columns": sql.SQL(", ").join(values.values()),
             "new_values": sql.SQL(", ").join(self._or_default(n, v) for n, v in values.items()),
         }
-        steps = ("remove", "change", "add", "tell") if self.merges else ("add", "tell")
+        known = ("remove", "change") if action == "update" else ()
+        steps = (*known, "add", "tell")
         return {name: blocks[name].format(**names) for name in steps}
 
     def exchange(self, change: sql.Composable, wanted: sql.Composable) -> sql.Composable:
@@ -165,17 +166,17 @@ def compare(connection: Connection[Any], target: Target) -> None:
         connection.execute(statements("lines")["compare"].format(**own.names))
 
 
-def write(connection: Connection[Any], target: Target) -> bool:
+def write(connection: Connection[Any], target: Target, action: str) -> bool:
     """Write the lines of all documents that were written just now; whether all of them arrived."""
     own = LineTarget.of(target)
     if own is None:
         return True
-    for statement in own.writing("every_document", "every_line").values():
+    for statement in own.writing(action, "every_document", "every_line").values():
         connection.execute(statement)
     return connection.execute(statements("lines")["left_out"]).fetchone() == (False,)
 
 
-def of_one(connection: Connection[Any], target: Target) -> sql.Composable:
+def of_one(connection: Connection[Any], target: Target, action: str) -> sql.Composable:
     """What writes the lines of one document, to stand in `row_by_row` after what writes it."""
     own = LineTarget.of(target)
     if own is None:
@@ -184,7 +185,7 @@ def of_one(connection: Connection[Any], target: Target) -> sql.Composable:
     parts: dict[str, sql.Composable] = {"remove": sql.SQL("NULL"), "change": sql.SQL("NULL")}
     parts |= {
         name: sql.SQL(statement.as_string(connection).rstrip().rstrip(";"))
-        for name, statement in own.writing("one_document", "one_line").items()
+        for name, statement in own.writing(action, "one_document", "one_line").items()
     }
     pending = blocks["pending"].format(which=which)
     wanted = blocks["wanted"].format(**own.names, pending=pending)

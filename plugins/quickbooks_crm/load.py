@@ -256,7 +256,8 @@ def _write(
         connection.execute(
             blocks["row_by_row"].format(
                 statement=_unended(blocks[action].format(**names), connection),
-                lines=lines.of_one(connection, target) + views.of_one(connection, target.table),
+                lines=lines.of_one(connection, target, action)
+                + views.of_one(connection, target.table),
                 **waiting,
             )
         )
@@ -287,7 +288,7 @@ def _at_once(
             connection.execute(blocks[action].format(**names))
             if (
                 _left(connection, action)
-                or not lines.write(connection, target)
+                or not lines.write(connection, target, action)
                 or not views.shows_all(connection, target.table)
             ):
                 raise psycopg.Rollback(savepoint)

@@ -7,8 +7,9 @@
 -- never done row by row, whatever is believed of how many there are.
 WITH batch AS (
     SELECT i.n, i.outcome, i.linked, i.record_key, told.id AS told,
-           (SELECT held.outcome FROM sync.held
-             WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS held,
+           CASE WHEN EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s)
+                THEN (SELECT held.outcome FROM sync.held
+                       WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) END AS held,
            live.record_key AS live
       FROM incoming AS i
       FULL JOIN (SELECT entity, id FROM sync.outcome

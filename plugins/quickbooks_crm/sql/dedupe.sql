@@ -110,7 +110,8 @@ CREATE TEMP TABLE incoming (
 
 -- incoming_apart --
 ALTER TABLE incoming
-    ALTER COLUMN fields SET STORAGE EXTERNAL, ALTER COLUMN written SET STORAGE EXTERNAL,
+    ALTER COLUMN fields SET STORAGE EXTERNAL, ALTER COLUMN refs SET STORAGE EXTERNAL,
+    ALTER COLUMN open_refs SET STORAGE EXTERNAL, ALTER COLUMN written SET STORAGE EXTERNAL,
     ALTER COLUMN before SET STORAGE EXTERNAL, ALTER COLUMN image SET STORAGE EXTERNAL,
     ALTER COLUMN after SET STORAGE EXTERNAL;
 
@@ -389,19 +390,19 @@ DECLARE
 BEGIN
     CREATE TEMP TABLE winner (kind text, value text, n bigint, PRIMARY KEY (kind, value)) ON COMMIT DROP;
     FOR candidate IN
-        WITH crowded AS (
-            SELECT comparing.*,
-                   count(*) OVER (PARTITION BY identity_value) AS identities,
-                   count(*) OVER (PARTITION BY key_value) AS keys,
-                   count(*) OVER (PARTITION BY check_values) AS checks
-              FROM comparing JOIN incoming USING (n) WHERE outcome IS NULL AND action IS NULL
+        WITH waiting AS MATERIALIZED (
+            SELECT comparing.* FROM comparing JOIN incoming USING (n) WHERE outcome IS NULL AND action IS NULL
+        ), crowded AS (
+            SELECT n FROM waiting JOIN (SELECT identity_value FROM waiting GROUP BY 1 HAVING count(*) > 1) AS same USING (identity_value)
+             UNION
+            SELECT n FROM waiting JOIN (SELECT key_value FROM waiting GROUP BY 1 HAVING count(*) > 1) AS same USING (key_value)
+             UNION
+            SELECT n FROM waiting JOIN (SELECT check_values FROM waiting GROUP BY 1 HAVING count(*) > 1) AS same USING (check_values)
         )
         SELECT n, md5(identity_value) AS identity_value, md5(key_value) AS key_value,
                md5(check_values::text) AS check_value
           FROM crowded
-         WHERE (identities > 1 AND identity_value IS NOT NULL)
-            OR (keys > 1 AND key_value IS NOT NULL)
-            OR (checks > 1 AND check_values IS NOT NULL)
+          JOIN waiting USING (n)
          ORDER BY n
     LOOP
         SELECT min(winner.n) INTO rival FROM winner

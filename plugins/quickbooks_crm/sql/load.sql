@@ -1,10 +1,10 @@
 -- settings --
 -- The same text for the same value, whatever the server's defaults are; room to sort and join a batch in memory, no
--- joins that sort rows as long as records, and statistics from thousands of rows, not from tens of thousands. Who waits for a
--- lock less long than this, such as a rehearsal, goes on doing so.
+-- joins that sort rows as long as records, nothing remembered of look-ups that are each another one, and statistics from
+-- thousands of rows, not from tens of thousands. Who waits for a lock less long than this, such as a rehearsal, goes on doing so.
 SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),
        set_config('IntervalStyle', 'iso_8601', true), set_config('lock_timeout', coalesce(nullif(current_setting('lock_timeout'), '0'), '60s'), true),
-       set_config('jit', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('jit', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_memoize', 'off', true),
        set_config('default_statistics_target', '20', true),
        set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024 || 'kB', true);
 

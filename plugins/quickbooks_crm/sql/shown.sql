@@ -11,19 +11,27 @@ DELETE FROM sync.shown
               OFFSET 0) AS known));
 
 -- remember --
--- What the loaded records show of others. What changed after this generation counts as not seen yet.
+-- What the loaded records show of others, each of which is looked up once. What changed after this generation counts as not
+-- seen yet.
+WITH named AS MATERIALIZED (
+    SELECT i.entity, i.id, shows.id AS shown
+      FROM incoming AS i
+     CROSS JOIN LATERAL (
+           SELECT {id} AS id
+             FROM (SELECT payload FROM quickbooks.record
+                    WHERE (realm, entity, id) = (%(realm)s, i.entity, i.id) LIMIT 1) AS record
+            CROSS JOIN LATERAL {source} AS source
+           OFFSET 0) AS shows
+     WHERE i.state <> 'deleted' AND shows.id IS NOT NULL
+), known AS MATERIALIZED (
+    SELECT other.shown, (SELECT payload #>> {show} FROM quickbooks.record
+                          WHERE (realm, entity, id) = (%(realm)s, {entity}, other.shown) AND generation <= %(generation)s LIMIT 1) AS value
+      FROM (SELECT DISTINCT shown FROM named) AS other
+)
 INSERT INTO sync.shown (realm, module, entity, id, shown_entity, shown_id, show, value)
-SELECT %(realm)s, %(module)s, i.entity, i.id, {entity}, named.id, {show}, other.value
-  FROM incoming AS i
- CROSS JOIN LATERAL (
-       SELECT payload FROM quickbooks.record
-        WHERE (realm, entity, id) = (%(realm)s, i.entity, i.id) LIMIT 1) AS record
- CROSS JOIN LATERAL {source} AS source
- CROSS JOIN LATERAL (SELECT {id} AS id) AS named
-  LEFT JOIN LATERAL (
-       SELECT payload #>> {show} AS value FROM quickbooks.record
-        WHERE (realm, entity, id) = (%(realm)s, {entity}, named.id) AND generation <= %(generation)s LIMIT 1) AS other ON true
- WHERE named.id IS NOT NULL AND i.state <> 'deleted'
+SELECT %(realm)s, %(module)s, named.entity, named.id, {entity}, shown, {show}, known.value
+  FROM named
+  JOIN known USING (shown)
 ON CONFLICT DO NOTHING;
 
 -- itself --
