@@ -145,6 +145,27 @@ def test_whatever_happened_a_preview_and_the_sync_after_it_agree_row_by_row(
         assert foreseen.warnings == run.warnings
 
 
+def test_a_preview_and_the_sync_after_it_agree_on_what_waited_for_a_record_that_a_person_made(
+    kept: Kept,
+) -> None:
+    """The accounts' load closes the reference of a contact that is on its way itself."""
+    unnamed = kept.quickbooks.add("Customer", DisplayName="X", FamilyName="Lee")
+    kept.quickbooks.change("Customer", unnamed, DisplayName=" ")
+    kept.sync()
+    kept.ask(BY_HAND_ACCOUNT, unnamed)
+    kept.quickbooks.add("Customer", DisplayName="Another")
+
+    foreseen = preview(kept, read=True)
+    run = kept.sync()
+
+    assert foreseen.counts == run.counts
+    assert told(kept, foreseen.run_id) == told(kept, run.run_id)
+
+
+BY_HAND_ACCOUNT = """
+    INSERT INTO crm.accounts (name, quickbooks_customer_id) VALUES ('By hand', %s)"""
+
+
 def test_a_preview_changes_nothing_but_the_activity(kept: Kept) -> None:
     kept.sync()
     happens(kept, Random(1))
