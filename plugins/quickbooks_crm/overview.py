@@ -121,17 +121,13 @@ def _connection(company: Company) -> tuple[str | None, bool, str]:
 
 
 def _module(connection: Connection[Any], realm: str, mapping: Mapping) -> ModuleNow:
-    position = runs.position(connection, realm, mapping.module)
     where = {
         "realm": realm,
         "module": mapping.module,
         "entities": list(mapping.entities),
-        "position": position,
         "most": MOST + 1,
     }
-    blocks = statements("overview")
-    loaded = connection.execute(blocks["last_load"], where).fetchone()
-    [records] = (connection.execute(blocks["in_crm"], where).fetchone() or (0,)) if loaded else (0,)
-    [waits] = connection.execute(blocks["waiting"], where).fetchone() or (0,)
+    row = connection.execute(statements("overview")["module"], where).fetchone()
+    loaded, records, waits = row or (None, 0, 0)
     pending = bool(waits) or runs.has_work(connection, realm, mapping)
-    return ModuleNow(mapping.module, records, loaded[0] if loaded else None, waits, pending)
+    return ModuleNow(mapping.module, records, loaded, waits, pending)

@@ -19,7 +19,7 @@ from quickbooks_crm.sql import statements
 PAGE = 50
 LOOKED = 10_000
 """How many records are looked at for one part of a page."""
-PARTS = 5
+PARTS = 2
 """How many parts are looked at before a person is asked to go on."""
 LISTED_COLUMNS = 8
 MOST = 10_000
@@ -77,7 +77,8 @@ class Shelf:
         scope: sql.Composable = blocks["everywhere"]
         if company:
             scope = blocks["in_scope"].format(company=sql.Identifier(company))
-        return names | {"scope": scope, "own": blocks["own"].format(**names)}
+        joined = {name: blocks[name].format(**names) for name in ("own", "whose")}
+        return names | {"scope": scope} | joined
 
     @property
     def readable(self) -> list[str]:

@@ -346,7 +346,6 @@ def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
         "entities": list(mapping.entities),
         "looked_up": sorted(mapping.looked_up_in),
         "hash": mapping.hash,
-        "position": position(connection, realm, mapping.module),
     }
     return bool(_one(connection.execute(statements("runs")["work"], values))[0])
 

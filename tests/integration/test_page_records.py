@@ -178,7 +178,7 @@ def test_a_list_pages_on_to_the_last_record(
 def test_what_was_looked_through_is_said_when_it_was_not_enough(
     viewer: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quickbooks_crm.records.LOOKED", 2)
+    monkeypatch.setattr("quickbooks_crm.records.LOOKED", 5)
     bring(connection, *(customer(str(number)) for number in range(1, 20)))
     account(connection, "Mine")
 

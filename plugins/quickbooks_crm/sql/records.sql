@@ -24,11 +24,22 @@ LEFT JOIN LATERAL (
       ORDER BY (link.realm, link.module) = (%(realm)s, %(module)s) DESC LIMIT 1) AS own ON true
  WHERE (own.realm IS NULL OR (own.realm, own.module) = (%(realm)s, %(module)s))
 
+-- whose --
+-- Whether a CRM record is a QuickBooks record of the module; false when it is another module's or company's, nothing when
+-- it is no QuickBooks record.
+CROSS JOIN LATERAL (
+     SELECT bool_or((realm, module) = (%(realm)s, %(module)s)) AS ours FROM sync.link
+      WHERE record_key = current.{key}::text
+        AND ((realm = %(realm)s AND module = ANY (%(sharing)s))
+             OR EXISTS (SELECT FROM sync.module_position AS place
+                         WHERE (place.realm, place.module) = (link.realm, link.module) AND place.target = %(table)s))) AS whose
+ WHERE whose.ours IS NOT FALSE
+
 -- keys --
 -- Those of a part that are wanted.
 SELECT current.{key}::text
   FROM ({part}) AS current
-  {own} AND {wanted}
+  {whose} AND {wanted}
  ORDER BY current.{key}
  LIMIT %(limit)s;
 
@@ -40,10 +51,10 @@ SELECT current.{key}::text FROM ({part}) AS current ORDER BY current.{key} OFFSE
 true
 
 -- linked --
-own.realm IS NOT NULL
+whose.ours
 
 -- by_hand --
-own.realm IS NULL
+whose.ours IS NULL
 
 -- in_state --
 -- Those of which QuickBooks said last that they are so, by their keys as text.

@@ -160,8 +160,11 @@ UPDATE sync.run SET fetched = %(fetched)s, work = %(work)s WHERE realm = %(realm
 -- work --
 -- The modules with something to load: changed records, records held back whose mapping or cause changed, references that
 -- can be closed, records that show a changed one.
+WITH loaded AS (
+    SELECT coalesce(max(generation), 0) AS position FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s
+)
 SELECT EXISTS (SELECT FROM sync.generation AS written
-                WHERE written.realm = %(realm)s AND written.generation > %(position)s
+                WHERE written.realm = %(realm)s AND written.generation > (SELECT position FROM loaded)
                   AND EXISTS (SELECT FROM quickbooks.record AS record
                                WHERE record.generation = written.generation
                                  AND record.entity = ANY (%(entities)s) LIMIT 1))
@@ -170,14 +173,15 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
         AND EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s))
     OR EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due)
     OR EXISTS (SELECT FROM sync.parked AS parked
-                 JOIN sync.target AS target
-                   ON (target.realm, target.module, target.entity, target.id)
-                    = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
+                CROSS JOIN LATERAL (
+                      SELECT FROM sync.target
+                       WHERE (target.realm, target.module, target.entity, target.id)
+                           = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target
                 WHERE parked.realm = %(realm)s AND parked.module = %(module)s)
     OR (EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
         AND EXISTS (SELECT FROM sync.generation AS written
                       JOIN sync.shows_changed AS shows ON shows.generation = written.generation
-                     WHERE written.realm = %(realm)s AND written.generation > %(position)s
+                     WHERE written.realm = %(realm)s AND written.generation > (SELECT position FROM loaded)
                        AND shows.realm = %(realm)s AND shows.module = %(module)s
                        AND shows.shown_entity = ANY (%(looked_up)s)));
 
