@@ -135,14 +135,14 @@ def replay(connection: psycopg.Connection[Any], run_id: str, module: str) -> int
     """What a replay does of a module whose mapping now says something else of every record."""
     from quickbooks_crm import replay
     from quickbooks_crm.companies import load_one
-    from quickbooks_crm.judge import Lenience
+    from quickbooks_crm.judge import TO_A_MAPPING, Lenience
     from quickbooks_crm.mapping import parse_all
     from quickbooks_crm.one_module import Bringing
     from quickbooks_crm.runs import Run
 
     texts = {name: known.text.replace(*OTHERWISE) for name, known in _mappings().items()}
     company = load_one(ROOT / "include/companies", COMPANY)
-    expected = Lenience(expected=replay.EXPECTED)
+    expected = Lenience(TO_A_MAPPING)
     bringing = Bringing(Run(COMPANY, REALM, run_id), company, parse_all(texts), expected)
 
     @contextmanager
