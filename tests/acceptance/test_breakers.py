@@ -180,7 +180,8 @@ def test_deletes_are_released_once_for_the_mirror_and_all_that_it_feeds(kept: Ke
     stopped = kept.run("stopped")
     assert counts(stopped) == {"products": {"updated": 1}}
     assert {*stopped.blocked} == {"accounts", "contacts"}
-    assert "--breaker mass_delete:Customer" in stopped.blocked["accounts"]
+    assert "30 of 80 records of Customer are deleted" in stopped.blocked["accounts"]
+    assert "the page Health" in stopped.blocked["accounts"]
     assert stopped.breakers == ()  # the modules say it
 
     release("mass_delete:Customer")
@@ -196,7 +197,7 @@ def test_the_activity_shows_what_still_waits(accident: Kept) -> None:
     first, second = sorted(accident.run("accident").breakers)
 
     assert first.startswith("mass_delete:accounts has stopped runs since ")
-    assert "--company sample --breaker mass_delete:contacts" in second
+    assert second.startswith("mass_delete:contacts has stopped runs since ")
 
 
 def test_the_command_shows_what_stopped_and_what_became_of_it(
