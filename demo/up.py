@@ -31,12 +31,13 @@ sys.exit(main(["migrate"]) or main(["install-crm"]))
 """
 
 
-_RELEASE = "python -m quickbooks_crm release "
+_STOPPED_BY_BREAKER = "release it on the page Health"
 _OPEN_BREAKER = f"""\
 A breaker is open: what the sync was about to write looks like an accident, so nothing of it was
-written. Above stands what it is. Look at it, and let it pass once if it is right, in `make shell`:
+written. Above stands what it is. Look at it, and let it pass once if it is right: on the page
+Health of Airflow's QuickBooks, or in `make shell`:
   python -m quickbooks_crm breakers --company {COMPANY}
-  {_RELEASE}--company {COMPANY} --breaker NAME --because "..."
+  python -m quickbooks_crm release --company {COMPANY} --breaker NAME --because "..."
 Then, or when you have put right in QuickBooks what caused it: make demo"""
 
 
@@ -164,7 +165,7 @@ Everything keeps running. make logs, make status; make down stops it.""")
 def what_to_do(failed: sync.SyncFailed, told: str) -> str:
     """What a person does about a sync that did not end well, once the activity has `told` of it."""
     lines = [f"{failed} Everything is started all the same: see above."]
-    if _RELEASE in told:
+    if _STOPPED_BY_BREAKER in told:
         lines.append(_OPEN_BREAKER)
     for task, reason in failed.reasons.items():
         if f"{task} stopped: " not in told:

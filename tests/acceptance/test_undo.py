@@ -159,7 +159,7 @@ def test_what_cannot_be_undone_is_told(kept: Kept, command: Command) -> None:
     assert [(code, said) for code, said, _ in told] == [(1, "")] * 4
     assert [error.split(":")[0] for _, _, error in told] == [
         "Run first is still at work. Undo it when it has finished.\n",
-        "Company sample has no run none. Its runs",
+        "Company sample has no run none. Its runs stand on the page Activity.\n",
         "Run first cannot be undone",
         "Run first cannot be undone",
     ]

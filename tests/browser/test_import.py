@@ -43,7 +43,7 @@ def test_fields_are_mapped_an_import_is_shown_and_a_yes_brings_it_in(
     expect(pages.get_by_role("status").filter(has_text=updated)).to_be_visible()
     assert shown.query(
         "SELECT notes, name_on_checks IS NOT NULL FROM crm.accounts"
-        " WHERE quickbooks_customer_id = '3'"
+        " WHERE quickbooks_customer_id = '1'"
     ) == [(note, True)]
     pages.get_by_role("link", name="The whole activity of this run").click()
     expect(pages.get_by_role("heading", level=1)).to_contain_text("UTC")
@@ -52,7 +52,7 @@ def test_fields_are_mapped_an_import_is_shown_and_a_yes_brings_it_in(
 def test_a_session_that_ends_loses_nothing_and_a_no_changes_nothing_in_the_dark(
     page: Page, pages: FrameLocator, shown: Demo
 ) -> None:
-    before = shown.query("SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '3'")
+    before = shown.query("SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '1'")
     note = _noted(shown)
     _open(pages, "accounts")
     expect(pages.locator("html")).to_have_attribute("data-look", "dark")
@@ -66,14 +66,14 @@ def test_a_session_that_ends_loses_nothing_and_a_no_changes_nothing_in_the_dark(
     pages.get_by_role("button", name="No, change nothing").press("Enter")
     expect(pages.get_by_text("said No. Nothing was changed.")).to_be_visible(timeout=IN_AIRFLOW)
     assert before == shown.query(
-        "SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '3'"
+        "SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '1'"
     )
 
 
 def _noted(shown: Demo) -> str:
-    """A note that somebody has written in QuickBooks."""
+    """A note that somebody has written in QuickBooks, of the customer that is shown first."""
     note = f"Noted {os.urandom(4).hex()}"
-    shown.act("change", {"entity": "Customer", "id": "3", "fields": {"Notes": note}})
+    shown.act("change", {"entity": "Customer", "id": "1", "fields": {"Notes": note}})
     return note
 
 
