@@ -95,6 +95,7 @@ def test_possible_duplicates_are_looked_for_and_settled_with_the_keyboard(
     expect(cards.nth(1)).to_be_focused()
     page.keyboard.press("d")
     expect(cards).to_have_count(1)
+    expect(cards.first).to_be_focused()
     page.keyboard.press("s")
     expect(cards).to_have_count(0)
 
