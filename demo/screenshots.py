@@ -98,7 +98,7 @@ def _before(pictures: Pictures) -> None:
 
 def _change(settings: Settings) -> None:
     """Somebody writes a note in QuickBooks."""
-    changed = {"entity": "Customer", "id": "3", "fields": {"Notes": "Called, wants an offer"}}
+    changed = {"entity": "Customer", "id": "1", "fields": {"Notes": "Called, wants an offer"}}
     url = f"{settings.quickbooks}/control/change"
     requests.post(url, json=changed, timeout=30).raise_for_status()
 
@@ -132,7 +132,7 @@ def _after(pictures: Pictures) -> None:
     page.get_by_role("row").filter(has_text="accounts").get_by_role("link").last.click()
     page.get_by_role("navigation", name="Outcomes").wait_for()
     pictures.take("rows")
-    page.get_by_role("row").filter(has_text="Customer 3").get_by_role("link").click()
+    page.get_by_role("row").filter(has_text="Customer 1").first.get_by_role("link").click()
     page.get_by_role("heading", name="History").wait_for()
     pictures.take("record", 1125)
     pictures.open("activity")
