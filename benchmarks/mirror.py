@@ -40,6 +40,7 @@ from typing import Any
 
 import psutil
 import psycopg
+from tenacity import retry, stop_after_delay, wait_fixed
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -337,14 +338,10 @@ def _simulated(sizes: list[int], latency: int) -> Iterator[tuple[str, psutil.Pro
             started.terminate()
 
 
+@retry(stop=stop_after_delay(60), wait=wait_fixed(0.1), reraise=True)
 def _warm(url: str) -> None:
-    """The simulator sorts each entity once, as the first page is asked for."""
-    for _ in range(100):
-        try:
-            fetch(Books(url), "")
-            return
-        except Exception:  # it is not up yet
-            time.sleep(0.1)
+    """The simulator, once it is up, sorts each entity once, as the first page is asked for."""
+    fetch(Books(url), "")
 
 
 if __name__ == "__main__":

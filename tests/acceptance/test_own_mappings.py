@@ -623,7 +623,7 @@ def test_a_preview_of_a_version_that_is_not_there_says_so(kept: Kept) -> None:
 # Who may only start runs
 
 
-def not_offered(kept: Kept, **asked: Any) -> None:
+def ask_for_preview(kept: Kept, **asked: Any) -> None:
     """Start a preview as Airflow's own API lets anybody do who may start runs."""
     request = Request("manual", "eve", **asked)
     previewing.check_settings("sample", kept.new_run_id(), request)
@@ -645,7 +645,7 @@ REFUSED = "Version 1 of products is not in force for company sample, and was not
 
 def test_a_version_that_nobody_offered_is_not_previewed(two_versions: Kept) -> None:
     with pytest.raises(SettingsError, match=REFUSED):
-        not_offered(two_versions, versions={"products": 1})
+        ask_for_preview(two_versions, versions={"products": 1})
 
 
 def test_the_last_offer_is_the_one_that_counts(
@@ -654,9 +654,9 @@ def test_the_last_offer_is_the_one_that_counts(
     offered(connection, 1)
     offered(connection, 2)
 
-    not_offered(two_versions, versions={"products": 2})
+    ask_for_preview(two_versions, versions={"products": 2})
     with pytest.raises(SettingsError, match=REFUSED):
-        not_offered(two_versions, versions={"products": 1})
+        ask_for_preview(two_versions, versions={"products": 1})
 
 
 def test_an_offer_ends_after_a_day(two_versions: Kept, connection: Connection[Any]) -> None:
@@ -664,7 +664,7 @@ def test_an_offer_ends_after_a_day(two_versions: Kept, connection: Connection[An
     connection.execute("UPDATE sync.mapping_offer SET offered_at = now() - interval '25 hours'")
 
     with pytest.raises(SettingsError, match=REFUSED):
-        not_offered(two_versions, versions={"products": 1})
+        ask_for_preview(two_versions, versions={"products": 1})
 
 
 def test_an_offer_ends_when_something_else_is_put_in_force(
@@ -674,8 +674,8 @@ def test_an_offer_ends_when_something_else_is_put_in_force(
     use(connection, 2)
 
     with pytest.raises(SettingsError, match=REFUSED):
-        not_offered(two_versions, versions={"products": 1})
-    not_offered(two_versions, versions={"products": 2})
+        ask_for_preview(two_versions, versions={"products": 1})
+    ask_for_preview(two_versions, versions={"products": 2})
 
 
 def test_an_offer_ends_with_a_no(two_versions: Kept) -> None:
@@ -683,7 +683,7 @@ def test_an_offer_ends_with_a_no(two_versions: Kept) -> None:
     asking.answered("sample", previewed, "No", {"said": "No", "by": "ada"})
 
     with pytest.raises(SettingsError, match=REFUSED):
-        not_offered(two_versions, versions={"products": 1})
+        ask_for_preview(two_versions, versions={"products": 1})
 
 
 def test_a_sync_takes_no_versions_however_it_is_asked(

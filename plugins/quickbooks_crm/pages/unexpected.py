@@ -34,7 +34,7 @@ class Unexpected:
 
         try:
             await self.app(scope, receive, sent)
-        except Exception as error:
+        except Exception as error:  # nobody has thought of it: that is what this is for
             reference = _noted(scope, error)
             if begun:
                 raise Broken(f"Reference {reference}") from None
