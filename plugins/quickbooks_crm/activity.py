@@ -28,8 +28,25 @@ PAGE = 100
 
 
 @dataclass(frozen=True)
+class Reason:
+    """How many records of a module are not in the CRM for one reason; exclusions say `because`."""
+
+    module: str
+    outcome: str
+    reason: str
+    because: str | None
+    count: int
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words, without any customer's value."""
+        return self.because or reasons.sentence(self.reason)
+
+
+@dataclass(frozen=True)
 class Module:
-    """The outcomes of one module in one run, counted: read is the sum of the six that follow it."""
+    """The outcomes of one module in one run, counted: read is the sum of the six that follow it.
+    `reasons` are those of the records that are not in the CRM, or were not undone."""
 
     module: str
     mode: str
@@ -45,6 +62,7 @@ class Module:
     resolved: int
     removed: int = 0
     kept: int = 0
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,22 +72,6 @@ class Problem:
     task: str
     code: str
     message: str
-
-
-@dataclass(frozen=True)
-class Reason:
-    """How many records of a module are not in the CRM for one reason; exclusions say `because`."""
-
-    module: str
-    outcome: str
-    reason: str
-    because: str | None
-    count: int
-
-    @property
-    def sentence(self) -> str:
-        """The reason in words, without any customer's value."""
-        return self.because or reasons.sentence(self.reason)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,6 @@ class Run:
     counts: tuple[Module, ...]
     calls: dict[str, int]
     month: Use | None
-    reasons: tuple[Reason, ...] = ()
     breakers: tuple[str, ...] = ()
     report: Report | None = None
 
@@ -122,6 +123,11 @@ class Run:
     def begun(self) -> str:
         """What has begun it, in words."""
         return triggers.words(self.trigger, self.previewed)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why records are not in the CRM, or were not undone, in load order."""
+        return tuple(reason for module in self.counts for reason in module.reasons)
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -314,17 +320,9 @@ def after_yes(connection: Connection[Any], preview: Run) -> Run | None:
 
 
 def explained(connection: Connection[Any], run: Run) -> Run:
-    """The same run with its reasons, counted from the records that are not in the CRM, and the
-    breakers that are open."""
-    names = [module.module for module in run.counts]
-    key = {"realm": run.realm, "run_id": run.run_id, "modules": names}
-    given = _cursor(connection).execute(statements("activity")["reasons"], key)
-    reasons = sorted(
-        (Reason(**row) for row in given), key=lambda reason: names.index(reason.module)
-    )
+    """The same run with the breakers that are open and, of a reconcile, its report."""
     return replace(
         run,
-        reasons=tuple(reasons),
         breakers=tuple(_open(connection, run)),
         report=report.read(connection, run.realm, run.run_id) if run.kind == "reconcile" else None,
     )
@@ -373,13 +371,18 @@ def _with_counts(connection: Connection[Any], found: list[dict[str, Any]]) -> li
     keys = {"realms": [row["realm"] for row in found], "run_ids": [row["run_id"] for row in found]}
     counted: dict[tuple[str, str], list[Module]] = {}
     for row in _cursor(connection).execute(statements("activity")["counts"], keys):
-        counted.setdefault((row.pop("realm"), row.pop("run_id")), []).append(Module(**row))
+        counted.setdefault((row.pop("realm"), row.pop("run_id")), []).append(_module(**row))
     asked = list(zip(keys["realms"], keys["run_ids"], strict=True))
     made, months = calls.by_purpose(connection, asked), calls.uses(connection, asked)
     return [
         _run(row, counted.get(key, []), calls=made.get(key, {}), month=months.get(key))
         for key, row in zip(asked, found, strict=True)
     ]
+
+
+def _module(reasons: list[dict[str, Any]], **counts: Any) -> Module:
+    module = counts["module"]
+    return Module(**counts, reasons=tuple(Reason(module, **each) for each in reasons))
 
 
 def _run(row: dict[str, Any], counts: list[Module], **called: Any) -> Run:
@@ -417,9 +420,11 @@ def as_json(run: Run) -> dict[str, Any]:
     """The run as values that `json.dumps` takes; no customer data."""
     plain = asdict(run)
     asked, counts = plain.pop("modules"), plain.pop("counts")
+    reasons = [reason for module in counts for reason in module.pop("reasons")]
     return plain | {
         "asked": asked,
         "modules": counts,
+        "reasons": reasons,
         "api_calls": run.api_calls,
         "month": plain["month"] | {"month": run.month.month.isoformat()} if run.month else None,
         "started_at": run.started_at.isoformat(),

@@ -352,7 +352,8 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     warnings |= circles.tell(connection, work.target, work.where)
     if not work.part:
         connection.execute(blocks["position"], work.where)
-    connection.execute(statements("outcomes")["activity"], work.where)
+    for count in ("activity", "reasons"):
+        connection.execute(statements("outcomes")[count], work.where)
     connection.execute(statements("stage")["clear"], work.where)
     keywords.join_lists(connection, work.target, work.where)
     return warnings

@@ -102,6 +102,7 @@ def undo(connection: Connection[Any], work: Undo) -> None:
     names = (*FORGOTTEN, *REMEMBERED, *(FREED if work.undone.again else HELD))
     for name in (*names, "outcomes", "activity"):
         connection.execute(blocks[name], where)
+    connection.execute(statements("outcomes")["reasons"], where)
     (unused_keywords.bring_back if work.undone.again else unused_keywords.drop)(connection, where)
     connection.execute(blocks["done"])
 

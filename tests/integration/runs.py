@@ -6,6 +6,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from quickbooks_crm.sql import statements
+
 REALM = "9341452000000001"
 CLIENT = "ABcdEF12client"
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -69,6 +71,7 @@ def ended(
     if outcome in ("duplicate", "not_added", "excluded"):
         row |= {"message": f"The record {id} is {outcome}."}
     _insert(connection, "sync.outcome", row | given)
+    connection.execute(statements("outcomes")["reasons"], row)
 
 
 def _insert(connection: Connection[Any], table: str, row: dict[str, Any]) -> None:

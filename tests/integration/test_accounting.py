@@ -54,6 +54,19 @@ def test_what_is_lost_after_it_was_written_stops_the_load(
     )
 
 
+def test_a_row_that_is_held_back_for_no_reason_that_is_counted_stops_the_load(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(), item("1", Name="Hose"))
+    forgets = "UPDATE sync.activity SET reasons = '[]' WHERE reasons <> '[]'"
+    on_write(connection, "sync.activity", "UPDATE OF reasons", forgets)
+
+    with pytest.raises(DoesNotAddUp, match="reasons counted in the activity: 1 wanted, 0 found"):
+        sync(connection, products(), item("2", Name="hose"))
+
+    assert count(connection, "sync.activity") == 1
+
+
 def test_a_row_that_is_held_back_and_not_noted_stops_the_load(connection: Connection[Any]) -> None:
     sync(connection, products(), item("1", Name="Hose"))
     on_write(connection, "sync.held", "INSERT", "DELETE FROM sync.held WHERE id = NEW.id")

@@ -204,7 +204,7 @@ def test_every_reason_a_stage_gives_has_a_sentence_and_a_paragraph_in_the_docs()
     assert sorted(documented) == sorted(reasons.REASONS)
 
 
-@pytest.mark.parametrize("name", ["companies", "run", "counts", "reasons", "modules", "reasons_of"])
+@pytest.mark.parametrize("name", ["companies", "run", "counts", "modules", "reasons_of"])
 def test_every_list_is_read_through_an_index(connection: Connection[Any], name: str) -> None:
     connection.execute("SET enable_seqscan = off")
     one = {"realm": REALM, "run_id": "r", "module": "m", "outcome": "added", "newest": 20}

@@ -73,6 +73,38 @@ def test_calls_counted_before_there_was_a_ledger_are_kept(connection: Connection
     assert found.fetchall() == [("old", "2026-04-01", "", 7, 0)]
 
 
+def test_reasons_are_counted_also_for_runs_from_before_they_were(
+    connection: Connection[Any],
+) -> None:
+    every = database._migrations()
+    for name in filter("0042".__gt__, every):
+        connection.execute(every[name].encode())
+    connection.execute(
+        "INSERT INTO sync.run (realm, run_id, company, trigger, started_at) VALUES"
+        " ('1', 'old', 'sample', 'manual', now())"
+    )
+    connection.execute(
+        "INSERT INTO sync.activity (realm, run_id, module, mapping_hash, mode, from_generation,"
+        " to_generation, read, added, updated, unchanged, duplicate, not_added, excluded,"
+        " deactivated, deleted, resolved)"
+        " SELECT '1', 'old', module, '', 'merge', 0, 1, 4, 1, 0, 0, 0, 2, 1, 0, 0, 0"
+        "   FROM unnest('{products,accounts}'::text[]) AS module"
+    )
+    connection.execute(
+        "INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message)"
+        " SELECT '1', 'old', 'products', 'Item', * FROM (VALUES"
+        " ('2', 'not_added', 'invalid_value', 'Ann'), ('3', 'not_added', 'invalid_value', 'Bob'),"
+        " ('4', 'excluded', 'excluded_by_mapping', 'Bundles.')) AS known"
+    )
+
+    connection.execute(every["0042_counted_reasons"].encode())
+
+    found = connection.execute("SELECT reasons FROM sync.activity ORDER BY module").fetchall()
+    invalid = {"outcome": "not_added", "reason": "invalid_value", "because": None, "count": 2}
+    bundles = {"outcome": "excluded", "reason": "excluded_by_mapping", "because": "Bundles."}
+    assert found == [([],), ([invalid, bundles | {"count": 1}],)]
+
+
 def test_a_new_database_gets_every_migration(connection: Connection[Any]) -> None:
     applied = database.migrate(connection)
 

@@ -39,11 +39,14 @@ WITH batch AS (
 )
 SELECT what, wanted, found
   FROM counted,
-       (SELECT read AS all_read, added + updated + unchanged + duplicate + not_added + excluded AS all_ended
+       (SELECT read AS all_read, added + updated + unchanged + duplicate + not_added + excluded AS all_ended,
+               duplicate + not_added + excluded AS all_held_back,
+               (SELECT coalesce(sum((each ->> 'count')::bigint), 0) FROM jsonb_array_elements(reasons) AS each) AS all_reasons
           FROM sync.activity WHERE (realm, run_id, module) = (%(realm)s, %(run_id)s, %(module)s)) AS activity,
        LATERAL (VALUES ('records with an outcome', read, told),
                        ('records counted in the activity', outcomes, all_read),
                        ('outcomes counted in the activity', outcomes, all_ended),
+                       ('reasons counted in the activity', all_held_back, all_reasons),
                        ('records in the CRM and linked', live_before + new, live_after),
                        ('records of this load in the CRM', in_crm, found_in_crm),
                        ('records added, each once', added, keys_added),

@@ -101,36 +101,11 @@ SELECT run_id
 -- counts --
 -- What the given runs did, module by module.
 SELECT activity.realm, activity.run_id, module, mode, read, added, updated, unchanged, duplicate,
-       not_added, excluded, deactivated, deleted, resolved, removed, kept
+       not_added, excluded, deactivated, deleted, resolved, removed, kept, reasons
   FROM unnest(%(realms)s::text[], %(run_ids)s::text[]) AS asked (realm, run_id)
   JOIN sync.activity
     ON activity.realm = asked.realm
    AND activity.run_id = asked.run_id;
-
--- reasons --
--- Why records are not in the CRM, counted. The message of an exclusion is the mapping's own text; every
--- other message may hold customer data and stays in its row, which is not even looked at.
-WITH counted AS (
-    SELECT module, outcome, reason, NULL AS because, count(*) AS count
-      FROM sync.outcome
-     WHERE realm = %(realm)s
-       AND run_id = %(run_id)s
-       AND module = ANY (%(modules)s)
-       AND outcome IN ('duplicate', 'not_added', 'excluded', 'kept')
-       AND reason <> 'excluded_by_mapping'
-     GROUP BY module, outcome, reason
-     UNION ALL
-    SELECT module, outcome, reason, message, count(*)
-      FROM sync.outcome
-     WHERE realm = %(realm)s
-       AND run_id = %(run_id)s
-       AND module = ANY (%(modules)s)
-       AND outcome IN ('duplicate', 'not_added', 'excluded', 'kept')
-       AND reason = 'excluded_by_mapping'
-     GROUP BY module, outcome, reason, message)
-SELECT *
-  FROM counted
- ORDER BY module, outcome DESC, count DESC, reason, because;
 
 -- reasons_of --
 -- The reasons for which records of one run and module ended in one way, found by jumping from one to the next in the index.

@@ -59,6 +59,19 @@ ON CONFLICT (realm, run_id, module) DO UPDATE
             excluded.duplicate, excluded.not_added, excluded.excluded, excluded.deactivated, excluded.deleted,
             excluded.resolved, now());
 
+-- reasons --
+-- For which reasons records are not in the CRM, or were kept by an undo, counted from where they are stored. The message of an
+-- exclusion is the mapping's own text; every other message may hold customer data and stays in its row.
+UPDATE sync.activity
+   SET reasons = coalesce((
+       SELECT jsonb_agg(to_jsonb(counted) ORDER BY outcome DESC, count DESC, reason, because)
+         FROM (SELECT outcome, reason, CASE reason WHEN 'excluded_by_mapping' THEN message END AS because, count(*) AS count
+                 FROM sync.outcome
+                WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s
+                  AND outcome IN ('duplicate', 'not_added', 'excluded', 'kept') AND reason IS NOT NULL
+                GROUP BY outcome, reason, because) AS counted), '[]')
+ WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
+
 -- counts --
 SELECT read, added, updated, unchanged, duplicate, not_added, excluded, deactivated, deleted, resolved
   FROM sync.activity WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
