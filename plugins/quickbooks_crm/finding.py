@@ -10,11 +10,12 @@ from quickbooks_crm import activity
 from quickbooks_crm.activity import PAGE, Row
 from quickbooks_crm.sql import statements
 
-WINDOW = 10_000
+WINDOW = 5_000
 """How many names are looked at in one go: no index holds any part of a name."""
 
-PATIENCE = 0.5
-"""Seconds after which a search stops at the end of a window, and can be told to go on."""
+PATIENCE = 0.1
+"""Seconds after which a search stops at the end of a window, and can be told to go on: an answer
+that took longer would keep the others of its process waiting."""
 
 Key = tuple[str, str]
 """The id and entity of a record: lists go on from one."""

@@ -1,12 +1,19 @@
 """A browser before the pages, inside Airflow's own application and behind its login."""
 
 import json
+import shutil
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
+from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.browser.conftest import QUIET
 from tests.integration.runs import REALM
 
 
@@ -68,3 +75,40 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"environment": "sandbox", "realm_id": REALM, "refresh_token": "a first token"}
     known = {"conn_type": "quickbooks", "login": "id", "password": "secret", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", json.dumps(known))
+
+
+@pytest.fixture
+def address(web: FastAPI) -> Iterator[str]:
+    """Where Airflow's web application answers a real browser."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(web, port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def window(anonymous: httpx.Client, address: str, token: Callable[[str], str]) -> Iterator[Page]:
+    """A narrow window of a real browser in which an op is signed in. Nothing goes wrong in it."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
+    expect.set_options(timeout=30_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+        with browser.new_context(viewport={"width": 420, "height": 800}) as context:
+            context.add_cookies([{"name": "_token", "value": token("op"), "url": address}])
+            shown = context.new_page()
+            shown.set_default_timeout(30_000)
+            wrong: list[str] = []
+            shown.on("console", lambda message: wrong.append(message.text))
+            shown.on("pageerror", lambda error: wrong.append(str(error)))
+            yield shown
+            assert wrong == []
+        browser.close()

@@ -1,20 +1,13 @@
 """What the form of a mapping does by itself, in a real browser; no scheduler is needed for that."""
 
-import shutil
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from psycopg import Connection
 
-from tests.browser.conftest import QUIET
 from tests.integration.test_page_import import op
 
 __all__ = ["op"]
@@ -25,57 +18,23 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
 ]
 
-PATIENCE = 30_000
 MODE, MIDDLE = "[name='settings:mode']", "[name='source:middle_names']"
 
 
 @pytest.fixture
-def address(web: FastAPI) -> Iterator[str]:
-    """Where Airflow's web application answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(web, port=port, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def page(
-    op: httpx.Client, address: str, token: Callable[[str], str], connection: Connection[Any]
-) -> Iterator[Page]:
-    """The form of the accounts' mapping, never loaded, in a narrow window; the table has two fields
-    that the mapping leaves out."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
+def page(op: httpx.Client, window: Page, address: str, connection: Connection[Any]) -> Page:
+    """The form of the accounts' mapping, never loaded; the table has two fields that the mapping
+    leaves out."""
     connection.execute("ALTER TABLE crm.accounts ADD suffix text, ADD middle_names text")
     connection.commit()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
-        with browser.new_context(viewport={"width": 420, "height": 800}) as context:
-            context.add_cookies([{"name": "_token", "value": token("op"), "url": address}])
-            shown = context.new_page()
-            shown.set_default_timeout(PATIENCE)
-            wrong: list[str] = []
-            shown.on("console", lambda message: wrong.append(message.text))
-            shown.on("pageerror", lambda error: wrong.append(str(error)))
-            shown.goto(f"{address}/quickbooks-crm/import/sample/accounts")
-            yield shown
-            assert wrong == []
-        browser.close()
+    window.goto(f"{address}/quickbooks-crm/import/sample/accounts")
+    return window
 
 
 def test_the_form_is_on_its_persons_side(page: Page, token: Callable[[str], str]) -> None:
     """What is called the same is taken before the first load, what is nearly so only by a button;
     an Enter starts nothing; a reload loses nothing, and shows nothing to somebody else; and it fits
     a narrow window."""
-    expect.set_options(timeout=PATIENCE)
     expect(page.get_by_label("QuickBooks field for Suffix", exact=True)).to_have_value("Suffix")
     expect(page.locator(MIDDLE)).to_have_value("")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -109,7 +68,6 @@ def test_the_form_is_on_its_persons_side(page: Page, token: Callable[[str], str]
 
 
 def test_what_is_stored_can_be_left_for_what_is_in_force(page: Page) -> None:
-    expect.set_options(timeout=PATIENCE)
     page.locator(MIDDLE).select_option("MiddleName")
     page.get_by_role("button", name="Store without importing").click()
 

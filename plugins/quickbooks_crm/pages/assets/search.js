@@ -7,12 +7,23 @@
 const search = document.querySelector("[data-search]");
 const sought = search.querySelector("[type=search]");
 
+// A look at many records ends early, and says where: it goes on by itself while it has found nothing,
+// for so many looks, some seconds at most.
+const LOOKS = 30;
+let latest = 0;
+
 async function narrow(address) {
+  const mine = ++latest;
   const section = document.getElementById(search.dataset.search);
   section.setAttribute("aria-busy", "true");
-  const answer = await fetch(address, { headers: { "sought": encodeURIComponent(sought.value) } }).catch(() => null);
-  if (!answer?.ok) return location.assign(address);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  let page;
+  for (let looks = 0; address && looks < LOOKS; looks++) {
+    const answer = await fetch(address, { headers: { "sought": encodeURIComponent(sought.value) } }).catch(() => null);
+    if (mine !== latest) return;
+    if (!answer?.ok) return location.assign(address);
+    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    address = page.querySelector("[data-goes-on]")?.href;
+  }
   section.replaceWith(page.getElementById(section.id));
 }
 
