@@ -25,6 +25,25 @@ from simulator.webhooks import Delivery
 from simulator.world import World
 
 
+class _Server(uvicorn.Server):
+    """Looks a hundred times a second whether it shall end, and then whether all is answered.
+    uvicorn does so ten times: a test that has a simulator would spend most of its time on that."""
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await asyncio.sleep(0.01)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listening in self.servers:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while self.server_state.connections or self.server_state.tasks:
+                    await asyncio.sleep(0.01)
+
+
 class Simulator:
     """A QuickBooks of one company on its own port: `with Simulator(customers=20) as quickbooks:`.
 
@@ -111,9 +130,8 @@ class Simulator:
             lifespan="off",
             access_log=False,
             log_level="critical",
-            timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
