@@ -29,11 +29,12 @@ _ARGUMENTS = {
     TRIGGERER: ["--skip-serve-logs"],
 }
 
-# Tasks are forked from the scheduler: what it has imported costs them nothing.
+# Tasks are forked from the scheduler, and files of DAGs are read in forks of the DAG processor: what
+# these have imported costs them nothing.
 _LOCAL_SETTINGS = """\
 import sys
 
-if "scheduler" in sys.argv:
+if {"scheduler", "dag-processor"} & {*sys.argv}:
     import intuitlib.client
     import pandas
     import psycopg
