@@ -1,5 +1,6 @@
 """A QuickBooks company in memory: its rows, what was deleted, and the changes made to them."""
 
+import copy
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
@@ -68,6 +69,13 @@ class Table:
             self._selections[key] = select(self.rows.values())
         return self._selections[key]
 
+    def copy(self) -> "Table":
+        """The same rows, which go their own way from here on."""
+        other = Table()
+        other.rows, other.deleted = dict(self.rows), dict(self.deleted)
+        other.latest, other._highest = self.latest, self._highest
+        return other
+
     def next_id(self) -> str:
         """The number after the highest one ever given."""
         deleted = max((id_order(id)[1] for id in self.deleted), default=0)
@@ -86,6 +94,14 @@ class Company:
         self.late = 0.0
         self.listeners: list[Callable[[Event], None]] = []
         self.tables: dict[str, Table] = {name: Table() for name in ENTITIES}
+
+    def copy(self) -> "Company":
+        """The same company, which goes its own way from here on; nobody listens to it yet."""
+        with self.lock:
+            other = Company(copy.copy(self.clock))
+            other.late = self.late
+            other.tables = {name: table.copy() for name, table in self.tables.items()}
+        return other
 
     def table(self, entity: str) -> Table:
         """The table of an entity by its exact name; raises KeyError."""

@@ -1,5 +1,6 @@
 """Intuit's OAuth 2.0: codes, access tokens, and refresh tokens whose value rotates."""
 
+import copy
 import hashlib
 import hmac
 import secrets
@@ -69,6 +70,13 @@ class Tokens:
         self._grace = grace_seconds
         self._codes: dict[str, tuple[str, float]] = {}
         self._family: Family | None = self._begin(first)
+
+    def copy(self, clock: Clock) -> "Tokens":
+        """The same tokens by another clock, which go their own way from here on."""
+        other = copy.copy(self)
+        other._clock, other._codes = clock, dict(self._codes)
+        other._family = copy.deepcopy(self._family)
+        return other
 
     def _begin(self, first: str) -> Family:
         now = self._clock.now()

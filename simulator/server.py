@@ -65,6 +65,12 @@ class Simulator:
         self._thread: threading.Thread | None = None
         self.url = ""
 
+    def copy(self) -> "Simulator":
+        """Another one, not started: the same company as it is now, with the same tokens."""
+        other = Simulator(self.company.copy(), **vars(self.settings))
+        other._world.tokens = self._world.tokens.copy(other._world.clock)
+        return other
+
     @property
     def company(self) -> Company:
         """The company that is served now."""

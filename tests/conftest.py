@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -23,6 +23,9 @@ from demo import postgres
 from simulator import Simulator
 from tests.real_airflow import Demo
 from tests.sharing import Sharing
+
+if TYPE_CHECKING:
+    from tests.acceptance.kept_in_step import FirstSyncs
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROOM = 2 * 2**30  # bytes of memory that the tests' databases may need
@@ -124,6 +127,16 @@ def crm(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same database, also known to Airflow as the connection `crm`."""
     monkeypatch.setenv("AIRFLOW_CONN_CRM", database_url)
     return database_url
+
+
+@pytest.fixture(scope="session")
+def first_syncs(server: postgres.Server, template: str) -> Iterator[FirstSyncs]:
+    """Companies that have been synced once, to be copied."""
+    from tests.acceptance.kept_in_step import FirstSyncs
+
+    done = FirstSyncs(server, template)
+    yield done
+    done.forget()
 
 
 @pytest.fixture(scope="session")

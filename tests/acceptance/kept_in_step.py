@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from demo.postgres import Server
 from quickbooks_crm import activity, asking, companies, database, pipeline
 from quickbooks_crm.activity import OUTCOMES, Module, Run
 from quickbooks_crm.running import Request
@@ -107,12 +109,55 @@ def kept_in_step(
     chosen = {"customers": 30, "items": 8, "invoices": 0, "throttle": False, **size}
     with psycopg.connect(url, autocommit=True) as connection:
         database.add_companies(connection, INCLUDE / "crm", {"sample": "Sample company"})
-    with Simulator(company, **chosen) as quickbooks, TemporaryDirectory() as directory:
+    with _served(Simulator(company, **chosen), url, patch) as kept:
+        yield kept
+
+
+@contextmanager
+def _served(simulator: Simulator, url: str, patch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with simulator as quickbooks, TemporaryDirectory() as directory:
         if companies.INCLUDE == INCLUDE:
             own_include(Path(directory), patch)
         patch.setenv("AIRFLOW_CONN_CRM", url)
         patch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", typed_as_json(quickbooks))
         yield Kept(quickbooks, url)
+
+
+@dataclass
+class FirstSyncs:
+    """First syncs, each of them done once: a test that begins after one takes a copy."""
+
+    server: Server
+    template: str
+    _done: dict[tuple[Any, ...], tuple[str, Simulator]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @contextmanager
+    def company(self, patch: pytest.MonkeyPatch, **size: Any) -> Iterator[Kept]:
+        """What `kept_in_step` gives, after the run `run-1`, with calls counted from zero."""
+        first, simulator = self._first(**size)
+        name = f"{first}_{next(self._numbers)}"
+        url = self.server.create_database(name, first)
+        with _served(simulator.copy(), url, patch) as kept:
+            kept.new_run_id()  # the first is taken
+            yield kept
+        self.server.drop_database(name)
+
+    def _first(self, **size: Any) -> tuple[str, Simulator]:
+        files = sorted(companies.INCLUDE.rglob("*.yaml"))
+        key = (*(file.read_text() for file in files), *sorted(size.items()))
+        if key not in self._done:
+            name = f"synced_{os.getpid()}_{next(self._numbers)}"
+            url = self.server.create_database(name, self.template)
+            with pytest.MonkeyPatch.context() as patch, kept_in_step(url, patch, **size) as kept:
+                kept.sync()
+                self._done[key] = name, kept.quickbooks
+        return self._done[key]
+
+    def forget(self) -> None:
+        """Remove what was copied."""
+        for name, _ in self._done.values():
+            self.server.drop_database(name)
 
 
 def own_include(directory: Path, patch: pytest.MonkeyPatch, modules: str = FEW) -> Path:

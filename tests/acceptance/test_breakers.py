@@ -8,7 +8,7 @@ import pytest
 
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import BreakerTripped, SyncFailed
-from tests.acceptance.kept_in_step import Kept, counts, kept_in_step
+from tests.acceptance.kept_in_step import FirstSyncs, Kept, counts
 from tests.integration.connected import typed_as_json
 
 HIT = 30
@@ -16,9 +16,8 @@ REST = ("sync.link", "sync.held", "sync.parked", "sync.module_position", "sync.o
 
 
 @pytest.fixture
-def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
-    with kept_in_step(database_url, monkeypatch, customers=80) as company:
-        company.sync()
+def kept(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with first_syncs.company(monkeypatch, customers=80) as company:
         yield company
 
 

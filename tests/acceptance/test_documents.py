@@ -1,21 +1,25 @@
 """Quotes, invoices and payments of a simulated company: every amount arrives, with its sign."""
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo import postgres
 from quickbooks_crm import reconciling
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.reconcile.comparing import Wish
-from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, own_include
+from tests.acceptance.kept_in_step import (
+    BY_HAND,
+    FirstSyncs,
+    Kept,
+    counts,
+    kept_in_step,
+    own_include,
+)
 
 ALL = "[products, accounts, contacts, vendors, quotes, invoices, payments]"
 KINDS = {
@@ -41,34 +45,14 @@ KIND_OF_LINE = (
 )
 
 
-@contextmanager
-def company(url: str, patch: pytest.MonkeyPatch, folder: Path) -> Iterator[Kept]:
-    own_include(folder, patch, ALL)
-    with kept_in_step(url, patch, invoices=60) as kept:
-        kept.sync()
-        yield kept
-
-
 @pytest.fixture
-def kept(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Kept]:
-    """A company with documents, synced once."""
-    with company(database_url, monkeypatch, tmp_path) as kept:
-        yield kept
-
-
-@pytest.fixture(scope="module")
-def synced(
-    server: postgres.Server, template: str, tmp_path_factory: pytest.TempPathFactory
+def kept(
+    first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Kept]:
-    """The same, for tests that change nothing."""
-    name = f"documents_{os.getpid()}"
-    url = server.create_database(name, template)
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        company(url, patch, tmp_path_factory.mktemp("include")) as kept,
-    ):
+    """A company with documents, kept once."""
+    own_include(tmp_path, monkeypatch, ALL)
+    with first_syncs.company(monkeypatch, invoices=60) as kept:
         yield kept
-    server.drop_database(name)
 
 
 def documents(kept: Kept) -> Iterator[tuple[str, int, dict[str, Any]]]:
@@ -86,18 +70,18 @@ def sold(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def test_every_document_arrives_with_its_kind_and_its_signed_total(synced: Kept) -> None:
+def test_every_document_arrives_with_its_kind_and_its_signed_total(kept: Kept) -> None:
     expected: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for kind, sign, row in documents(synced):
+    for kind, sign, row in documents(kept):
         expected[kind, row["CurrencyRef"]["value"]] += sign * Decimal(str(row["TotalAmt"]))
 
-    found = synced.ask("SELECT kind, currency, sum(total) AS total FROM crm.invoices GROUP BY 1, 2")
+    found = kept.ask("SELECT kind, currency, sum(total) AS total FROM crm.invoices GROUP BY 1, 2")
 
     assert {kind for kind, _ in expected} == {kind for kind, _ in KINDS.values()}
     assert {(row["kind"], row["currency"]): row["total"] for row in found} == expected
 
 
-def test_lines_and_tax_come_to_the_total(synced: Kept) -> None:
+def test_lines_and_tax_come_to_the_total(kept: Kept) -> None:
     """Discounts, shipping and what was taken back included, to the cent."""
     wrong = """
         SELECT document.id FROM crm.{0}s AS document
@@ -108,19 +92,19 @@ def test_lines_and_tax_come_to_the_total(synced: Kept) -> None:
         SELECT count(*) AS n FROM crm.invoice_lines
          WHERE type = 'DiscountLineDetail' AND amount < 0"""
 
-    assert synced.ask(wrong.format("quote")) == synced.ask(wrong.format("invoice")) == []
-    assert synced.ask(discounts)[0]["n"] > 0
+    assert kept.ask(wrong.format("quote")) == kept.ask(wrong.format("invoice")) == []
+    assert kept.ask(discounts)[0]["n"] > 0
 
 
-def test_payments_add_up_and_lead_to_what_they_pay(synced: Kept) -> None:
-    wrong = synced.ask(
+def test_payments_add_up_and_lead_to_what_they_pay(kept: Kept) -> None:
+    wrong = kept.ask(
         """SELECT payment.id FROM crm.payments AS payment
              LEFT JOIN crm.payment_applications AS own ON own.payment_id = payment.id
             GROUP BY payment.id
            HAVING coalesce(sum(CASE WHEN credit_memo_id IS NULL THEN amount ELSE -amount END), 0)
                   + payment.unapplied <> payment.total"""
     )
-    kinds = synced.ask(
+    kinds = kept.ask(
         """SELECT DISTINCT invoice.kind, memo.kind AS memo FROM crm.payment_applications AS own
              LEFT JOIN crm.invoices AS invoice ON invoice.id = own.invoice_id
              LEFT JOIN crm.invoices AS memo ON memo.id = own.credit_memo_id ORDER BY 1"""
@@ -132,10 +116,10 @@ def test_payments_add_up_and_lead_to_what_they_pay(synced: Kept) -> None:
     ]  # fmt: skip
 
 
-def test_what_each_account_bought_is_told_by_product_and_currency(synced: Kept) -> None:
+def test_what_each_account_bought_is_told_by_product_and_currency(kept: Kept) -> None:
     expected: dict[tuple[str, str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 2)
     days: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for kind, sign, row in documents(synced):
+    for kind, sign, row in documents(kept):
         if row.get("PrivateNote") == "Voided":
             continue
         for line in sold(row):
@@ -152,7 +136,7 @@ def test_what_each_account_bought_is_told_by_product_and_currency(synced: Kept) 
             ]
             days[key] += [row["TxnDate"]] if kind in ("invoice", "sales receipt") else []
 
-    found = synced.ask(BOUGHT)
+    found = kept.ask(BOUGHT)
 
     own = ("customer", "item", "currency")
     assert {
@@ -163,17 +147,17 @@ def test_what_each_account_bought_is_told_by_product_and_currency(synced: Kept) 
     }
 
 
-def test_nothing_waits_for_what_is_no_record(synced: Kept) -> None:
-    assert synced.ask("SELECT * FROM sync.parked") == []
-    assert synced.ask("SELECT * FROM crm.invoice_lines WHERE product_id IS NULL AND quantity = 1")
+def test_nothing_waits_for_what_is_no_record(kept: Kept) -> None:
+    assert kept.ask("SELECT * FROM sync.parked") == []
+    assert kept.ask("SELECT * FROM crm.invoice_lines WHERE product_id IS NULL AND quantity = 1")
 
 
-def test_vendors_and_customers_are_accounts_that_leave_each_other_alone(synced: Kept) -> None:
-    synced.quickbooks.change("Vendor", "1", Notes="x")
-    again = synced.sync()
+def test_vendors_and_customers_are_accounts_that_leave_each_other_alone(kept: Kept) -> None:
+    kept.quickbooks.change("Vendor", "1", Notes="x")
+    again = kept.sync()
 
     assert counts(again) == {"vendors": {"unchanged": 1}}
-    types = synced.ask(
+    types = kept.ask(
         """SELECT type, quickbooks_customer_id IS NULL AS vendor, count(*) AS n
              FROM crm.accounts GROUP BY 1, 2 ORDER BY 1"""
     )
@@ -181,7 +165,7 @@ def test_vendors_and_customers_are_accounts_that_leave_each_other_alone(synced: 
         ("Customer", False),
         ("Vendor", True),
     ]
-    assert types[1]["n"] == len(synced.quickbooks.rows("Vendor"))
+    assert types[1]["n"] == len(kept.quickbooks.rows("Vendor"))
 
 
 def test_voided_and_deleted_documents_are_flagged_and_the_second_sync_is_quiet(kept: Kept) -> None:
@@ -224,8 +208,8 @@ def test_a_preview_says_in_words_that_the_lines_change(
 
 
 @pytest.mark.parametrize("wish", [Wish(), Wish(everything=True)])
-def test_a_reconcile_agrees_to_the_cent_signs_included(synced: Kept, wish: Wish) -> None:
-    report = reconciling.reconcile("sample", synced.new_run_id(), BY_HAND, wish)
+def test_a_reconcile_agrees_to_the_cent_signs_included(kept: Kept, wish: Wish) -> None:
+    report = reconciling.reconcile("sample", kept.new_run_id(), BY_HAND, wish)
 
     assert (report.in_step, report.drift) == (True, ())
     totals = {(t.subject, t.field, t.currency): t for t in report.totals if t.side == "crm"}
@@ -233,7 +217,7 @@ def test_a_reconcile_agrees_to_the_cent_signs_included(synced: Kept, wish: Wish)
     expected = sum(
         (
             sign * Decimal(str(row["TotalAmt"]))
-            for _, sign, row in documents(synced)
+            for _, sign, row in documents(kept)
             if row["CurrencyRef"]["value"] == "USD"
         ),
         Decimal(0),

@@ -13,7 +13,7 @@ from quickbooks_crm.activity import Run
 from quickbooks_crm.errors import BreakerTripped, DriftFound, QuickBooksRefused
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.reconcile.report import Report, words
-from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step
+from tests.acceptance.kept_in_step import BY_HAND, FirstSyncs, Kept, counts, kept_in_step
 
 COUNTS = Wish()
 EVERYTHING = Wish(everything=True)
@@ -22,11 +22,9 @@ REPAIR_EVERYTHING = Wish(everything=True, repair=True)
 
 
 @pytest.fixture
-def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+def kept(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     """A company that has been synced once, its calls to come counted from zero."""
-    with kept_in_step(database_url, monkeypatch) as company:
-        company.sync()
-        company.quickbooks.reset_calls()
+    with first_syncs.company(monkeypatch) as company:
         yield company
 
 

@@ -20,9 +20,9 @@ from quickbooks_crm.errors import BreakerTripped, UndoImpossible
 from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import (
     BY_HAND,
+    FirstSyncs,
     Kept,
     counts,
-    kept_in_step,
     own_include,
     said_yes,
 )
@@ -38,10 +38,8 @@ def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def kept(database_url: str, monkeypatch: pytest.MonkeyPatch, include: Path) -> Iterator[Kept]:
-    with kept_in_step(database_url, monkeypatch) as company:
-        company.sync()
-        company.quickbooks.reset_calls()
+def kept(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch, include: Path) -> Iterator[Kept]:
+    with first_syncs.company(monkeypatch) as company:
         yield company
 
 

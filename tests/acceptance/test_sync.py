@@ -20,6 +20,7 @@ from quickbooks_crm.errors import (
 from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import (
     TABLES,
+    FirstSyncs,
     Kept,
     as_text,
     counts,
@@ -37,11 +38,10 @@ def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
 
 
 @pytest.fixture
-def synced(kept: Kept) -> Kept:
+def synced(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     """The first sync is done, and the calls to come are counted from zero."""
-    kept.sync()
-    kept.quickbooks.reset_calls()
-    return kept
+    with first_syncs.company(monkeypatch) as company:
+        yield company
 
 
 def person(kept: Kept) -> dict[str, Any]:

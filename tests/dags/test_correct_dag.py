@@ -19,7 +19,7 @@ from quickbooks_crm.correcting import Correction
 from quickbooks_crm.errors import CompanyBusy, SettingsError, UndoImpossible
 from quickbooks_crm.running import Request
 from quickbooks_crm.undo import Undo
-from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, kept_in_step, said_yes
+from tests.acceptance.kept_in_step import BY_HAND, FirstSyncs, Kept, counts, said_yes
 from tests.dags.answering import answer
 from tests.dags.test_dags import DAGS, states
 
@@ -32,9 +32,9 @@ def dag(airflow_metadata: None) -> Any:
 
 
 @pytest.fixture
-def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
-    with kept_in_step(database_url, monkeypatch, customers=4, items=3) as company:
-        company.sync("first")
+def kept(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """A company whose first sync was `run-1`."""
+    with first_syncs.company(monkeypatch, customers=4, items=3) as company:
         yield company
 
 
@@ -102,7 +102,7 @@ def test_its_form_asks_what_to_do_and_asks_first_unless_told_otherwise(dag: Any)
 
 def test_a_rehearsal_asks_and_a_yes_begins_the_run_that_does_it(kept: Kept, dag: Any) -> None:
     answer(dag, "Yes", "anna")
-    run = dag.test(run_conf={"what": "undo", "run": "first"})
+    run = dag.test(run_conf={"what": "undo", "run": "run-1"})
 
     assert (states(run)["start"], states(run)["carry_out"]) == ("success", "skipped")
     [begun] = _begun_by(run.run_id)
@@ -111,7 +111,7 @@ def test_a_rehearsal_asks_and_a_yes_begins_the_run_that_does_it(kept: Kept, dag:
 
 
 def test_it_does_it_at_once_when_nobody_is_to_be_asked(kept: Kept, dag: Any) -> None:
-    run = dag.test(run_conf={"what": "undo", "run": "first", "ask_first": False})
+    run = dag.test(run_conf={"what": "undo", "run": "run-1", "ask_first": False})
 
     ended = states(run)
     assert (ended["carry_out"], ended["rehearse"], ended["proceed"]) == (
@@ -145,10 +145,10 @@ def test_an_undo_is_shown_with_what_would_be_kept_and_changes_nothing(kept: Kept
     kept.ask("UPDATE crm.accounts SET notes = 'By hand' WHERE quickbooks_customer_id = '2'")
     edited = kept.image()
 
-    question, shown = rehearsed(kept, "undo", run="first", modules=("accounts", "contacts"))
+    question, shown = rehearsed(kept, "undo", run="run-1", modules=("accounts", "contacts"))
 
     assert kept.image() == edited != before
-    assert (shown.kind, shown.rehearses, shown.would_undo) == ("preview", "undo", "first")
+    assert (shown.kind, shown.rehearses, shown.would_undo) == ("preview", "undo", "run-1")
     assert shown.started_by == "anna"
     removed = {module.module: (module.removed, module.kept) for module in shown.counts}
     assert removed["accounts"][1] >= 1
@@ -159,11 +159,11 @@ def test_an_undo_is_shown_with_what_would_be_kept_and_changes_nothing(kept: Kept
 
 def test_an_undo_does_just_what_was_shown(kept: Kept) -> None:
     kept.ask("UPDATE crm.accounts SET notes = 'By hand' WHERE quickbooks_customer_id = '2'")
-    _, shown = rehearsed(kept, "undo", run="first")
+    _, shown = rehearsed(kept, "undo", run="run-1")
 
     done = done_after_a_yes(kept)
 
-    assert (done.kind, done.undoes, done.previewed) == ("undo", "first", "shown")
+    assert (done.kind, done.undoes, done.previewed) == ("undo", "run-1", "shown")
     assert [(m.module, m.removed, m.kept) for m in done.counts] == [
         (m.module, m.removed, m.kept) for m in shown.counts
     ]
@@ -171,7 +171,7 @@ def test_an_undo_does_just_what_was_shown(kept: Kept) -> None:
 
 
 def test_an_undo_of_some_modules_leaves_the_others(kept: Kept) -> None:
-    rehearsed(kept, "undo", run="first", modules=("products",))
+    rehearsed(kept, "undo", run="run-1", modules=("products",))
 
     done = done_after_a_yes(kept)
 
@@ -180,7 +180,7 @@ def test_an_undo_of_some_modules_leaves_the_others(kept: Kept) -> None:
 
 
 def test_a_retry_tries_again_what_is_held_back_for_the_reasons_that_were_shown(kept: Kept) -> None:
-    correcting.carry_out("sample", "undo", Correction("undo", BY_HAND, run="first"))
+    correcting.carry_out("sample", "undo", Correction("undo", BY_HAND, run="run-1"))
 
     nothing, _ = rehearsed(kept, "retry")
     question, shown = rehearsed(kept, "retry", reasons=("undone",))
@@ -212,7 +212,7 @@ def test_a_correction_whose_process_was_killed_is_finished_by_the_next_try_of_th
     kept: Kept, what: str
 ) -> None:
     kept.ask("UPDATE crm.accounts SET name = 'By hand ' || id")
-    asked = Correction(what, BY_HAND, run="first")
+    asked = Correction(what, BY_HAND, run="run-1")
     _killed_at("accounts", asked)
     killed = kept.run("u")
 
@@ -271,7 +271,7 @@ REFUSED = [
     (Correction("undo", BY_HAND, run="never"), "Company sample has no run never."),
     (Correction("undo", BY_HAND, run=SQL), f"Company sample has no run {SQL}."),
     (Correction("undo", BY_HAND, run="theirs"), "Company sample has no run theirs."),
-    (Correction("undo", Request("manual", "x", (SQL,)), run="first"), f"has not loaded {SQL}"),
+    (Correction("undo", Request("manual", "x", (SQL,)), run="run-1"), f"has not loaded {SQL}"),
     (Correction("replay", Request("manual", "x", (SQL,))), f"There is no mapping for {SQL}."),
     (Correction("drop", BY_HAND), "Start again with one of: retry, replay, undo."),
 ]
@@ -310,7 +310,7 @@ def test_while_another_run_is_at_work_a_correction_says_so_and_changes_nothing(k
     before = kept.image()
 
     for what in correcting.WHATS:
-        asked = Correction(what, BY_HAND, run="first")
+        asked = Correction(what, BY_HAND, run="run-1")
         correcting.rehearse("sample", f"shown {what}", asked)
         with pytest.raises(CompanyBusy, match="at work"):
             correcting.carry_out("sample", what, asked)
@@ -319,7 +319,7 @@ def test_while_another_run_is_at_work_a_correction_says_so_and_changes_nothing(k
 
 
 def test_a_yes_that_airflow_follows_twice_undoes_once(kept: Kept) -> None:
-    rehearsed(kept, "undo", run="first")
+    rehearsed(kept, "undo", run="run-1")
     done_after_a_yes(kept)
     again = Request("operator_triggered", "anna", previewed="shown")
 
@@ -331,7 +331,7 @@ def test_a_yes_that_airflow_follows_twice_undoes_once(kept: Kept) -> None:
 
 @pytest.mark.parametrize("what", ["retry", "replay", "undo"])
 def test_nothing_of_a_preview_is_done_without_a_yes(kept: Kept, what: str) -> None:
-    rehearsed(kept, what, run="first")
+    rehearsed(kept, what, run="run-1")
     asking.answered("sample", "shown", "No", {"said": "No", "by": "anna"})
     before = kept.image()
 
@@ -343,9 +343,9 @@ def test_nothing_of_a_preview_is_done_without_a_yes(kept: Kept, what: str) -> No
 
 def test_a_yes_to_a_sync_does_not_start_a_correction(kept: Kept) -> None:
     _run_of_another_company(kept)
-    none = "first is no preview of a retry, a replay or an undo"
+    none = "run-1 is no preview of a retry, a replay or an undo"
 
-    for previewed, said in (("first", none), ("their preview", "has no run their preview")):
+    for previewed, said in (("run-1", none), ("their preview", "has no run their preview")):
         yes = Request("manual", "anna", previewed=previewed)
         with pytest.raises(SettingsError, match=said):
             correcting.carry_out("sample", "done", Correction("retry", yes))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from tests.acceptance.kept_in_step import Kept, kept_in_step
+from tests.acceptance.kept_in_step import FirstSyncs, Kept
 from tests.dags.test_dags import DAGS, newest, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -19,9 +19,8 @@ def dag(airflow_metadata: None) -> Any:
 
 
 @pytest.fixture
-def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
-    with kept_in_step(database_url, monkeypatch) as company:
-        company.sync()
+def kept(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    with first_syncs.company(monkeypatch) as company:
         yield company
 
 
