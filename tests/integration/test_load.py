@@ -453,6 +453,21 @@ def test_records_that_come_with_their_parents_are_written_once(connection: Conne
     assert (count(connection, "sync.parked"), sync(connection, known)) == (0, [])
 
 
+def test_what_is_noted_of_a_record_is_the_same_when_another_is_refused_beside_it(
+    connection: Connection[Any],
+) -> None:
+    """All others are then written one by one, and their references closed after that."""
+    connection.execute("ALTER TABLE crm.accounts ADD CHECK (name <> 'Customer 7')")
+    known, own = parse_all({"accounts": accounts()}), (under("9", "8"), customer("9"))
+
+    sync(connection, known, *own)
+    sync(connection, known, *own, customer("7"), realm="9341452000000002", company="other")
+
+    noted = rows(connection, "SELECT DISTINCT id, source_hash FROM sync.link ORDER BY id")
+    assert [id for id, _ in noted] == ["8", "9"]
+    assert sync(connection, known, *own) == [End("8", "unchanged"), End("9", "unchanged")]
+
+
 def test_a_trigger_that_reads_the_parent_finds_it_though_the_child_has_the_lower_id(
     connection: Connection[Any],
 ) -> None:

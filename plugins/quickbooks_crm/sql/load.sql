@@ -122,8 +122,10 @@ SELECT i.n, ref.key AS field, given.record_key, other.n AS above
 ANALYZE own_reference;
 
 -- close_own --
+-- What is noted of the source is what it would be if each were written by itself, and its references closed thereafter.
 UPDATE incoming
-   SET fields = incoming.fields || own.closed, open_refs = nullif(incoming.open_refs - own.columns, '{{}}')
+   SET fields = incoming.fields || own.closed, open_refs = nullif(incoming.open_refs - own.columns, '{{}}'),
+       known_hash = md5(concat_ws(' ', state, fields, open_refs))
   FROM (SELECT n, jsonb_object_agg(field, record_key) AS closed, array_agg(field) AS columns
           FROM own_reference GROUP BY n) AS own
  WHERE own.n = incoming.n;
@@ -306,7 +308,8 @@ UPDATE incoming
 -- links --
 -- Of a record that only QuickBooks says something else of, the link goes on telling which run wrote it.
 INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, state, run_id)
-SELECT %(realm)s, entity, id, %(module)s, record_key, md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}'))),
+SELECT %(realm)s, entity, id, %(module)s, record_key,
+       coalesce(CASE WHEN NOT linked THEN known_hash END, md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}')))),
        after - coalesce(kept, '{}'), state,
        CASE WHEN linked AND outcome = 'unchanged' AND state = known_state AND after - coalesce(kept, '{}') = written
             THEN '' ELSE %(run_id)s END
