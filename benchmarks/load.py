@@ -16,9 +16,9 @@ each as it was, and for one after every hundredth record has changed; then `repl
 one process, after a mapping that changes every CRM record.
 `rows` are the records that the stage took.
 
-`together` is a first sync once more as the DAG does it: while modules are loaded, the next are
-shaped, and modules that do not refer to each other are loaded at the same time. Its seconds are
-those from its beginning to its end.
+`together` is a first sync once more as the DAG does it: modules are shaped at the same time, and
+then those that do not refer to each other loaded at the same time. Its seconds are those from its
+beginning to its end.
 
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
 the two has used, and how much of it a row: where other programs run too it is steadier than
@@ -303,24 +303,25 @@ def _sync(
 
 
 def _together(database: str) -> dict[str, float]:
-    """A first sync in several processes: a module is shaped while those before it are loaded, and
-    loaded once those it refers to are."""
+    """A first sync in two processes: all modules are shaped, and then each is loaded once those it
+    refers to are."""
     from quickbooks_crm import runs
     from quickbooks_crm.mapping import loads_after
 
     with psycopg.connect(database, autocommit=True) as connection:
         runs.start(connection, runs.Run(COMPANY, REALM, "together"), "manual", None)
     after = loads_after(_mappings())
-    with _processes(1) as shaping, _processes(2) as loading:
+    with _processes(2) as processes:
         postmaster = postmaster_of(database)
         busy, began = postgres_cpu(postmaster), time.perf_counter()
         told = (database, "together")
-        shaped = {name: shaping.submit(measure, "transform", *told, name) for name in MODULES}
+        shaped = [processes.submit(measure, "transform", *told, name) for name in MODULES]
+        wait(shaped)
         loaded: dict[str, Future[dict[str, float]]] = {}
         for module in MODULES:
-            wait([shaped[module], *(loaded[other] for other in after[module] & loaded.keys())])
-            loaded[module] = loading.submit(measure, "load", *told, module)
-        each = [future.result() for future in (*shaped.values(), *loaded.values())]
+            wait([loaded[other] for other in after[module] & loaded.keys()])
+            loaded[module] = processes.submit(measure, "load", *told, module)
+        each = [future.result() for future in (*shaped, *loaded.values())]
         seconds, used = time.perf_counter() - began, postgres_cpu(postmaster) - busy
     return {
         "rows": sum(future.result()["rows"] for future in loaded.values()),
