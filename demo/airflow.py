@@ -29,8 +29,8 @@ _ARGUMENTS = {
     TRIGGERER: ["--skip-serve-logs"],
 }
 
-# Tasks are forked from the scheduler, and files of DAGs are read in forks of the DAG processor: what
-# these have imported costs them nothing.
+# Tasks are forked from the scheduler, and DAGs are read in forks of their processor: what these two
+# have imported costs them nothing.
 _LOCAL_SETTINGS = """\
 import sys
 

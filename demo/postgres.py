@@ -17,10 +17,12 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -63,9 +65,21 @@ class PostgresFailed(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A running Postgres, known by its address: `postgresql://role:password@host:port`."""
+    """A running Postgres, known by its address: `postgresql://role:password@host:port`.
+
+    One connection makes and removes all databases; `close` ends it.
+    """
 
     address: str
+
+    @cached_property
+    def _administration(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url("postgres"), autocommit=True)
+
+    def close(self) -> None:
+        """Let go of the server."""
+        if "_administration" in vars(self):
+            self._administration.close()
 
     def url(self, database: str) -> str:
         """The address of one of its databases."""
@@ -73,12 +87,11 @@ class Server:
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Make a database, a copy of the template, unless it is there, and return its address."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-            if known.fetchone() is None:
-                statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-                names = sql.Identifier(name), sql.Identifier(template)
-                connection.execute(statement.format(*names))
+        known = "SELECT 1 FROM pg_database WHERE datname = %s"
+        if self._administration.execute(known, [name]).fetchone() is None:
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+            names = sql.Identifier(name), sql.Identifier(template)
+            self._administration.execute(statement.format(*names))
         return self.url(name)
 
     @retry(
@@ -92,9 +105,8 @@ class Server:
 
         Postgres' own autovacuum may be, for a moment, and may not be sent away.
         """
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-            connection.execute(statement.format(sql.Identifier(name)))
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        self._administration.execute(statement.format(sql.Identifier(name)))
 
 
 @dataclass(frozen=True)
@@ -149,7 +161,8 @@ def cluster(directory: Path, settings: Mapping[str, str] = FORGETFUL) -> Iterato
     try:
         # Two of them starting at once would otherwise find the same port free.
         port = ports.free(PORT + 1000 + secrets.randbelow(5000))
-        yield start(directory, password, port, settings)
+        with closing(start(directory, password, port, settings)) as server:
+            yield server
     finally:
         remove(directory)
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,8 @@ def limits_are_kept(request: pytest.FixtureRequest) -> Iterator[None]:
 def server() -> Iterator[postgres.Server]:
     """A running Postgres, in memory where the machine has room: each test makes some 350 files."""
     if address := os.environ.get("TEST_DATABASE_URL"):
-        yield postgres.Server(address.rstrip("/"))
+        with closing(postgres.Server(address.rstrip("/"))) as known:
+            yield known
         return
     roomy = postgres.MEMORY.is_dir() and shutil.disk_usage(postgres.MEMORY).free > ROOM
     place = postgres.MEMORY if roomy else None
@@ -99,7 +101,6 @@ def template(server: postgres.Server) -> Iterator[str]:
     with psycopg.connect(server.create_database(name), autocommit=True) as connection:
         database.migrate(connection)
         database.install_crm(connection, PROJECT / "include" / "crm")
-        connection.execute("VACUUM FULL")  # some 3,000 copies are made of what migrations left
     yield name
     server.drop_database(name)
 

@@ -72,16 +72,20 @@ class Demo:
 
         Those of the company's schedule are left out: one may come at any moment.
         """
-        ask = '. "$0"/env && exec "$1" -m quickbooks_crm activity --limit 99 --json'
-        answer = subprocess.run(
-            ["sh", "-c", ask, str(self.home.path), sys.executable],
+        answer = self.command("activity", "--limit", "99", "--json")
+        answer.check_returncode()
+        runs = [json.loads(line) for line in answer.stdout.splitlines()]
+        return [run for run in runs if run["trigger"] == "manual"]
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """What `python -m quickbooks_crm` says to these words in `make shell`."""
+        ask = '. "$0"/env && exec "$@"'
+        return subprocess.run(
+            ["sh", "-c", ask, str(self.home.path), sys.executable, "-m", "quickbooks_crm", *words],
             cwd=PROJECT,
             capture_output=True,
             text=True,
-            check=True,
         )
-        runs = [json.loads(line) for line in answer.stdout.splitlines()]
-        return [run for run in runs if run["trigger"] == "manual"]
 
     def processes(self) -> list[psutil.Process]:
         """Every process that works in this demo's directory, or in its Postgres'."""
