@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from demo import airflow, ports, postgres, processes, quickbooks, sync
@@ -109,9 +109,10 @@ def _postgres_answers(home: Home, settings: Settings) -> bool:
 def _start_postgres(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:
     if not _postgres_answers(home, settings):
         with stopwatch.phase("Postgres"):
-            server = postgres.start(home.path, settings.postgres_password, settings.postgres_port)
-            for name in ("airflow", "crm"):
-                server.create_database(name)
+            started = postgres.start(home.path, settings.postgres_password, settings.postgres_port)
+            with closing(started) as server:
+                for name in ("airflow", "crm"):
+                    server.create_database(name)
 
 
 def _make_tables(home: Home, settings: Settings, stopwatch: Stopwatch) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import Connection
+from psycopg.conninfo import make_conninfo
 
+from demo.postgres import ADMINISTRATOR
 from quickbooks_crm import pipeline, repeating
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.running import again_after_deadlock
@@ -261,10 +263,14 @@ def test_loads_that_wait_for_each_other_are_done_again(
 def test_a_run_that_a_person_waits_for_and_it_for_the_person_does_its_load_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Postgres ends whichever has waited for its `deadlock_timeout` first: the load."""
+    administrator = make_conninfo(database_url, user=ADMINISTRATOR)
+    with psycopg.connect(administrator) as server:
+        server.execute(f"ALTER DATABASE {server.info.dbname} SET deadlock_timeout = '4s'".encode())
     with (
         kept_in_step(database_url, monkeypatch, customers=1, items=4) as kept,
         psycopg.connect(database_url, autocommit=True) as watching,
-        psycopg.connect(database_url) as person,
+        psycopg.connect(administrator, options="-c deadlock_timeout=60s") as person,
         ThreadPoolExecutor() as pool,
     ):
         kept.sync()
@@ -276,7 +282,7 @@ def test_a_run_that_a_person_waits_for_and_it_for_the_person_does_its_load_again
             person.execute(BY_PERSON, [by_id[-1]])
             running = pool.submit(begin, "sample", kind, BY_HAND)
             assert until_waiting(watching, 1)
-            person.execute(BY_PERSON, [by_id[0]])  # Postgres ends the load: it has waited longer
+            person.execute(BY_PERSON, [by_id[0]])
             person.commit()
             running.result()
 

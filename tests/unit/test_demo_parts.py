@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -242,8 +243,8 @@ def test_postgres_starts_again_after_it_was_killed_and_someone_took_its_port(
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     port = ports.free(postgres.PORT + 7000)
     try:
-        server = postgres.start(ours, "secret", port, postgres.FORGETFUL)
-        server.create_database("kept")
+        with closing(postgres.start(ours, "secret", port, postgres.FORGETFUL)) as server:
+            server.create_database("kept")
         assert postgres.answers(ours, "secret", port)
 
         os.kill(_postmaster(ours), signal.SIGKILL)  # nobody waits for it, so it may stay a zombie
@@ -252,10 +253,10 @@ def test_postgres_starts_again_after_it_was_killed_and_someone_took_its_port(
         assert not postgres.answers(ours, "secret", port)
 
         again = ports.free(port)
-        server = postgres.start(ours, "secret", again, postgres.FORGETFUL)
         assert again != port
-        assert postgres.answers(ours, "secret", again)
-        assert server.create_database("kept").endswith(f":{again}/kept")
+        with closing(postgres.start(ours, "secret", again, postgres.FORGETFUL)) as server:
+            assert postgres.answers(ours, "secret", again)
+            assert server.create_database("kept").endswith(f":{again}/kept")
     finally:
         postgres.remove(ours)
         postgres.remove(theirs)
