@@ -1,10 +1,13 @@
 """What a search among the records of a run does by itself, in a real browser."""
 
+import re
+from itertools import count
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from psycopg import Connection
+from psycopg.errors import QueryCanceled
 
 from quickbooks_crm import finding
 from tests.integration.runs import REALM, counted, started
@@ -24,10 +27,11 @@ MANY = (
 )
 
 
-def test_a_search_goes_on_by_itself_while_it_has_found_nothing(
-    window: Page, address: str, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One look is over ten records here: after thirty of them without a hit a person is asked."""
+@pytest.fixture
+def records_of_a_run(
+    connection: Connection[Any], address: str, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The page of 400 records that a run excluded. One look is over ten of them."""
     monkeypatch.setattr(finding, "PATIENCE", 0)
     monkeypatch.setattr(finding, "WINDOW", 10)
     started(connection, "run-1")
@@ -35,7 +39,14 @@ def test_a_search_goes_on_by_itself_while_it_has_found_nothing(
     for statement in MANY:
         connection.execute(statement.encode(), [REALM])
     connection.commit()
-    window.goto(f"{address}/quickbooks-crm/runs/{REALM}/run-1/products?outcome=excluded")
+    return f"{address}/quickbooks-crm/runs/{REALM}/run-1/products?outcome=excluded"
+
+
+def test_a_search_goes_on_by_itself_while_it_has_found_nothing(
+    window: Page, records_of_a_run: str
+) -> None:
+    """After thirty looks without a hit a person is asked."""
+    window.goto(records_of_a_run)
     found, records = window.locator("#found"), window.locator("#found tbody tr")
 
     window.get_by_role("searchbox").fill("hose no. 25")
@@ -52,3 +63,48 @@ def test_a_search_goes_on_by_itself_while_it_has_found_nothing(
     expect(found).to_contain_text("Nothing found among the records up to Item 300.")
     window.get_by_role("link", name="Search on").click()
     expect(found).to_contain_text("Hose no. 333")
+
+
+@pytest.mark.parametrize("typed", ["hose no. 1", ""])
+def test_what_is_typed_while_a_search_goes_on_is_looked_for_once_it_is_sent(
+    window: Page, records_of_a_run: str, typed: str
+) -> None:
+    def type_at_the_third_look(look: Route) -> None:
+        looks.append(look.request.url)
+        if len(looks) == 3:
+            window.get_by_role("searchbox").fill(typed)
+        look.continue_()
+
+    window.goto(records_of_a_run)
+    looks: list[str] = []
+    window.route("**/products?*", type_at_the_third_look)
+    window.get_by_role("searchbox").fill("hose no. 222")
+    window.get_by_role("button", name="Search").click()
+
+    expect(window.locator("#found tbody tr")).to_have_count(1)
+    expect(window.locator("#found")).to_contain_text("Hose no. 222")
+    window.get_by_role("link", name="Search on").click()
+    expect(window.locator("#found")).to_contain_text("There are no more.")
+
+
+def test_a_search_that_is_interrupted_says_why_and_shows_nothing_else(
+    window: Page, records_of_a_run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The browser tells its console of such an answer: it is another window's."""
+    other = window.context.new_page()
+    other.goto(records_of_a_run)
+    look, looks = finding.part, count(1)
+
+    def interrupted(*asked: Any) -> finding.Part:
+        if next(looks) == 3:
+            raise QueryCanceled
+        return look(*asked)
+
+    monkeypatch.setattr(finding, "part", interrupted)
+    other.get_by_role("searchbox").fill("hose no. 222")
+    other.get_by_role("button", name="Search").click()
+    expect(other.locator("#found")).to_have_text(re.compile("takes too long to answer"))
+    expect(other.locator("#found tbody tr")).to_have_count(0)
+
+    other.get_by_role("button", name="Search").click()
+    expect(other.locator("#found")).to_contain_text("Hose no. 222")

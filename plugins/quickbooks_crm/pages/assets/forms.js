@@ -198,6 +198,30 @@ document.addEventListener("click", (event) => {
   else if (button && "closes" in button.dataset) button.closest("dialog").close();
 });
 
+/* What a person looks for may be a customer's name. It goes in a header: addresses are logged, and remembered by browsers. */
+async function lookFor(text, address) {
+  try {
+    const answer = await fetch(address, { headers: { sought: encodeURIComponent(text) } });
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    return null;
+  }
+}
+
+/* Shows in a section what a page has there, or else why it has not. */
+function showIn(section, page) {
+  const found = page?.getElementById(section.id)?.childNodes ?? page?.querySelectorAll("[role=alert]") ?? [];
+  section.replaceChildren(...(found.length ? found : [unreachable()]));
+  section.removeAttribute("aria-busy");
+}
+
+function unreachable() {
+  const words = document.createElement("p");
+  words.className = "wrong";
+  words.textContent = UNREACHABLE;
+  return words;
+}
+
 /* Where that address leads to another page by now, or to none, the whole page is loaded again: it is shown, or why not. */
 async function loadAgain(section) {
   const answer = await fetch(location.href).catch(() => null);

@@ -1,26 +1,15 @@
-// Uses what forms.js, loaded before it, says when Airflow does not answer.
-//
-// What a person looks for may be a customer's name, so it travels in a header and stands in no address.
+// Uses what forms.js, loaded before it, says of looking for a text.
 "use strict";
 
 const seek = document.querySelector("form[data-seek]");
+let latest = 0;
 
 async function find(text) {
+  const mine = ++latest;
   const section = document.getElementById(seek.dataset.seek);
   section.setAttribute("aria-busy", "true");
-  const headers = { sought: encodeURIComponent(text) };
-  const answer = await fetch(seek.dataset.from, { headers }).catch(() => null);
-  const page = answer ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
-  const fresh = page?.getElementById(section.id)?.childNodes ?? page?.querySelectorAll("[role=alert]") ?? unreachable();
-  section.replaceChildren(...fresh);
-  section.removeAttribute("aria-busy");
-}
-
-function unreachable() {
-  const words = document.createElement("p");
-  words.className = "wrong";
-  words.textContent = UNREACHABLE;
-  return [words];
+  const page = await lookFor(text, seek.dataset.from);
+  if (mine === latest) showIn(section, page);
 }
 
 /* Who comes back from a record finds what they had looked for. */

@@ -1,5 +1,4 @@
-// A text that is searched for may be a customer's name. It goes in a header: addresses are logged, and
-// remembered by browsers.
+// Uses what forms.js, loaded before it, says of looking for a text.
 //
 //   <form data-search="ID">   its search field narrows the section of that id; links in there keep it so
 "use strict";
@@ -12,30 +11,32 @@ const sought = search.querySelector("[type=search]");
 const LOOKS = 30;
 let latest = 0;
 
+// What the section is narrowed to: the field may say something else by now.
+let text = "";
+
 async function narrow(address) {
   const mine = ++latest;
   const section = document.getElementById(search.dataset.search);
   section.setAttribute("aria-busy", "true");
   let page;
   for (let looks = 0; address && looks < LOOKS; looks++) {
-    const answer = await fetch(address, { headers: { "sought": encodeURIComponent(sought.value) } }).catch(() => null);
+    page = await lookFor(text, address);
     if (mine !== latest) return;
-    if (!answer?.ok) return location.assign(address);
-    page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    address = page.querySelector("[data-goes-on]")?.href;
+    address = page?.querySelector("[data-goes-on]")?.href;
   }
-  section.replaceWith(page.getElementById(section.id));
+  showIn(section, page);
 }
 
 search.addEventListener("submit", (event) => {
   if (!sought.value) return;
   event.preventDefault();
+  text = sought.value;
   narrow(`${search.action}?${new URLSearchParams(new FormData(search))}`);
 });
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest(`#${search.dataset.search} nav a, #${search.dataset.search} .more a`);
-  if (!link || !sought.value || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link || !text || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   narrow(link.href);
 });
