@@ -21,6 +21,8 @@ TYPES: tuple[Type, ...] = get_args(Type)
 KINDS = {"multi_line": "text", "keyword": "text", "date_time": "timestamp"}
 """By whose rules a default of a type is judged, where they are not called the same."""
 LONGEST_NAME = 63
+LONGEST_TEXT = 10_485_760
+"""What Postgres takes as the length of a column."""
 PATIENCE_MS = 2_000
 """How long a try waits for the table: everybody who wants it waits behind it."""
 
@@ -137,8 +139,9 @@ def _require_sense(wanted: NewField) -> None:
             "\u00a0", " "
         ).isprintable(),
         "only a text has a length": wanted.length is not None and wanted.type != "text",
+        f"a text has 1 to {LONGEST_TEXT:,} characters": not _within(wanted.length, 1, LONGEST_TEXT),
         "only a numeric has decimals": wanted.decimals is not None and wanted.type != "numeric",
-        "a numeric has 10 decimals at most": (wanted.decimals or 0) > 10,
+        "a numeric has 0 to 10 decimals": not _within(wanted.decimals, 0, 10),
         "only a numeric is an amount of money": wanted.currency and wanted.type != "numeric",
         "a keyword needs its list": wanted.type == "keyword" and not (wanted.list or "").strip(),
         "only a keyword has a list": wanted.list is not None and wanted.type != "keyword",
@@ -147,6 +150,10 @@ def _require_sense(wanted: NewField) -> None:
     said = [rule for rule, broken in wrong.items() if broken]
     if said:
         raise SettingsError(f"This is no field: {'; '.join(said)}. Nothing was changed.")
+
+
+def _within(number: int | None, least: int, most: int) -> bool:
+    return number is None or least <= number <= most
 
 
 def _add(connection: Connection[Any], wanted: NewField, by: str) -> Added:
