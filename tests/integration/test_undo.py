@@ -186,6 +186,25 @@ def test_a_reference_that_the_run_closed_in_a_record_it_read_is_open_again(
     assert (crm(connection), rows(connection, LINKS), rows(connection, PARKED)) == before
 
 
+def test_a_record_that_was_read_and_only_got_its_reference_closed_is_not_held_back(
+    connection: Connection[Any],
+) -> None:
+    """The load of the accounts closed it; that of the contacts, after it, found nothing to do, but
+    its mapping has one field less."""
+    of_others = CONTACTS.replace("{from: Id, refers", "{from: Of, refers")
+    one_more = f"{of_others}  first_name: {{from: GivenName}}\n"
+    person = customer("2", FamilyName="Vega", GivenName="Ann", Of="99")
+    sync(connection, parse_all({"accounts": accounts(), "contacts": one_more}), person)
+    known = parse_all({"accounts": accounts(), "contacts": of_others})
+    ended = sync(connection, known, person, customer("99"), run_id="wrong")
+    assert ended[2] == End("2", "unchanged")
+
+    undo(connection, known, "wrong")
+
+    assert rows(connection, "SELECT account_id FROM crm.contacts") == [(None,)]
+    assert ("contacts", "2", "not_added", "undone") not in rows(connection, HELD)
+
+
 def test_a_reference_that_was_opened_for_another_waits_for_the_first_again(
     connection: Connection[Any],
 ) -> None:

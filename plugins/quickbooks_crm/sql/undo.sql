@@ -745,12 +745,17 @@ UPDATE sync.held
 
 -- hold --
 -- What is undone stays undone until it, or its mapping, changes. A record that the run only linked, because another refers to
--- it, was not a row of that run: nothing of it is held back.
+-- it, was not a row of that run, and of one that it read and left as it was it only closed references: nothing of these is
+-- held back.
 INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
 SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.mapping_hash, %(run_id)s
   FROM undoing AS u
   JOIN sync.module_position AS position ON (position.realm, position.module) = (%(realm)s, %(module)s)
  WHERE u.outcome <> 'kept' AND NOT u.partial
+   AND (u.did <> 'updated'
+        OR EXISTS (SELECT FROM sync.outcome
+                    WHERE (realm, run_id, module, entity, id, outcome)
+                        = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id, 'updated')))
    AND (u.outcome <> 'unchanged'
         OR u.told AND NOT EXISTS (
            SELECT FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, u.entity, u.id, %(module)s)))
