@@ -62,6 +62,7 @@ def build(name: str, plan: Plan) -> None:
         schedule=None,
         start_date=datetime(2026, 1, 1),
         catchup=False,
+        is_paused_upon_creation=False,  # it runs only when somebody asks for it
         default_args=EVERY_TASK,
         tags=["quickbooks", "crm", name],
         doc_md=correcting.__doc__,

@@ -180,6 +180,8 @@ class Run:
             return self.blocked[name]
         if self.module(name):
             return "nothing to try again"
+        if self.state == "running" and self.kind != "sync":
+            return "not yet worked out" if self.kind == "preview" else "not yet done"
         if self.work is not None and name not in self.work:
             return "nothing to do"
         if self.state == "running":

@@ -33,7 +33,7 @@ class Use:
     def sentence(self) -> str:
         """The use in words."""
         calls = f"{self.used:,} of the {many(self.budget, 'QuickBooks call')}"
-        app = f"the app whose client id ends in {self.client_id[-4:]}"
+        app = f"the app whose client id ends in '{self.client_id[-4:]}'"
         used = f"{be(self.used)} used, by all companies of {app}."
         return f"{calls} of {self.month:%B %Y} (UTC) {used}"
 

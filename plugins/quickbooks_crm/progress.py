@@ -11,7 +11,7 @@ from quickbooks_crm.activity import Row, Run
 from quickbooks_crm.errors import RunError
 from quickbooks_crm.sql import statements
 
-SHOWN = ("added", "updated", "duplicate", "not_added", "excluded")
+SHOWN = ("added", "updated", "removed", "duplicate", "not_added", "excluded")
 """The outcomes of which a preview shows some rows; the others would stay as they are."""
 
 SOME = 5
@@ -38,6 +38,14 @@ class Sample:
     more: int
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Whether records are held back since somebody has undone them, and whether `others` are."""
+
+    undone: bool = False
+    others: bool = False
+
+
 def find(connection: Connection[Any], company: str, run_id: str) -> Run | None:
     """A company's run with its counts, or None before its first task has begun."""
     where = {"company": company, "run_id": run_id}
@@ -51,6 +59,13 @@ def of(connection: Connection[Any], run: Run) -> Progress:
     counted = where | {"entities": _entities(connection, run), "most": MOST + 1}
     read = connection.execute(sql["read_so_far"], counted).fetchall()
     return Progress(dict(read), dict(connection.execute(sql["staged"], where).fetchall()))
+
+
+def left_out(connection: Connection[Any], run: Run) -> LeftOut:
+    """Whether records of the run's modules are held back by now."""
+    where = {"realm": run.realm, "modules": list(run.modules)}
+    row = connection.execute(statements("progress")["left_out"], where).fetchone()
+    return LeftOut(*row) if row else LeftOut()
 
 
 def samples(connection: Connection[Any], run: Run) -> Iterator[Sample]:

@@ -69,6 +69,7 @@ def test_it_runs_by_hand_only_and_asks_before_it_does_something(dag: Any) -> Non
         "agreed": {"start"},
         **{end: set() for end in ("start", "cancelled", "carry_out")},
     }
+    assert dag.is_paused_upon_creation is False, "who asks for it need not switch it on first"
     assert (dag.schedule, dag.catchup, dag.tags) == (None, False, {"quickbooks", "crm", "sample"})
     assert dag.get_task("start").trigger_dag_id == "correct_sample"
     assert dag.get_task("carry_out").max_active_tis_per_dag == 1

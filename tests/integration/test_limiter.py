@@ -44,6 +44,9 @@ class Time:
         self.paused += seconds
         with psycopg.connect(self.url) as connection:
             connection.execute(
+                "LOCK TABLE sync.turn IN EXCLUSIVE MODE"
+            )  # or two could wait in a ring
+            connection.execute(
                 "UPDATE sync.turn SET begun_at = begun_at - %s", [timedelta(seconds=seconds)]
             )
 
@@ -230,7 +233,7 @@ def test_a_spent_budget_is_told_to_who_can_raise_it(time: Time) -> None:
     now = datetime.now(UTC)
     until = (now.replace(day=1) + timedelta(days=31)).replace(day=1)
     assert str(caught.value) == (
-        f"The QuickBooks app whose client id ends in 9xyz has used 3 calls in {now:%B %Y}, of 3 "
+        f"The QuickBooks app whose client id ends in '9xyz' has used 3 calls in {now:%B %Y}, of 3 "
         f"that it may. Nothing is called before {until:%Y-%m-%d} 00:00 UTC, and the first run "
         "after that goes on from here. If Intuit's plan allows more, raise Calls a month in the "
         "connections of all companies with this app (Admin > Connections)."
@@ -313,5 +316,5 @@ def test_a_companys_use_of_the_month_is_told(time: Time, database_url: str) -> N
     assert use is not None
     assert use.sentence == (
         f"3 of the 1,000 QuickBooks calls of {datetime.now(UTC):%B %Y} (UTC) are used, by all "
-        "companies of the app whose client id ends in 9xyz."
+        "companies of the app whose client id ends in '9xyz'."
     )

@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from tests.integration.runs import NOON, REALM, counted, ended, started
+from tests.integration.shown import text_of
 
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -83,6 +84,24 @@ def test_a_list_that_is_narrowed_to_nothing_says_so(viewer: httpx.Client, severa
 @pytest.mark.parametrize("asked", ["from=yesterday", "to=2025-02-30"])
 def test_a_day_that_is_none_is_no_page(viewer: httpx.Client, several: None, asked: str) -> None:
     assert viewer.get(f"{LIST}?{asked}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "ended", "said"),
+    [
+        ("undo", {"updated": 2}, "Undone. Products: 2 read, 2 updated."),
+        ("replay", {"updated": 2}, "Brought to the mappings. Products: 2 read, 2 updated."),
+        ("retry", {"added": 1}, "Tried again. Products: 1 read, 1 added."),
+    ],
+)
+def test_what_was_put_right_is_said_on_top(
+    viewer: httpx.Client, connection: Connection[Any], kind: str, ended: dict[str, int], said: str
+) -> None:
+    started(connection, "run-1", kind=kind)
+    counted(connection, "run-1", "products", **ended)
+    connection.commit()
+
+    assert said in text_of(viewer.get(f"/quickbooks-crm/runs/{REALM}/run-1"))
 
 
 @pytest.fixture

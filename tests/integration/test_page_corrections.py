@@ -37,6 +37,8 @@ def shown(connection: Connection[Any], **given: Any) -> None:
         counted(connection, "shown", "accounts", **ends)
         why = {"reason": "changed_since", "message": "Since changed: name, by somebody."}
         ended(connection, "shown", "accounts", "7", "kept", entity="Customer", **why)
+        was = {"record_key": "8", "before": {"name": "Right"}}
+        ended(connection, "shown", "accounts", "8", "removed", entity="Customer", **was)
     connection.commit()
 
 
@@ -76,6 +78,7 @@ def test_the_question_shows_the_counts_and_what_would_be_kept(
     assert "The run: first" in text
     assert "accounts 3 0 2 0 0 1" in text
     assert "Customer 7 Changed since by somebody in the CRM or a later run Since changed" in text
+    assert "Accounts: would be removed QuickBooks record Customer 8 and 1 more" in text
     assert f'data-answer="Yes" data-of="{DAG}/shown"' in page.text
     assert AGAIN not in page.text
 

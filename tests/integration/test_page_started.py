@@ -313,6 +313,7 @@ def test_after_a_yes_the_page_waits_for_the_sync_and_then_follows_it(
 
     assert "anna said Yes. The import begins in a moment." in text_of(waits)
     assert 'data-again="2"' in waits.text
+    assert "The whole activity of this run" not in text_of(waits), "that would be the preview's"
     assert "Imported. Products: 1 read, 1 added" in text_of(follows)
     assert "data-again" not in follows.text
 
@@ -379,7 +380,45 @@ def test_a_preview_with_nothing_to_do_says_so(
     started(connection, "run-1", kind="preview", work=[])
     connection.commit()
 
-    assert "There is nothing to do" in text_of(viewer.get(PAGE))
+    assert "There is nothing to do. The CRM has all that was read" in text_of(viewer.get(PAGE))
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("undone", "What an undo has taken back stays out until it changes in QuickBooks"),
+        ("invalid_value", "What could not be brought in before still is not: Health says which"),
+    ],
+)
+def test_with_nothing_to_do_what_is_left_out_is_not_told_as_being_there(
+    viewer: httpx.Client, connection: Connection[Any], reason: str, said: str
+) -> None:
+    airflow_has(PREVIEW, "run-1", "success")
+    started(connection, "run-1", kind="preview", work=[])
+    connection.execute(
+        "INSERT INTO sync.held (realm, module, entity, id, outcome, reason, mapping_hash, run_id)"
+        " VALUES (%s, 'products', 'Item', '7', 'not_added', %s, '', 'run-0')",
+        [REALM, reason],
+    )
+    connection.commit()
+
+    text = text_of(viewer.get(PAGE))
+
+    assert f"There is nothing to do. QuickBooks has nothing new. {said}" in text
+    assert "The CRM has all" not in text
+
+
+def test_a_preview_at_work_says_that_nothing_is_changed_yet(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    airflow_has(PREVIEW, "run-1", "running")
+    started(connection, "run-1", kind="preview", state="running", modules=["products"], work=[])
+    connection.commit()
+
+    text = text_of(viewer.get(PAGE))
+
+    assert "Every record is being worked out. Nothing is changed yet." in text
+    assert "products not yet worked out" in text
 
 
 def test_a_run_of_another_kind_is_shown_on_its_own_page(

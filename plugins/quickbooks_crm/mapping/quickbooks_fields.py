@@ -109,7 +109,7 @@ ParentRef.value | text | QuickBooks parent id
 ParentRef.name | text | Parent, Parent {entity}
 SalesTermRef.name | text 31 | Terms, Payment terms
 PaymentMethodRef.name | text 31 | Payment method
-CustomerTypeRef.name | text | {entity} type
+CustomerTypeRef.name | text | Customer type
 PreferredDeliveryMethod | text | Delivery method
 Job | yes_no | Is a job
 """,

@@ -10,7 +10,7 @@ from psycopg import Connection
 from quickbooks_crm import activity, finding, progress
 from quickbooks_crm.activity import Row, Run
 from quickbooks_crm.finding import Which
-from quickbooks_crm.pages import airflow_runs
+from quickbooks_crm.pages import airflow_runs, columns
 from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
 from quickbooks_crm.pages.security import See
@@ -38,12 +38,17 @@ def correction(request: Request, caller: See, company: str, run_id: str) -> Resp
             run = None  # only Airflow knows of the run that the Yes has begun
         told = activity.explained(connection, run) if run else None
         kept = _kept(connection, run) if run else {}
+        samples = tuple(progress.samples(connection, told)) if told else ()
+        names = {each.module for each in samples}
+        labels = {name: columns.of_run(connection, told, name) for name in names if told}
     return page(
         request,
         Page("correction.html"),
         now=Standing(begun or airflow, told),
         title=caller.settings.title,
         kept=kept,
+        samples=samples,
+        labels=labels,
         may=caller.may,
     )
 

@@ -15,7 +15,7 @@ from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
 from quickbooks_crm.pages.security import See, dag_id
 from quickbooks_crm.pages.settings_of_import import Setting
-from quickbooks_crm.progress import Progress, Sample
+from quickbooks_crm.progress import LeftOut, Progress, Sample
 
 IMPORTS = ("sync", "preview")
 """The kinds of runs that are followed here; others have their own page as soon as they begin."""
@@ -38,13 +38,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a run stands that somebody has started; `preview` is the one that it follows."""
+    """How a run stands that somebody has started; `preview` is the one that it follows. What is
+    `left_out` is told where there was nothing to do."""
 
     airflow: AirflowRun | None
     run: activity.Run | None
     progress: Progress | None = None
     question: Question | None = None
     preview: AirflowRun | None = None
+    left_out: LeftOut | None = None
 
     @property
     def step(self) -> str:
@@ -131,7 +133,11 @@ def _standing(
         return Standing(airflow, run, progress.of(connection, run), preview=preview)
     question = _question(connection, run) if airflow and airflow.asks else None
     return Standing(
-        airflow, activity.explained(connection, run), question=question, preview=preview
+        airflow,
+        activity.explained(connection, run),
+        question=question,
+        preview=preview,
+        left_out=progress.left_out(connection, run),
     )
 
 

@@ -155,9 +155,9 @@ class SharedLimits:
 def _all_spent(settings: Settings, spent: int, month: date) -> BudgetSpent:
     until = (month + timedelta(days=31)).replace(day=1)
     return BudgetSpent(
-        f"The QuickBooks app whose client id ends in {settings.client_id[-4:]} has used {spent:,} "
-        f"calls in {month:%B %Y}, of {settings.monthly_calls:,} that it may. Nothing is called "
-        f"before {until} 00:00 UTC, and the first run after that goes on from here. If Intuit's "
-        "plan allows more, raise Calls a month in the connections of all companies with this app "
-        "(Admin > Connections)."
+        f"The QuickBooks app whose client id ends in '{settings.client_id[-4:]}' has used "
+        f"{spent:,} calls in {month:%B %Y}, of {settings.monthly_calls:,} that it may. Nothing is "
+        f"called before {until} 00:00 UTC, and the first run after that goes on from here. If "
+        "Intuit's plan allows more, raise Calls a month in the connections of all companies with "
+        "this app (Admin > Connections)."
     )

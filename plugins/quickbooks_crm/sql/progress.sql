@@ -17,6 +17,13 @@ SELECT asked.entity, counted.records
  WHERE counted.records > 0
  ORDER BY asked.entity;
 
+-- left_out --
+-- Whether records of these modules are held back since somebody has undone them, and whether any are for another reason that a
+-- person may see to.
+SELECT EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = ANY (%(modules)s) AND reason = 'undone') AS undone,
+       EXISTS (SELECT FROM sync.held
+                WHERE realm = %(realm)s AND module = ANY (%(modules)s) AND outcome <> 'excluded' AND reason <> 'undone') AS others;
+
 -- staged --
 -- How many rows of each module are shaped and checked, and wait to be written.
 SELECT module, rows FROM sync.stage WHERE realm = %(realm)s AND run_id = %(run_id)s;

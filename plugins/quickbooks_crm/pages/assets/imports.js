@@ -54,7 +54,9 @@ function show(row) {
 function showAll() {
   rowsOf.forEach(show);
   const used = new Set(rowsOf.map((row) => sourceOf(row).value));
-  for (const row of document.querySelectorAll("tr[data-unused]")) row.dataset.used = used.has(row.dataset.unused);
+  const unused = [...document.querySelectorAll("tr[data-unused]")];
+  for (const row of unused) row.dataset.used = used.has(row.dataset.unused);
+  document.getElementById("unused").textContent = unused.filter((row) => row.dataset.used === "false").length;
   const checked = [...mapping.querySelectorAll("[name=check]:checked")].map((box) => box.parentElement.textContent.trim());
   document.getElementById("checked").textContent = checked.join(" + ") || "none";
   search();
@@ -174,6 +176,7 @@ WAYS.field = async (form) => {
     keptHere.set(kept, JSON.stringify({ ...found, [`source:${told.column}`]: source }));
   }
   keptHere.set("said", told.said);
+  keptHere.set("added", "yes");
   return { stay: true };
 };
 
@@ -185,7 +188,8 @@ if (configures && "takeExact" in mapping.dataset) {
 }
 if (before) {
   fillAgain(before);
-  document.getElementById("again").hidden = false;
+  document.getElementById("again").hidden = keptHere.get("added") !== null;
 }
+keptHere.forget("added");
 showAll();
 if (configures) check();
