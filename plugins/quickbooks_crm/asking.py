@@ -72,8 +72,10 @@ def settings(mapping: Mapping) -> str:
         "separator": mapping.separator,
         "unknown keywords": ", ".join([mapping.unknown_keywords, *_other_policies(mapping)]),
         "unknown owner": mapping.unknown_owner,
+        "default owner": mapping.default_owner,
+        "sub-customers": mapping.child_accounts,
     }
-    return "; ".join(f"{word} {value}" for word, value in told.items())
+    return "; ".join(f"{word} {value}" for word, value in told.items() if value)
 
 
 def _other_policies(mapping: Mapping) -> Iterator[str]:

@@ -102,11 +102,17 @@ def misfits(
         except SettingsError as error:
             yield f"{where}: {error}"
             continue
-        if default_owner and not _is_known(connection, users, default_owner):
+        if mapping.default_owner:
+            at = "import.default_owner"
+            place, whose, there = f"{mapping.file} line {mapping.line(at)}: {at}", "", "here"
+        else:
+            place, whose, there = where, "the company's default_owner ", "in the company's file"
+        said = mapping.default_owner or default_owner
+        if said and not _is_known(connection, users, said):
             yield (
-                f"{where}: the company's default_owner '{default_owner}' is the External User Id "
-                f"of no active user in {users.schema}.{users.table}, or of several. Give it to "
-                "one, or write another in the company's file."
+                f"{place}: {whose}'{said}' is the External User Id of no active user in "
+                f"{users.schema}.{users.table}, or of several. Give it to one, or write another "
+                f"{there}."
             )
 
 
@@ -128,6 +134,7 @@ def decide(connection: Connection[Any], target: Target, where: dict[str, Any]) -
         asked = where | {
             "field": field.column,
             "label": column.label,
+            "default_owner": target.mapping.default_owner,
             "rejects": target.mapping.unknown_owner == "reject",
             "required": field.required or column.required,
         }

@@ -183,6 +183,18 @@ def test_without_a_source_value_a_scheduled_run_gives_the_default_owner(
     assert rows(connection, OWNED) == [("7", "Dora")]
 
 
+def test_the_default_owner_of_a_mapping_counts_more_than_that_of_the_company(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Dora", external_user_id="D")
+    user(connection, "Emil", external_user_id="E")
+    known = accounts(settings=", default_owner: E")
+
+    sync(connection, known, customer("7"), default_owner="D")
+
+    assert rows(connection, OWNED) == [("7", "Emil")]
+
+
 def test_nobody_known_and_no_default_owner_leave_the_owner_blank(
     connection: Connection[Any],
 ) -> None:
@@ -393,4 +405,7 @@ def test_a_default_owner_who_is_no_active_user_is_told_before_any_run(
 
     assert "the company's default_owner 'U-1' is the External User Id of no active user" in problem
     assert list(owners.misfits(connection, known, table, "u-2")) == []
+    own = accounts(settings=", default_owner: U-1")["accounts"]
+    (problem,) = owners.misfits(connection, own, table, "u-2")
+    assert "line 4: import.default_owner: 'U-1' is the External User Id of no active" in problem
     assert count(connection, "crm.users") == one(connection, "SELECT 2")

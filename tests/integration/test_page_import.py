@@ -173,6 +173,25 @@ def test_what_is_filled_in_becomes_the_next_version_and_keeps_the_rest_as_writte
     assert "version 1, which op stored" in text_of(op.get(PAGE))
 
 
+def test_sub_customers_and_the_default_owner_are_settings_of_a_module(
+    op: httpx.Client, connection: Connection[Any]
+) -> None:
+    connection.execute("INSERT INTO crm.users (name, external_user_id) VALUES ('Ann', 'U-1')")
+    connection.commit()
+    before = text_of(op.get(PAGE))
+    assert "As the company's file says: accounts of their own, below their parent" in before
+
+    chosen = {"child_accounts": "roll_up", "default_owner": "U-1"}
+    assert _sent(op, "draft", settings=chosen).json()["version"] == 1
+
+    stored = "SELECT content FROM sync.mapping_version"
+    [(content,)] = connection.execute(stored).fetchall()
+    assert "  child_accounts: roll_up\n" in content and "  default_owner: U-1\n" in content
+    wrong = _sent(op, "check", settings={"default_owner": "U-9"}).json()
+    assert "'U-9' is the External User Id of no active user" in str(wrong)
+    assert "settings:child_accounts" not in op.get(PAGE.replace("accounts", "products")).text
+
+
 def test_nothing_changed_is_nothing_stored(op: httpx.Client, connection: Connection[Any]) -> None:
     assert _sent(op, "draft").json()["version"] is None
     assert connection.execute("SELECT count(*) FROM sync.mapping_version").fetchone() == (0,)

@@ -106,6 +106,20 @@ def test_rolled_up_a_sub_customer_is_no_account_and_its_records_belong_to_the_to
     assert (accounts(connection), belongs(connection)) == (["1"], {"9": "1"})
 
 
+@pytest.mark.parametrize("company", ["child_account", "skip"])
+def test_what_a_mapping_says_of_sub_customers_counts_more_than_what_the_company_says(
+    connection: Connection[Any], company: str
+) -> None:
+    own = ACCOUNTS.replace("import: {", "import: {child_accounts: roll_up, ")
+    known = parse_all({"accounts": own, "contacts": CONTACTS})
+    records = [customer("1"), child("2", "1"), invoice("9", "2")]
+
+    ended = sync(connection, known, *records, child_accounts=company)
+
+    assert ended[:2] == [End("1", "added"), End("2", *EXCLUDED)]
+    assert (accounts(connection), belongs(connection)) == (["1"], {"9": "1"})
+
+
 def test_skipped_a_sub_customer_is_no_account_and_references_to_it_stay_open(
     connection: Connection[Any],
 ) -> None:

@@ -218,6 +218,22 @@ WRONG = {
         "line 3: import.key has no use with mode create, which never looks for a record. "
         "Remove it.",
     ),
+    "a default owner where nothing is owned": (
+        mapping(**{"import": "{mode: create, default_owner: U-1}"}),
+        "line 3: import.default_owner has no use: no field here has owner. Remove it.",
+    ),
+    "a policy for sub-customers that there are not": (
+        mapping(**{"import": "{mode: create, child_accounts: skip}"}),
+        "line 3: import.child_accounts has no use: no field here is from ParentRef.value and "
+        "refers. Remove it.",
+    ),
+    "a policy for sub-customers that is none": (
+        mapping(
+            "p: {from: ParentRef.value, refers: p}",
+            **{"import": "{mode: create, child_accounts: rollup}"},
+        ),
+        "line 3: import.child_accounts cannot be: 'rollup'. Did you mean 'roll_up'?",
+    ),
     "a key with the same value everywhere": (
         mapping("a: {value: b}", **{"import": "{key: a}"}),
         "line 3: import.key cannot be 'a': every record has the same value there.",

@@ -21,6 +21,8 @@ SETTINGS = {
     "separator": "|",
     "unknown_keywords": "ignore",
     "unknown_owner": "default_owner",
+    "default_owner": "",
+    "child_accounts": "",
     "blank_overwrites": "false",
 }
 """The settings of an import that a form has, and what they are where nothing is said."""

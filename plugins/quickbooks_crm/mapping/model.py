@@ -134,6 +134,8 @@ class Mapping:
     separator: str = "|"
     unknown_keywords: Policy = "ignore"
     unknown_owner: UnknownOwner = "default_owner"
+    default_owner: str | None = None
+    child_accounts: ChildAccounts | None = None
     rolls_up: bool = False
     within: str | None = None
     by_name: bool = False

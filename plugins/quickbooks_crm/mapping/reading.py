@@ -9,6 +9,7 @@ from typing import cast
 from quickbooks_crm.errors import MappingError
 from quickbooks_crm.mapping.document import Document, dotted, read
 from quickbooks_crm.mapping.model import (
+    ChildAccounts,
     Comparison,
     Condition,
     Edits,
@@ -100,6 +101,8 @@ def _mapping(module: str, text: str, file: str, document: Document) -> Mapping:
         separator=shape.import_.separator,
         unknown_keywords=cast(Policy, shape.import_.unknown_keywords),
         unknown_owner=cast(UnknownOwner, shape.import_.unknown_owner),
+        default_owner=shape.import_.default_owner,
+        child_accounts=cast(ChildAccounts | None, shape.import_.child_accounts),
         where_is={dotted(place): line for place, line in document.lines.items()},
         within=shape.import_.within,
         by_name=shape.by_name,

@@ -21,6 +21,7 @@ def relations(document: Document) -> list[Problem]:
         _owners,
         _edits,
         _keys,
+        _policies,
         _flags,
         _company,
         _repeats,
@@ -171,6 +172,19 @@ def _edits(tree: Any) -> Found:
         if "blank_overwrites" in words:
             said = "cannot stand beside edits: crm, where a person's value stays. Remove it."
             yield ("fields", column, "blank_overwrites"), said
+
+
+def _policies(tree: Any) -> Found:
+    """What concerns owners and sub-customers, in a mapping that has none."""
+    written, columns = _group(tree, "import"), _columns(tree).values()
+    if "default_owner" in written and not any("owner" in words for words in columns):
+        yield ("import", "default_owner"), "has no use: no field here has owner. Remove it."
+    parents = (words for words in columns if "refers" in words)
+    if "child_accounts" in written and not any(
+        "ParentRef.value" in str(words.get("from")) for words in parents
+    ):
+        said = "has no use: no field here is from ParentRef.value and refers. Remove it."
+        yield ("import", "child_accounts"), said
 
 
 def _keys(tree: Any) -> Found:

@@ -263,6 +263,10 @@ class ImportShape(Strict):
     unknown_owner: Annotated[str, BeforeValidator(one_of("default_owner", "reject"))] = (
         "default_owner"
     )
+    default_owner: Sentence | None = None
+    child_accounts: (
+        Annotated[str, BeforeValidator(one_of("child_account", "roll_up", "skip"))] | None
+    ) = None
 
 
 class ReferenceShape(Strict):

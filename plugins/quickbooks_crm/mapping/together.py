@@ -83,10 +83,12 @@ def _own(directory: Path, name: str) -> Written:
 def with_children(
     mappings: ReadOnly[str, Mapping], child_accounts: ChildAccounts
 ) -> dict[str, Mapping]:
-    """The mappings as they are for a company that wants this of its sub-customers."""
+    """The mappings as they are for a company that wants this of its sub-customers; what a mapping
+    says itself counts more."""
+    wanted = {name: known.child_accounts or child_accounts for name, known in mappings.items()}
     return {
-        module: _without_children(mapping, child_accounts)
-        if mapping.has_children and child_accounts != "child_account"
+        module: _without_children(mapping, wanted[module])
+        if mapping.has_children and wanted[module] != "child_account"
         else mapping
         for module, mapping in mappings.items()
     }

@@ -86,6 +86,8 @@ MAPPING = Vocabulary(
     Word("import.separator", "separator: '|'"),
     Word("import.unknown_keywords", "unknown_keywords: insert"),
     Word("import.unknown_owner", "unknown_owner: default_owner"),
+    Word("import.default_owner", "default_owner: U-100"),
+    Word("import.child_accounts", "child_accounts: roll_up"),
     Word("fields", "fields: {name: {from: Name}}"),
     Word("fields.*.from", "from: Name"),
     Word("fields.*.from.join", "join: [GivenName, FamilyName]"),

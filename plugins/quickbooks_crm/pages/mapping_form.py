@@ -150,6 +150,17 @@ class Form:
     def entities(self) -> list[str]:
         return [str(entity) for entity in self.tree["entities"]]
 
+    @property
+    def has_children(self) -> bool:
+        """Whether sub-customers are among its records."""
+        return self.known[self.module].has_children
+
+    @property
+    def has_owners(self) -> bool:
+        """Whether its records get an owner of their own."""
+        fields = owners.owner_fields(self.known[self.module])
+        return any(field.owner and not field.owner.same_as for field in fields)
+
     def rows(self) -> list[Row]:
         """The columns: those that must be filled and are not, then the mapped ones, then others."""
         free = [c for c in self._columns if c.name not in self._mapped]

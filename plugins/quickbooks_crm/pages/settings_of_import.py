@@ -40,7 +40,12 @@ class Setting:
 
 
 def of_mapping(mapping: Mapping, table: Table) -> list[Setting]:
-    """How a module is imported."""
+    """How a module is imported; what it leaves to the company is not among it."""
+    own = []
+    if mapping.default_owner:
+        own.append(Setting("Default owner", mapping.default_owner))
+    if mapping.child_accounts:
+        own.append(Setting("Sub-customers and jobs", CHILD_ACCOUNTS[mapping.child_accounts]))
     return [
         Setting("Mode", MODES[mapping.mode]),
         Setting("Key field", _key(mapping, table)),
@@ -49,6 +54,7 @@ def of_mapping(mapping: Mapping, table: Table) -> list[Setting]:
         Setting("Keywords that are not on the list", _keywords(mapping, table)),
         Setting("Owners that are not known", UNKNOWN_OWNERS[mapping.unknown_owner]),
         Setting("Fields that are blank in QuickBooks", BLANKS[mapping.blank_overwrites]),
+        *own,
     ]
 
 

@@ -33,11 +33,11 @@ HAVING count(*) = 1;
 
 -- fallback --
 -- Whom a record gets that has no owner: the person who runs the import, known by external id or e-mail, or else the
--- company's default owner (standing).
+-- default owner (standing), that of the mapping or else of the company.
 INSERT INTO owner_fallback (field, record_key, standing)
 SELECT %(field)s::text, coalesce(by_id.record_key, by_email.record_key, standing.record_key), standing.record_key
   FROM (SELECT sync.normal(CASE WHEN trigger NOT IN ('scheduled', 'webhook') THEN started_by END) AS person,
-               sync.normal(settings ->> 'default_owner') AS default_owner
+               sync.normal(coalesce(%(default_owner)s::text, settings ->> 'default_owner')) AS default_owner
           FROM sync.run WHERE realm = %(realm)s AND run_id = %(run_id)s) AS run
   LEFT JOIN owner_known AS by_id ON (by_id.field, by_id.normal) = (%(field)s::text, run.person)
   LEFT JOIN owner_known AS standing ON (standing.field, standing.normal) = (%(field)s::text, run.default_owner)
