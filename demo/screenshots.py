@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,9 @@ LARGEST = 150_000
 
 IN_AIRFLOW = 180_000
 """Milliseconds that a run in Airflow may take."""
+
+WORKING = 8
+"""Seconds that QuickBooks takes to answer, so that a preview is seen at work."""
 
 
 class Pictures:
@@ -73,9 +76,12 @@ def main() -> None:
         pictures = Pictures(page, f"{settings.airflow}/quickbooks-crm/")
         _before(pictures)
         _change(settings)
-        _import(pictures)
+        _import(pictures, settings)
         _after(pictures)
         _browse(pictures)
+        _same(pictures)
+        _undo(pictures)
+        _nowhere(pictures)
 
 
 def _in_airflow(page: Page, settings: Settings) -> None:
@@ -99,11 +105,16 @@ def _before(pictures: Pictures) -> None:
 def _change(settings: Settings) -> None:
     """Somebody writes a note in QuickBooks."""
     changed = {"entity": "Customer", "id": "1", "fields": {"Notes": "Called, wants an offer"}}
-    url = f"{settings.quickbooks}/control/change"
-    requests.post(url, json=changed, timeout=30).raise_for_status()
+    _control(settings, "change", changed)
 
 
-def _import(pictures: Pictures) -> None:
+def _control(settings: Settings, what: str, how: Mapping[str, object]) -> None:
+    """Have the simulator do something."""
+    url = f"{settings.quickbooks}/control/{what}"
+    requests.post(url, json=how, timeout=30).raise_for_status()
+
+
+def _import(pictures: Pictures, settings: Settings) -> None:
     """Add a field, map it, and import with it."""
     page = pictures.open("import/sample/accounts")
     pictures.take("fields")
@@ -115,7 +126,10 @@ def _import(pictures: Pictures) -> None:
     page.get_by_role("heading", name="Import settings").scroll_into_view_if_needed()
     page.get_by_role("button", name="Start import").scroll_into_view_if_needed()
     pictures.take_window("settings")
+    _control(settings, "fail", {"status": 0, "seconds": WORKING})
     page.get_by_role("button", name="Start import").click()
+    expect(page.get_by_text("Nothing is changed yet.")).to_be_visible(timeout=IN_AIRFLOW)
+    pictures.take("started")
     yes = page.get_by_role("button", name="Yes, import")
     expect(yes).to_be_visible(timeout=IN_AIRFLOW)
     pictures.take("question")
@@ -155,6 +169,40 @@ def _browse(pictures: Pictures) -> None:
     ):
         pictures.open(way)
         pictures.take(name)
+
+
+def _same(pictures: Pictures) -> None:
+    """Another QuickBooks record for a CRM record, only looked at."""
+    page = pictures.open("records/sample/accounts")
+    page.get_by_role("link", name="Lindqvist Auto Repair LLC").first.click()
+    page.get_by_role("link", name="This is the same as…").click()
+    page.get_by_role("searchbox").fill("Lindqvist")
+    page.get_by_role("button", name="Search").click()
+    compare = page.get_by_role("link", name="Compare with Customer").first
+    expect(compare).to_be_visible(timeout=30_000)
+    pictures.take("same-as")
+    compare.click()
+    page.get_by_role("button", name="They are the same…").wait_for()
+    pictures.take("same", 1125)
+
+
+def _undo(pictures: Pictures) -> None:
+    """What an undo of the import would do, and a No to it."""
+    page = pictures.open("activity")
+    page.get_by_role("row").filter(has_text="a Yes").get_by_role("link").first.click()
+    page.get_by_role("button", name="Undo this run").click()
+    page.get_by_role("button", name="Show what would be undone").click()
+    no = page.get_by_role("button", name="No, change nothing")
+    expect(no).to_be_visible(timeout=IN_AIRFLOW)
+    pictures.take("undo")
+    no.click()
+    expect(page.get_by_text("Not done.")).to_be_visible(timeout=IN_AIRFLOW)
+
+
+def _nowhere(pictures: Pictures) -> None:
+    """An address that leads nowhere."""
+    pictures.open("records/sample/nothing")
+    pictures.take("nowhere")
 
 
 @contextmanager
