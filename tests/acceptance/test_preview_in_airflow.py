@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from demo.rest import Rest
+from demo.rest import AirflowRefused, Rest
 from demo.sync import DAG
 from tests.real_airflow import Demo
 
@@ -56,7 +56,8 @@ def test_a_yes_starts_the_sync_which_does_just_what_was_shown(demo: Demo, starte
 
 
 def answered(demo: Demo, answer: str) -> Answered:
-    """Preview and answer; again, where the company's schedule ran meanwhile and was quicker."""
+    """Preview and answer, of two people who do so the first; again, where the company's schedule
+    ran meanwhile and was quicker."""
     runs = demo.query(BY_ITSELF)
     told = _answered(demo, answer)
     return told if demo.query(BY_ITSELF) == runs else _answered(demo, answer)
@@ -76,7 +77,10 @@ def _answered(demo: Demo, answer: str) -> Answered:
     if states(rest, run)["proceed"] == "awaiting_input":
         # No person answers in the moment in which Airflow begins to wait, nor could it.
         time.sleep(1)
-        rest.patch(f"{run}/taskInstances/proceed/-1/hitlDetails", {"chosen_options": [answer]})
+        question = f"{run}/taskInstances/proceed/-1/hitlDetails"
+        rest.patch(question, {"chosen_options": [answer]})
+        with pytest.raises(AirflowRefused, match="409"):  # somebody else, a moment later
+            rest.patch(question, {"chosen_options": ["No" if answer == "Yes" else "Yes"]})
     until(lambda: rest.get(run)["state"] == "success")
     synced = [one["dag_run_id"] for one in syncs(rest) if one["conf"].get("previewed") == run_id]
     until(lambda: all(rest.get(f"{SYNC}/dagRuns/{one}")["state"] == "success" for one in synced))
