@@ -211,6 +211,15 @@ def test_a_file_may_be_of_one_reason_or_of_everything_a_run_did(
     assert updated["Changed fields"] == "vip true → nothing\nname A → B"
 
 
+@pytest.mark.parametrize(
+    "asked", ["reason=%00", "reason=nonsense", "outcome=nonsense", "module=%00"]
+)
+def test_a_file_of_what_cannot_be_is_refused_before_it_begins(
+    viewer: httpx.Client, held: None, asked: str
+) -> None:
+    assert viewer.get(f"{CSV}?{asked}").status_code == 404
+
+
 def test_a_file_is_read_piece_by_piece_to_its_last_line(
     viewer: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from quickbooks_crm.pages import columns
 from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
 from quickbooks_crm.pages.security import User, company_of, configured, dag_id, may, readable
+from quickbooks_crm.reasons import REASONS
 
 RUNS = 50
 KINDS = ("sync", "preview", "replay", "retry", "undo", "reconcile")
@@ -150,7 +151,7 @@ def download(
         found = _visible(connection, user, realm, run_id)
     modules = [m.module for m in found.counts if module in ("", m.module)]
     outcomes = [o for o in found.outcomes if outcome in ("", o)]
-    if not modules or not outcomes:
+    if not modules or not outcomes or reason not in ("", *REASONS):
         raise HTTPException(404)
     asked = [Which(realm, run_id, m, o, reason) for m in modules for o in outcomes]
     name = "-".join(
