@@ -447,6 +447,25 @@ def test_a_record_is_linked_to_the_quickbooks_record_that_a_person_picks(
     assert "Company name Acme Ltd" in text(record(clerk, mine))
 
 
+@pytest.mark.parametrize("half", [r"\ud800", "\ud800"])
+def test_half_a_character_is_refused_wherever_it_is_sent(
+    clerk: httpx.Client, connection: Connection[Any], half: str
+) -> None:
+    """JSON can say it, but no text of the database can hold it."""
+    mine = duplicate(connection)
+    others = '"entity": "Customer", "was_record": "", "was_entity": "", "was_id": ""'
+    sent = f'{{"key": "{mine}", "id": "{half}", {others}}}'
+
+    answer = clerk.post(
+        f"{ACCOUNTS}/link",
+        content=sent.encode(errors="surrogatepass"),
+        headers=FROM_A_PAGE | {"content-type": "application/json"},
+    )
+
+    assert answer.status_code == 422
+    assert "not sent by one of these pages" in answer.json()["message"]
+
+
 def test_what_may_be_it_is_suggested_and_found_by_name_or_id(
     clerk: httpx.Client, connection: Connection[Any]
 ) -> None:

@@ -1,5 +1,6 @@
 """The pages: every one needs a signed-in user, and shows only the companies this user may see."""
 
+import json
 from pathlib import Path
 
 import psycopg
@@ -48,9 +49,23 @@ _KINDS: dict[str, tuple[type[Exception], ...]] = {
 }
 """In which words an error of the database is told, the first that fits."""
 
+
+async def whole_characters(request: Request) -> None:
+    """The dependency that refuses half a character in what was sent: JSON can say it, but no text
+    can hold it. What is no JSON at all, the routes refuse."""
+    try:
+        sent = json.loads(await request.body() or b"null")
+    except ValueError:
+        return
+    try:
+        json.dumps(sent, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise HTTPException(422) from None
+
+
 app = FastAPI(
     title="QuickBooks",
-    dependencies=[Depends(signed_in), Depends(from_these_pages)],
+    dependencies=[Depends(signed_in), Depends(from_these_pages), Depends(whole_characters)],
     docs_url=None,
     redoc_url=None,
     openapi_url=None,
