@@ -1,12 +1,17 @@
 """Who may see and do what on the pages: walked over every route there is, and every role."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 import pytest
+from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from fastapi.routing import APIRoute
+from psycopg import Connection
+
+from tests.integration.runs import REALM, counted, ended, started
 
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -132,6 +137,37 @@ def test_only_json_changes_something(
     assert {_ask(anonymous, route, sent).status_code for route in _changing(routes)} <= {415}
 
 
+def test_no_route_shows_or_does_anything_of_a_company_that_a_user_may_not_see(
+    anonymous: httpx.Client,
+    signed_in_as: Callable[[str], None],
+    routes: list[APIRoute],
+    connection: Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SimpleAuthManager, "filter_authorized_dag_ids", lambda *_, **__: set())
+    started(connection, "run-1")
+    counted(connection, "run-1", "products", not_added=1)
+    why = {"reason": "invalid_value", "message": "It is Garden Ltd's."}
+    ended(connection, "run-1", "products", "7", "not_added", **why)
+    connection.commit()
+    signed_in_as("admin")
+
+    answers = {route.path: _ask(anonymous, route, of=THEIRS) for route in routes}
+
+    told = [path for path, one in answers.items() if re.search("Sample|Garden|run-1", one.text)]
+    open_ones = {path for path, one in answers.items() if one.status_code not in (403, 404)}
+    assert told == []
+    assert open_ones == OF_ALL_COMPANIES - {"/assets/{name}"} | BY_STATE
+
+
+THEIRS = {
+    "realm": REALM,
+    "run_id": "run-1",
+    "module": "products",
+    "dag": "quickbooks_to_crm_sample",
+}
+
+
 def _changing(routes: list[APIRoute]) -> list[APIRoute]:
     return [route for route in routes if route.methods - {"GET", "HEAD"}]
 
@@ -148,10 +184,15 @@ def _asked(dependant: Any) -> Iterator[str]:
 
 
 def _ask(
-    browser: httpx.Client, route: APIRoute, headers: dict[str, str] = FROM_A_PAGE
+    browser: httpx.Client,
+    route: APIRoute,
+    headers: dict[str, str] = FROM_A_PAGE,
+    of: Mapping[str, str] = MappingProxyType({}),
 ) -> httpx.Response:
     """The answer of a route, for the sample company and otherwise something that is not there."""
     path = route.path.replace("{company}", "sample")
+    for name, given in of.items():
+        path = path.replace(f"{{{name}}}", given)
     [method] = route.methods
     address = f"/quickbooks-crm{re.sub(r'{[^}]+}', 'nothing', path)}"
     return browser.request(method, address, headers=headers, content=b"{}")
