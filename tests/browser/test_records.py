@@ -13,6 +13,10 @@ from tests.browser.conftest import Airflow
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
+COMPLETE = """() => document.readyState === "complete" ||
+    new Promise((done) => addEventListener("load", () => done(true)))"""
+
+
 @pytest.fixture
 def accounts(pages: FrameLocator) -> FrameLocator:
     """The list of accounts, reached from the start page."""
@@ -20,6 +24,8 @@ def accounts(pages: FrameLocator) -> FrameLocator:
     expect(pages.get_by_role("heading", level=1)).to_have_text("Records")
     pages.get_by_role("link", name="Accounts", exact=True).click()
     expect(pages.get_by_role("heading", level=1)).to_have_text("sample, accounts")
+    # What was looked for before comes back: it shall not while the next text is filled in.
+    pages.locator("html").evaluate(COMPLETE)
     return pages
 
 

@@ -32,7 +32,7 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-forget], .tabs a, .trail a")) keptHere.forget(remembered);
 });
 
-if (keptHere.get(remembered)) {
+if (keptHere.get(remembered) && !field.value) {
   field.value = keptHere.get(remembered);
   find(field.value);
 }
