@@ -138,10 +138,12 @@ class FirstSyncs:
         first, simulator = self._first(**size)
         name = f"{first}_{next(self._numbers)}"
         url = self.server.create_database(name, first)
-        with _served(simulator.copy(), url, patch) as kept:
-            kept.new_run_id()  # the first is taken
-            yield kept
-        self.server.drop_database(name)
+        try:
+            with _served(simulator.copy(), url, patch) as kept:
+                kept.new_run_id()  # the first is taken
+                yield kept
+        finally:
+            self.server.drop_database(name)
 
     def _first(self, **size: Any) -> tuple[str, Simulator]:
         files = sorted(companies.INCLUDE.rglob("*.yaml"))

@@ -137,7 +137,7 @@ def _end_and_go_on(page: Page, pages: FrameLocator) -> None:
     expect(pages.get_by_role("alert")).to_contain_text("Your Airflow session has ended")
     expect(edits).to_have_value("crm")
 
-    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]  # as it gave them
     pages.get_by_role("button", name="Store without importing").click()
     expect(pages.get_by_text(re.compile(r"Stored as version \d+"))).to_be_visible()
     expect(pages.get_by_text("not in force yet")).to_be_visible()

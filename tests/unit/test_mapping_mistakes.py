@@ -220,7 +220,16 @@ WRONG = {
     ),
     "a default owner where nothing is owned": (
         mapping(**{"import": "{mode: create, default_owner: U-1}"}),
-        "line 3: import.default_owner has no use: no field here has owner. Remove it.",
+        "line 3: import.default_owner has no use: no field here has an owner of its own. "
+        "Remove it.",
+    ),
+    "a default owner where every owner is another record's": (
+        mapping(
+            "a: {from: A, refers: accounts}, o: {owner: a}",
+            **{"import": "{mode: create, default_owner: U-1}"},
+        ),
+        "line 3: import.default_owner has no use: no field here has an owner of its own. "
+        "Remove it.",
     ),
     "a policy for sub-customers that there are not": (
         mapping(**{"import": "{mode: create, child_accounts: skip}"}),

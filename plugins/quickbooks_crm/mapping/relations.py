@@ -135,10 +135,14 @@ def _joins(source: Any) -> list[Place]:
     return [()] if isinstance(source, dict) and "join" in source else []
 
 
+def _same_as(owner: Any) -> Any:
+    """The column of the record whose owner is inherited, where one is named."""
+    return owner.get("same_as") if isinstance(owner, dict) else owner
+
+
 def _owners(tree: Any) -> Found:
     for column, words in _columns(tree).items():
-        owner = words.get("owner")
-        same_as = owner.get("same_as") if isinstance(owner, dict) else owner
+        same_as = _same_as(words.get("owner"))
         if "owner" in words:
             for word in ("default", "kind", "keywords"):
                 if word in words:
@@ -177,8 +181,10 @@ def _edits(tree: Any) -> Found:
 def _policies(tree: Any) -> Found:
     """What concerns owners and sub-customers, in a mapping that has none."""
     written, columns = _group(tree, "import"), _columns(tree).values()
-    if "default_owner" in written and not any("owner" in words for words in columns):
-        yield ("import", "default_owner"), "has no use: no field here has owner. Remove it."
+    owned = (words["owner"] for words in columns if "owner" in words)
+    if "default_owner" in written and all(isinstance(_same_as(owner), str) for owner in owned):
+        said = "has no use: no field here has an owner of its own. Remove it."
+        yield ("import", "default_owner"), said
     parents = (words for words in columns if "refers" in words)
     if "child_accounts" in written and not any(
         "ParentRef.value" in str(words.get("from")) for words in parents

@@ -1,6 +1,7 @@
 """A retry, a replay or an undo that somebody has asked for here: what it would do, whether
 it may, and what became of it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -15,6 +16,7 @@ from quickbooks_crm.pages.looks import Page, page, part, root_of
 from quickbooks_crm.pages.reaching import reading
 from quickbooks_crm.pages.security import See
 from quickbooks_crm.pages.started import Standing
+from quickbooks_crm.progress import Sample
 
 SOME = 20
 """How many of a module's records that would be kept are shown at once."""
@@ -39,8 +41,7 @@ def correction(request: Request, caller: See, company: str, run_id: str) -> Resp
         told = activity.explained(connection, run) if run else None
         kept = _kept(connection, run) if run else {}
         samples = tuple(progress.samples(connection, told)) if told else ()
-        names = {each.module for each in samples}
-        labels = {name: columns.of_run(connection, told, name) for name in names if told}
+        labels = _labels(connection, told, samples) if told else {}
     return page(
         request,
         Page("correction.html"),
@@ -58,6 +59,14 @@ def _doing(connection: Connection[Any], run: Run | None) -> Run | None:
     if run is None or run.kind != "preview":
         return run
     return activity.after_yes(connection, run)
+
+
+def _labels(
+    connection: Connection[Any], run: Run, samples: Iterable[Sample]
+) -> dict[str, dict[str, str]]:
+    """What the columns of each module are called of which there are samples."""
+    modules = {sample.module for sample in samples}
+    return {module: columns.of_run(connection, run, module) for module in modules}
 
 
 def _kept(connection: Connection[Any], run: Run) -> dict[str, list[Row]]:

@@ -176,7 +176,6 @@ WAYS.field = async (form) => {
     keptHere.set(kept, JSON.stringify({ ...found, [`source:${told.column}`]: source }));
   }
   keptHere.set("said", told.said);
-  keptHere.set("added", "yes");
   return { stay: true };
 };
 
@@ -188,8 +187,7 @@ if (configures && "takeExact" in mapping.dataset) {
 }
 if (before) {
   fillAgain(before);
-  document.getElementById("again").hidden = keptHere.get("added") !== null;
+  document.getElementById("again").hidden = !document.getElementById("said").hidden;  // that says why it is loaded again
 }
-keptHere.forget("added");
 showAll();
 if (configures) check();
