@@ -75,3 +75,15 @@ def test_what_is_stored_can_be_left_for_what_is_in_force(page: Page) -> None:
     expect(page.locator(MIDDLE)).to_have_value("MiddleName")
     page.get_by_role("link", name="Begin with what is in force instead").click()
     expect(page.locator(MIDDLE)).to_have_value("")
+
+
+def test_after_a_field_was_added_that_is_said_in_view_and_nothing_else(page: Page) -> None:
+    unused = page.get_by_role("heading", name="QuickBooks fields that go nowhere")
+    before = int(unused.locator("span").inner_text())
+    unused.click()
+    page.get_by_role("button", name="Add New Field… for Name on checks").click()
+    page.get_by_role("button", name="Add the field").click()
+
+    expect(page.get_by_text("Added Name on checks.")).to_be_in_viewport()
+    expect(unused.locator("span")).to_have_text(str(before - 1))
+    expect(page.get_by_text("What you had filled in before is here again")).to_be_hidden()
