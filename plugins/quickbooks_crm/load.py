@@ -20,6 +20,7 @@ from quickbooks_crm import (
     keywords,
     lines,
     notes,
+    oddities,
     owners,
     parted,
     runs,
@@ -345,8 +346,11 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     causes.note(connection, work.target, work.where)
     shown.remember(connection, work.target.mapping, work.where)
     warnings = edits.record(connection, work.target, work.where)
+    odd = oddities.note(connection, work.target.mapping, work.where)
     notes.tell(connection)
     _tell(connection, work)
+    if odd:
+        warnings |= oddities.told(connection, work.target.mapping, work.where)
     for target in referring:
         _resolve(connection, replace(work, target=target), work.target)
     warnings |= circles.tell(connection, work.target, work.where)

@@ -113,6 +113,7 @@ def happens(kept: Kept, chance: Random) -> None:
     twin = chance.choice(kept.ask("SELECT name FROM crm.products WHERE active"))["name"]
     books.add("Item", Name=f" {twin.upper()} ", Type="Service")
     books.change("Item", chance.choice(books.rows("Item"))["Id"], UnitPrice="47.11")
+    books.add("Item", Name=f"Odd {chance.random()}", Type="Chargeable once")
     name = f"By hand {chance.random()}"
     kept.ask("INSERT INTO crm.products (company_id, name) VALUES ('sample', %s)", name)
     books.add("Item", Name=name, Type="Service")
@@ -143,6 +144,7 @@ def test_whatever_happened_a_preview_and_the_sync_after_it_agree_row_by_row(
         assert foreseen.counts == run.counts != ()
         assert told(kept, foreseen.run_id) == told(kept, run.run_id)
         assert foreseen.warnings == run.warnings
+        assert any("QuickBooks says something odd" in said for said in run.warnings)
 
 
 def test_a_preview_and_the_sync_after_it_agree_on_what_waited_for_a_record_that_a_person_made(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog
+from quickbooks_crm import activity, catalog
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import (
@@ -257,17 +257,31 @@ def invoice(id: str, *amounts: str, **fields: Any) -> Record:
     return Record("Invoice", id, {"Id": id, "Line": lines} | fields)
 
 
-def test_a_total_that_is_not_the_sum_of_the_lines_is_loaded_as_it_was_sent(
-    connection: Connection[Any],
-) -> None:
-    """D27, and D26 without a currency."""
-    known = parse_all({"invoices": INVOICES})
+def test_an_odd_document_is_loaded_as_it_was_sent_and_told(connection: Connection[Any]) -> None:
+    """D27, and D26 without a currency and with a rate of 0. Nothing is converted."""
+    euros, dollars = {"CurrencyRef": {"value": "EUR"}}, {"CurrencyRef": {"value": "USD"}}
+    whose = {"CustomerRef": {"value": "57"}}
+    sent = [
+        invoice("7", "1.10", "2.20", TotalAmt="3.31"),
+        invoice("8", "1.10", TotalAmt="1.10", **whose),
+        invoice("9", "1.10", TotalAmt="1.10", ExchangeRate=0, **euros),
+        invoice("10", "1.10", TotalAmt="1.10", ExchangeRate="1.2345", **euros),
+    ]
+    customers = [customer("57", **euros), customer("58", **dollars)]
 
-    ended = sync(connection, known, invoice("7", "1.10", "2.20", TotalAmt="3.31"))
+    ended = sync(connection, parse_all({"invoices": INVOICES}), *customers, *sent)
 
-    assert ended == [End("7", "added")]
-    assert rows(connection, "SELECT total::text, currency FROM crm.invoices") == [("3.31", None)]
-    assert one(connection, "SELECT sum(amount)::text FROM crm.invoice_lines") == "3.30000"
+    assert ended == [End(id, "added") for id in ("7", "8", "9", "10")]
+    assert rows(connection, "SELECT total::text, currency FROM crm.invoices ORDER BY id") == [
+        *(("3.31", None), ("1.10", None), ("1.10", "EUR"), ("1.10", "EUR"))
+    ]
+    assert one(connection, "SELECT sum(amount)::text FROM crm.invoice_lines") == "6.60000"
+    assert [row.told for row in activity.rows(connection, REALM, "run-1", "invoices", "added")] == [
+        (),
+        ("Total '3.31' is not what the lines and the tax add up to, 3.30.",),
+        ("Currency is missing, and the customer has EUR.",),
+        ("Exchange rate '0' is no rate at which anything can be exchanged.",),
+    ]
 
 
 def test_an_invoice_of_twelve_hundred_lines_loads_in_their_order(
@@ -288,14 +302,3 @@ def test_a_name_that_says_there_is_none_is_a_name(connection: Connection[Any], n
     """A7: blank is only what shows nothing."""
     assert sync(connection, products(), item("7", Name=name)) == [End("7", "added")]
     assert rows(connection, "SELECT name FROM crm.products") == [(name,)]
-
-
-@pytest.mark.parametrize("rate", [0, 1, "1.2345"])
-def test_a_document_keeps_its_own_currency_whatever_its_rate_is(
-    connection: Connection[Any], rate: Any
-) -> None:
-    """D26: nothing is converted."""
-    sent = invoice("7", "1.10", TotalAmt="1.10", ExchangeRate=rate, CurrencyRef={"value": "EUR"})
-
-    assert sync(connection, parse_all({"invoices": INVOICES}), sent) == [End("7", "added")]
-    assert rows(connection, "SELECT total::text, currency FROM crm.invoices") == [("1.10", "EUR")]

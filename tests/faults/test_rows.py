@@ -106,8 +106,10 @@ D23 a circle is told                  integration/circles        a_circle_that_a
 D25 a reference to nothing            faults/data                a_reference_stays_open_until
 D25 to what a person deleted          integration/links          a_record_that_a_person_deleted
 D26 currencies                        acceptance/reconcile_documents amounts_agree_to_the_cent
-D26 no currency                       faults/data                a_total_that_is_not_the_sum
-D27 a total that is not the sum       faults/data                a_total_that_is_not_the_sum
+D26 no currency, no rate              faults/data                an_odd_document_is_loaded_as_it
+D26 another one than the customer's   integration/oddities       what_is_odd_is_brought_in
+D27 a total that is not the sum       faults/data                an_odd_document_is_loaded_as_it
+D27 what the sum is                   integration/oddities       what_is_odd_is_brought_in
 D28 days long ago                     faults/data                a_day_stays_that_day
 D29 days that never were              unit/check                 a_value_that_the_column_cannot
 D29 in a load                         faults/forty_ways          every_good_row_loads
@@ -116,6 +118,7 @@ D31 a day near midnight               faults/data                a_day_stays_tha
 D32 fractions of seconds              faults/data                a_moment_is_that_moment
 D33 a word that nobody knows          faults/forty_ways          every_good_row_loads
 D33 where the column takes any        faults/data                a_text_is_stored_as_it_was_sent
+D33 is told                           integration/oddities       what_is_odd_is_brought_in
 D34 another type than before          faults/forty_ways          every_good_row_loads
 D34 by cases                          unit/check                 a_value_that_the_column_cannot
 D35 ids                               faults/data                an_id_is_a_text_of_any_length

@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "edits": {"dedupe", "quantity", "sql"},
     "notes": {"sql"},
     "circles": {"dedupe", "sql"},
+    "oddities": {"mapping", "quantity", "sql"},
     "stand_ins": {"mapping", "picking", "runs", "sql"},
     "load": {
         *(
@@ -55,8 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "judge",
             "keywords",
         ),
-        *("lines", "notes", "owners", "parted", "refusals", "runs", "shown", "sql", "stand_ins"),
-        "views",
+        *("lines", "notes", "oddities", "owners", "parted", "refusals", "runs", "shown", "sql"),
+        *("stand_ins", "views"),
     },
     "views": {"catalog", "sql"},
     "undo": {
