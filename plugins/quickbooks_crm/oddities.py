@@ -105,5 +105,6 @@ def _warning(module: str, count: int, ids: list[str], counts: dict[str, int]) ->
     ways = ", ".join(f"{TOLD[reason]} ({counts[reason]:,})" for reason in TOLD if reason in counts)
     return {
         f"{module}.odd": f"QuickBooks says something odd in {many(count, 'record')} of {module} "
-        f"({some}): {ways}. They are loaded as they are; the details of these rows say more."
+        f"({some}): {ways}. That is loaded as QuickBooks has it; the details of these rows say "
+        "more."
     }
