@@ -14,7 +14,7 @@ from simulator.basics import (
 )
 from simulator.clock import pacific
 from simulator.company import Company
-from simulator.currencies import DOLLAR
+from simulator.currencies import DOLLAR, FOREIGN, exchanged
 from simulator.lists import SUPPLIES
 from simulator.rows import Data
 
@@ -35,6 +35,8 @@ def filled_in(company: Company, entity: str, fields: Data) -> Data:
         data = {**_bought_once(company, data), **data}
     if entity == "Payment":
         data = {**_dated(company), **_reference(company, "Customer", "CustomerRef"), **data}
+    if entity in _SALES or entity == "Payment":
+        data = {**data, **_in_their_currency(company, data), **fields}
     if entity in _TREES and "FullyQualifiedName" not in fields:
         data["FullyQualifiedName"] = _full_name(company, entity, data)
     if entity in ("Customer", "Vendor"):
@@ -62,6 +64,14 @@ def _sold_once(company: Company, entity: str, data: Data) -> Data:
     if entity == "Invoice":
         sold["DueDate"] = day
     return sold | _reference(company, "Customer", "CustomerRef")
+
+
+def _in_their_currency(company: Company, data: Data) -> Data:
+    """The currency of the customer, and what it is worth on the day."""
+    whose = company.table("Customer").rows.get((data.get("CustomerRef") or {}).get("value", ""))
+    code = ((whose.data.get("CurrencyRef") if whose else None) or DOLLAR.reference)["value"]
+    foreign = [currency for currency in FOREIGN if currency.code == code]
+    return exchanged(foreign[0], data["TxnDate"]) if foreign and data.get("TxnDate") else {}
 
 
 def _bought_once(company: Company, data: Data) -> Data:

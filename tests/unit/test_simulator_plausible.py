@@ -85,6 +85,19 @@ def test_what_is_left_of_a_document_follows_from_its_total(
     assert {field: row[field] for field in left} == left
 
 
+@pytest.mark.parametrize("entity", ["Invoice", "Estimate", "CreditMemo", "Payment"])
+def test_a_document_is_in_the_currency_of_its_customer(company: Company, entity: str) -> None:
+    abroad = company.add(
+        "Customer", filled_in(company, "Customer", {"CurrencyRef": {"value": "EUR"}})
+    )
+
+    row = added(company, entity, CustomerRef={"value": abroad})
+
+    assert row["CurrencyRef"]["value"] == "EUR"
+    assert row["ExchangeRate"] > 1
+    assert "ExchangeRate" not in added(company, entity)
+
+
 def test_a_payment_leaves_over_what_its_lines_do_not_apply(company: Company) -> None:
     line = {"Amount": 30, "LinkedTxn": [{"TxnId": "1", "TxnType": "Invoice"}]}
 
