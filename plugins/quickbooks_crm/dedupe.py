@@ -36,6 +36,10 @@ RECEIVING = (
 )
 """The statements that take the staged rows in, in their order."""
 
+APART_FROM = {True: 128, False: 8160}
+"""From how many bytes on the values of a row of more than two kilobytes lie apart, by whether it is
+of a document with lines."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -88,8 +92,9 @@ def receive(
         for name in ("forget_places", "places", "forget_meanings", "meant"):
             connection.execute(blocks[name], where)
     _take_references(connection, referred, where)
+    apart_from = sql.Literal(APART_FROM[target.table.lines is not None])
     for name in RECEIVING:
-        connection.execute(blocks[name].format(**_names(target)), where)
+        connection.execute(blocks[name].format(**_names(target), apart_from=apart_from), where)
     for name in ("count_again", "leave_linked", "never_here"):
         connection.execute(blocks[name], where)
 

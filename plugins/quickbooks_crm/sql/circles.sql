@@ -13,10 +13,13 @@ WITH RECURSIVE way (entity, id, start, at, passed) AS (
 )
 UPDATE sync.outcome
    SET details = coalesce(details, '{{}}') || jsonb_build_object('notes', coalesce(details -> 'notes', '[]') || note.said)
-  FROM (SELECT DISTINCT entity, id FROM way WHERE at = start) AS found
- CROSS JOIN LATERAL (
-       SELECT jsonb_build_object('reason', 'circle', 'field', %(field)s::text, 'label', %(label)s::text,
-                                 'rule', 'leads back to the record itself') AS said) AS note
- WHERE (outcome.realm, outcome.run_id, outcome.module, outcome.entity, outcome.id)
-     = (%(realm)s, %(run_id)s, %(module)s, found.entity, found.id)
+  FROM (SELECT jsonb_build_object('reason', 'circle', 'field', %(field)s::text, 'label', %(label)s::text,
+                                  'rule', 'leads back to the record itself') AS said) AS note
+ WHERE outcome.ctid = ANY (ARRAY (
+       SELECT own.ctid
+         FROM (SELECT DISTINCT entity, id FROM way WHERE at = start) AS found
+        CROSS JOIN LATERAL (
+              SELECT ctid FROM sync.outcome
+               WHERE (realm, run_id, module, entity, id)
+                   = (%(realm)s, %(run_id)s, %(module)s, found.entity, found.id) LIMIT 1) AS own))
 RETURNING outcome.id;

@@ -77,7 +77,8 @@ UPDATE meaning SET record_key = known.record_key
 
 -- incoming --
 -- The rows on their way. One is as long as the record, and each time it is changed it is written anew, so few statements
--- change many; and its long values lie apart as they are, so that a change of the others leaves them where they lie.
+-- change many. What of a row that is long lies apart depends on what takes less time: a document is longest for its lines,
+-- and a change of the other values leaves them where they lie; the values of other records are sooner copied than fetched.
 CREATE TEMP TABLE incoming (
     n             bigint,
     entity        text,
@@ -106,7 +107,7 @@ CREATE TEMP TABLE incoming (
     notes         jsonb,
     base          jsonb,
     conflicts     jsonb
-) WITH (toast_tuple_target = 128) ON COMMIT DROP;
+) WITH (toast_tuple_target = {apart_from}) ON COMMIT DROP;
 
 -- incoming_apart --
 ALTER TABLE incoming

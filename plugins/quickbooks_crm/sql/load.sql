@@ -145,14 +145,14 @@ UPDATE given SET below = longest.steps
  WHERE given.n = longest.n;
 
 -- add --
--- Add the records that the CRM does not hold yet, each under a primary key by which it can be told from the others.
+-- Add the records that the CRM does not hold yet, each under a primary key by which it can be told from the others. They are
+-- put in order before they are made, while each is short.
 WITH keyed AS MATERIALIZED ({keys}), added AS (
     INSERT INTO {table} AS current ({columns}) OVERRIDING SYSTEM VALUE
     SELECT {values}
-      FROM keyed
+      FROM (SELECT * FROM keyed ORDER BY below, n OFFSET 0) AS keyed
      CROSS JOIN LATERAL (SELECT * FROM incoming WHERE n = keyed.n LIMIT 1) AS i
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
-     ORDER BY keyed.below, keyed.n
  RETURNING current.{key}::text AS record_key, {image} AS after
 )
 INSERT INTO incoming (n, record_key, after)
