@@ -63,6 +63,7 @@ class Asked:
 def late(rows: int) -> Iterator[Asked]:
     """Addresses that only many clicks lead to, and searches."""
     accounts, run = "records/sample/accounts", f"runs/{REALM}/run-0001/accounts?outcome=added"
+    invoices = run.replace("accounts", "invoices")
     middle = rows // 5
     for way in (
         f"{accounts}?after={middle}",
@@ -79,13 +80,16 @@ def late(rows: int) -> Iterator[Asked]:
         f"runs/{REALM}/run-0001",
         run,
         f"{run}&after=Customer/{middle}",
+        f"{run}&noted=yes&after=Customer/{middle}",
+        f"{invoices}&noted=yes",
         f"runs/{REALM}/run-0998/accounts?outcome=not_added",
         f"runs/{REALM}/run-0998/accounts?outcome=not_added&reason=missing_required",
     ):
         yield Asked(f"{HOST}/quickbooks-crm/{way}")
     for text in ("Cedar", "garden", str(middle), "nobody at all"):
         yield Asked(f"{HOST}/quickbooks-crm/{accounts}", {"sought": text})
-        yield Asked(f"{HOST}/quickbooks-crm/{run}", {"sought": text})
+        for listed in (run, f"{run}&noted=yes", f"{invoices}&noted=yes"):
+            yield Asked(f"{HOST}/quickbooks-crm/{listed}", {"sought": text})
 
 
 def main() -> None:

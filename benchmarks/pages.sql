@@ -93,9 +93,13 @@ INSERT INTO sync.call (client_id, month, realm, run_id, purpose, calls, metered)
 SELECT 'client', date_trunc('month', started_at)::date, {realm}, run_id, purpose, 3, 3
   FROM sync.run CROSS JOIN unnest(ARRAY['changes', 'Customer', 'Invoice']) AS purpose;
 
--- The first run added everything, run 998 could not add many, and every run updates some.
-INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, record_key, after)
-SELECT {realm}, 'run-0001', module, entity, n::text, 'added', n::text, jsonb_build_object('name', 'Name ' || n, 'active', true) FROM loaded;
+-- The first run added everything, with notes on every account and few invoices; run 998 could not add many, and every
+-- run updates some.
+INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, record_key, after, details)
+SELECT {realm}, 'run-0001', module, entity, n::text, 'added', n::text, jsonb_build_object('name', 'Name ' || n, 'active', true),
+       CASE WHEN module = 'accounts' OR module = 'invoices' AND n % 5000 = 7
+            THEN '{{"notes": [{{"label": "Exchange rate", "value": 0, "rule": "is no rate at which anything can be exchanged"}}]}}'::jsonb END
+  FROM loaded;
 INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message, details)
 SELECT realm, run_id, module, entity, id, outcome, reason, 'A sentence that says why of ' || id, jsonb_build_object('fields', jsonb_build_array('name'))
   FROM sync.held;

@@ -352,14 +352,15 @@ def rows(
     """The records of one outcome, ordered by id; `after` is the (id, entity) to go on from."""
     key = {"realm": realm, "run_id": run_id, "module": module, "outcome": outcome}
     page = {"after_id": after[0], "after_entity": after[1], "limit": limit}
-    return as_rows(connection, of_those("rows", "all"), key | page)
+    return as_rows(connection, of_those("rows"), key | page)
 
 
-def of_those(statement: str, which: str) -> sql.Composed:
-    """A statement of the records of one run and module that ended in one way, narrowed by a block
-    of its conditions."""
+def of_those(statement: str, *which: str) -> sql.Composed:
+    """A statement of the records of one run and module that ended in one way, narrowed by blocks of
+    conditions."""
     blocks = statements("activity")
-    return blocks[statement].format(ended_so=blocks["ended_so"].format(which=blocks[which]))
+    conditions = sql.SQL(" AND ").join(blocks[name].format() for name in ("ended_so", *which))
+    return blocks[statement].format(ended_so=conditions)
 
 
 def as_rows(

@@ -226,6 +226,25 @@ def test_every_row_of_a_run_is_listed_however_many_there_are(
     assert len(ids) == len(set(ids)) == 30
 
 
+def test_rows_with_notes_are_listed_with_these(kept: Kept, command: Callable[..., Ended]) -> None:
+    firm = kept.quickbooks.add("Customer", DisplayName="A firm", FamilyName=None)
+    kept.sync()
+    kept.ask(
+        "UPDATE sync.outcome SET details = jsonb_build_object('notes', %s::jsonb)"
+        " WHERE module = 'products' AND record_key = '1' OR module = 'contacts' AND id = %s",
+        '[{"label": "Rate", "value": 0, "rule": "is no rate"}, {"label": "X", "rule": "is y"}]',
+        firm,
+    )
+
+    every = command("activity", "--with-notes").stdout
+    added = command("activity", "--with-notes", "--outcome", "added", "--format", "csv").stdout
+
+    product, contact = (line for line in every.splitlines() if " CRM " in line or firm in line)
+    assert product.endswith("; Rate '0' is no rate. X is y.")
+    assert contact.endswith(" or an e-mail address. Rate '0' is no rate. X is y.")
+    assert {line["id"] for line in csv.DictReader(io.StringIO(added))} == {"1"}
+
+
 def test_values_that_were_thrown_away_are_told_as_such(
     kept: Kept, command: Callable[..., Ended]
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 from demo import postgres
 from quickbooks_crm import activity, finding, reasons, wording
 from quickbooks_crm.activity import Wanted
-from quickbooks_crm.finding import Which
+from quickbooks_crm.finding import Noted, Which
 from quickbooks_crm.sql import statements
 from tests.integration.runs import NOON, REALM, called, counted, ended, started
 
@@ -220,12 +220,13 @@ def test_every_list_is_read_through_an_index(connection: Connection[Any], name: 
 
 @pytest.fixture(scope="module")
 def many(server: postgres.Server, template: str) -> Iterator[Connection[Any]]:
-    """A run with 100,000 excluded records, every thousandth of them for a reason of its own, and as
-    many runs, of which few are of any kind but a sync."""
+    """A run with 100,000 excluded records, every thousandth of them for a reason of its own, the
+    next one with notes, and as many runs, of which few are of any kind but a sync."""
     name = f"many_{os.getpid()}"
     url = server.create_database(name, template)
     with psycopg.connect(url, autocommit=True) as connection:
         started(connection, "run-1")
+        counted(connection, "run-1", "products", excluded=100_000)
         for statement in MANY:
             connection.execute(statement, [REALM])
         connection.execute("VACUUM ANALYZE sync.outcome, sync.run, quickbooks.record")
@@ -234,9 +235,11 @@ def many(server: postgres.Server, template: str) -> Iterator[Connection[Any]]:
 
 
 MANY = (
-    "INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message)"
+    "INSERT INTO sync.outcome"
+    " (realm, run_id, module, entity, id, outcome, reason, message, details)"
     " SELECT %s, 'run-1', 'products', 'Item', i::text, 'excluded',"
-    "        CASE WHEN i %% 1000 = 0 THEN 'rare' ELSE 'usual' END, 'y'"
+    "        CASE WHEN i %% 1000 = 0 THEN 'rare' ELSE 'usual' END, 'y',"
+    """        CASE WHEN i %% 1000 = 1 THEN '{"notes": []}'::jsonb ELSE '{}' END"""
     " FROM generate_series(1, 100000) AS i",
     "INSERT INTO quickbooks.record (realm, entity, id, sync_token, generation, payload)"
     " SELECT %s, 'Item', i::text, 0, 1, jsonb_build_object('Name', 'Garden hose ' || i)"
@@ -251,20 +254,24 @@ MANY = (
 @pytest.mark.parametrize(
     ("which", "given"),
     [
-        ("all", {}),
-        ("of_reason", {"reason": "usual"}),
-        ("of_reason", {"reason": "rare"}),
-        ("of_id", {"text": "77777", "reason": ""}),
+        ([], {}),
+        (["of_reason"], {"reason": "usual"}),
+        (["of_reason"], {"reason": "rare"}),
+        (["of_id"], {"text": "77777"}),
+        (["with_notes"], {}),
+        (["of_reason", "with_notes"], {"reason": "rare"}),
+        (["of_reason", "with_notes"], {"reason": "usual"}),
+        (["of_id", "with_notes"], {"text": "77001"}),
     ],
 )
 def test_a_page_out_of_a_hundred_thousand_rows_is_read_at_once(
-    many: Connection[Any], which: str, given: dict[str, str]
+    many: Connection[Any], which: list[str], given: dict[str, str]
 ) -> None:
     """Work is proportional to the page: the plan touches its rows, not the run's."""
     key = {"realm": REALM, "run_id": "run-1", "module": "products", "outcome": "excluded"}
     page = {"after_id": "50000", "after_entity": "Item", "limit": 100}
 
-    assert _blocks(many, activity.of_those("rows", which), key | page | given) < 900
+    assert _blocks(many, activity.of_those("rows", *which), key | page | given) < 900
 
 
 def test_the_reasons_of_a_hundred_thousand_rows_are_found_at_once(many: Connection[Any]) -> None:
@@ -272,6 +279,23 @@ def test_the_reasons_of_a_hundred_thousand_rows_are_found_at_once(many: Connecti
 
     assert finding.reasons(many, which) == ["rare", "usual"]
     assert _blocks(many, statements("activity")["reasons_of"], asdict(which)) < 50
+
+
+def test_the_few_records_with_notes_are_counted_and_found_at_once(many: Connection[Any]) -> None:
+    run, which = _run(many), Which(REALM, "run-1", "products", "excluded", noted=True)
+
+    found, named = finding.part(many, which), finding.part(many, replace(which, text="HOSE 55"))
+
+    assert finding.noted(many, run, run.counts) == [Noted("products", "excluded", 100)]
+    assert ([row.id[-3:] for row in found.rows], found.next) == (["1", *["001"] * 99], None)
+    assert [row.id for row in named.rows] == ["55001"]
+    asked = {"modules": ["products"], "outcomes": ["excluded"], "limit": 1000}
+    assert _blocks(many, statements("activity")["noted"], asdict(which) | asked) < 200
+
+
+def test_of_very_many_records_with_notes_it_is_said_that_they_are_many() -> None:
+    assert Noted("products", "added", 10_000).told == "10,000"
+    assert Noted("products", "added", 10_001).told == "more than 10,000"
 
 
 def test_a_search_by_name_looks_at_all_records_and_tells_when_it_stopped_early(

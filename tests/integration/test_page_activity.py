@@ -11,6 +11,7 @@ import pytest
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from quickbooks_crm import finding
 from tests.integration.runs import NOON, REALM, counted, ended, started
 from tests.integration.shown import text_of
 
@@ -119,6 +120,16 @@ def held(connection: Connection[Any]) -> None:
     connection.commit()
 
 
+@pytest.fixture
+def noted(held: None, connection: Connection[Any]) -> None:
+    """Notes on two of the three."""
+    notes = [{"label": "Owner", "value": "u1", "rule": "is nobody"}, {"label": "X", "rule": "is y"}]
+    connection.execute(
+        "UPDATE sync.outcome SET details = %s WHERE id IN ('7', '9')", [Jsonb({"notes": notes})]
+    )
+    connection.commit()
+
+
 @pytest.mark.parametrize(
     ("text", "asked", "found"),
     [
@@ -127,15 +138,82 @@ def held(connection: Connection[Any]) -> None:
         ("7", "", ["7"]),
         ("8", "&reason=missing_required", []),
         ("", "&reason=invalid_value", ["8", "9"]),
+        ("", "&noted=yes", ["7", "9"]),
+        ("", "&noted=", ["7", "8", "9"]),
+        ("", "&noted=yes&reason=invalid_value", ["9"]),
+        ("garden", "&noted=yes", ["7"]),
+        ("9", "&noted=yes", ["9"]),
+        ("8", "&noted=yes", []),
         ("%", "", []),
     ],
 )
-def test_records_are_found_by_id_name_and_reason(
-    viewer: httpx.Client, held: None, text: str, asked: str, found: list[str]
+def test_records_are_found_by_id_name_reason_and_notes(
+    viewer: httpx.Client, held: None, noted: None, text: str, asked: str, found: list[str]
 ) -> None:
     answer = viewer.get(f"{ROWS}?outcome=not_added{asked}", headers={"sought": text})
 
     assert re.findall(r"Item</span> <bdi>(\d+)</bdi>", answer.text) == found
+
+
+def test_a_run_leads_to_its_records_with_notes_and_these_to_a_file(
+    viewer: httpx.Client, noted: None, connection: Connection[Any]
+) -> None:
+    run = viewer.get(f"/quickbooks-crm/runs/{REALM}/run-1")
+    [way] = re.findall(r'href="([^"]*noted=yes)">2</a>', run.text)
+    records = viewer.get(str(run.url.join(way.replace("&amp;", "&"))))
+    [file] = re.findall(r'download href="([^"]*)"', records.text)
+
+    lines = _lines(viewer.get(str(records.url.join(file.replace("&amp;", "&")))))
+
+    assert "Owner 'u1' is nobody. X is y. " in text_of(records)
+    assert '<option value="yes" selected>only with notes (2)</option>' in records.text
+    told = [(line["QuickBooks id"], line["Also told"]) for line in lines]
+    assert told == [
+        ("7", "Owner 'u1' is nobody.\nX is y."),
+        ("9", "Owner 'u1' is nobody.\nX is y."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "found"),
+    [({"PAGE": 1}, "", "Garden hose"), ({"PATIENCE": 0, "WINDOW": 1}, "spade", "Nothing found")],
+)
+def test_a_list_or_search_of_records_with_notes_goes_on_among_these(
+    viewer: httpx.Client,
+    noted: None,
+    monkeypatch: pytest.MonkeyPatch,
+    part: dict[str, int],
+    text: str,
+    found: str,
+) -> None:
+    for name, value in part.items():
+        monkeypatch.setattr(finding, name, value)
+    first = viewer.get(f"{ROWS}?noted=yes", headers={"sought": text})
+    [on] = re.findall(r'rel="next"[^>]* href="([^"]*)"', first.text)
+
+    second = viewer.get(str(first.url.join(on.replace("&amp;", "&"))), headers={"sought": text})
+
+    assert found in first.text and "fork" not in first.text
+    assert "Spade 7" in second.text and "fork" not in second.text
+
+
+def test_where_no_record_has_notes_nothing_is_said_of_them(
+    viewer: httpx.Client, held: None
+) -> None:
+    answers = [viewer.get(f"/quickbooks-crm/runs/{REALM}/run-1"), viewer.get(ROWS)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer for answer in answers if "with notes" in answer.text] == []
+
+
+def test_records_that_are_no_longer_kept_are_told_as_such(
+    viewer: httpx.Client, noted: None, connection: Connection[Any]
+) -> None:
+    connection.execute("DELETE FROM sync.outcome")
+    connection.execute("UPDATE sync.run SET emptied_at = now()")
+    connection.commit()
+
+    assert "is no longer kept" in viewer.get(f"{ROWS}?noted=yes").text
 
 
 def test_what_is_found_by_its_id_can_be_looked_for_in_names_too(
@@ -212,7 +290,7 @@ def test_a_file_may_be_of_one_reason_or_of_everything_a_run_did(
 
 
 @pytest.mark.parametrize(
-    "asked", ["reason=%00", "reason=nonsense", "outcome=nonsense", "module=%00"]
+    "asked", ["reason=%00", "reason=nonsense", "outcome=nonsense", "module=%00", "noted=no"]
 )
 def test_a_file_of_what_cannot_be_is_refused_before_it_begins(
     viewer: httpx.Client, held: None, asked: str

@@ -6,14 +6,14 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import product
 from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import activity, reasons, wording
+from quickbooks_crm import finding, reasons, wording
 from quickbooks_crm.activity import Row, Run
 from quickbooks_crm.command_line.command import YES
+from quickbooks_crm.finding import BEGINNING, Which
 from quickbooks_crm.spreadsheet import cell
 
 COLUMNS = (
@@ -35,17 +35,17 @@ def heading(asked: argparse.Namespace) -> None:
         csv.writer(sys.stdout).writerow(COLUMNS)
 
 
-def show(form: str, connection: Connection[Any], run: Run, outcomes: Iterable[str]) -> None:
-    """Print every record of a run that ended in one of these ways, in one of FORMS."""
-    for module, outcome in product(run.counts, outcomes):
-        for row in _every(connection, run, module.module, outcome):
-            FORMS[form](run, module.module, row)
+def show(form: str, connection: Connection[Any], run: Run, wanted: Iterable[Which]) -> None:
+    """Print every record of a run that is wanted, in one of FORMS."""
+    for which in wanted:
+        for row in _every(connection, which):
+            FORMS[form](run, which.module, row)
 
 
-def _every(connection: Connection[Any], run: Run, module: str, outcome: str) -> Iterator[Row]:
-    """The records of a module that ended in one way, however many they are."""
-    which, after = (run.realm, run.run_id, module, outcome), ("", "")
-    while page := activity.rows(connection, *which, after, PAGE):
+def _every(connection: Connection[Any], which: Which) -> Iterator[Row]:
+    """The records that are meant, however many they are."""
+    after = BEGINNING
+    while page := finding.rows(connection, which, after, PAGE):
         yield from page
         after = (page[-1].id, page[-1].entity)
 
@@ -55,8 +55,13 @@ def _as_line(run: Run, module: str, row: Row) -> None:
     record = "" if row.reason else _record(run, row)
     where = f" CRM {record}" if record else ""
     head = f"{module}: {row.entity} {row.id}{name}  {wording.words(row.outcome)}{where}"
-    said = "; ".join([*_values(row), *row.told])
+    said = _said("; ".join(_values(row)), " ".join(row.told))
     print(wording.printable(f"{head}: {said}" if said else head))
+
+
+def _said(values: str, notes: str) -> str:
+    """Both, if there are both; notes are sentences, and so is a message."""
+    return (" " if values.endswith(".") else "; ").join(filter(None, (values, notes)))
 
 
 def _values(row: Row) -> Iterator[str]:

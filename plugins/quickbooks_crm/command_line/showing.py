@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Collection
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from psycopg import Connection
@@ -13,6 +14,7 @@ from quickbooks_crm.activity import HELD, OUTCOMES, UNDO_OUTCOMES, Run, Wanted
 from quickbooks_crm.command_line import rows
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command, positive, told_of
 from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.finding import Which
 from quickbooks_crm.reconcile import report
 
 
@@ -49,10 +51,18 @@ def _show_runs(asked: argparse.Namespace, connection: Connection[Any], company: 
     else:
         but = () if asked.previews else ("preview",)
         listed = activity.runs(connection, Wanted([company], but), asked.limit)
-    held = HELD if asked.rows or rows.form(asked) == "csv" else ()
     for run in listed:
-        _show(asked, connection, run, outcomes=asked.outcome or held)
+        _show(asked, connection, run, outcomes=_outcomes(asked, run))
     return len(listed)
+
+
+def _outcomes(asked: argparse.Namespace, run: Run) -> Collection[str]:
+    """Of which outcomes the rows are shown: notes are on those that ended well, too."""
+    if asked.outcome:
+        return list(asked.outcome)
+    if asked.with_notes:
+        return run.outcomes
+    return HELD if asked.rows or rows.form(asked) == "csv" else ()
 
 
 def _show(
@@ -69,7 +79,9 @@ def _show(
         print(json.dumps(activity.as_json(run)) if as_json else wording.summary(run, said) + "\n")
         if run.report:
             _show_report(asked, connection, run, as_json)
-    rows.show(form, connection, listed, outcomes)
+    which = partial(Which, listed.realm, listed.run_id, noted=getattr(asked, "with_notes", False))
+    wanted = [which(counts.module, outcome) for counts in listed.counts for outcome in outcomes]
+    rows.show(form, connection, listed, wanted)
 
 
 def _show_report(
@@ -121,6 +133,11 @@ COMMANDS = {
                 "metavar": "OUTCOME",
                 "help": "the rows that ended like this instead, such as updated, with what they "
                 "held before and after (customer data); may be repeated",
+            },
+            "--with-notes": YES
+            | {
+                "help": "the rows that have notes, of every outcome or those of --outcome "
+                "(customer data)"
             },
             "--format": rows.FORM,
         },

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request
@@ -24,6 +25,9 @@ KINDS = ("sync", "preview", "replay", "retry", "undo", "reconcile")
 STATES = ("running", "success", "failed")
 AT_A_TIME = 2_000
 """How many records are read at a time for a download."""
+
+Notes = Literal["", "yes"]
+"""Whether only records with notes are asked for."""
 
 Day = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 
@@ -98,9 +102,10 @@ def run(request: Request, user: User, realm: str, run_id: str) -> Response:
     """What one run did, module by module, and why records are not in the CRM."""
     with reading() as connection:
         found = activity.explained(connection, _visible(connection, user, realm, run_id))
+        noted = finding.noted(connection, found, found.counts)
     dag = dag_id(found.company, found.rehearses or found.kind)
     may_run = _may_run(user, found)
-    return page(request, Page("run.html"), run=found, dag=dag, may_run=may_run)
+    return page(request, Page("run.html"), run=found, noted=noted, dag=dag, may_run=may_run)
 
 
 @router.get("/runs/{realm}/{run_id}/{module}", response_class=HTMLResponse)
@@ -112,12 +117,13 @@ def rows(
     module: str,
     outcome: str = "not_added",
     reason: str = "",
+    noted: Notes = "",
     after: str = "",
     text: Annotated[str, Header(alias="sought")] = "",
 ) -> Response:
     """The records of one outcome of a module in a run, a page at a time. The text that is searched
     for may be a customer's name: it comes in a header, which nobody logs."""
-    which = Which(realm, run_id, module, outcome, reason, unquote(text).strip())
+    which = Which(realm, run_id, module, outcome, reason, unquote(text).strip(), bool(noted))
     with reading() as connection:
         found = _visible(connection, user, realm, run_id)
         counts = found.module(module)
@@ -125,6 +131,7 @@ def rows(
             raise HTTPException(404)
         ended = finding.part(connection, which, _key(after))
         reasons = finding.reasons(connection, which)
+        with_notes = finding.noted(connection, found, [counts])
         labels = columns.of_run(connection, found, module)
     return page(
         request,
@@ -134,6 +141,7 @@ def rows(
         outcome=outcome,
         which=which,
         reasons=reasons,
+        with_notes=next((n for n in with_notes if n.outcome == outcome), None),
         after=after,
         part=ended,
         labels=labels,
@@ -143,17 +151,24 @@ def rows(
 
 @router.get("/csv/{realm}/{run_id}")
 def download(
-    user: User, realm: str, run_id: str, module: str = "", outcome: str = "", reason: str = ""
+    user: User,
+    realm: str,
+    run_id: str,
+    module: str = "",
+    outcome: str = "",
+    reason: str = "",
+    noted: Notes = "",
 ) -> Response:
     """How records ended in a run, as a file for a spreadsheet: of one module or all, of one outcome
-    or all, of one reason or all."""
+    or all, of one reason or all, with notes or all."""
     with reading() as connection:
         found = _visible(connection, user, realm, run_id)
     modules = [m.module for m in found.counts if module in ("", m.module)]
     outcomes = [o for o in found.outcomes if outcome in ("", o)]
     if not modules or not outcomes or reason not in ("", *REASONS):
         raise HTTPException(404)
-    asked = [Which(realm, run_id, m, o, reason) for m in modules for o in outcomes]
+    which = partial(Which, realm, run_id, reason=reason, noted=bool(noted))
+    asked = [which(m, o) for m in modules for o in outcomes]
     name = "-".join(
         filter(None, (found.company, f"{found.started_at:%Y%m%d-%H%M}", module, outcome))
     )

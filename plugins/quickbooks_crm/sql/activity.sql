@@ -135,9 +135,26 @@ SELECT reason
   FROM found
  WHERE reason IS NOT NULL;
 
+-- noted --
+-- How many records that ended in a run in some of these ways have notes; no more are counted of each than there is time for.
+SELECT asked.module, asked.outcome, found.count
+  FROM unnest(%(modules)s::text[], %(outcomes)s::text[]) AS asked (module, outcome)
+ CROSS JOIN LATERAL (
+       SELECT count(*)
+         FROM (SELECT
+                 FROM sync.outcome
+                WHERE run_id = %(run_id)s
+                  AND module = asked.module
+                  AND outcome = asked.outcome
+                  AND realm = %(realm)s
+                  AND details ? 'notes'
+                ORDER BY id
+                LIMIT %(limit)s) AS first) AS found
+ WHERE found.count > 0;
+
 -- rows --
 -- The records of one run and module that ended in one way, a page at a time, with the name that
--- QuickBooks has for them now; which of them, one of the last blocks here says.
+-- QuickBooks has for them now; which of them, the last blocks here say.
 SELECT ended.*, coalesce(payload ->> 'DisplayName', payload ->> 'Name', payload ->> 'DocNumber') AS name
   FROM (SELECT entity, id, outcome, reason, message, details, record_key, collides_with,
                before, after
@@ -185,14 +202,13 @@ OFFSET %(window)s - 1
 
 -- ended_so --
 realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s AND outcome = %(outcome)s
-AND {which}
 AND (id, entity) > (%(after_id)s, %(after_entity)s)
-
--- all --
-true
 
 -- of_reason --
 reason = %(reason)s
 
 -- of_id --
-id = %(text)s AND %(reason)s IN ('', coalesce(reason, ''))
+id = %(text)s
+
+-- with_notes --
+details ? 'notes'
