@@ -53,6 +53,9 @@ class Model(Documents):
         }
         self.typed_ids = settings["accounts"].typed_ids
         self._link_typed(set(self.parked.values()))
+        self.by_hand = deepcopy(
+            {who: at for who, at in self.links.items() if who not in before.links}
+        )
         for module in REFERS:
             self._load(module, settings[module], due, new_keys)
             self.loaded_with[module] = settings[module]
@@ -214,7 +217,7 @@ class Model(Documents):
             column
             for column in columns - as_written
             if row.values.get(column) is None
-            and not (says.blank_overwrites and column in row.values)
+            and not (self._judged(says, column) and column in row.values)
         }
         row.found = key
         after = before | {c: v for c, v in row.values.items() if c not in row.kept}
@@ -236,6 +239,10 @@ class Model(Documents):
             return
         self.records[module][key] = after
         row.finish("updated" if after != before else "unchanged")
+
+    def _judged(self, says: Settings, column: str) -> bool:
+        """Whether a blank is judged as any other value: also where a person's value stays."""
+        return says.blank_overwrites or (says.notes_are_theirs and column == "note")
 
     def _keep_note(
         self, row: Row, before: Mapping[str, Any], after: dict[str, Any], wrote: Mapping[str, Any]

@@ -46,6 +46,9 @@ class Memory:
     tags: set[str] = field(default_factory=set)
     aliases: Mapping[str, str] = field(default_factory=dict)
     conflicts: dict[Who, Conflict] = field(default_factory=dict)
+    by_hand: dict[Who, Link] = field(default_factory=dict)
+    """What was linked before the last run loaded anything, since a person gave it the id that a
+    reference waited for: no run did that, so none takes it back."""
     merges: dict[str, str] = field(default_factory=dict)  # the latest told comes last
     meanings: dict[str, str | None] = field(default_factory=dict)
     before: "Memory | None" = None
@@ -99,8 +102,11 @@ class Memory:
         until it, or the mapping, changes."""
         assert self.before
         after = deepcopy(self)
-        waited = set(self.before.parked.values())
-        by_hand = {w: link for w, link in self.links.items() if not link.said and w[1] in waited}
+        by_hand = {
+            who: deepcopy(link)
+            for who, link in self.by_hand.items()
+            if who in self.links and self.links[who].key == link.key
+        }
         removed = {
             (module, key)
             for module, records in self.records.items()
