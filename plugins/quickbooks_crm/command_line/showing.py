@@ -52,7 +52,7 @@ def _show_runs(asked: argparse.Namespace, connection: Connection[Any], company: 
         but = () if asked.previews else ("preview",)
         listed = activity.runs(connection, Wanted([company], but), asked.limit)
     for run in listed:
-        _show(asked, connection, run, outcomes=_outcomes(asked, run))
+        _show(asked, connection, run, outcomes=_outcomes(asked, run), noted=asked.with_notes)
     return len(listed)
 
 
@@ -71,6 +71,7 @@ def _show(
     listed: Run,
     said: Collection[str] = (),
     outcomes: Collection[str] = (),
+    noted: bool = False,
 ) -> None:
     form = rows.form(asked)
     if form != "csv":
@@ -79,7 +80,7 @@ def _show(
         print(json.dumps(activity.as_json(run)) if as_json else wording.summary(run, said) + "\n")
         if run.report:
             _show_report(asked, connection, run, as_json)
-    which = partial(Which, listed.realm, listed.run_id, noted=getattr(asked, "with_notes", False))
+    which = partial(Which, listed.realm, listed.run_id, noted=noted)
     wanted = [which(counts.module, outcome) for counts in listed.counts for outcome in outcomes]
     rows.show(form, connection, listed, wanted)
 
