@@ -71,6 +71,15 @@ def known(*others: str) -> dict[str, Mapping]:
     return parse_all({"products": of_products, "documents": DOCUMENTS, **dict(_pairs(others))})
 
 
+def with_customers() -> dict[str, Mapping]:
+    """Products, customers, and documents that say whose they are."""
+    text = DOCUMENTS.replace(
+        "  number:", "  account_id: {from: CustomerRef.value, refers: accounts}\n  number:"
+    )
+    of_products = products()["products"].text
+    return parse_all({"products": of_products, "accounts": accounts(), "documents": text})
+
+
 def _pairs(others: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(f"other{number}", text) for number, text in enumerate(others)]
 
@@ -661,12 +670,7 @@ def test_a_line_of_a_duplicate_product_shows_the_product_it_collided_with(
 def test_a_reference_of_the_document_closes_without_forgetting_its_lines(
     connection: Connection[Any],
 ) -> None:
-    text = DOCUMENTS.replace(
-        "  number:", "  account_id: {from: CustomerRef.value, refers: accounts}\n  number:"
-    )
-    several = parse_all(
-        {"products": products()["products"].text, "accounts": accounts(), "documents": text}
-    )
+    several = with_customers()
     document = invoice("1", line("a"), CustomerRef={"value": "3"})
     sync(connection, several, document)
 

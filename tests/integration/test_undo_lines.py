@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from tests.integration.crm import End, by_hand, item, one, outcome, rows, sync
-from tests.integration.test_lines import KEYED, invoice, known, line, owned
+from quickbooks_crm.mapping import Mapping
+from tests.integration.crm import End, by_hand, customer, item, one, outcome, rows, sync
+from tests.integration.test_lines import KEYED, invoice, known, line, owned, with_customers
 from tests.integration.undo import LINKS, undo
 
 CRM = """
@@ -113,6 +114,59 @@ def test_a_reference_closed_before_the_run_changed_the_document_itself_is_open_a
 
 
 # ── what is not mapped ──────────────────────────────────────────────────────────────────────
+
+
+def waiting_and_refused(connection: Connection[Any]) -> dict[str, Mapping]:
+    """A document whose change waits for its customer and a product, and is refused by the table."""
+    several = with_customers()
+    sync(connection, several, invoice("7"))
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines ADD CONSTRAINT own CHECK (description <> 'bad')"
+    )
+    lines = [line("bad", "1"), line("B", "1"), line("C", "2")]
+    sync(connection, several, invoice("7", *lines, CustomerRef={"value": "10"}), run_id="first")
+    return several
+
+
+def test_a_document_refused_again_waits_again_for_all_it_waited_for(
+    connection: Connection[Any],
+) -> None:
+    several = waiting_and_refused(connection)
+    before = everything(connection)
+    assert [field for _, field, _ in before[2]] == [
+        "@lines.1.product_id", "@lines.2.product_id", "@lines.3.product_id", "account_id"
+    ]  # fmt: skip
+    sync(connection, several, customer("10"), item("1"), run_id="wrong")
+    after = everything(connection)
+    assert [field for _, field, _ in after[2]] == ["@lines.3.product_id"]
+
+    undo(connection, several, "wrong", run_id="back")
+
+    assert everything(connection) == before
+    undo(connection, several, "back", run_id="forth")
+    assert everything(connection) == after
+    undo(connection, several, "forth")
+    assert everything(connection) == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "waits"),
+    [
+        pytest.param([line("fine")], [], id="brought up to date"),
+        pytest.param([line("bad", "3")], [("@lines.1.product_id", "3")], id="refused once more"),
+    ],
+)
+def test_what_a_later_run_made_of_its_lines_holds(
+    connection: Connection[Any], lines: list[Any], waits: list[tuple[str, str]]
+) -> None:
+    several = waiting_and_refused(connection)
+    sync(connection, several, customer("10"), item("1"), item("2"), run_id="wrong")
+    sync(connection, several, invoice("7", *lines, CustomerRef={"value": "10"}))
+
+    undo(connection, several, "wrong")
+
+    expected = [("7", field, target) for field, target in [*waits, ("account_id", "10")]]
+    assert rows(connection, PARKED) == expected
 
 
 def remark(connection: Connection[Any]) -> None:

@@ -117,6 +117,7 @@ WITH told AS (
 SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n, every.*,
        CASE did WHEN 'added' THEN 'remove' WHEN 'removed' THEN 'insert' WHEN 'updated' THEN 'restore' ELSE 'link' END AS action,
        reopened IS NOT NULL AS partial,
+       reopened AS waits_for,
        did <> 'linked' OR EXISTS (SELECT FROM sync.outcome AS own
                                    WHERE (own.realm, own.run_id, own.module, own.entity, own.id)
                                        = ({realm}, {undone}, {module}, every.entity, every.id)
@@ -316,23 +317,53 @@ UPDATE undoing
   FROM (SELECT u.n, max(since.run_id) AS who, array_agg(DISTINCT since.field ORDER BY since.field) AS fields,
                string_agg(DISTINCT since.field, ', ' ORDER BY since.field) AS columns
           FROM undoing AS u
-         CROSS JOIN LATERAL (
-               SELECT coalesce(held.field, left_open.field) AS field, coalesce(held.run_id, left_open.by) AS run_id
-                 FROM (SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id
-                         FROM sync.parked
-                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, u.entity, u.id)) AS held
-                 FULL JOIN (
-                      SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id AS by
-                        FROM sync.parked
-                       WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)
-                       UNION
-                      SELECT field, jsonb_build_array(was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id'), run_id
-                        FROM sync.former
-                       WHERE (id, entity, module, realm, kind) = (u.id, u.entity, %(module)s, %(realm)s, 'parked')
-                         AND was ->> 'run_id' = %(undone)s AND run_id <> %(undone)s
-                      ) AS left_open ON (left_open.field, left_open.target) = (held.field, held.target)
-                WHERE held.field IS NULL OR left_open.field IS NULL) AS since
+         CROSS JOIN LATERAL ({waits_otherwise}) AS since
          WHERE u.outcome IS NULL AND u.action = 'link' AND %(undone_kind)s::text <> 'undo'
+         GROUP BY u.n) AS told
+ WHERE told.n = undoing.n;
+
+-- waits_otherwise --
+-- The open references of a record that differ from what the run left.
+SELECT coalesce(held.field, left_open.field) AS field, coalesce(held.run_id, left_open.by) AS run_id
+  FROM (SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id
+          FROM sync.parked
+         WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, u.entity, u.id)) AS held
+  FULL JOIN (
+       SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id AS by
+         FROM sync.parked
+        WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)
+        UNION
+       SELECT field, jsonb_build_array(was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id'), run_id
+         FROM sync.former
+        WHERE (id, entity, module, realm, kind) = (u.id, u.entity, %(module)s, %(realm)s, 'parked')
+          AND was ->> 'run_id' = %(undone)s AND run_id <> %(undone)s
+        UNION
+       SELECT field, jsonb_build_array(became ->> 'target_module', became ->> 'target_entity', became ->> 'target_id'), run_id
+         FROM sync.former
+        WHERE (realm, run_id, module, kind, entity, id) = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
+          AND became IS NOT NULL
+       ) AS left_open ON (left_open.field, left_open.target) = (held.field, held.target)
+ WHERE held.field IS NULL OR left_open.field IS NULL
+
+-- waits_again --
+-- A record of which the run closed references and which the table then refused once more: what else it waited for before the
+-- run is as before, too, unless it waits for something else or was brought up to date since.
+UPDATE undoing
+   SET waits_for = reopened || told.fields
+  FROM (SELECT u.n, array_agg(own.field) AS fields
+          FROM undoing AS u
+          JOIN sync.link AS link ON (link.realm, link.entity, link.id, link.module) = (%(realm)s, u.entity, u.id, %(module)s)
+          JOIN sync.former AS former
+            ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
+             = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')
+           AND link.run_id IN (%(undone)s, former.was ->> 'run_id', former.became ->> 'run_id')
+         CROSS JOIN LATERAL (
+               SELECT field FROM sync.former
+                WHERE (realm, run_id, module, kind, entity, id) = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
+                UNION
+               SELECT field FROM sync.parked
+                WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)) AS own
+         WHERE u.outcome IS NULL AND u.partial AND NOT EXISTS ({waits_otherwise})
          GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
 
@@ -631,7 +662,7 @@ UPDATE undoing
 DELETE FROM sync.parked
  USING undoing AS u
  WHERE (parked.realm, parked.module, parked.entity, parked.id) = (%(realm)s, %(module)s, u.entity, u.id)
-   AND u.outcome <> 'kept' AND (NOT u.partial OR parked.field = ANY (u.reopened));
+   AND u.outcome <> 'kept' AND (NOT u.partial OR parked.field = ANY (u.waits_for));
 
 -- parked_back --
 -- Also written down, so that an undo of this undo knows which references it has opened again.
@@ -643,7 +674,7 @@ WITH back AS (
         ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
          = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
      CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.parked, former.was) AS was
-     WHERE u.outcome <> 'kept' AND former.was IS NOT NULL AND (NOT u.partial OR former.field = ANY (u.reopened))
+     WHERE u.outcome <> 'kept' AND former.was IS NOT NULL AND (NOT u.partial OR former.field = ANY (u.waits_for))
     ON CONFLICT DO NOTHING
  RETURNING parked.*
 )
