@@ -6,8 +6,9 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -61,16 +62,23 @@ class Kept:
 
     def run(self, run_id: str) -> Run:
         """What the activity says of a run."""
-        with psycopg.connect(self.url) as connection:
-            found = activity.run(connection, self.quickbooks.realm, run_id)
+        found = activity.run(self._connection, self.quickbooks.realm, run_id)
         assert found is not None
         return found
 
     def ask(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of the CRM database."""
-        with psycopg.connect(self.url, row_factory=dict_row) as connection:
-            cursor = connection.execute(statement.encode(), values)
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
+
+    @cached_property
+    def _connection(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url, autocommit=True, prepare_threshold=None)
+
+    def close(self) -> None:
+        """Let go of the CRM database."""
+        self._connection.close()
 
     def crm(self, table: str, customer_or_item: str) -> dict[str, Any]:
         """The CRM's one record of a QuickBooks record."""
@@ -120,7 +128,8 @@ def _served(simulator: Simulator, url: str, patch: pytest.MonkeyPatch) -> Iterat
             own_include(Path(directory), patch)
         patch.setenv("AIRFLOW_CONN_CRM", url)
         patch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", typed_as_json(quickbooks))
-        yield Kept(quickbooks, url)
+        with closing(Kept(quickbooks, url)) as kept:
+            yield kept
 
 
 @dataclass

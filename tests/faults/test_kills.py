@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -41,7 +42,8 @@ def undisturbed(kept: Kept, server: Server, template: str) -> Iterator[Kept]:
     url = server.create_database(name, template)
     with psycopg.connect(url, autocommit=True) as connection:
         database.add_companies(connection, INCLUDE / "crm", {"sample": "Sample company"})
-    yield Kept(kept.quickbooks, url)
+    with closing(Kept(kept.quickbooks, url)) as undisturbed:
+        yield undisturbed
     server.drop_database(name)
 
 
