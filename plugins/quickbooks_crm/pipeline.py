@@ -101,7 +101,7 @@ def transform(company: str, run_id: str, module: str) -> dict[str, int]:
     """Stage a module's rows, checked: how many are `staged` in all, `excluded` and `not_added`."""
     run = run_of(company, run_id)
     task = f"{module}.transform"
-    with database.connect() as connection, noted(connection, run, task):
+    with database.connect() as connection, noted(connection, run, task), catalog.once(connection):
         known = runs.asked_for(connection, run, module)
         fitting.require_still(connection, known)
         attempt = runs.attempt(connection, run, task)
