@@ -4,7 +4,9 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from copy import copy
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -26,28 +28,105 @@ RIGHT_MISSING = (
     "it, too."
 )
 
+_Idle = list[tuple[Connection[Any], Any]]
+_IDLE: ContextVar[_Idle | None] = ContextVar("idle", default=None)
+
 
 @contextmanager
 def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
-    """A connection to the CRM database that Airflow knows as `crm`, closed when the block ends.
+    """A connection to the CRM database that Airflow knows as `crm`, closed when the block ends, or
+    `kept_open`.
 
     Every statement commits by itself unless it is inside `with connection.transaction()`. After
     `timeout` seconds without an answer it gives up. Raises `SettingsError` when Airflow has no such
     connection, `DatabaseFailed` when nobody answers there or does not let us in.
     """
+    known = _known()
+    connection = _kept(known) or _new(known, timeout)
+    try:
+        yield connection
+    finally:
+        _let_go(connection, known)
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Until the block ends, a connection that is let go waits for the next who asks for one, as
+    good as new: only what it has learned of the database's tables and functions is not forgotten.
+    To learn it takes longer than most statements of a small run."""
+    if _IDLE.get() is not None:
+        yield
+        return
+    idle: _Idle = []
+    token = _IDLE.set(idle)
+    try:
+        yield
+    finally:
+        _IDLE.reset(token)
+        for connection, _ in idle:
+            connection.close()
+
+
+def _kept(known: Any) -> Connection[Any] | None:
+    """One that waits, leads where it is wanted, and still answers."""
+    idle = _IDLE.get() or []
+    for own in [own for own in idle if own[1] == known]:
+        idle.remove(own)
+        with suppress(psycopg.OperationalError):
+            _settle(own[0])
+            return own[0]
+        own[0].close()
+    return None
+
+
+def _let_go(connection: Connection[Any], known: Any) -> None:
+    idle = _IDLE.get()
+    if idle is not None:
+        with suppress(psycopg.Error):  # such as: it is in the middle of a transaction
+            # Only of a prepared one does psycopg notice that all it has prepared is gone.
+            connection.execute("DISCARD ALL", prepare=True)
+            idle.append((connection, known))
+            return
+    connection.close()
+
+
+def _new(known: Any, timeout: int) -> Connection[Any]:
     settings = {"connect_timeout": timeout, **SETTINGS}
-    known = None if "airflow" in sys.modules else environment.connection(CONNECTION_ID)
-    with _opened(known, settings) if known else _opened_by_airflow(settings) as connection:
+    opened = _opened if isinstance(known, dict) else _opened_by_airflow
+    connection = opened(known, settings)
+    try:
         connection.autocommit = True
         take_any_name(connection)
         _settle(connection)
-        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _settle(connection: Connection[Any]) -> None:
     """Let no setting of the server or the login come between."""
     for name in ("own_limits", "own_names_first"):
         connection.execute(statements("database")[name])
+
+
+def _known() -> Any:
+    """Where the connection leads to: from the environment, or as Airflow knows it.
+
+    Airflow is imported here only: it takes seconds, and what the environment tells needs none of
+    it."""
+    if "airflow" not in sys.modules and (known := environment.connection(CONNECTION_ID)):
+        return known
+    from airflow.exceptions import AirflowNotFoundException
+    from airflow.sdk import BaseHook
+
+    try:
+        return BaseHook.get_connection(CONNECTION_ID)
+    except AirflowNotFoundException as error:
+        raise SettingsError(
+            f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points "
+            "to the CRM's database."
+        ) from error
 
 
 def _opened(known: dict[str, Any], settings: dict[str, Any]) -> Connection[Any]:
@@ -58,23 +137,13 @@ def _opened(known: dict[str, Any], settings: dict[str, Any]) -> Connection[Any]:
         raise _unreachable(name, host, port, error) from None
 
 
-def _opened_by_airflow(settings: dict[str, Any]) -> Any:
-    """Airflow is imported here only: it takes seconds, and what the environment tells needs none of
-    it."""
-    from airflow.exceptions import AirflowNotFoundException
+def _opened_by_airflow(known: Any, settings: dict[str, Any]) -> Any:
     from airflow.providers.postgres.hooks.postgres import PostgresHook
-    from airflow.sdk import BaseHook
 
+    whole = copy(known)
+    whole.extra = json.dumps(settings | known.extra_dejson)
     try:
-        known = BaseHook.get_connection(CONNECTION_ID)
-    except AirflowNotFoundException as error:
-        raise SettingsError(
-            f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points "
-            "to the CRM's database."
-        ) from error
-    known.extra = json.dumps(settings | known.extra_dejson)
-    try:
-        return PostgresHook(connection=known).get_conn()
+        return PostgresHook(connection=whole).get_conn()
     except psycopg.OperationalError as error:
         raise _unreachable(known.schema, known.host, known.port, error) from None
 

@@ -187,7 +187,7 @@ def each(modules: Iterable[str], act: Callable[[str], object]) -> None:
 @contextmanager
 def ended(company: str, run_id: str) -> Iterator[None]:
     """The stages of a run, which ends whatever happens in them."""
-    with ExitStack() as at_the_end:
+    with database.kept_open(), ExitStack() as at_the_end:
         at_the_end.callback(finish, company, run_id)
         yield
 
@@ -195,11 +195,12 @@ def ended(company: str, run_id: str) -> Iterator[None]:
 @contextmanager
 def completed(company: str, run_id: str) -> Iterator[None]:
     """The same. Raises `SyncFailed` when the stages went well and a module did not load."""
-    with ExitStack() as at_the_end:
-        at_the_end.callback(finish, company, run_id)
-        yield
-        at_the_end.pop_all()
-    missing, _ = finish(company, run_id)
+    with database.kept_open():
+        with ExitStack() as at_the_end:
+            at_the_end.callback(finish, company, run_id)
+            yield
+            at_the_end.pop_all()
+        missing, _ = finish(company, run_id)
     if missing:
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
 

@@ -1,0 +1,125 @@
+"""Within a run, a connection that is let go waits for who asks for one next, as good as new."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from demo.postgres import Server
+from quickbooks_crm import database
+from tests.integration.crm import one
+
+pytestmark = pytest.mark.usefixtures("crm")
+WHO = "SELECT pg_backend_pid()"
+LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid = %s"
+
+
+def who(*, then: str = "SELECT") -> int:
+    """The server's process that somebody was connected to, and did something with."""
+    with database.connect() as connection:
+        connection.execute(then.encode())
+        return int(one(connection, WHO))
+
+
+def test_it_waits_until_the_block_ends(connection: Connection[Any]) -> None:
+    with database.kept_open():
+        first = who()
+        assert who() == first
+        with database.kept_open():
+            assert who() == first
+        assert who() == first
+
+    assert who() != first
+    assert one(connection, LEFT, [first]) == 0
+
+
+def test_two_at_once_are_two() -> None:
+    with database.kept_open():
+        with database.connect() as own:
+            both = {who(), one(own, WHO)}
+        assert len(both) == 2 and who() in both
+
+
+@pytest.mark.parametrize(
+    ("done", "asked"),
+    [
+        ("SET work_mem = '7MB'", "SELECT current_setting('work_mem') = '7MB'"),
+        (
+            "SET search_path = crm",
+            "SELECT current_setting('search_path') = 'crm'",
+        ),
+        ("CREATE TEMP TABLE own (n int)", "SELECT to_regclass('pg_temp.own') IS NOT NULL"),
+        (
+            "SELECT pg_advisory_lock(7)",
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')",
+        ),
+        (
+            "PREPARE own AS SELECT 1",
+            "SELECT EXISTS (SELECT FROM pg_prepared_statements WHERE name = 'own')",
+        ),
+    ],
+)
+def test_nothing_of_who_had_it_before_is_left(done: str, asked: str) -> None:
+    with database.kept_open():
+        first = who(then=done)
+        with database.connect() as connection:
+            assert (one(connection, WHO), one(connection, asked)) == (first, False)
+
+
+def test_statements_that_were_prepared_are_prepared_again() -> None:
+    with database.kept_open():
+        who()
+        for _ in range(4):
+            with database.connect() as connection:
+                for number in range(8):
+                    assert one(connection, "SELECT %s::int", [number]) == number
+
+
+def test_what_the_server_sets_for_the_login_stays_out_of_the_way(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER ROLE CURRENT_USER SET statement_timeout = '5s'")
+    connection.commit()
+    try:
+        with database.kept_open():
+            for _ in range(2):
+                with database.connect() as own:
+                    assert one(own, "SELECT current_setting('statement_timeout')") == "0"
+    finally:
+        connection.execute("ALTER ROLE CURRENT_USER RESET statement_timeout")
+        connection.commit()
+
+
+def test_one_in_the_middle_of_something_is_closed(connection: Connection[Any]) -> None:
+    with database.kept_open():
+        with database.connect() as unfinished:
+            unfinished.autocommit = False
+            first = one(unfinished, WHO)
+        assert who() != first
+
+
+def test_one_that_the_server_has_ended_is_not_given_away(connection: Connection[Any]) -> None:
+    with database.kept_open():
+        first = who()
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+        assert who() != first
+
+
+def test_one_that_leads_elsewhere_is_not_given_away(
+    server: Server, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.kept_open():
+        who()
+        monkeypatch.setenv("AIRFLOW_CONN_CRM", server.url(template))
+        with database.connect() as other:
+            assert one(other, "SELECT current_database()") == template
+
+
+def test_one_that_broke_is_closed_and_the_error_told() -> None:
+    with (
+        pytest.raises(psycopg.errors.AdminShutdown),
+        database.kept_open(),
+        database.connect() as own,
+    ):
+        own.execute("SELECT pg_terminate_backend(pg_backend_pid())")
