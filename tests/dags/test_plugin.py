@@ -24,6 +24,27 @@ print("told=" + json.dumps({{
 }}))
 """
 
+PARSED = f"""
+import json, sys
+NEEDED = ("quickbooks_crm.", "pandas", "psycopg", "airflow.providers.postgres.hooks")
+from airflow import plugins_manager
+plugins_manager._get_plugins()
+before = set(sys.modules)
+from airflow.dag_processing.dagbag import DagBag
+errors = DagBag({str(PLUGINS.parent / "dags")!r}).import_errors
+print("told=" + json.dumps({{
+    "errors": errors,
+    "imported": [name for name in sys.modules.keys() - before if name.startswith(NEEDED)],
+}}))
+"""
+
+WITHOUT_TASKS = """
+import json, sys
+sys.modules["quickbooks_crm.pipeline"] = None
+from airflow import plugins_manager
+print("told=" + json.dumps(plugins_manager._get_plugins()[1]))
+"""
+
 WITHOUT_PAGES = """
 import json, sys
 sys.modules["quickbooks_crm.pages.app"] = None
@@ -50,7 +71,16 @@ def test_nothing_else_in_plugins_is_imported_under_its_bare_name(loaded: Any) ->
 
 def test_processes_that_serve_no_pages_do_not_import_them(loaded: Any) -> None:
     """A task would pay half a second for it."""
-    assert [name for name in loaded["modules"] if "pages" in name] == []
+    assert [name for name in loaded["modules"] if ".pages." in name] == []
+
+
+def test_what_dags_need_is_there_before_a_process_is_forked_for_them() -> None:
+    """A task would pay another half a second for it."""
+    assert _told(PARSED) == {"errors": {}, "imported": []}
+
+
+def test_airflow_starts_even_when_what_tasks_need_cannot_be_imported() -> None:
+    assert _told(WITHOUT_TASKS) == {}
 
 
 def test_the_pages_are_linked_relatively_so_that_they_survive_a_proxy(loaded: Any) -> None:
