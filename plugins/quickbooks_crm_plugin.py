@@ -72,7 +72,5 @@ class QuickBooksCrmPlugin(AirflowPlugin):
         """The scheduler and the DAG processor load plugins, and then fork a process for each task
         and each look at a file. What they have imported none of these has to import again."""
         for name in NEEDED:
-            with suppress(
-                ImportError
-            ):  # Airflow has to start all the same, and tells it of the DAG
+            with suppress(Exception):  # Airflow starts all the same, and tells it of the DAG
                 import_module(name)

@@ -52,8 +52,9 @@ def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
 @contextmanager
 def kept_open() -> Iterator[None]:
     """Until the block ends, a connection that is let go waits for the next who asks for one, as
-    good as new: only what it has learned of the database's tables and functions is not forgotten.
-    To learn it takes longer than most statements of a small run."""
+    good as new to the server: only what it has learned of the database's tables and functions is
+    not forgotten. To learn it takes longer than most statements of a small run. What is set on the
+    `Connection` itself, such as `row_factory`, is not taken back."""
     if _IDLE.get() is not None:
         yield
         return
@@ -72,22 +73,30 @@ def _kept(known: Any) -> Connection[Any] | None:
     idle = _IDLE.get() or []
     for own in [own for own in idle if own[1] == known]:
         idle.remove(own)
-        with suppress(psycopg.OperationalError):
+        try:
             _settle(own[0])
+        except psycopg.Error:
+            own[0].close()
+        except BaseException:
+            own[0].close()
+            raise
+        else:
             return own[0]
-        own[0].close()
     return None
 
 
 def _let_go(connection: Connection[Any], known: Any) -> None:
-    idle = _IDLE.get()
-    if idle is not None:
-        with suppress(psycopg.Error):  # such as: it is in the middle of a transaction
-            # Only of a prepared one does psycopg notice that all it has prepared is gone.
-            connection.execute("DISCARD ALL", prepare=True)
-            idle.append((connection, known))
-            return
-    connection.close()
+    idle, kept = _IDLE.get(), False
+    try:
+        if idle is not None:
+            with suppress(psycopg.Error):  # such as: it is in the middle of a transaction
+                # Only of a prepared one does psycopg notice that all it has prepared is gone.
+                connection.execute("DISCARD ALL", prepare=True)
+                idle.append((connection, known))
+                kept = True
+    finally:
+        if not kept:
+            connection.close()
 
 
 def _new(known: Any, timeout: int) -> Connection[Any]:
@@ -108,6 +117,8 @@ def _settle(connection: Connection[Any]) -> None:
     """Let no setting of the server or the login come between."""
     for name in ("own_limits", "own_names_first"):
         connection.execute(statements("database")[name])
+    if _IDLE.get() is not None:  # before any other stage has temporary tables on it
+        connection.execute(statements("load")["room_for_rows"])
 
 
 def _known() -> Any:

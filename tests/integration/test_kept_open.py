@@ -123,3 +123,25 @@ def test_one_that_broke_is_closed_and_the_error_told() -> None:
         database.connect() as own,
     ):
         own.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def test_one_that_is_interrupted_when_it_is_let_go_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with database.kept_open(), pytest.raises(KeyboardInterrupt), database.connect() as own:
+        monkeypatch.setattr(own, "execute", interrupted)
+
+    assert own.closed
+
+
+def test_who_has_it_next_has_room_for_rows_all_the_same() -> None:
+    """Postgres gives a session room for temporary tables only before its first."""
+    with database.kept_open():
+        with database.connect() as own:
+            own.execute("CREATE TEMP TABLE first (n int)")
+            assert one(own, "SELECT current_setting('temp_buffers')") == "128MB"
+        with database.connect() as own:
+            own.execute("SET temp_buffers = '128MB'")  # refused if it has had another room

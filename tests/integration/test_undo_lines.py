@@ -154,6 +154,7 @@ def test_a_document_refused_again_waits_again_for_all_it_waited_for(
     [
         pytest.param([line("fine")], [], id="brought up to date"),
         pytest.param([line("bad", "3")], [("@lines.1.product_id", "3")], id="refused once more"),
+        pytest.param([line("bad")], [], id="refused once more, for itself"),
     ],
 )
 def test_what_a_later_run_made_of_its_lines_holds(

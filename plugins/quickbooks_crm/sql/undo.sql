@@ -347,7 +347,7 @@ SELECT coalesce(held.field, left_open.field) AS field, coalesce(held.run_id, lef
 
 -- waits_again --
 -- A record of which the run closed references and which the table then refused once more: what else it waited for before the
--- run is as before, too, unless it waits for something else or was brought up to date since.
+-- run is as before, too, unless it waits for something else or another run has read it since.
 UPDATE undoing
    SET waits_for = reopened || told.fields
   FROM (SELECT u.n, array_agg(own.field) AS fields
@@ -364,6 +364,12 @@ UPDATE undoing
                SELECT field FROM sync.parked
                 WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)) AS own
          WHERE u.outcome IS NULL AND u.partial AND NOT EXISTS ({waits_otherwise})
+           AND NOT EXISTS (SELECT FROM sync.outcome AS later
+                             JOIN sync.activity AS load
+                               ON (load.realm, load.run_id, load.module) = (later.realm, later.run_id, later.module)
+                             JOIN sync.run ON (run.realm, run.run_id) = (later.realm, later.run_id)
+                            WHERE (later.realm, later.module, later.entity, later.id) = (%(realm)s, %(module)s, u.entity, u.id)
+                              AND later.run_id <> %(undone)s AND load.loaded_at > %(done_at)s AND run.kind NOT IN ('preview', 'undo'))
          GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
 
