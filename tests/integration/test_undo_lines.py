@@ -116,6 +116,24 @@ def test_a_reference_closed_before_the_run_changed_the_document_itself_is_open_a
 # ── what is not mapped ──────────────────────────────────────────────────────────────────────
 
 
+def test_a_reference_of_a_line_is_open_again_in_a_document_that_somebody_has_edited(
+    connection: Connection[Any],
+) -> None:
+    document = invoice("7", line("A"), line("B", "1"))
+    sync(connection, known(), document)
+    connection.execute("UPDATE crm.invoices SET number = 'own'")
+    before = everything(connection)
+    sync(connection, known(), item("1"), document, run_id="wrong")
+    after = everything(connection)
+
+    ended = undo(connection, known(), "wrong", run_id="back")
+
+    assert ended == [End("1", "removed"), End("7", "updated")]
+    assert everything(connection) == before
+    undo(connection, known(), "back")
+    assert everything(connection) == after
+
+
 def waiting_and_refused(connection: Connection[Any]) -> dict[str, Mapping]:
     """A document whose change waits for its customer and a product, and is refused by the table."""
     several = with_customers()

@@ -167,7 +167,7 @@ UPDATE undoing
  WHERE held.n = undoing.n;
 
 -- lines_resolved --
--- References that the run closed in lines of documents loaded earlier: where a line still has it, it loses it.
+-- References that the run closed in lines of documents that it changed in nothing else: where a line still has it, it loses it.
 UPDATE undoing
    SET was = undoing.was || jsonb_build_object('@lines', closed.was),
        left_as = undoing.left_as || jsonb_build_object('@lines', closed.left_as)
@@ -184,8 +184,11 @@ UPDATE undoing
                 WHERE (told.realm, told.run_id, told.module, told.entity, told.id)
                     = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id)
                   AND substring(told.field FROM '^@lines\.([0-9]+)\.') = line.row ->> {position_name}) AS own ON true
-         WHERE u.partial AND NOT u.was ? '@lines'
-           AND EXISTS (SELECT FROM unnest(u.reopened) AS field WHERE field LIKE '@lines.%%')
+         WHERE u.action = 'restore' AND NOT u.was ? '@lines'
+           AND EXISTS (SELECT FROM sync.resolved_reference AS told
+                        WHERE (told.realm, told.run_id, told.module, told.entity, told.id)
+                            = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id)
+                          AND told.field LIKE '@lines.%%')
          GROUP BY u.n) AS closed
  WHERE closed.n = undoing.n;
 
