@@ -194,7 +194,6 @@ CREATE INDEX IF NOT EXISTS contacts_name_normal
     ON crm.contacts (sync.normal(last_name), sync.normal(first_name), account_id);
 CREATE INDEX IF NOT EXISTS contacts_account ON crm.contacts (account_id);
 CREATE INDEX IF NOT EXISTS contacts_owner ON crm.contacts (owner_id) WHERE owner_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS contacts_email ON crm.contacts (lower(email));
 COMMENT ON COLUMN crm.contacts.last_name IS 'As long as an account''s name, since that stands in for a person without one.';
 COMMENT ON COLUMN crm.contacts.quickbooks_customer_id IS 'QuickBooks'' id of the customer whose person this is.';
 COMMENT ON COLUMN crm.contacts.deleted IS 'Deleted in QuickBooks; a sync never removes a record.';

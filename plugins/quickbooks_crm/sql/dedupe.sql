@@ -10,10 +10,10 @@ SELECT DISTINCT ref.value ->> 'module' AS module, ref.value ->> 'entity' AS enti
  WHERE staged.realm = %(realm)s AND staged.run_id = %(run_id)s AND staged.module = %(module)s AND staged.outcome IS NULL;
 
 -- meaning --
--- The CRM records that these are.
+-- The CRM records that these are, looked up in the order in which the links lie: those that are neighbours are read together.
 CREATE TEMP TABLE meaning ON COMMIT DROP AS
 SELECT meant.module, meant.entity, meant.id, link.record_key
-  FROM meant
+  FROM (SELECT * FROM meant ORDER BY entity, id, module OFFSET 0) AS meant
   LEFT JOIN LATERAL (
        SELECT record_key FROM sync.link
         WHERE (realm, entity, id, module) = (%(realm)s, meant.entity, meant.id, meant.module) LIMIT 1) AS link ON true;

@@ -26,7 +26,7 @@ WITH named AS MATERIALIZED (
 ), known AS MATERIALIZED (
     SELECT other.shown, (SELECT payload #>> {show} FROM quickbooks.record
                           WHERE (realm, entity, id) = (%(realm)s, {entity}, other.shown) AND generation <= %(generation)s LIMIT 1) AS value
-      FROM (SELECT DISTINCT shown FROM named) AS other
+      FROM (SELECT DISTINCT shown FROM named ORDER BY shown OFFSET 0) AS other
 )
 INSERT INTO sync.shown (realm, module, entity, id, shown_entity, shown_id, show, value)
 SELECT %(realm)s, %(module)s, named.entity, named.id, {entity}, shown, {show}, known.value
