@@ -132,9 +132,9 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["number_taken"])
     connection.execute(blocks["changed_since"].format(**work.names), work.where)
     connection.execute(blocks["linked_since"], work.where)
-    otherwise = blocks["waits_otherwise"]
+    parts = {name: blocks[name] for name in ("waits_otherwise", "goes_on")}
     for name in ("waits_since", "waits_again"):
-        connection.execute(blocks[name].format(waits_otherwise=otherwise), work.where)
+        connection.execute(blocks[name].format(**parts), work.where)
     _keep_filled(connection, work, work.target.table, "filled_since")
     if own := LineTarget.of(work.target):
         goes = {"goes": blocks["goes"].format(**work.names)}

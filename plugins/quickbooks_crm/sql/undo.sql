@@ -355,11 +355,6 @@ UPDATE undoing
    SET waits_for = reopened || told.fields
   FROM (SELECT u.n, array_agg(own.field) AS fields
           FROM undoing AS u
-          JOIN sync.link AS link ON (link.realm, link.entity, link.id, link.module) = (%(realm)s, u.entity, u.id, %(module)s)
-          JOIN sync.former AS former
-            ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
-             = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')
-           AND link.run_id IN (%(undone)s, former.was ->> 'run_id', former.became ->> 'run_id')
          CROSS JOIN LATERAL (
                SELECT field FROM sync.former
                 WHERE (realm, run_id, module, kind, entity, id) = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
@@ -372,9 +367,30 @@ UPDATE undoing
                                ON (load.realm, load.run_id, load.module) = (later.realm, later.run_id, later.module)
                              JOIN sync.run ON (run.realm, run.run_id) = (later.realm, later.run_id)
                             WHERE (later.realm, later.module, later.entity, later.id) = (%(realm)s, %(module)s, u.entity, u.id)
-                              AND later.run_id <> %(undone)s AND load.loaded_at > %(done_at)s AND run.kind NOT IN ('preview', 'undo'))
+                              AND (later.reason IS NULL OR later.reason = 'refused_by_table')
+                              AND later.run_id <> %(undone)s AND run.kind NOT IN ('preview', 'undo')
+                              AND load.loaded_at > coalesce((SELECT own.loaded_at FROM sync.activity AS own
+                                                              WHERE (own.realm, own.run_id, own.module)
+                                                                  = (%(realm)s, %(undone)s, %(module)s)), %(done_at)s)
+                              AND ({goes_on}))
          GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
+
+-- goes_on --
+-- Whether what a later run read of a record stands: that run has not been undone, or the undo has, and so on. This is asked of
+-- the runs, for an undo tells nothing of a record that waited for the same before the run.
+WITH RECURSIVE chain (run_id) AS (
+    SELECT later.run_id
+     UNION
+    SELECT undo.run_id
+      FROM chain
+      JOIN sync.run AS undo ON (undo.undoes, undo.realm) = (chain.run_id, %(realm)s)
+      JOIN sync.activity AS done ON (done.realm, done.run_id, done.module) = (%(realm)s, undo.run_id, %(module)s)
+     WHERE NOT EXISTS (SELECT FROM sync.outcome AS own
+                        WHERE (own.realm, own.run_id, own.module, own.entity, own.id)
+                            = (%(realm)s, undo.run_id, %(module)s, u.entity, u.id) AND own.outcome = 'kept')
+)
+SELECT count(*) %% 2 = 1 FROM chain
 
 -- filled_since --
 -- Added records in which somebody has filled what the mapping leaves alone: removing them would lose it.
