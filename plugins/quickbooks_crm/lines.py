@@ -202,7 +202,15 @@ def close(
     if own is None:
         return
     blocks, column = statements("lines"), own.table.columns[where["field"]]
-    named = {"column": sql.Identifier(column.name), "column_type": sql.SQL(column.type)}
+    named = {
+        "column": sql.Identifier(column.name),
+        "column_name": sql.Literal(column.name),
+        "column_type": sql.SQL(column.type),
+        "table": target.table.identifier,
+        "key": sql.Identifier(target.table.key),
+        "key_type": target.table.key_type,
+        "document_image": target.image("document"),
+    }
     asked = where | {"closed_by": referred.mapping.module}
     for name in CLOSING:
         connection.execute(blocks[name].format(**own.names, **named), asked)

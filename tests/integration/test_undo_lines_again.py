@@ -91,3 +91,108 @@ def test_a_load_that_somebody_repeats_makes_its_run_no_later_one(
     undo(connection, several, "wrong")
 
     assert rows(connection, PARKED) == [("7", "account_id", "10")]
+
+
+# ── what was closed after the document had been read ────────────────────────────────────────
+
+
+def sync_in_order(
+    connection: Connection[Any],
+    mappings: dict[str, Mapping],
+    order: list[str],
+    *records: Record,
+    run_id: str,
+) -> None:
+    """A sync in which documents load before what they refer to: a stored version of the mapping
+    refers to a module whose task comes later, or somebody has cleared a load that failed."""
+    ready(connection)
+    run = Run("sample", REALM, run_id)
+    mirror(connection, run, *records)
+    probe(connection, run, mappings)
+    for module in order:
+        stage_rows(connection, run, mappings[module])
+        load_rows(connection, run, mappings, module)
+
+
+def numbered_by_people() -> dict[str, Mapping]:
+    """Products, and documents of which people edit the number."""
+    text = DOCUMENTS.replace("{from: DocNumber}", "{from: DocNumber, edits: crm}")
+    return parse_all({"products": products()["products"].text, "documents": text})
+
+
+@pytest.mark.parametrize(
+    ("mappings", "number"),
+    [
+        pytest.param(known(), {}, id="blank in QuickBooks"),
+        pytest.param(numbered_by_people(), {"DocNumber": "5"}, id="edits: crm"),
+    ],
+)
+def test_a_reference_closed_after_its_document_is_open_again_though_somebody_had_edited_it(
+    connection: Connection[Any], mappings: dict[str, Mapping], number: dict[str, str]
+) -> None:
+    document = invoice("7", line("A"), line("B", "1"), **number)
+    sync(connection, mappings, document)
+    connection.execute("UPDATE crm.invoices SET number = 'own'")
+    before = everything(connection)
+    order = ["documents", "products"]
+    sync_in_order(connection, mappings, order, item("1"), document, run_id="wrong")
+    after = everything(connection)
+
+    ended = undo(connection, mappings, "wrong", run_id="back")
+
+    assert ended == [End("1", "removed"), End("7", "updated")]
+    assert everything(connection) == before
+    undo(connection, mappings, "back")
+    assert everything(connection) == after
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["documents", "accounts", "products"],
+        ["documents", "products", "accounts"],
+        ["products", "documents", "accounts"],
+        ["accounts", "documents", "products"],
+    ],
+    ids=",".join,
+)
+@pytest.mark.parametrize("number", ["own", None])
+def test_references_of_a_document_and_its_lines_are_open_again_whichever_was_closed_first(
+    connection: Connection[Any], order: list[str], number: str | None
+) -> None:
+    mappings = with_customers()
+    document = invoice("7", line("A"), line("B", "1"), CustomerRef={"value": "10"})
+    sync(connection, mappings, document)
+    connection.execute("UPDATE crm.invoices SET number = %s", [number])
+    before = everything(connection)
+    sync_in_order(connection, mappings, order, item("1"), customer("10"), document, run_id="wrong")
+    after = everything(connection)
+
+    ended = undo(connection, mappings, "wrong", run_id="back")
+
+    assert ended == [End("1", "removed"), End("10", "removed"), End("7", "updated")]
+    assert everything(connection) == before
+    undo(connection, mappings, "back")
+    assert everything(connection) == after
+
+
+# ── what people had done before the run ─────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_line_gets_back_the_product_that_somebody_had_given_it(
+    connection: Connection[Any], read: bool
+) -> None:
+    mappings = known()
+    document = invoice("7", line("A"), line("B", "1"))
+    sync(connection, mappings, document)
+    own = by_hand(connection, "crm.products", name="own")
+    given = "UPDATE crm.invoice_lines SET product_id = %s WHERE position = 2"
+    connection.execute(given, [own])
+    lines = rows(connection, "SELECT position, product_id FROM crm.invoice_lines ORDER BY 1")
+    sync(connection, mappings, item("1"), *[document] * read, run_id="wrong")
+
+    undo(connection, mappings, "wrong")
+
+    found = rows(connection, "SELECT position, product_id FROM crm.invoice_lines ORDER BY 1")
+    assert found == lines

@@ -230,7 +230,7 @@ WITH waiting AS MATERIALIZED (
        AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s
 )
 SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_key, own.written,
-       target.record_key AS target_key, false AS closed
+       target.record_key AS target_key, NULL::jsonb AS was, false AS closed
   FROM waiting
  CROSS JOIN LATERAL (
        SELECT record_key, written FROM sync.link
@@ -244,7 +244,11 @@ SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_k
 ANALYZE closing_line;
 
 -- close --
-WITH changed AS (
+WITH held AS (
+    SELECT closing.entity, closing.id, closing.field, coalesce(to_jsonb(current.{column}), 'null') AS was
+      FROM closing_line AS closing
+      JOIN {lines} AS current ON current.{parent} = closing.record_key::{parent_type} AND current.{position} = closing.position
+), changed AS (
     UPDATE {lines} AS current
        SET {column} = closing.target_key::{column_type}
       FROM closing_line AS closing
@@ -252,18 +256,26 @@ WITH changed AS (
  RETURNING closing.entity, closing.id, closing.field
 )
 UPDATE closing_line AS closing
-   SET closed = true
+   SET closed = true, was = held.was
   FROM changed
+  JOIN held USING (entity, id, field)
  WHERE (closing.entity, closing.id, closing.field) = (changed.entity, changed.id, changed.field);
 
 -- close_documents --
--- Each document once, with the lines it has now.
+-- Each document once, with what it holds itself, and with the lines it had and has now.
 CREATE TEMP TABLE closing_document ON COMMIT DROP AS
-SELECT closing.entity, closing.id, closing.written AS was, false AS told,
+SELECT closing.entity, closing.id, own.image AS held, false AS told,
+       jsonb_build_object('@lines', coalesce(held.were, '[]')) AS was,
        closing.written || jsonb_build_object('@lines', coalesce(held.lines, '[]')) AS after
   FROM (SELECT DISTINCT ON (entity, id) entity, id, record_key, written FROM closing_line WHERE closed) AS closing
+  JOIN (SELECT entity, id, jsonb_object_agg(position, jsonb_build_object({column_name}, was)) AS columns
+          FROM closing_line WHERE closed GROUP BY entity, id) AS were USING (entity, id)
  CROSS JOIN LATERAL (
-       SELECT jsonb_agg({image} ORDER BY current.{position}, current.{line_key}) AS lines
+       SELECT {document_image} AS image FROM {table} AS document WHERE document.{key} = closing.record_key::{key_type}) AS own
+ CROSS JOIN LATERAL (
+       SELECT jsonb_agg({image} ORDER BY current.{position}, current.{line_key}) AS lines,
+              jsonb_agg({image} || coalesce(were.columns -> current.{position}::text, '{{}}')
+                        ORDER BY current.{position}, current.{line_key}) AS were
          FROM {lines} AS current
         WHERE current.{parent} = closing.record_key::{parent_type}) AS held;
 
@@ -296,10 +308,12 @@ DELETE FROM sync.parked
 -- What this run said of the document itself includes its lines' references.
 WITH told AS (
     UPDATE sync.outcome
-       SET after = coalesce(outcome.after, known.after) || jsonb_build_object('@lines', known.after -> '@lines'),
-           before = CASE WHEN outcome.outcome = 'unchanged' THEN known.was ELSE outcome.before END,
+       SET after = coalesce(outcome.after, known.held) || jsonb_build_object('@lines', known.after -> '@lines'),
+           before = CASE WHEN outcome.outcome = 'unchanged' THEN known.held || known.was
+                         WHEN outcome.outcome = 'updated' AND NOT outcome.before ? '@lines' THEN outcome.before || known.was
+                         ELSE outcome.before END,
            outcome = CASE WHEN outcome.outcome = 'unchanged' THEN 'updated' ELSE outcome.outcome END
-      FROM (SELECT own.ctid AS place, document.entity, document.id, document.was, document.after
+      FROM (SELECT own.ctid AS place, document.entity, document.id, document.held, document.was, document.after
               FROM closing_document AS document
              CROSS JOIN LATERAL (
                    SELECT ctid FROM sync.outcome
@@ -313,9 +327,9 @@ UPDATE closing_document AS document SET told = true
   FROM told WHERE (document.entity, document.id) = (told.entity, told.id);
 
 -- close_told --
-INSERT INTO sync.resolved_reference (realm, run_id, module, entity, id, field, record_key, target_key, closed_by)
+INSERT INTO sync.resolved_reference (realm, run_id, module, entity, id, field, record_key, target_key, closed_by, was)
 SELECT %(realm)s, %(run_id)s, %(module)s, closing.entity, closing.id, closing.field, closing.record_key,
-       closing.target_key, %(closed_by)s
+       closing.target_key, %(closed_by)s, closing.was
   FROM closing_line AS closing
   JOIN closing_document AS document ON (document.entity, document.id) = (closing.entity, closing.id)
  WHERE closing.closed AND NOT document.told

@@ -176,7 +176,7 @@ UPDATE undoing
           FROM undoing AS u
          CROSS JOIN LATERAL jsonb_array_elements(u.image -> '@lines') WITH ORDINALITY AS line (row, place)
           LEFT JOIN LATERAL (
-               SELECT jsonb_object_agg(split.name, 'null'::jsonb) AS was,
+               SELECT jsonb_object_agg(split.name, coalesce(told.was, 'null')) AS was,
                       jsonb_object_agg(split.name, to_jsonb(jsonb_populate_record(NULL::{lines},
                                                         jsonb_build_object(split.name, told.target_key))) -> split.name) AS left_as
                  FROM sync.resolved_reference AS told
@@ -216,7 +216,7 @@ UPDATE undoing
           FROM undoing AS u
          CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') WITH ORDINALITY AS line (row, place)
           LEFT JOIN LATERAL (
-               SELECT jsonb_object_agg(substring(closed.field FROM '^@lines\.[0-9]+\.(.*)$'), 'null'::jsonb) AS was
+               SELECT jsonb_object_agg(substring(closed.field FROM '^@lines\.[0-9]+\.(.*)$'), coalesce(closed.was, 'null')) AS was
                  FROM sync.resolved_reference AS closed
                 WHERE (closed.realm, closed.run_id, closed.module, closed.entity, closed.id)
                     = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id)
