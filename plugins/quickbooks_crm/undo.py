@@ -44,8 +44,8 @@ REMEMBERED = (
     "conflicts_back",
     "held_before",
 )
-HELD = ("collisions_gone", "hold")
-FREED = ("no_longer_undone", "held_back")
+HELD = ("collisions_gone", "hold", "read_again")
+FREED = ("no_longer_undone", "held_back", "read_again")
 
 
 @dataclass(frozen=True)

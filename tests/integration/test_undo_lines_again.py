@@ -196,3 +196,60 @@ def test_a_line_gets_back_the_product_that_somebody_had_given_it(
 
     found = rows(connection, "SELECT position, product_id FROM crm.invoice_lines ORDER BY 1")
     assert found == lines
+
+
+# ── what the table refused ──────────────────────────────────────────────────────────────────
+
+HELD = """
+    SELECT number, line.description, product.name, account.name FROM crm.invoices AS document
+      LEFT JOIN crm.invoice_lines AS line ON invoice_id = document.id
+      LEFT JOIN crm.products AS product ON product.id = product_id
+      LEFT JOIN crm.accounts AS account ON account.id = account_id"""
+
+
+def test_what_a_newer_version_waits_for_is_not_forgotten_for_an_older_one(
+    connection: Connection[Any],
+) -> None:
+    several = waiting_and_refused(connection)
+    sync(connection, several, customer("10"), run_id="wrong")
+    connection.execute(
+        "ALTER TABLE crm.invoices ADD CHECK (account_id IS NOT NULL OR number <> '5')"
+    )
+    newest = invoice("7", line("fine"), DocNumber="5", CustomerRef={"value": "12"})
+    ended = sync(connection, several, newest, run_id="later")
+    assert ended == [End("7", "not_added", "refused_by_table")]
+    assert rows(connection, PARKED) == [("7", "account_id", "12")]
+
+    undo(connection, several, "wrong")
+
+    assert rows(connection, PARKED) == [("7", "account_id", "12")]
+    sync(connection, several, customer("12"))
+    sync(connection, several)
+    assert rows(connection, HELD) == [("5", "fine", None, "Customer 12")]
+
+
+@pytest.mark.parametrize(
+    ("newest", "waits"),
+    [
+        pytest.param(
+            invoice("7", line("bad", "1"), line("C", "2"), CustomerRef={"value": "10"}),
+            [("@lines.1.product_id", "1"), ("@lines.2.product_id", "2"), ("account_id", "10")],
+            id="for the same",
+        ),
+        pytest.param(
+            invoice("7", line("bad"), CustomerRef={"value": "11"}), [], id="for nothing any more"
+        ),
+    ],
+)
+def test_a_document_refused_since_is_read_again_to_know_what_it_waits_for(
+    connection: Connection[Any], newest: Record, waits: list[tuple[str, str]]
+) -> None:
+    several = waiting_and_refused(connection)
+    sync(connection, several, customer("11"))
+    sync(connection, several, customer("10"), item("1"), run_id="wrong")
+    sync(connection, several, newest, run_id="later")
+
+    undo(connection, several, "wrong")
+
+    assert sync(connection, several) == [End("7", "not_added", "refused_by_table")]
+    assert rows(connection, PARKED) == [("7", field, target) for field, target in waits]

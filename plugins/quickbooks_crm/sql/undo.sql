@@ -684,10 +684,18 @@ UPDATE undoing
  WHERE outcome IS NULL;
 
 -- parked_off --
+-- A reference that the run closed, and that is open again for a newer version which the table refused, stays so.
 DELETE FROM sync.parked
  USING undoing AS u
  WHERE (parked.realm, parked.module, parked.entity, parked.id) = (%(realm)s, %(module)s, u.entity, u.id)
-   AND u.outcome <> 'kept' AND (NOT u.partial OR parked.field = ANY (u.waits_for));
+   AND u.outcome <> 'kept'
+   AND (NOT u.partial
+        OR parked.field = ANY (u.waits_for)
+           AND (parked.field <> ALL (u.reopened) OR parked.run_id = %(undone)s
+                OR EXISTS (SELECT FROM sync.former
+                            WHERE (realm, run_id, module, kind, entity, id, field)
+                                = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id, parked.field)
+                              AND became = to_jsonb(parked.*))));
 
 -- parked_back --
 -- Also written down, so that an undo of this undo knows which references it has opened again.
@@ -818,6 +826,14 @@ SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.ma
 ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
        candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
+
+-- read_again --
+-- What the table has refused since waits for what its newest version says: it is read again to know it.
+UPDATE sync.held
+   SET due = true
+  FROM undoing AS u
+ WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, u.entity, u.id)
+   AND held.reason = 'refused_by_table' AND held.held_since > %(done_at)s AND u.partial AND u.outcome <> 'kept';
 
 -- no_longer_undone --
 -- What an undo held back is free again.
