@@ -26,6 +26,7 @@ CLOSING = (
     "close_documents_statistics",
     "close_links",
     "close_parked",
+    "close_held",
     "close_outcomes",
     "close_told",
     "closed",

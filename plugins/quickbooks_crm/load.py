@@ -47,6 +47,7 @@ CLOSING = (
     "close",
     "close_links",
     "close_parked",
+    "close_held",
     "close_outcomes",
     "close_told",
     "closed",

@@ -253,3 +253,33 @@ def test_a_document_refused_since_is_read_again_to_know_what_it_waits_for(
 
     assert sync(connection, several) == [End("7", "not_added", "refused_by_table")]
     assert rows(connection, PARKED) == [("7", field, target) for field, target in waits]
+
+
+def test_a_change_that_the_table_refused_for_want_of_a_product_comes_in_with_it(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER product_id SET NOT NULL")
+    sync(connection, known(), item("1"), invoice("7", line("A", "1")))
+    ended = sync(connection, known(), invoice("7", line("B", "2"), DocNumber="5"))
+    assert ended == [End("7", "not_added", "refused_by_table")]
+
+    sync(connection, known(), item("2"))
+    sync(connection, known())
+
+    assert rows(connection, HELD) == [("5", "B", "Item 2", None)]
+
+
+def test_a_change_that_the_table_refused_for_want_of_a_customer_comes_in_with_them(
+    connection: Connection[Any],
+) -> None:
+    several = with_customers()
+    connection.execute("ALTER TABLE crm.invoices ALTER account_id SET NOT NULL")
+    first = invoice("7", line("A"), CustomerRef={"value": "1"})
+    sync(connection, several, customer("1"), first)
+    newer = invoice("7", line("B"), DocNumber="5", CustomerRef={"value": "2"})
+    assert sync(connection, several, newer) == [End("7", "not_added", "refused_by_table")]
+
+    sync(connection, several, customer("2"))
+    sync(connection, several)
+
+    assert rows(connection, HELD) == [("5", "B", None, "Customer 2")]

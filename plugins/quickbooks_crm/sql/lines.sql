@@ -304,6 +304,13 @@ DELETE FROM sync.parked
                    = (%(realm)s, %(module)s, closing.entity, closing.id, closing.field) LIMIT 1) AS own
         WHERE closing.closed));
 
+-- close_held --
+UPDATE sync.held
+   SET due = true
+  FROM closing_line AS closing
+ WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, closing.entity, closing.id)
+   AND held.reason = 'refused_by_table' AND closing.closed;
+
 -- close_outcomes --
 -- What this run said of the document itself includes its lines' references.
 WITH told AS (

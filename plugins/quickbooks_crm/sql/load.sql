@@ -433,6 +433,14 @@ DELETE FROM sync.parked
                    = (%(realm)s, %(module)s, closing.entity, closing.id, %(field)s) LIMIT 1) AS own
         WHERE closing.after IS NOT NULL));
 
+-- close_held --
+-- What the table has refused may have been refused for want of just this: it is tried again.
+UPDATE sync.held
+   SET due = true
+  FROM closing
+ WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, closing.entity, closing.id)
+   AND held.reason = 'refused_by_table' AND closing.after IS NOT NULL;
+
 -- close_outcomes --
 -- What this run said of the record it brought up to date includes the reference, unless the record held it already.
 WITH told AS (
