@@ -283,3 +283,33 @@ def test_a_change_that_the_table_refused_for_want_of_a_customer_comes_in_with_th
     sync(connection, several)
 
     assert rows(connection, HELD) == [("5", "B", None, "Customer 2")]
+
+
+# ── what is told, and what is known of the link ─────────────────────────────────────────────
+
+
+def test_a_document_that_somebody_deleted_after_its_line_got_a_product_is_gone(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, known(), invoice("7", line("B", "1")))
+    sync(connection, known(), item("1"), run_id="wrong")
+    connection.execute("DELETE FROM crm.invoice_lines")
+    connection.execute("DELETE FROM crm.invoices")
+
+    assert undo(connection, known(), "wrong")[-1] == End("7", "kept", "gone_since")
+
+
+def test_a_document_that_the_run_read_and_left_as_it_was_is_known_as_before(
+    connection: Connection[Any],
+) -> None:
+    document = invoice("7", line("A"), line("B", "1"))
+    sync(connection, known(), document)
+    before = everything(connection)
+    sync(connection, known(), item("1"), document, run_id="wrong")
+    after = everything(connection)
+
+    undo(connection, known(), "wrong", run_id="back")
+
+    assert everything(connection) == before
+    undo(connection, known(), "back")
+    assert everything(connection) == after

@@ -235,7 +235,7 @@ DELETE FROM undoing WHERE action = 'link' AND image IS NULL;
 UPDATE undoing
    SET outcome = 'kept', reason = 'image_gone', message = 'What it held is no longer kept.'
  WHERE action = 'remove' AND coalesce(left_as, '{}') = '{}'
-    OR action IN ('restore', 'insert') AND coalesce(was, '{}') = '{}';
+    OR action IN ('restore', 'insert') AND coalesce(was, '{}') = '{}' AND NOT (partial AND image IS NULL);
 
 -- gone_since --
 UPDATE undoing
@@ -767,8 +767,9 @@ SELECT was.*
 -- links_reopened --
 -- Of a record of which only references are opened again, the link forgets these only.
 UPDATE sync.link
-   SET written = (link.written - reopened.fields) || reopened.were
-  FROM (SELECT u.entity, u.id, fields.names AS fields,
+   SET written = (link.written - reopened.fields) || reopened.were,
+       source_hash = CASE WHEN link.run_id = reopened.run_id THEN reopened.source_hash ELSE link.source_hash END
+  FROM (SELECT u.entity, u.id, fields.names AS fields, former.was ->> 'run_id' AS run_id, former.was ->> 'source_hash' AS source_hash,
                (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(former.was -> 'written')
                  WHERE key = ANY (fields.names) AND key <> '@lines')
                || CASE WHEN u.was ? '@lines' THEN jsonb_build_object('@lines', u.was -> '@lines') ELSE '{}' END AS were
