@@ -26,7 +26,6 @@ CLOSING = (
     "close_documents_statistics",
     "close_links",
     "close_parked",
-    "close_held",
     "close_outcomes",
     "close_told",
     "closed",
@@ -211,6 +210,7 @@ def close(
         "key": sql.Identifier(target.table.key),
         "key_type": target.table.key_type,
         "document_image": target.image("document"),
+        "of_refused": statements("load")["of_refused"],
     }
     asked = where | {"closed_by": referred.mapping.module}
     for name in CLOSING:

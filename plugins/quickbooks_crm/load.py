@@ -47,7 +47,6 @@ CLOSING = (
     "close",
     "close_links",
     "close_parked",
-    "close_held",
     "close_outcomes",
     "close_told",
     "closed",
@@ -413,6 +412,7 @@ def _close(
         "column": sql.Identifier(column.name),
         "column_type": sql.SQL(column.type),
         "with_it": owners.closing(target, referred, column.name),
+        "of_refused": blocks["of_refused"],
     }
     for name in CLOSING:
         connection.execute(blocks[name].format(**_names(target), **names), where)

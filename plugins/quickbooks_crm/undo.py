@@ -44,8 +44,8 @@ REMEMBERED = (
     "conflicts_back",
     "held_before",
 )
-HELD = ("collisions_gone", "hold", "read_again")
-FREED = ("no_longer_undone", "held_back", "read_again")
+HELD = ("collisions_gone", "hold")
+FREED = ("no_longer_undone", "held_back")
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["number_taken"])
     connection.execute(blocks["changed_since"].format(**work.names), work.where)
     connection.execute(blocks["linked_since"], work.where)
-    parts = {name: blocks[name] for name in ("waits_otherwise", "goes_on")}
-    for name in ("waits_since", "waits_again"):
-        connection.execute(blocks[name].format(**parts), work.where)
+    connection.execute(blocks["waits_since"], work.where)
+    for name in ("read_again", "waits_again"):
+        connection.execute(blocks[name].format(read_since=blocks["read_since"]), work.where)
     _keep_filled(connection, work, work.target.table, "filled_since")
     if own := LineTarget.of(work.target):
         goes = {"goes": blocks["goes"].format(**work.names)}

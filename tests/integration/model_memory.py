@@ -325,8 +325,10 @@ class Memory:
             del self.parked[place]
 
     def _can_be_closed(self, place: Place) -> bool:
-        link = self.links.get(place[:2])
-        return bool(link and link.key in self.records[place[0]])
+        """A version that the table refused is read again, whole, instead."""
+        link, held = self.links.get(place[:2]), self.held.get(place[:2])
+        refused = held and held.reason == "refused_by_table"
+        return bool(link and link.key in self.records[place[0]] and not refused)
 
     def _close(self, place: Place, target: Key) -> bool:
         """Close an open reference; whether the record did not hold it already."""

@@ -227,7 +227,7 @@ WITH waiting AS MATERIALIZED (
            target_module, target_entity, target_id
       FROM sync.parked
      WHERE realm = %(realm)s AND module = %(module)s AND target_module = %(closed_by)s
-       AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s
+       AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s AND NOT {of_refused}
 )
 SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_key, own.written,
        target.record_key AS target_key, NULL::jsonb AS was, false AS closed
@@ -303,13 +303,6 @@ DELETE FROM sync.parked
                WHERE (realm, module, entity, id, field)
                    = (%(realm)s, %(module)s, closing.entity, closing.id, closing.field) LIMIT 1) AS own
         WHERE closing.closed));
-
--- close_held --
-UPDATE sync.held
-   SET due = true
-  FROM closing_line AS closing
- WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, closing.entity, closing.id)
-   AND held.reason = 'refused_by_table' AND closing.closed;
 
 -- close_outcomes --
 -- What this run said of the document itself includes its lines' references.

@@ -374,7 +374,7 @@ CREATE TEMP TABLE closing ON COMMIT DROP AS
 WITH waiting AS MATERIALIZED (
     SELECT entity, id, target_module, target_entity, target_id
       FROM sync.parked
-     WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s
+     WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s AND NOT {of_refused}
 )
 SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_key,
        NULL::jsonb AS before, NULL::jsonb AS after, false AS told
@@ -386,6 +386,13 @@ SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_k
        SELECT record_key FROM sync.target
         WHERE (realm, module, entity, id)
             = (%(realm)s, waiting.target_module, waiting.target_entity, waiting.target_id) LIMIT 1) AS target;
+
+-- of_refused --
+-- What a version waits for that the table has refused: the CRM has the version before, and half of each is no record at all.
+-- It is read again, whole, when what it waits for is there.
+EXISTS (SELECT FROM sync.held
+         WHERE (realm, module, entity, id) = (parked.realm, parked.module, parked.entity, parked.id)
+           AND reason = 'refused_by_table')
 
 -- closing_statistics --
 ANALYZE closing;
@@ -432,14 +439,6 @@ DELETE FROM sync.parked
                WHERE (realm, module, entity, id, field)
                    = (%(realm)s, %(module)s, closing.entity, closing.id, %(field)s) LIMIT 1) AS own
         WHERE closing.after IS NOT NULL));
-
--- close_held --
--- What the table has refused may have been refused for want of just this: it is tried again.
-UPDATE sync.held
-   SET due = true
-  FROM closing
- WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, closing.entity, closing.id)
-   AND held.reason = 'refused_by_table' AND closing.after IS NOT NULL;
 
 -- close_outcomes --
 -- What this run said of the record it brought up to date includes the reference, unless the record held it already.

@@ -320,37 +320,45 @@ UPDATE undoing
   FROM (SELECT u.n, max(since.run_id) AS who, array_agg(DISTINCT since.field ORDER BY since.field) AS fields,
                string_agg(DISTINCT since.field, ', ' ORDER BY since.field) AS columns
           FROM undoing AS u
-         CROSS JOIN LATERAL ({waits_otherwise}) AS since
+         CROSS JOIN LATERAL (
+               SELECT coalesce(held.field, left_open.field) AS field, coalesce(held.run_id, left_open.by) AS run_id
+                 FROM (SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id
+                         FROM sync.parked
+                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, u.entity, u.id)) AS held
+                 FULL JOIN (
+                      SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id AS by
+                        FROM sync.parked
+                       WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)
+                       UNION
+                      SELECT field, jsonb_build_array(was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id'), run_id
+                        FROM sync.former
+                       WHERE (id, entity, module, realm, kind) = (u.id, u.entity, %(module)s, %(realm)s, 'parked')
+                         AND was ->> 'run_id' = %(undone)s AND run_id <> %(undone)s
+                       UNION
+                      SELECT field, jsonb_build_array(became ->> 'target_module', became ->> 'target_entity', became ->> 'target_id'), run_id
+                        FROM sync.former
+                       WHERE (realm, run_id, module, kind, entity, id) = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
+                         AND became IS NOT NULL
+                      ) AS left_open ON (left_open.field, left_open.target) = (held.field, held.target)
+                WHERE held.field IS NULL OR left_open.field IS NULL) AS since
          WHERE u.outcome IS NULL AND u.action = 'link' AND %(undone_kind)s::text <> 'undo'
          GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
 
--- waits_otherwise --
--- The open references of a record that differ from what the run left.
-SELECT coalesce(held.field, left_open.field) AS field, coalesce(held.run_id, left_open.by) AS run_id
-  FROM (SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id
-          FROM sync.parked
-         WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, u.entity, u.id)) AS held
-  FULL JOIN (
-       SELECT field, jsonb_build_array(target_module, target_entity, target_id) AS target, run_id AS by
-         FROM sync.parked
-        WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)
-        UNION
-       SELECT field, jsonb_build_array(was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id'), run_id
-         FROM sync.former
-        WHERE (id, entity, module, realm, kind) = (u.id, u.entity, %(module)s, %(realm)s, 'parked')
-          AND was ->> 'run_id' = %(undone)s AND run_id <> %(undone)s
-        UNION
-       SELECT field, jsonb_build_array(became ->> 'target_module', became ->> 'target_entity', became ->> 'target_id'), run_id
-         FROM sync.former
-        WHERE (realm, run_id, module, kind, entity, id) = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id)
-          AND became IS NOT NULL
-       ) AS left_open ON (left_open.field, left_open.target) = (held.field, held.target)
- WHERE held.field IS NULL OR left_open.field IS NULL
+-- read_again --
+-- Records of which the run changed only what they wait for, and that a later run has read: what that one found counts.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'changed_since', message = format('Read again since by run %%s.', told.who),
+       details = jsonb_build_object('by', told.who)
+  FROM (SELECT u.n, since.run_id AS who
+          FROM undoing AS u
+         CROSS JOIN LATERAL ({read_since}) AS since
+         WHERE u.outcome IS NULL AND u.did = 'beside' AND %(undone_kind)s::text <> 'undo') AS told
+ WHERE told.n = undoing.n;
 
 -- waits_again --
--- A record of which the run closed references and which the table then refused once more: what else it waited for before the
--- run is as before, too, unless it waits for something else or another run has read it since.
+-- A record of which the run closed references and of which the table then refused a newer version: what else it waited for
+-- before the run is as before, too, unless a later run has read it.
 UPDATE undoing
    SET waits_for = reopened || told.fields
   FROM (SELECT u.n, array_agg(own.field) AS fields
@@ -361,36 +369,36 @@ UPDATE undoing
                 UNION
                SELECT field FROM sync.parked
                 WHERE (realm, module, entity, id, run_id) = (%(realm)s, %(module)s, u.entity, u.id, %(undone)s)) AS own
-         WHERE u.outcome IS NULL AND u.partial AND NOT EXISTS ({waits_otherwise})
-           AND NOT EXISTS (SELECT FROM sync.outcome AS later
-                             JOIN sync.activity AS load
-                               ON (load.realm, load.run_id, load.module) = (later.realm, later.run_id, later.module)
-                             JOIN sync.run ON (run.realm, run.run_id) = (later.realm, later.run_id)
-                            WHERE (later.realm, later.module, later.entity, later.id) = (%(realm)s, %(module)s, u.entity, u.id)
-                              AND (later.reason IS NULL OR later.reason = 'refused_by_table')
-                              AND later.run_id <> %(undone)s AND run.kind NOT IN ('preview', 'undo')
-                              AND load.loaded_at > coalesce((SELECT own.loaded_at FROM sync.activity AS own
-                                                              WHERE (own.realm, own.run_id, own.module)
-                                                                  = (%(realm)s, %(undone)s, %(module)s)), %(done_at)s)
-                              AND ({goes_on}))
+         WHERE u.outcome IS NULL AND u.partial AND NOT EXISTS ({read_since})
          GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
 
--- goes_on --
--- Whether what a later run read of a record stands: that run has not been undone, or the undo has, and so on. This is asked of
--- the runs, for an undo tells nothing of a record that waited for the same before the run.
-WITH RECURSIVE chain (run_id) AS (
-    SELECT later.run_id
-     UNION
-    SELECT undo.run_id
-      FROM chain
-      JOIN sync.run AS undo ON (undo.undoes, undo.realm) = (chain.run_id, %(realm)s)
-      JOIN sync.activity AS done ON (done.realm, done.run_id, done.module) = (%(realm)s, undo.run_id, %(module)s)
-     WHERE NOT EXISTS (SELECT FROM sync.outcome AS own
-                        WHERE (own.realm, own.run_id, own.module, own.entity, own.id)
-                            = (%(realm)s, undo.run_id, %(module)s, u.entity, u.id) AND own.outcome = 'kept')
-)
-SELECT count(*) %% 2 = 1 FROM chain
+-- read_since --
+-- The last run that has read the references of a record since, and stands: it has not been undone, or that undo has, and so on.
+-- This is asked of the runs, for an undo tells nothing of a record that waited for the same before the run.
+SELECT later.run_id
+  FROM sync.outcome AS later
+  JOIN sync.activity AS load ON (load.realm, load.run_id, load.module) = (later.realm, later.run_id, later.module)
+  JOIN sync.run ON (run.realm, run.run_id) = (later.realm, later.run_id)
+ WHERE (later.realm, later.module, later.entity, later.id) = (%(realm)s, %(module)s, u.entity, u.id)
+   AND (later.reason IS NULL OR later.reason = 'refused_by_table')
+   AND later.run_id <> %(undone)s AND run.kind NOT IN ('preview', 'undo')
+   AND load.loaded_at > coalesce((SELECT own.loaded_at FROM sync.activity AS own
+                                   WHERE (own.realm, own.run_id, own.module) = (%(realm)s, %(undone)s, %(module)s)), %(done_at)s)
+   AND (WITH RECURSIVE chain (run_id) AS (
+            SELECT later.run_id
+             UNION
+            SELECT undo.run_id
+              FROM chain
+              JOIN sync.run AS undo ON (undo.undoes, undo.realm) = (chain.run_id, %(realm)s)
+              JOIN sync.activity AS done ON (done.realm, done.run_id, done.module) = (%(realm)s, undo.run_id, %(module)s)
+             WHERE NOT EXISTS (SELECT FROM sync.outcome AS own
+                                WHERE (own.realm, own.run_id, own.module, own.entity, own.id)
+                                    = (%(realm)s, undo.run_id, %(module)s, u.entity, u.id) AND own.outcome = 'kept')
+        )
+        SELECT count(*) %% 2 = 1 FROM chain)
+ ORDER BY load.loaded_at DESC
+ LIMIT 1
 
 -- filled_since --
 -- Added records in which somebody has filled what the mapping leaves alone: removing them would lose it.
@@ -827,14 +835,6 @@ SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.ma
 ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
        candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
-
--- read_again --
--- What the table has refused since waits for what its newest version says: it is read again to know it.
-UPDATE sync.held
-   SET due = true
-  FROM undoing AS u
- WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, u.entity, u.id)
-   AND held.reason = 'refused_by_table' AND held.held_since > %(done_at)s AND u.partial AND u.outcome <> 'kept';
 
 -- no_longer_undone --
 -- What an undo held back is free again.

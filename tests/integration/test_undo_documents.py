@@ -90,7 +90,50 @@ def test_a_load_that_somebody_repeats_makes_its_run_no_later_one(
 
     undo(connection, several, "wrong")
 
-    assert rows(connection, PARKED) == [("7", "account_id", "10")]
+    assert rows(connection, PARKED) == []
+
+
+def test_a_document_refused_after_the_run_has_closed_its_references_is_as_before(
+    connection: Connection[Any],
+) -> None:
+    several = with_customers()
+    lines = [line("A", "1"), line("B"), line("C", "2")]
+    sync(connection, several, invoice("7", *lines, CustomerRef={"value": "10"}))
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines ADD CONSTRAINT own CHECK (description <> 'bad')"
+    )
+    before = everything(connection)
+    refused = invoice("7", line("bad", "2"), line("B", "3"), CustomerRef={"value": "11"})
+    sync(connection, several, customer("10"), item("1"), refused, run_id="wrong")
+    after = everything(connection)
+
+    undo(connection, several, "wrong", run_id="back")
+
+    assert everything(connection) == before
+    undo(connection, several, "back")
+    assert everything(connection) == after
+
+
+def test_a_reference_that_the_newest_version_has_no_more_is_not_brought_back(
+    connection: Connection[Any],
+) -> None:
+    several = with_customers()
+    of_customer = {"CustomerRef": {"value": "10"}}
+    sync(connection, several, invoice("7", line("A", "1"), line("C", "2"), **of_customer))
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines ADD CONSTRAINT own CHECK (description <> 'bad')"
+    )
+    refused = invoice("7", line("bad", "3"), line("C", "2"), **of_customer)
+    sync(connection, several, customer("10"), item("1"), refused, run_id="wrong")
+    newest = invoice("7", line("A", "1"), line("C"), **of_customer)
+    assert sync(connection, several, newest) == [End("7", "unchanged")]
+
+    undo(connection, several, "wrong")
+
+    assert rows(connection, PARKED) == [
+        ("7", "@lines.1.product_id", "1"),
+        ("7", "account_id", "10"),
+    ]
 
 
 # ── what was closed after the document had been read ────────────────────────────────────────
@@ -234,14 +277,14 @@ def test_what_a_newer_version_waits_for_is_not_forgotten_for_an_older_one(
         pytest.param(
             invoice("7", line("bad", "1"), line("C", "2"), CustomerRef={"value": "10"}),
             [("@lines.1.product_id", "1"), ("@lines.2.product_id", "2"), ("account_id", "10")],
-            id="for the same",
+            id="for what was undone",
         ),
         pytest.param(
             invoice("7", line("bad"), CustomerRef={"value": "11"}), [], id="for nothing any more"
         ),
     ],
 )
-def test_a_document_refused_since_is_read_again_to_know_what_it_waits_for(
+def test_a_document_refused_since_waits_for_what_it_says_when_it_comes_in(
     connection: Connection[Any], newest: Record, waits: list[tuple[str, str]]
 ) -> None:
     several = waiting_and_refused(connection)
@@ -251,8 +294,26 @@ def test_a_document_refused_since_is_read_again_to_know_what_it_waits_for(
 
     undo(connection, several, "wrong")
 
-    assert sync(connection, several) == [End("7", "not_added", "refused_by_table")]
+    connection.execute("ALTER TABLE crm.invoice_lines DROP CONSTRAINT own")
+    assert sync(connection, several) == [End("7", "updated")]
     assert rows(connection, PARKED) == [("7", field, target) for field, target in waits]
+
+
+def test_a_version_that_the_table_refused_gives_nothing_to_the_one_before(
+    connection: Connection[Any],
+) -> None:
+    several = with_customers()
+    sync(connection, several, customer("1"), invoice("7", line("A"), CustomerRef={"value": "1"}))
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines ADD CONSTRAINT own CHECK (description <> 'bad')"
+    )
+    sync(connection, several, invoice("7", line("bad", "1"), CustomerRef={"value": "2"}))
+
+    ended = sync(connection, several, item("1"), customer("2"))
+
+    assert ended[-1] == End("7", "not_added", "refused_by_table")
+    assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
+    assert rows(connection, PARKED) == []
 
 
 def test_a_change_that_the_table_refused_for_want_of_a_product_comes_in_with_it(
