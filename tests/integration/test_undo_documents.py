@@ -136,6 +136,21 @@ def test_a_reference_that_the_newest_version_has_no_more_is_not_brought_back(
     ]
 
 
+def test_what_a_later_run_found_holds_when_an_undo_is_undone(connection: Connection[Any]) -> None:
+    several = waiting_and_refused(connection)
+    sync(connection, several, customer("10"), item("1"), run_id="wrong")
+    undo(connection, several, "wrong", run_id="back")
+    newest = invoice("7", line("bad", "2"), CustomerRef={"value": "11"})
+    sync(connection, several, newest, run_id="later")
+    waits = rows(connection, PARKED)
+    assert waits == [("7", "@lines.1.product_id", "2"), ("7", "account_id", "11")]
+
+    ended = undo(connection, several, "back")
+
+    assert ended[-1] == End("7", "kept", "changed_since")
+    assert rows(connection, PARKED) == waits
+
+
 # ── what was closed after the document had been read ────────────────────────────────────────
 
 

@@ -353,7 +353,7 @@ UPDATE undoing
   FROM (SELECT u.n, since.run_id AS who
           FROM undoing AS u
          CROSS JOIN LATERAL ({read_since}) AS since
-         WHERE u.outcome IS NULL AND u.did = 'beside' AND %(undone_kind)s::text <> 'undo') AS told
+         WHERE u.outcome IS NULL AND u.did = 'beside') AS told
  WHERE told.n = undoing.n;
 
 -- waits_again --
