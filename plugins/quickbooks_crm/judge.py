@@ -76,15 +76,16 @@ def _dangers(
     if thresholds.too_many_rejects.passed(hits["refused"], hits["read"]):
         limit = thresholds.too_many_rejects.words(hits["refused"], hits["read"])
         yield _too_many_rejects(connection, hits, where, limit)
-    if not (thresholds.mass_delete.passed(lost, 0) or thresholds.mass_change.passed(changed, 0)):
+    judged = changed if "mass_change" not in expected else 0
+    if not (thresholds.mass_delete.passed(lost, 0) or thresholds.mass_change.passed(judged, 0)):
         return  # most loads need not count all links, which takes longer than they do
     links = _row(connection, "links", where)
     if thresholds.mass_delete.passed(lost, links["live"]):
         limit = thresholds.mass_delete.words(lost, links["live"])
         covered = _is(connection, "covered", where | {"count": lost})
         yield from () if covered else [_mass_delete(connection, hits | links, where, limit)]
-    if "mass_change" not in expected and thresholds.mass_change.passed(changed, links["linked"]):
-        limit = thresholds.mass_change.words(changed, links["linked"])
+    if thresholds.mass_change.passed(judged, links["linked"]):
+        limit = thresholds.mass_change.words(judged, links["linked"])
         yield _mass_change(connection, hits | links, where, limit)
 
 

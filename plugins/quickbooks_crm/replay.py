@@ -18,7 +18,7 @@ from quickbooks_crm.stage import Slice
 
 log = logging.getLogger(__name__)
 
-SLICE = 50_000
+SLICE = 100_000
 """How many records are brought in one transaction."""
 
 
@@ -27,27 +27,32 @@ def bring(connection: Connection[Any], bringing: Bringing, module: str, apart: A
     rest. Each part is loaded inside `apart`, which makes it a transaction of its own."""
     run, known = bringing.run, bringing.known[module]
     with apart():
-        after = _execute(connection, "begin", run, known).fetchone()
+        brought = _execute(connection, "begin", run, known).fetchone()
         one_module.bring(connection, bringing, module)
-    while part := _next(connection, run, known, after):
+    _put_in_order(connection, run, known, *brought)
+    after = 0
+    while end := _execute(connection, "slice_end", run, known, after=after, size=SLICE).fetchone():
+        until, entity, id = end
         with apart():
+            window = one_module.pending(connection, run.realm, known.module)
+            part = Slice(window.position, window.sealed, after, until)
             counts = one_module.bring(connection, bringing, module, part)
-            _execute(connection, "brought", run, known, **asdict(part))
-        after = (part.until_entity, part.until_id)
+            _execute(connection, "brought", run, known, entity=entity, id=id)
+        after = until
         log.info("%s: so far %s", module, one_module.words(counts))
     with apart():
         _execute(connection, "done", run, known)
+    _execute(connection, "forget_order", run, known)
 
 
-def _next(connection: Connection[Any], run: Run, known: Mapping, after: Any) -> Slice | None:
-    """The next slice, or None when all is brought."""
-    entity, id = after
-    values = {"after_entity": entity, "after_id": id, "size": SLICE}
-    end = _execute(connection, "slice_end", run, known, **values).fetchone()
-    if end is None:
-        return None
-    position, sealed = asdict(one_module.pending(connection, run.realm, known.module)).values()
-    return Slice(position, sealed, entity, id, *end)
+def _put_in_order(
+    connection: Connection[Any], run: Run, known: Mapping, after_entity: str, after_id: str
+) -> None:
+    """Put the records that are still to be brought in order, in a table of this session. It takes
+    one look at all of the module, as many slices as there may be."""
+    connection.execute(statements("load")["room_for_rows"])
+    for name in ("forget_order", "order", "order_index", "order_statistics"):
+        _execute(connection, name, run, known, after_entity=after_entity, after_id=after_id)
 
 
 def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, str]:

@@ -55,14 +55,11 @@ class Held(Window):
 
 @dataclass(frozen=True)
 class Slice(Window):
-    """Some of all that the mirror has of a module, by entity and id: what comes after the first
-    record named, up to the second."""
+    """Some of the records that a replay has put in order: those after one place, up to another."""
 
     wanted: ClassVar[str] = "slice"
-    after_entity: str | None
-    after_id: str | None
-    until_entity: str
-    until_id: str
+    after: int
+    until: int
 
 
 def batches(

@@ -18,8 +18,8 @@ SELECT coalesce(max(act), 0) FROM sync.act
  WHERE company = %(company)s AND kind IN ('person_erased', 'company_removed');
 
 -- temporary --
--- What a load leaves for the end of its transaction.
-SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r';
+-- What a load leaves for the end of its transaction; the order of a replay outlives its loads.
+SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r' AND relname <> 'replaying';
 
 -- drop --
 DROP TABLE pg_temp.{table};

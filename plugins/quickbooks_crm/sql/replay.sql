@@ -24,21 +24,30 @@ ON CONFLICT (realm, module) DO UPDATE
        after_id = CASE WHEN known.mapping_hash = excluded.mapping_hash THEN known.after_id END
 RETURNING after_entity, after_id;
 
+-- forget_order --
+DROP TABLE IF EXISTS pg_temp.replaying;
+
+-- order --
+-- The records that are still to be brought, in the order of a load; found once, not anew for each part of them.
+CREATE TEMP TABLE replaying AS
+SELECT row_number() OVER (ORDER BY sync.number_of(id), id, entity) AS n, entity, id
+  FROM quickbooks.record
+ WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
+   AND (%(after_id)s::text IS NULL
+        OR (sync.number_of(id), id, entity) > (sync.number_of(%(after_id)s::text), %(after_id)s::text, %(after_entity)s::text));
+
+-- order_index --
+ALTER TABLE replaying ADD PRIMARY KEY (n);
+
+-- order_statistics --
+ANALYZE replaying;
+
 -- slice_end --
--- The last record of the next slice, in the order of a load; none when there is none left.
-SELECT entity, id
-  FROM (SELECT entity, id FROM quickbooks.record
-         WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
-           AND (%(after_id)s::text IS NULL
-                OR (sync.number_of(id), id, entity)
-                 > (sync.number_of(%(after_id)s::text), %(after_id)s::text, %(after_entity)s::text))
-         ORDER BY sync.number_of(id), id, entity
-         LIMIT %(size)s) AS slice
- ORDER BY sync.number_of(id) DESC, id DESC, entity DESC
- LIMIT 1;
+-- The last record of the next slice; none when there is none left.
+SELECT n, entity, id FROM replaying WHERE n > %(after)s AND n <= %(after)s + %(size)s ORDER BY n DESC LIMIT 1;
 
 -- brought --
-UPDATE sync.replay SET after_entity = %(until_entity)s, after_id = %(until_id)s
+UPDATE sync.replay SET after_entity = %(entity)s, after_id = %(id)s
  WHERE realm = %(realm)s AND module = %(module)s;
 
 -- done --

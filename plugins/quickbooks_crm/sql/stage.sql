@@ -72,20 +72,12 @@ wanted AS (
 -- slice --
 -- Some of all, in the order of ids: the first ones win against the others, as in one load of all. What a person has
 -- undone waits for the record, another mapping or a person here, too.
-ids AS MATERIALIZED (
-    SELECT entity, id FROM quickbooks.record
-     WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
-       AND (%(after_id)s::text IS NULL
-            OR (sync.number_of(id), id, entity)
-             > (sync.number_of(%(after_id)s::text), %(after_id)s::text, %(after_entity)s::text))
-       AND (sync.number_of(id), id, entity)
-        <= (sync.number_of(%(until_id)s::text), %(until_id)s::text, %(until_entity)s::text)
-), wanted AS (
+wanted AS (
     SELECT record.*
-      FROM ids
+      FROM (SELECT entity, id FROM replaying WHERE n > %(after)s AND n <= %(until)s) AS slice
      CROSS JOIN LATERAL (
            SELECT entity, id, deleted, payload, generation FROM quickbooks.record
-            WHERE (realm, entity, id) = (%(realm)s, ids.entity, ids.id) LIMIT 1) AS record
+            WHERE (realm, entity, id) = (%(realm)s, slice.entity, slice.id) LIMIT 1) AS record
      WHERE record.generation <= %(sealed)s
        AND NOT EXISTS (SELECT FROM sync.held
                         WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
