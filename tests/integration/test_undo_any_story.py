@@ -1,8 +1,8 @@
 """Any runs, undone the last first, leave everything as it was before each; done again, as after it.
 
 Products with keywords and descriptions that people edit, accounts with owners and parents, their
-contacts, invoices with lines; customers and products that are merged. SEQUENCES=5000 tells so many
-stories instead of a few.
+contacts, their invoices with lines; customers and products that are merged; contacts and lines that
+the table refuses. SEQUENCES=5000 tells so many stories instead of a few.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from tests.integration.crm import (
     sync,
 )
 from tests.integration.test_keywords import listed
-from tests.integration.test_lines import DOCUMENTS, invoice, line
+from tests.integration.test_lines import invoice, line, with_customers
 from tests.integration.undo import undo
 from tests.stories import so_many, soon_told, telling
 
@@ -42,10 +42,12 @@ CRM = """
     SELECT 'line', to_jsonb(l.*) FROM crm.invoice_lines AS l UNION ALL
     SELECT 'keyword', to_jsonb(k.*) FROM crm.keyword_values AS k UNION ALL
     SELECT 'link', to_jsonb(l.*) FROM sync.link AS l WHERE run_id <> 'by hand' UNION ALL
-    SELECT 'open', to_jsonb(p.*) - 'run_id' FROM sync.parked AS p UNION ALL
+    SELECT 'open', to_jsonb(p.*) - 'run_id' FROM sync.parked AS p
+     WHERE (realm, entity, id, module) IN (SELECT realm, entity, id, module FROM sync.link) UNION ALL
     SELECT 'conflict', to_jsonb(c.*) FROM sync.conflict AS c"""
 """What a run may change. A link by hand says only that a person gave a CRM record a QuickBooks id:
-no run made it, and none takes it back."""
+no run made it, and none takes it back. What never came into the CRM is nothing to undo, and goes on
+waiting for what it refers to."""
 HELD = "SELECT 'held', to_jsonb(h.*) FROM sync.held AS h WHERE reason <> 'undone'"
 EMPTY = """
     TRUNCATE crm.products, crm.accounts, crm.contacts, crm.invoices, crm.invoice_lines, sync.run,
@@ -95,8 +97,11 @@ MAPPED = {
     "products": PRODUCTS,
     "accounts": ACCOUNTS,
     "contacts": CONTACTS,
-    "documents": DOCUMENTS,
+    "documents": with_customers()["documents"].text,
 }
+REFUSES = """
+    ALTER TABLE crm.contacts ADD CHECK (last_name <> 'D');
+    ALTER TABLE crm.invoice_lines ADD CHECK (description <> 'D')"""
 
 IDS = any_of.sampled_from("1234")
 NAMES = any_of.sampled_from("ABCD")
@@ -135,7 +140,8 @@ def invoices(draw: Any) -> Record:
     """A document with up to three lines."""
     pairs = draw(any_of.lists(any_of.tuples(NAMES, any_of.none() | IDS), max_size=3))
     lines = [line(text, product) for text, product in pairs]
-    return _perhaps_gone(draw, invoice(draw(IDS), *lines, DocNumber=draw(NAMES)))
+    fields: dict[str, Any] = {"DocNumber": draw(NAMES), "CustomerRef": {"value": draw(IDS)}}
+    return _perhaps_gone(draw, invoice(draw(IDS), *lines, **fields))
 
 
 def _perhaps_gone(draw: Any, record: Record) -> Record:
@@ -178,6 +184,7 @@ KEYS = {"products": "quickbooks_product_id", "accounts": "quickbooks_customer_id
 @pytest.fixture
 def crm(connection: Connection[Any]) -> Connection[Any]:
     listed(connection, "terms")
+    connection.execute(REFUSES)
     for name in "AB":
         by_hand(connection, "crm.users", name=name, external_user_id=name)
     ready(connection)
