@@ -445,6 +445,22 @@ def test_what_is_undone_does_not_come_back_since_something_else_did(
     assert rows(connection, TREE) == [("Customer 2", "Customer 1"), ("Customer 1", None)]
 
 
+def test_a_link_to_what_somebody_gave_the_id_of_a_deleted_record_goes_with_the_run_that_made_it(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, people(), customer("1"))
+    by_hand(connection, "crm.accounts", name="By hand", quickbooks_customer_id="1")
+    connection.execute("DELETE FROM crm.accounts WHERE name <> 'By hand'")
+    links = rows(connection, LINKS)
+    sync(connection, people(), customer("2", ParentRef={"value": "1"}), run_id="wrong")
+    assert rows(connection, TREE) == [("By hand", None), ("Customer 2", "By hand")]
+
+    ended = undo(connection, people(), "wrong")
+
+    assert {end.outcome for end in ended} == {"removed"}
+    assert rows(connection, LINKS) == links
+
+
 def test_an_undo_that_is_cut_off_leaves_nothing(connection: Connection[Any]) -> None:
     sync(connection, products(), item("7"))
     sync(connection, products(), item("7", Name="New"), item("8"), run_id="wrong")

@@ -292,6 +292,7 @@ UPDATE undoing
   FROM (SELECT u.n, link.run_id AS who,
                CASE WHEN link.run_id IS NULL THEN 'Unlinked since.'
                     WHEN link.record_key <> u.record_key THEN 'Linked to another CRM record since.'
+                    WHEN link.run_id = 'by hand' THEN 'Linked since to the CRM record to which somebody gave its id.'
                     ELSE format('Brought up to date since by run %%s.', link.run_id) END AS message
           FROM undoing AS u
           LEFT JOIN LATERAL (
@@ -308,6 +309,7 @@ UPDATE undoing
                     link.row IS NULL AND former.became IS NULL OR coalesce(link.row || former.became = link.row, false)
                WHEN u.action = 'link' THEN
                     link.row IS NULL OR link.run_id IN (%(undone)s, former.was ->> 'run_id')
+                    OR link.run_id = 'by hand' AND link.row ->> 'linked_in' = %(undone)s
                ELSE coalesce(link.record_key = u.record_key
                              AND link.run_id IN (%(undone)s, former.was ->> 'run_id'), false) END) AS told
  WHERE told.n = undoing.n;
