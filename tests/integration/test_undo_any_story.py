@@ -43,7 +43,8 @@ CRM = """
     SELECT 'keyword', to_jsonb(k.*) FROM crm.keyword_values AS k UNION ALL
     SELECT 'link', to_jsonb(l.*) FROM sync.link AS l WHERE run_id <> 'by hand' UNION ALL
     SELECT 'open', to_jsonb(p.*) - 'run_id' FROM sync.parked AS p
-     WHERE (realm, entity, id, module) IN (SELECT realm, entity, id, module FROM sync.link) UNION ALL
+     WHERE (realm, entity, id, module) IN (SELECT realm, entity, id, module FROM sync.link)
+     UNION ALL
     SELECT 'conflict', to_jsonb(c.*) FROM sync.conflict AS c"""
 """What a run may change. A link by hand says only that a person gave a CRM record a QuickBooks id:
 no run made it, and none takes it back. What never came into the CRM is nothing to undo, and goes on
