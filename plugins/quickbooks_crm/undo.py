@@ -67,6 +67,7 @@ class Undo:
             "run_id": self.run.run_id,
             "undone": self.undone.run_id,
             "undone_kind": self.undone.kind,
+            "origin": self.undone.origin,
             "done_at": self.undone.done_at,
             "module": self.target.mapping.module,
             "hash": self.target.mapping.hash,

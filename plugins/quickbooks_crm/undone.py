@@ -15,12 +15,14 @@ from quickbooks_crm.sql import statements
 class Undone:
     """The run that is undone. `modules` are those that it changed, each with whether all that an
     undo needs is still there; `again` says that it is an undo itself, whose undo does the run
-    before it again; `before` that something of it may have been undone already."""
+    before it again, and `origin` which run all of these are about; `before` that something of it
+    may have been undone already."""
 
     run_id: str
     kind: str
     modules: dict[str, bool]
     again: bool
+    origin: str
     before: bool
     done_at: datetime
 
@@ -39,14 +41,15 @@ def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
     if row[1] == "preview":
         raise UndoImpossible(f"Run {undone} was a preview: it has changed nothing.")
     modules = dict(connection.execute(blocks["modules"], where).fetchall())
-    chain = connection.execute(blocks["chain"], where).fetchone()
+    chain = connection.execute(blocks["chain"], where).fetchone() or (0, undone)
     before = connection.execute(blocks["undone_before"], where).fetchone()
     done_at = connection.execute(blocks["done_at"], where).fetchone()
     return Undone(
         undone,
         row[1],
         {module: whole and not row[2] for module, whole in modules.items()},
-        again=bool(chain and chain[0] % 2),
+        again=bool(chain[0] % 2),
+        origin=chain[1] or undone,
         before=bool(before and before[0]),
         done_at=done_at[0] if done_at else datetime.min,
     )

@@ -151,6 +151,23 @@ def test_what_a_later_run_found_holds_when_an_undo_is_undone(connection: Connect
     assert rows(connection, PARKED) == waits
 
 
+def test_a_document_of_which_a_run_only_closed_references_is_not_held_back_however_often_undone(
+    connection: Connection[Any],
+) -> None:
+    several = with_customers()
+    document = invoice("7", CustomerRef={"value": "10"})
+    sync(connection, several, document)
+    connection.execute("UPDATE crm.invoices SET number = 'own'")
+    sync(connection, several, customer("10"), document, run_id="wrong")
+
+    undo(connection, several, "wrong", run_id="back")
+    undo(connection, several, "back", run_id="forth")
+    undo(connection, several, "forth")
+
+    held = rows(connection, "SELECT module, id, reason FROM sync.held ORDER BY 1, 2")
+    assert held == [("accounts", "10", "undone")]
+
+
 # ── what was closed after the document had been read ────────────────────────────────────────
 
 

@@ -821,7 +821,7 @@ UPDATE sync.held
 -- hold --
 -- What is undone stays undone until it, or its mapping, changes. A record that the run only linked, because another refers to
 -- it, was not a row of that run, and of one that it read and left as it was it only closed references: nothing of these is
--- held back.
+-- held back. How a record ended says the run at the origin, of which all others are undos.
 INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
 SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.mapping_hash, %(run_id)s
   FROM undoing AS u
@@ -830,7 +830,7 @@ SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.ma
    AND (u.did <> 'updated'
         OR EXISTS (SELECT FROM sync.outcome
                     WHERE (realm, run_id, module, entity, id, outcome)
-                        = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id, 'updated')))
+                        = (%(realm)s, %(origin)s, %(module)s, u.entity, u.id, 'updated')))
    AND (u.outcome <> 'unchanged'
         OR u.told AND NOT EXISTS (
            SELECT FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, u.entity, u.id, %(module)s)))
@@ -889,14 +889,15 @@ SELECT %(realm)s, %(run_id)s, %(module)s, %(hash)s, 'undo', %(generation)s, %(ge
 DROP TABLE pg_temp.undoing;
 
 -- chain --
--- How often the run that is undone is an undo of an undo: whether it removed records or brought them back.
+-- How often the run that is undone is an undo of an undo: whether it removed records or brought them back; and which run is
+-- at the origin.
 WITH RECURSIVE chain (run_id, undoes) AS (
     SELECT run_id, undoes FROM sync.run WHERE realm = %(realm)s AND run_id = %(undone)s
      UNION ALL
     SELECT run.run_id, run.undoes FROM chain
       JOIN sync.run ON run.realm = %(realm)s AND run.run_id = chain.undoes
 )
-SELECT count(*) FILTER (WHERE undoes IS NOT NULL) FROM chain;
+SELECT count(undoes), max(run_id) FILTER (WHERE undoes IS NULL) FROM chain;
 
 -- done_at --
 SELECT coalesce(max(loaded_at), '-infinity') FROM sync.activity WHERE realm = %(realm)s AND run_id = %(undone)s;
