@@ -104,9 +104,9 @@ class Model(Documents):
         if self.loaded_with.get(module) != says:
             wanted |= {id for name, id in self.held if name == module}
         return wanted | {
-            id
-            for (name, id, _), target in self.parked.items()
-            if name == module and self._target(target) is not None
+            place[1]
+            for place, target in self.parked.items()
+            if place[0] == module and self._can_come_in(place, target)
         }
 
     def _shape(self, module: str, says: Settings, row: Row) -> None:

@@ -47,9 +47,9 @@ class Documents(Memory):
 
     def _load_documents(self, new_keys: Mapping[Who, Key]) -> None:
         waiting = {
-            id
-            for (name, id, _), target in self.parked.items()
-            if name == "documents" and self._target(target) is not None
+            place[1]
+            for place, target in self.parked.items()
+            if place[0] == "documents" and self._can_come_in(place, target)
         }
         wanted = sorted(self.changed["documents"] | waiting, key=wins)
         documents = [Document(self.invoices[id]) for id in wanted]

@@ -34,6 +34,7 @@ class Memory:
     links: dict[Who, Link] = field(default_factory=dict)
     held: dict[Who, End] = field(default_factory=dict)
     parked: dict[Place, str] = field(default_factory=dict)
+    refused: set[Place] = field(default_factory=set)  # what a refused version waits for
     causes: dict[Who, Cause] = field(default_factory=dict)
     mirror: dict[str, Customer] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
@@ -112,12 +113,15 @@ class Memory:
             for module, records in self.records.items()
             for key in records.keys() - self.before.records[module].keys()
         }
-        for what in ("records", "links", "parked", "conflicts", "tags"):
+        for what in ("records", "links", "parked", "refused", "conflicts", "tags"):
             setattr(self, what, deepcopy(getattr(self.before, what)))
         self.links = {**by_hand, **self.links}
         linked = self.links.keys() | after.links.keys()
         self.parked = {place: id for place, id in self.parked.items() if place[:2] in linked} | {
             place: id for place, id in after.parked.items() if place[:2] not in linked
+        }
+        self.refused = {place for place in self.refused if place[:2] in linked} | {
+            place for place in after.refused if place[:2] not in linked
         }
         for who, end in self.ends.items():
             if end.outcome in ("added", "updated") or (
@@ -133,7 +137,7 @@ class Memory:
     def redo(self) -> None:
         """Undo the undo."""
         assert self.after
-        for what in ("records", "links", "parked", "conflicts", "tags", "held"):
+        for what in ("records", "links", "parked", "refused", "conflicts", "tags", "held"):
             setattr(self, what, deepcopy(getattr(self.after, what)))
         self.causes |= {who: at for who, at in self.after.causes.items() if who in self.held}
 
@@ -251,8 +255,11 @@ class Memory:
         if not linked or end.reason in (None, "refused_by_table"):
             for place in [place for place in self.parked if place[:2] == who]:
                 del self.parked[place]
+                self.refused.discard(place)
         if end.reason in (None, "refused_by_table"):
             self.parked |= {(*who, name): meant for name, meant in waits_for.items()}
+        if end.reason == "refused_by_table":
+            self.refused |= {(*who, name) for name in waits_for}
 
     def _remember_link(self, module: str, says: Settings, row: Row, who: Who) -> None:
         assert row.end and row.found is not None
@@ -326,9 +333,20 @@ class Memory:
 
     def _can_be_closed(self, place: Place) -> bool:
         """A version that the table refused is read again, whole, instead."""
-        link, held = self.links.get(place[:2]), self.held.get(place[:2])
-        refused = held and held.reason == "refused_by_table"
+        link = self.links.get(place[:2])
+        refused = place in self.refused or self._is_refused(place)
         return bool(link and link.key in self.records[place[0]] and not refused)
+
+    def _is_refused(self, place: Place) -> bool:
+        """Whether the table refused the newest version."""
+        held = self.held.get(place[:2])
+        return held is not None and held.reason == "refused_by_table"
+
+    def _can_come_in(self, place: Place, target: str) -> bool:
+        """Whether what waits is of the newest version, or of the one that the CRM has, and what it
+        waits for is there."""
+        waits = place not in self.refused or self._is_refused(place)
+        return waits and self._target(target) is not None
 
     def _close(self, place: Place, target: Key) -> bool:
         """Close an open reference; whether the record did not hold it already."""

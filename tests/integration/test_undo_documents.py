@@ -7,7 +7,7 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping, parse_all
-from quickbooks_crm.runs import Run
+from quickbooks_crm.runs import Run, has_work
 from tests.integration.crm import (
     REALM,
     End,
@@ -26,7 +26,7 @@ from tests.integration.crm import (
 )
 from tests.integration.test_lines import DOCUMENTS, invoice, known, line, with_customers
 from tests.integration.test_undo_lines import PARKED, everything, waiting_and_refused
-from tests.integration.undo import undo
+from tests.integration.undo import release, undo
 
 # ── what another run has read since ─────────────────────────────────────────────────────────
 
@@ -346,6 +346,73 @@ def test_a_version_that_the_table_refused_gives_nothing_to_the_one_before(
     assert ended[-1] == End("7", "not_added", "refused_by_table")
     assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
     assert rows(connection, PARKED) == []
+
+
+@pytest.mark.parametrize(
+    ("newest", "reason"),
+    [
+        pytest.param({"TotalAmt": "much"}, "invalid_value", id="has a wrong value"),
+        pytest.param({"DocNumber": "no"}, "excluded_by_mapping", id="is excluded"),
+    ],
+)
+def test_what_a_refused_version_waited_for_is_not_closed_once_a_later_one_ends_otherwise(
+    connection: Connection[Any], newest: dict[str, str], reason: str
+) -> None:
+    several = refused_with_exclusions(connection)
+    later = invoice("7", line("good"), CustomerRef={"value": "3"}, **newest)
+    assert [end.reason for end in sync(connection, several, later, run_id="later")] == [reason]
+    undo(connection, several, "later")
+
+    sync(connection, several, item("1"), customer("2"))
+
+    assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
+    assert not has_work(connection, REALM, several["documents"])
+    sync(connection, several, invoice("7", line("good", "1"), CustomerRef={"value": "2"}))
+    assert rows(connection, HELD) == [(None, "good", "Item 1", "Customer 2")]
+
+
+def test_an_undo_gives_nothing_of_a_refused_version_to_the_one_before(
+    connection: Connection[Any],
+) -> None:
+    several = refused_with_exclusions(connection)
+    sync(connection, several, invoice("7", line("fine")), run_id="wrong")
+    undo(connection, several, "wrong")
+
+    sync(connection, several, item("1"), customer("2"))
+
+    assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
+    assert not has_work(connection, REALM, several["documents"])
+    assert release(connection, several, "undone", "retry")[-1] == End("7", "updated")
+    assert rows(connection, HELD) == [(None, "fine", None, None)]
+
+
+def test_a_refused_version_of_an_entity_that_is_mapped_no_more_is_no_work(
+    connection: Connection[Any],
+) -> None:
+    several = refused_with_exclusions(connection)
+    text = several["documents"].text.replace("[Invoice, ", "[")
+    text = text.replace("Invoice: {value: invoice}, ", "")
+    texts = {name: mapping.text for name, mapping in several.items()}
+    fewer = parse_all(texts | {"documents": text})
+
+    sync(connection, fewer, item("1"), customer("2"))
+
+    assert not has_work(connection, REALM, fewer["documents"])
+
+
+def refused_with_exclusions(connection: Connection[Any]) -> dict[str, Mapping]:
+    """A document of customer 1, whose change waits for another customer and a product and is
+    refused by the table; those of the number "no" are excluded."""
+    texts = {name: mapping.text for name, mapping in with_customers().items()}
+    texts["documents"] += "exclude: [{where: {DocNumber: 'no'}, because: nobody wants it}]\n"
+    several = parse_all(texts)
+    sync(connection, several, customer("1"), invoice("7", line("A"), CustomerRef={"value": "1"}))
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines ADD CONSTRAINT own CHECK (description <> 'bad')"
+    )
+    refused = invoice("7", line("bad", "1"), CustomerRef={"value": "2"})
+    assert sync(connection, several, refused) == [End("7", "not_added", "refused_by_table")]
+    return several
 
 
 def test_a_change_that_the_table_refused_for_want_of_a_product_comes_in_with_it(

@@ -21,8 +21,8 @@ SELECT asked.module, parked.count, parked.since, parked.targets
                             (SELECT min(started_at) FROM sync.run
                               WHERE realm = %(realm)s AND run_id = ANY (array_agg(DISTINCT first_ones.run_id))) AS since
                        FROM (SELECT run_id, target_module
-                               FROM sync.parked
-                              WHERE realm = %(realm)s AND parked.module = asked.module
+                               FROM sync.waiting
+                              WHERE realm = %(realm)s AND waiting.module = asked.module
                               LIMIT %(most)s) AS first_ones) AS parked
  WHERE parked.count > 0;
 

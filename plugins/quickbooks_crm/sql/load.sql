@@ -352,9 +352,10 @@ DELETE FROM sync.parked
         WHERE NOT i.linked OR i.reason IS NULL OR i.reason = 'refused_by_table'));
 
 -- park --
-INSERT INTO sync.parked (realm, module, entity, id, field, target_module, target_entity, target_id, run_id)
+INSERT INTO sync.parked (realm, module, entity, id, field, target_module, target_entity, target_id, run_id, refused)
 SELECT %(realm)s, %(module)s, i.entity, i.id, open.key,
-       open.value ->> 'module', open.value ->> 'entity', open.value ->> 'id', %(run_id)s
+       open.value ->> 'module', open.value ->> 'entity', open.value ->> 'id', %(run_id)s,
+       i.outcome = 'not_added'
   FROM incoming AS i
  CROSS JOIN LATERAL jsonb_each(i.open_refs) AS open
  WHERE i.open_refs IS NOT NULL
@@ -388,11 +389,12 @@ SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_k
             = (%(realm)s, waiting.target_module, waiting.target_entity, waiting.target_id) LIMIT 1) AS target;
 
 -- of_refused --
--- What a version waits for that the table has refused: the CRM has the version before, and half of each is no record at all.
--- It is read again, whole, when what it waits for is there.
-EXISTS (SELECT FROM sync.held
-         WHERE (realm, module, entity, id) = (parked.realm, parked.module, parked.entity, parked.id)
-           AND reason = 'refused_by_table')
+-- What a version waits for that the table has refused, now or before: the CRM has an older one, and half of each is no record
+-- at all. The newest version is read again, whole, when what it waits for is there.
+(coalesce(parked.refused, false)
+ OR EXISTS (SELECT FROM sync.held
+             WHERE (realm, module, entity, id) = (parked.realm, parked.module, parked.entity, parked.id)
+               AND reason = 'refused_by_table'))
 
 -- closing_statistics --
 ANALYZE closing;

@@ -153,7 +153,7 @@ SELECT (SELECT to_jsonb(shown.*) FROM (SELECT {columns}) AS shown) AS values
 SELECT parked.field AS at, parked.target_module, parked.target_entity, parked.target_id,
        coalesce(payload ->> 'DisplayName', payload ->> 'Name', payload ->> 'DocNumber') AS name,
        record.id IS NOT NULL AS in_mirror, held.reason
-  FROM sync.parked AS parked
+  FROM sync.waiting AS parked
   LEFT JOIN quickbooks.record AS record
     ON (record.realm, record.entity, record.id) = (parked.realm, parked.target_entity, parked.target_id)
   LEFT JOIN sync.held AS held

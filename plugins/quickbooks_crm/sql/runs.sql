@@ -172,12 +172,12 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
                  WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
         AND EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s))
     OR EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due)
-    OR EXISTS (SELECT FROM sync.parked AS parked
+    OR EXISTS (SELECT FROM sync.waiting AS parked
                 CROSS JOIN LATERAL (
                       SELECT FROM sync.target
                        WHERE (target.realm, target.module, target.entity, target.id)
                            = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target
-                WHERE parked.realm = %(realm)s AND parked.module = %(module)s)
+                WHERE parked.realm = %(realm)s AND parked.module = %(module)s AND parked.entity = ANY (%(entities)s))
     OR (EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
         AND EXISTS (SELECT FROM sync.generation AS written
                       JOIN sync.shows_changed AS shows ON shows.generation = written.generation

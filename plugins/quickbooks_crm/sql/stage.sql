@@ -31,7 +31,7 @@ generations AS (
     SELECT entity, id FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due
     UNION
     SELECT parked.entity, parked.id
-      FROM sync.parked AS parked
+      FROM sync.waiting AS parked
       JOIN sync.target AS target
         ON (target.realm, target.module, target.entity, target.id)
          = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)

@@ -705,7 +705,7 @@ DELETE FROM sync.parked
                 OR EXISTS (SELECT FROM sync.former
                             WHERE (realm, run_id, module, kind, entity, id, field)
                                 = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id, parked.field)
-                              AND became = to_jsonb(parked.*))));
+                              AND to_jsonb(parked.*) @> became)));
 
 -- parked_back --
 -- Also written down, so that an undo of this undo knows which references it has opened again.
