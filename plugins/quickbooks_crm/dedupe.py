@@ -14,6 +14,7 @@ from psycopg import Connection, sql
 
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
+from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.sql import statements
 
@@ -59,6 +60,17 @@ class Target:
     def image(self, row: str) -> sql.Composed:
         """What is remembered of a row: the columns that the mapping writes, as JSON."""
         return image(row, [name for name in self.table.columns if name in self.columns])
+
+    @property
+    def refers(self) -> list[str]:
+        """The fields that refer to other records; those of lines as `@lines.product_id`, say."""
+        parts = zip(self.mapping.parts, ("", f"{LINES}."), strict=False)
+        return [
+            prefix + name
+            for part, prefix in parts
+            for name, field in part.fields.items()
+            if field.refers
+        ]
 
     @property
     def identity(self) -> str | None:

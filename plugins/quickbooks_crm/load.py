@@ -100,6 +100,7 @@ class Load:
             "hash": mapping.hash,
             "mode": mapping.mode,
             "company": self.target.company,
+            "refers": self.target.refers,
             "always_clear": [name for name in mapping.fields if mapping.clears(name)],
             "position": self.position,
             "generation": self.generation,

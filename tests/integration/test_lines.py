@@ -15,6 +15,7 @@ from tests.integration.crm import (
     accounts,
     by_hand,
     count,
+    customer,
     gone,
     item,
     one,
@@ -648,6 +649,22 @@ def test_a_reference_that_moves_to_another_line_waits_there(connection: Connecti
     assert rows(connection, "SELECT field FROM sync.parked") == [("@lines.2.product_id",)]
     sync(connection, known(), item("7"))
     assert rows(connection, REFERRED) == [(None,), ("Item 7",)]
+
+
+def test_a_document_that_is_excluded_waits_for_no_field_that_its_mapping_has_lost(
+    connection: Connection[Any],
+) -> None:
+    several = with_customers()
+    waiting = invoice("7", line("A", "1"), DocNumber="no", CustomerRef={"value": "2"})
+    sync(connection, several, waiting)
+    text = DOCUMENTS + "exclude: [{where: {DocNumber: 'no'}, because: nobody wants it}]\n"
+    fewer = parse_all({name: m.text for name, m in several.items()} | {"documents": text})
+    sync(connection, fewer, waiting)
+
+    sync(connection, fewer, customer("2"))
+
+    assert sync(connection, fewer) == []
+    assert rows(connection, "SELECT field FROM sync.parked") == [("@lines.1.product_id",)]
 
 
 def test_a_word_in_the_place_of_an_id_waits_for_nothing(connection: Connection[Any]) -> None:

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("by_place", "catalog", "copying", "images", "mapping", "picking", "runs", "sql"),
         "transform",
     },
-    "dedupe": {"by_place", "catalog", "mapping", "sql"},
+    "dedupe": {"by_place", "catalog", "images", "mapping", "sql"},
     "by_place": {"sql"},
     "erased": {"sql"},
     "judge": {"breakers", "errors", "sql"},

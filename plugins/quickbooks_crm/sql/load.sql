@@ -339,17 +339,18 @@ SELECT %(realm)s, %(module)s, entity, id, outcome, reason, collides_with, %(hash
  WHERE outcome IN ('duplicate', 'not_added', 'excluded');
 
 -- unpark --
--- A record that was not brought up to date goes on waiting for what it waited for.
+-- A record that was not brought up to date goes on waiting for what it waited for, as far as its mapping still has it.
 DELETE FROM sync.parked
  WHERE EXISTS (SELECT FROM sync.parked WHERE realm = %(realm)s AND module = %(module)s)
    AND ctid = ANY (ARRAY (
        SELECT known.ctid
          FROM incoming AS i
         CROSS JOIN LATERAL (
-              SELECT ctid FROM sync.parked
+              SELECT ctid, field FROM sync.parked
                WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id)
               OFFSET 0) AS known
-        WHERE NOT i.linked OR i.reason IS NULL OR i.reason = 'refused_by_table'));
+        WHERE NOT i.linked OR i.reason IS NULL OR i.reason = 'refused_by_table'
+           OR regexp_replace(known.field, '^@lines\.[0-9]+', '@lines') <> ALL (%(refers)s::text[])));
 
 -- park --
 INSERT INTO sync.parked (realm, module, entity, id, field, target_module, target_entity, target_id, run_id, refused)
