@@ -210,7 +210,7 @@ def close(
         "key": sql.Identifier(target.table.key),
         "key_type": target.table.key_type,
         "document_image": target.image("document"),
-        "of_refused": statements("load")["of_refused"],
+        "of_a_refused_version": statements("load")["of_a_refused_version"],
     }
     asked = where | {"closed_by": referred.mapping.module}
     for name in CLOSING:

@@ -413,7 +413,7 @@ def _close(
         "column": sql.Identifier(column.name),
         "column_type": sql.SQL(column.type),
         "with_it": owners.closing(target, referred, column.name),
-        "of_refused": blocks["of_refused"],
+        "of_a_refused_version": blocks["of_a_refused_version"],
     }
     for name in CLOSING:
         connection.execute(blocks[name].format(**_names(target), **names), where)

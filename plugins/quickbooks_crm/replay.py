@@ -49,7 +49,7 @@ def _put_in_order(
     connection: Connection[Any], run: Run, known: Mapping, after_entity: str, after_id: str
 ) -> None:
     """Put the records that are still to be brought in order, in a table of this session. It takes
-    one look at all of the module, as many slices as there may be."""
+    one look at all of the module, however many slices there are."""
     connection.execute(statements("load")["room_for_rows"])
     for name in ("forget_order", "order", "order_index", "order_statistics"):
         _execute(connection, name, run, known, after_entity=after_entity, after_id=after_id)

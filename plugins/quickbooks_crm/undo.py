@@ -134,7 +134,7 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["changed_since"].format(**work.names), work.where)
     connection.execute(blocks["linked_since"], work.where)
     connection.execute(blocks["waits_since"], work.where)
-    for name in ("read_again", "waits_again"):
+    for name in ("read_later", "waits_again"):
         connection.execute(blocks[name].format(read_since=blocks["read_since"]), work.where)
     _keep_filled(connection, work, work.target.table, "filled_since")
     if own := LineTarget.of(work.target):

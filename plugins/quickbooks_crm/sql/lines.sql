@@ -227,7 +227,7 @@ WITH waiting AS MATERIALIZED (
            target_module, target_entity, target_id
       FROM sync.parked
      WHERE realm = %(realm)s AND module = %(module)s AND target_module = %(closed_by)s
-       AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s AND NOT {of_refused}
+       AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_key, own.written,
        target.record_key AS target_key, NULL::jsonb AS was, false AS closed

@@ -376,7 +376,7 @@ CREATE TEMP TABLE closing ON COMMIT DROP AS
 WITH waiting AS MATERIALIZED (
     SELECT entity, id, target_module, target_entity, target_id
       FROM sync.parked
-     WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s AND NOT {of_refused}
+     WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_key,
        NULL::jsonb AS before, NULL::jsonb AS after, false AS told
@@ -389,7 +389,7 @@ SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_k
         WHERE (realm, module, entity, id)
             = (%(realm)s, waiting.target_module, waiting.target_entity, waiting.target_id) LIMIT 1) AS target;
 
--- of_refused --
+-- of_a_refused_version --
 -- What a version waits for that the table has refused, now or before: the CRM has an older one, and half of each is no record
 -- at all. The newest version is read again, whole, when what it waits for is there.
 (coalesce(parked.refused, false)

@@ -347,7 +347,7 @@ UPDATE undoing
          GROUP BY u.n) AS told
  WHERE told.n = undoing.n;
 
--- read_again --
+-- read_later --
 -- Records of which the run changed only what they wait for, and that a later run has read: what that one found counts.
 UPDATE undoing
    SET outcome = 'kept', reason = 'changed_since', message = format('Read again since by run %%s.', told.who),
