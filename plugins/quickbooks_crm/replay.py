@@ -46,7 +46,11 @@ def bring(connection: Connection[Any], bringing: Bringing, module: str, apart: A
 
 
 def _put_in_order(
-    connection: Connection[Any], run: Run, known: Mapping, after_entity: str, after_id: str
+    connection: Connection[Any],
+    run: Run,
+    known: Mapping,
+    after_entity: str | None,
+    after_id: str | None,
 ) -> None:
     """Put the records that are still to be brought in order, in a table of this session. It takes
     one look at all of the module, however many slices there are."""
