@@ -8,8 +8,8 @@ from psycopg import Connection
 from quickbooks_crm import stand_ins
 from quickbooks_crm.mapping import Mapping, parse_all
 from tests.integration.crm import REALM, End, Record, customer, item, rows, sync
-from tests.integration.test_lines import DOCUMENTS, REFERRED, known, line
-from tests.integration.test_lines import invoice as document
+from tests.integration.documents import DOCUMENTS, REFERRED, known, line
+from tests.integration.documents import invoice as document
 from tests.integration.test_stand_ins import ACCOUNTS, child, inactive
 
 MERGED = ("Item", "1", "2")

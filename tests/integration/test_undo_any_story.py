@@ -26,8 +26,8 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.documents import invoice, line, with_customers
 from tests.integration.test_keywords import listed
-from tests.integration.test_lines import invoice, line, with_customers
 from tests.integration.undo import undo
 from tests.stories import so_many, soon_told, telling
 

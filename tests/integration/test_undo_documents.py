@@ -24,7 +24,7 @@ from tests.integration.crm import (
     stage_rows,
     sync,
 )
-from tests.integration.test_lines import DOCUMENTS, invoice, known, line, with_customers
+from tests.integration.documents import DOCUMENTS, invoice, known, line, with_customers
 from tests.integration.test_undo_lines import PARKED, everything, waiting_and_refused
 from tests.integration.undo import release, undo
 

@@ -7,7 +7,7 @@ from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping
 from tests.integration.crm import End, by_hand, customer, item, one, outcome, rows, sync
-from tests.integration.test_lines import KEYED, invoice, known, line, owned, with_customers
+from tests.integration.documents import KEYED, invoice, known, line, owned, with_customers
 from tests.integration.undo import LINKS, undo
 
 CRM = """
