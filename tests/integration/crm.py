@@ -56,6 +56,11 @@ def customer(id: str, **fields: Any) -> Record:
     return Record("Customer", id, {"Id": id, "DisplayName": f"Customer {id}"} | fields)
 
 
+def under(parent: str, id: str) -> Record:
+    """A QuickBooks customer that is part of another."""
+    return customer(id, ParentRef={"value": parent})
+
+
 def gone(record: Record) -> Record:
     """The same record, deleted in QuickBooks."""
     return replace(record, deleted=True)
@@ -234,6 +239,17 @@ def by_hand(connection: Connection[Any], table: str, **values: Any) -> int:
         sql.SQL(", ").join(sql.Placeholder() * len(values)),
     )
     return int(one(connection, statement, list(values.values())))
+
+
+def code(connection: Connection[Any]) -> str | None:
+    """The code of the CRM's only product."""
+    found: str | None = one(connection, "SELECT code FROM crm.products")
+    return found
+
+
+def set_code(connection: Connection[Any], code: str | None) -> None:
+    """Let a person write the code of every product."""
+    connection.execute("UPDATE crm.products SET code = %s", [code])
 
 
 def rows(connection: Connection[Any], query: str) -> list[tuple[Any, ...]]:

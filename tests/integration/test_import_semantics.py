@@ -19,6 +19,7 @@ from tests.integration.crm import (
     End,
     accounts,
     by_hand,
+    code,
     count,
     counts,
     customer,
@@ -31,8 +32,10 @@ from tests.integration.crm import (
     outcome,
     products,
     rows,
+    set_code,
     stage_rows,
     sync,
+    under,
 )
 
 CREATE = "{mode: create, check: [name]}"
@@ -45,19 +48,6 @@ RUN = Run("sample", REALM, "run-1")
 TREE = """
     SELECT child.name, parent.name FROM crm.accounts AS child
       LEFT JOIN crm.accounts AS parent ON parent.id = child.parent_id ORDER BY child.id"""
-
-
-def code(connection: Connection[Any]) -> str | None:
-    found: str | None = one(connection, "SELECT code FROM crm.products")
-    return found
-
-
-def set_code(connection: Connection[Any], code: str | None) -> None:
-    connection.execute("UPDATE crm.products SET code = %s", [code])
-
-
-def under(parent: str, id: str) -> Any:
-    return customer(id, ParentRef={"value": parent})
 
 
 def whole(connection: Connection[Any]) -> list[tuple[Any, ...]]:
