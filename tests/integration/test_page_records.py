@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -10,62 +9,25 @@ import httpx
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import companies, linking, mapping, one_module
-from quickbooks_crm.dedupe import Target
+from quickbooks_crm import linking
 from quickbooks_crm.linking import Place
-from quickbooks_crm.mapping import Mapping
-from tests.integration.crm import REALM, Record, by_hand, customer, gone, item, one, ready, sync
-from tests.integration.undo import company
+from tests.integration.crm import REALM, Record, customer, gone, item, one, sync
+from tests.integration.record_pages import (
+    ACCOUNTS,
+    HOSTILE,
+    PAGES,
+    account,
+    bring,
+    key_of,
+    known,
+    record,
+    target,
+    text,
+)
 
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
-
-PAGES = "/quickbooks-crm"
-ACCOUNTS = f"{PAGES}/records/sample/accounts"
 INVOICES = f"{PAGES}/records/sample/invoices"
-FROM_A_PAGE = {"sec-fetch-site": "same-origin"}
-HOSTILE = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def clerk(anonymous: httpx.Client, signed_in_as: Callable[[str], None]) -> httpx.Client:
-    """A browser in which somebody is signed in who may run."""
-    signed_in_as("user")
-    return anonymous
-
-
-def known(*modules: str) -> dict[str, Mapping]:
-    """The mappings that the pages read."""
-    found = mapping.load(companies.INCLUDE / "mappings")
-    return {name: found[name] for name in modules or found}
-
-
-def bring(connection: Connection[Any], *records: Record, run_id: str | None = None) -> None:
-    """A sync of the accounts, and of other modules where one of the records is theirs."""
-    entities = {record.entity for record in records} - {"Customer"}
-    others = {"Item": ["products"], "Invoice": ["quotes", "invoices"]}
-    modules = ["accounts", *(name for entity in entities for name in others[entity])]
-    sync(connection, known(*modules), *records, run_id=run_id)
-
-
-def target(connection: Connection[Any]) -> Target:
-    return one_module.target(connection, known("accounts")["accounts"], company())
-
-
-def account(connection: Connection[Any], name: str, **values: Any) -> str:
-    ready(connection)
-    return str(by_hand(connection, "crm.accounts", name=name, **values))
-
-
-def key_of(connection: Connection[Any], name: str) -> str:
-    return str(one(connection, "SELECT id FROM crm.accounts WHERE name = %s", [name]))
-
-
-def text(answer: httpx.Response) -> str:
-    """What a person reads, in one line."""
-    assert answer.status_code == 200, answer.text
-    body = re.sub(r"<(script|style)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
-    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
 
 
 def names(answer: httpx.Response) -> list[str]:
@@ -79,10 +41,6 @@ def names(answer: httpx.Response) -> list[str]:
 
 def found(browser: httpx.Client, sought: str) -> list[str]:
     return names(browser.get(ACCOUNTS, headers={"sought": quote(sought)}))
-
-
-def record(browser: httpx.Client, key: str, at: str = ACCOUNTS) -> httpx.Response:
-    return browser.get(f"{at}/record?key={key}")
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────
@@ -408,195 +366,6 @@ def test_what_quickbooks_sent_cannot_become_part_of_the_page(
         assert answer.status_code == 200
         assert "<script>alert" not in answer.text
         assert "&lt;script&gt;alert" in answer.text
-
-
-# ── linking by hand ─────────────────────────────────────────────────────────────────────────
-
-
-def link(browser: httpx.Client, key: str, id: str, **seen: str) -> httpx.Response:
-    sent = {"key": key, "entity": "Customer", "id": id}
-    sent |= {"was_record": "", "was_entity": "", "was_id": ""} | seen
-    return browser.post(f"{ACCOUNTS}/link", json=sent, headers=FROM_A_PAGE)
-
-
-def unlink(browser: httpx.Client, key: str, id: str) -> httpx.Response:
-    sent = {"key": key, "entity": "Customer", "id": id}
-    return browser.post(f"{ACCOUNTS}/unlink", json=sent, headers=FROM_A_PAGE)
-
-
-def duplicate(connection: Connection[Any]) -> str:
-    """An account made by hand, in the way of QuickBooks' customer 7."""
-    mine = account(connection, "Acme", phone="555-0100")
-    bring(connection, customer("7", DisplayName="Acme", CompanyName="Acme Ltd"))
-    return mine
-
-
-def test_a_record_is_linked_to_the_quickbooks_record_that_a_person_picks(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    mine = duplicate(connection)
-
-    answer = link(clerk, mine, "7")
-
-    assert answer.json()["go"] == f"records/sample/accounts/record?key={mine}"
-    assert "Customer 7 is CRM record" in answer.json()["said"]
-    shown = text(record(clerk, mine))
-    assert "linked by hand, next sync updates it" in shown
-    assert "linked Customer 7 user" in shown
-    bring(connection)
-    assert "Company name Acme Ltd" in text(record(clerk, mine))
-
-
-@pytest.mark.parametrize("half", [r"\ud800", "\ud800"])
-def test_half_a_character_is_refused_wherever_it_is_sent(
-    clerk: httpx.Client, connection: Connection[Any], half: str
-) -> None:
-    """JSON can say it, but no text of the database can hold it."""
-    mine = duplicate(connection)
-    others = '"entity": "Customer", "was_record": "", "was_entity": "", "was_id": ""'
-    sent = f'{{"key": "{mine}", "id": "{half}", {others}}}'
-
-    answer = clerk.post(
-        f"{ACCOUNTS}/link",
-        content=sent.encode(errors="surrogatepass"),
-        headers=FROM_A_PAGE | {"content-type": "application/json"},
-    )
-
-    assert answer.status_code == 422
-    assert "not sent by one of these pages" in answer.json()["message"]
-
-
-def test_what_may_be_it_is_suggested_and_found_by_name_or_id(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    mine = duplicate(connection)
-    bring(connection, customer("8", DisplayName="Zebra"))
-
-    same = f"{ACCOUNTS}/same?key={mine}"
-
-    assert "Customer 7 Acme active not in the CRM" in text(clerk.get(same))
-    assert "Customer 8" not in text(clerk.get(same))
-    for sought in ("8", "zeb"):
-        shown = text(clerk.get(same, headers={"sought": sought}))
-        assert "Customer 8 Zebra active CRM record Zebra" in shown
-    assert "Customer 7 Acme" in text(clerk.get(same, headers={"sought": "cme"}))
-    assert "Nothing was found" in text(clerk.get(same, headers={"sought": "nothing"}))
-
-
-def test_both_are_shown_side_by_side_as_the_crm_would_hold_them(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    mine = duplicate(connection)
-
-    shown = text(clerk.get(f"{ACCOUNTS}/same?key={mine}&entity=Customer&id=7"))
-
-    assert "Account name Acme Acme = equal" in shown
-    assert "Company name – Acme Ltd ≠ different" in shown
-    assert "Phone 555-0100 – ≠ different" in shown
-
-
-def test_what_both_sides_point_to_is_shown_by_name(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    mine = account(connection, "Acme")
-    child = customer("7", DisplayName="Acme", ParentRef={"value": "8"})
-    bring(connection, customer("8", DisplayName="Mother"), child)
-
-    shown = text(clerk.get(f"{ACCOUNTS}/same?key={mine}&entity=Customer&id=7"))
-
-    assert "Parent account – Mother ≠ different" in shown
-
-
-def test_a_record_that_is_another_one_is_parted_from_it_when_it_is_linked(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    bring(connection, customer("7", DisplayName="Acme"), customer("8", DisplayName="Zebra"))
-    acme, zebra = key_of(connection, "Acme"), key_of(connection, "Zebra")
-
-    asked = clerk.get(f"{ACCOUNTS}/same?key={acme}&entity=Customer&id=8")
-    done = link(clerk, acme, "8", was_record=zebra, was_entity="Customer", was_id="7")
-
-    assert "Customer 7, which it is now, is parted from it" in text(asked)
-    assert "CRM record Zebra , which Customer 8 is now, is parted" in text(asked)
-    assert done.status_code == 200
-    assert "Customer 8" in text(record(clerk, acme))
-    assert "only in the CRM" in text(record(clerk, zebra))
-
-
-def test_a_link_that_has_changed_meanwhile_is_told_and_nothing_is_done(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    mine = duplicate(connection)
-    assert link(clerk, mine, "7").status_code == 200
-
-    late = link(clerk, mine, "7")
-
-    assert late.status_code == 409
-    assert "Somebody has linked or parted Customer 7" in late.json()["message"]
-
-
-def test_what_cannot_be_linked_is_told(clerk: httpx.Client, connection: Connection[Any]) -> None:
-    mine = duplicate(connection)
-
-    refused = link(clerk, mine, "99")
-
-    assert refused.status_code == 409
-    assert refused.json()["message"] == (
-        "The mirror has no Customer 99 of sample. If QuickBooks has it, sync first."
-    )
-
-
-def test_a_record_is_parted_from_quickbooks(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    bring(connection, customer("7", DisplayName="Acme"))
-    mine = key_of(connection, "Acme")
-
-    done, again = unlink(clerk, mine, "7"), unlink(clerk, mine, "7")
-
-    assert "parted from CRM record" in done.json()["said"]
-    assert "is not Customer 7 any more" in again.json()["message"]
-    assert "only in the CRM" in text(record(clerk, mine))
-    assert "Customer 7 Acme active not in the CRM: a person has unlinked it" in text(
-        clerk.get(f"{ACCOUNTS}/same?key={mine}")
-    )
-
-
-def test_records_of_other_companies_cannot_be_linked_or_parted(
-    clerk: httpx.Client, connection: Connection[Any]
-) -> None:
-    bring(connection, customer("7", DisplayName="Acme"))
-    connection.execute("INSERT INTO crm.companies (id, name) VALUES ('other', 'Another')")
-    theirs = account(connection, "Theirs", company_id="other")
-
-    assert clerk.get(f"{ACCOUNTS}/same?key={theirs}").status_code == 404
-    assert link(clerk, theirs, "7").status_code == 404
-    assert unlink(clerk, theirs, "7").status_code == 404
-
-
-def test_who_may_only_look_is_offered_no_button(
-    viewer: httpx.Client, connection: Connection[Any]
-) -> None:
-    bring(connection, customer("7", DisplayName="Acme"))
-
-    shown = record(viewer, key_of(connection, "Acme"))
-
-    assert "<button" not in shown.text
-    assert "/same?" not in shown.text
-
-
-def test_while_a_run_loads_the_table_a_person_is_asked_to_try_again(
-    clerk: httpx.Client, connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("quickbooks_crm.pages.reaching.PATIENCE", "300")
-    mine = duplicate(connection)
-    place = Place("sample", REALM, target(connection), ("accounts",), "Customer", "7")
-    with connection.transaction():
-        linking.link(connection, place, mine, "ann")
-        busy = link(clerk, mine, "7")
-
-    assert busy.status_code == 409
-    assert "A run is loading crm.accounts. Try again" in busy.json()["message"]
 
 
 # ── the ways from and to other pages ────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from psycopg import Connection
 from quickbooks_crm import settling
 from quickbooks_crm.sql import statements
 from tests.integration.crm import REALM, End, customer, one, rows, sync
-from tests.integration.test_page_records import (
+from tests.integration.record_pages import (
     ACCOUNTS,
     FROM_A_PAGE,
     HOSTILE,
