@@ -1,0 +1,169 @@
+"""Where the mirror and the CRM do not agree, a reconcile finds it and repairs it."""
+
+from decimal import Decimal
+
+from quickbooks_crm import wording
+from quickbooks_crm.reconcile.report import words
+from tests.acceptance.kept_in_step import Kept, counts
+from tests.acceptance.reconciled import (
+    REPAIR,
+    drift,
+    kept,
+    lose,
+    mirror,
+    people,
+    person,
+    reconcile,
+    totals,
+)
+
+__all__ = ["kept"]
+
+
+def test_a_record_deleted_from_the_crm_is_found_and_added_again(kept: Kept) -> None:
+    id = person(kept)
+    kept.ask("DELETE FROM crm.contacts WHERE quickbooks_customer_id = %s", id)
+
+    report, _ = reconcile(kept, REPAIR)
+    synced = kept.sync()
+
+    assert drift(report) == {"contacts crm_record_gone": [id]}
+    assert counts(synced) == {"accounts": {"unchanged": 1}, "contacts": {"added": 1}}
+    assert reconcile(kept)[0].drift == ()
+
+
+def test_a_record_that_is_nowhere_is_found_and_loaded(kept: Kept) -> None:
+    id = person(kept)
+    kept.ask("DELETE FROM sync.link WHERE module = 'contacts' AND id = %s", id)
+    kept.ask("DELETE FROM crm.contacts WHERE quickbooks_customer_id = %s", id)
+
+    report, _ = reconcile(kept, REPAIR)
+
+    assert drift(report) == {"contacts nowhere": [id]}
+    assert counts(kept.sync())["contacts"] == {"added": 1}
+
+
+def test_what_people_changed_in_the_crm_is_told_and_calls_nobody(kept: Kept) -> None:
+    id = person(kept)
+    kept.ask(
+        "UPDATE crm.accounts SET notes = 'x', phone = '1' WHERE quickbooks_customer_id = %s", id
+    )
+
+    report, run = reconcile(kept)
+
+    changed = report.drift[0]
+    told = [field for field in ("notes", "phone") if field in changed.fields]
+    assert drift(report) == {"accounts changed_in_crm": [id]}
+    assert (changed.fields, bool(told)) == (told, True)
+    assert (report.in_step, run.state) == (True, "success")
+    assert "1 record was changed in the CRM since a sync wrote it." in wording.summary(run)
+
+
+def test_a_value_that_a_person_added_where_quickbooks_has_none_is_theirs(kept: Kept) -> None:
+    id = kept.quickbooks.add("Customer", DisplayName="Bare")
+    kept.sync()
+    kept.ask("UPDATE crm.accounts SET notes = 'ours' WHERE quickbooks_customer_id = %s", id)
+
+    assert drift(reconcile(kept)[0]) == {}
+
+
+def test_an_amount_changed_in_the_crm_breaks_its_control_total_until_it_is_repaired(
+    kept: Kept,
+) -> None:
+    id = person(kept)
+    currency = kept.crm("crm.accounts", id)["currency"]
+    kept.ask("UPDATE crm.accounts SET balance = balance + 7 WHERE quickbooks_customer_id = %s", id)
+
+    report, run = reconcile(kept)
+    repaired, mended = reconcile(kept, REPAIR)
+    kept.sync()
+
+    assert totals(report, "accounts.balance")[currency] == 7
+    said = f"Control totals: before the repair 1 of {len(report.totals)} differed: accounts.balance"
+    assert said in wording.summary(mended)
+    assert "To repair" not in wording.summary(mended)
+    assert (report.in_step, run.state, repaired.in_step) == (False, "failed", True)
+    assert f"accounts.balance {currency}" in wording.summary(run)
+    assert set(totals(reconcile(kept)[0], "accounts.balance").values()) == {Decimal(0)}
+
+
+def test_records_held_back_explain_a_control_total(kept: Kept) -> None:
+    first, second = people(kept)[:2]
+    name = kept.quickbooks.company.row("Customer", first)["DisplayName"]
+    kept.quickbooks.change("Customer", second, DisplayName=name, Balance=Decimal("500.05"))
+    kept.ask("DELETE FROM crm.accounts WHERE quickbooks_customer_id = %s", second)
+    kept.sync()
+
+    report, _ = reconcile(kept)
+
+    accounts = next(one for one in report.compared if one.subject == "accounts")
+    assert (accounts.source, accounts.target, accounts.held) == (30, 29, 1)
+    [held] = [t for t in report.totals if t.field == "balance" and t.held]
+    assert (held.held, held.held_records, held.waiting_records) == (Decimal("500.05"), 1, 0)
+    assert "500.05 (1)" in held.figures
+    assert report.in_step
+    explained = f"Control totals without what is held back: accounts.balance {held.currency} (1 re"
+    assert any(line.startswith(explained) for line in words(report))
+
+
+def test_records_that_are_in_the_crm_as_they_were_are_not_told_as_missing(kept: Kept) -> None:
+    id = person(kept)
+    kept.quickbooks.change("Customer", id, CompanyName="A" * 501)
+    kept.sync()
+
+    report, run = reconcile(kept)
+
+    accounts = next(one for one in report.compared if one.subject == "accounts")
+    assert (accounts.target, accounts.behind, accounts.held) == (30, 1, 0)
+    told = "accounts: 30 in the mirror: 30 in the CRM (1 of them held back as they were)\n"
+    assert told in wording.summary(run)
+    assert report.in_step
+
+
+def test_only_amounts_of_money_are_summed_and_all_have_their_cents(kept: Kept) -> None:
+    report, _ = reconcile(kept)
+
+    summed = {f"{total.subject}.{total.field}" for total in report.totals if total.side == "crm"}
+    assert summed == {"accounts.balance", "products.price", "products.cost"}
+    figures = [figure.split()[0] for total in report.totals for figure in total.figures]
+    assert all(figure[-3] == "." for figure in figures)
+
+
+def test_a_record_that_the_crm_holds_for_active_is_found_and_flagged(kept: Kept) -> None:
+    id = person(kept)
+    kept.quickbooks.inactivate("Customer", id)
+    kept.sync()
+    kept.ask("UPDATE sync.link SET state = 'active' WHERE module = 'accounts' AND id = %s", id)
+
+    assert drift(reconcile(kept)[0]) == {"accounts other_state": [id]}
+
+
+def test_a_duplicate_of_a_record_that_is_gone_is_found_and_added(kept: Kept) -> None:
+    """A sync would find it as well: here the reconcile is first."""
+    first, second = people(kept)[:2]
+    name = kept.quickbooks.company.row("Customer", first)["DisplayName"]
+    kept.ask("DELETE FROM crm.accounts WHERE quickbooks_customer_id = %s", second)
+    kept.quickbooks.change("Customer", second, DisplayName=name)
+    kept.sync()
+    kept.ask("DELETE FROM crm.accounts WHERE quickbooks_customer_id = %s", first)
+    kept.quickbooks.delete("Customer", first)
+
+    report, _ = reconcile(kept, REPAIR)
+    kept.sync()
+
+    assert second in drift(report)["accounts original_gone"]
+    assert kept.crm("crm.accounts", second)["name"] == name
+
+
+def test_a_link_to_a_record_that_exists_nowhere_marks_its_crm_record_as_deleted(kept: Kept) -> None:
+    id = person(kept)
+    lose(kept, id)
+    mirror(kept, "DELETE FROM quickbooks.record", id)
+
+    report, _ = reconcile(kept, REPAIR)
+    kept.sync()
+
+    assert drift(report) == {
+        "accounts mirror_record_gone": [id], "contacts mirror_record_gone": [id]
+    }  # fmt: skip
+    assert kept.crm("crm.accounts", id)["deleted"] is True
