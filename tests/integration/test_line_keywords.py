@@ -9,7 +9,7 @@ from quickbooks_crm import activity, catalog, keywords, wording
 from quickbooks_crm.mapping import Mapping, parse_all
 from tests.integration.crm import REALM, End, counts, one, outcome, rows, sync
 from tests.integration.documents import invoice, line
-from tests.integration.test_keywords import ADDED, LEAVES_OUT, RAISES, guard, values
+from tests.integration.keyword_lists import ADDED, LEAVES_OUT, RAISES, guard, values
 from tests.integration.undo import undo
 
 HELD = "SELECT position, unit FROM crm.invoice_lines ORDER BY invoice_id, position"

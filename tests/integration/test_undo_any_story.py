@@ -27,7 +27,7 @@ from tests.integration.crm import (
     sync,
 )
 from tests.integration.documents import invoice, line, with_customers
-from tests.integration.test_keywords import listed
+from tests.integration.keyword_lists import listed
 from tests.integration.undo import undo
 from tests.stories import so_many, soon_told, telling
 

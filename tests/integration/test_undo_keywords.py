@@ -5,7 +5,7 @@ from typing import Any
 from psycopg import Connection
 
 from tests.integration.crm import item, rows, sync
-from tests.integration.test_keywords import TAGS, TERMS, held, listed, mapped, values
+from tests.integration.keyword_lists import TAGS, TERMS, held, listed, mapped, values
 from tests.integration.undo import undo
 
 INSERT = {"unknown_keywords": "insert"}
