@@ -1,8 +1,8 @@
 """Whatever a company holds, whatever people do, however its mappings are set: after every run the
 CRM and what is said of each row are what the import semantics say.
 
-Hypothesis makes up stories, and `model.py` tells them a second time in plain Python. SEQUENCES=5000
-tells so many instead of a few.
+Hypothesis makes up stories, as `model_stories.py` says, and `model.py` tells them a second time in
+plain Python. SEQUENCES=5000 tells so many instead of a few.
 """
 
 import itertools
@@ -25,6 +25,22 @@ from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import SETTINGS, Record, load_rows, mirror, probe, rows, stage_rows
 from tests.integration.model import Model
+from tests.integration.model_stories import (
+    Bills,
+    Changes,
+    ChangesLine,
+    Edits,
+    Employs,
+    Makes,
+    Merges,
+    Removes,
+    Sets,
+    Step,
+    Story,
+    Syncs,
+    good,
+    stories,
+)
 from tests.integration.model_values import (
     COLUMNS,
     MODULES,
@@ -36,7 +52,6 @@ from tests.integration.model_values import (
     End,
     Invoice,
     Key,
-    Line,
     Settings,
     User,
     Who,
@@ -80,255 +95,6 @@ EMPTY = """
     INSERT INTO own.users VALUES (1, 'U1', true), (2, 'U2', false), (3, 'admin', false);
     INSERT INTO own.keyword_values (list_id, value) VALUES (7, 'Big'), (7, 'Old');
     INSERT INTO own.keyword_aliases VALUES (1, 7, 1, 'Large')"""
-
-
-# What a story is made of
-
-
-@dataclass(frozen=True)
-class Changes:
-    """QuickBooks says something new of a customer."""
-
-    customer: Customer
-
-
-@dataclass(frozen=True)
-class Bills:
-    """QuickBooks says something new of an invoice."""
-
-    invoice: Invoice
-
-
-@dataclass(frozen=True)
-class ChangesLine:
-    """A person changes the text of a line of a document, counted round, or deletes the line."""
-
-    number: int
-    position: int
-    text: str | None
-
-
-@dataclass(frozen=True)
-class Makes:
-    """A person makes a record."""
-
-    module: str
-    values: tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Edits:
-    """A person changes a column of a record, counted round."""
-
-    module: str
-    number: int
-    column: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Removes:
-    """A person deletes a record, counted round."""
-
-    module: str
-    number: int
-
-
-@dataclass(frozen=True)
-class Sets:
-    """A person changes the mapping of a module."""
-
-    module: str
-    says: Settings
-
-
-@dataclass(frozen=True)
-class Employs:
-    """A user becomes active, or leaves."""
-
-    user: Key
-    active: bool
-
-
-@dataclass(frozen=True)
-class Merges:
-    """QuickBooks tells that a customer was merged into another."""
-
-    loser: str
-    survivor: str
-
-
-@dataclass(frozen=True)
-class Syncs:
-    """A run: how many rows are staged at a time, whether records arrive backwards, and each of them
-    in a generation of its own; whether all customers are sent again, and the tasks repeated; who
-    owns what nobody is named for; how often the run is then undone, and the undo, and its undo."""
-
-    batch: int
-    backwards: bool
-    apart: bool
-    everything: bool
-    twice: bool
-    default_owner: str | None
-    undone: int
-
-
-Step = Changes | Bills | ChangesLine | Makes | Edits | Removes | Sets | Employs | Merges | Syncs
-
-ids = st.sampled_from(("2", "10", "12sync"))
-NAMES = ("Pump", "PUMP ", "Ｐu\u00admp", "Hose", " hose", "Valve")
-hand_names = st.sampled_from(NAMES)
-names = st.sampled_from((*NAMES * 6, None, "\u200b ", "Name too long", REFUSED, REFUSED))
-codes = st.sampled_from((None, None, "", "A", " a", "B", "C"))
-notes = st.sampled_from((None, None, None, "x"))
-customers = st.builds(
-    Customer,
-    ids,
-    st.fixed_dictionaries(
-        {
-            "DisplayName": names,
-            "FamilyName": names,
-            "Code": codes,
-            "Note": notes,
-            "Tags": st.sampled_from((*[None] * 4, "big", "New|Large ", "new | x|New", "Old|NEW")),
-            "Rep": st.sampled_from((*[None] * 4, "U1", " u1", "U2", "U9")),
-            "ParentRef": st.sampled_from((None, None, "2", "10", "12sync", "99")),
-        }
-    ),
-    st.sampled_from((True, True, True, False)),
-    st.sampled_from((False,) * 11 + (True,)),
-)
-invoices = st.builds(
-    Invoice,
-    st.sampled_from(("2", "7")),
-    st.sampled_from((None, "", "N1", "N2")),
-    st.sampled_from((None, "2", "10", "99")),
-    st.lists(
-        st.builds(
-            Line,
-            st.sampled_from((*["A pump", "A hose", None] * 4, "Text too long", REFUSED)),
-            st.sampled_from((None, "2", "10", "12sync")),
-        ),
-        max_size=3,
-    ).map(tuple),
-    st.sampled_from((False,) * 7 + (True,)),
-)
-modules = st.sampled_from(sorted(REFERS))
-checks = {
-    "accounts": st.sampled_from(((), ("name",), ("name",), ("name", "code"), ("code",))),
-    "contacts": st.sampled_from(((), ("name", "account_id"), ("name",), ("code", "name"))),
-}
-
-
-def says(module: str) -> st.SearchStrategy[Settings]:
-    modes = st.sampled_from(
-        (
-            *[("merge", "quickbooks_id")] * 4,
-            ("merge", "code"),
-            ("merge", "code"),
-            ("merge", "name"),
-            ("ignore", "code"),
-            ("ignore", "quickbooks_id"),
-            ("create", None),
-        )
-    )
-    return st.builds(
-        lambda mode, check, typed, *others: Settings(
-            mode[0], mode[1], check, typed or mode[1] == "quickbooks_id", *others
-        ),
-        modes,
-        checks[module],
-        st.sampled_from((True, True, False)),
-        st.sampled_from((False, False, True)),
-        st.sampled_from((False, False, True)),
-        st.booleans(),
-        st.booleans(),
-        st.sampled_from((False, False, module == "accounts")),
-    )
-
-
-made = st.builds(
-    lambda module, company, typed, name, code, note: Makes(
-        module,
-        (
-            ("company", company),
-            ("quickbooks_id", typed),
-            ("name", name),
-            ("code", code),
-            ("note", note),
-        ),
-    ),
-    modules,
-    st.sampled_from(("own", "own", None, "another")),
-    st.sampled_from((None, None, "2", "10", "99")),
-    hand_names,
-    st.sampled_from((None, "A", "B", "a")),
-    notes,
-)
-edited = st.builds(
-    lambda module, number, what: Edits(module, number, *what),
-    modules,
-    st.integers(0, 9),
-    st.tuples(st.just("name"), hand_names)
-    | st.tuples(st.sampled_from(("code", "note")), st.sampled_from((None, "A", "x", "y")))
-    | st.tuples(st.just("quickbooks_id"), st.sampled_from((None, "2", "99")))
-    | st.tuples(st.just("tags"), st.sampled_from((None, ["mine"], ["Big"])))
-    | st.tuples(st.just("owner_id"), st.sampled_from((None, 1, 3))),
-)
-edited |= st.builds(
-    Edits, st.just("documents"), st.integers(0, 9), st.just("number"), st.sampled_from((None, "N3"))
-)
-corrected = st.builds(
-    ChangesLine, st.integers(0, 9), st.integers(1, 3), st.sampled_from((None, "Corrected"))
-)
-removed = st.builds(Removes, st.sampled_from(MODULES), st.integers(0, 9))
-changed = st.builds(Changes, customers)
-billed = st.builds(Bills, invoices)
-syncs = st.builds(
-    Syncs,
-    st.sampled_from((2, 5000, 5000)),
-    st.booleans(),
-    st.booleans(),
-    st.sampled_from((False, False, True)),
-    st.sampled_from((False, False, True)),
-    st.sampled_from((None, "u1", "U2")),
-    st.sampled_from((0, 0, 0, 1, 2, 3)),
-)
-employed = st.builds(Employs, st.sampled_from((1, 2, 3)), st.booleans())
-merged = st.builds(Merges, ids, ids).filter(lambda told: told.loser != told.survivor)
-settled = modules.flatmap(lambda module: st.builds(Sets, st.just(module), says(module)))
-people = st.sampled_from((made, made, *[edited] * 6, corrected, removed, employed, merged)).flatmap(
-    lambda act: act
-)
-periods = st.builds(
-    lambda news, bills, acts, sync: [*news, *bills, *acts, sync],
-    st.lists(changed, min_size=1, max_size=6),
-    st.lists(billed, max_size=2),
-    st.lists(st.sampled_from((people,) * 6 + (settled,)).flatmap(lambda act: act), max_size=4),
-    syncs,
-)
-
-
-@dataclass(frozen=True)
-class Story:
-    """How the mappings are set at first, and what happens then."""
-
-    accounts: Settings
-    contacts: Settings
-    steps: tuple[Step, ...]
-
-
-stories = st.builds(
-    lambda accounts, contacts, periods: Story(
-        accounts, contacts, tuple(step for period in periods for step in period)
-    ),
-    says("accounts"),
-    says("contacts"),
-    st.lists(periods, min_size=2, max_size=6),
-)
-
-
-# How a story is told
 
 
 def mapping_text(module: str, says: Settings) -> str:
@@ -635,22 +401,6 @@ def test_crm_and_ledger_are_what_the_import_semantics_say(
     tell()
 
 
-good = st.builds(
-    Customer,
-    ids,
-    st.fixed_dictionaries(
-        {
-            "DisplayName": hand_names,
-            "FamilyName": hand_names,
-            "Code": codes,
-            "Note": notes,
-            "Tags": st.none(),
-            "Rep": st.none(),
-            "ParentRef": st.sampled_from((None, "2", "10", "12sync")),
-        }
-    ),
-    st.booleans(),
-)
 PLAIN = Settings("merge", "quickbooks_id", ())
 RELATIONS = """
     SELECT to_jsonb(own) - '{id,parent_id}'::text[], above.quickbooks_id
