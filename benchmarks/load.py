@@ -16,8 +16,8 @@ each as it was, and for one after every hundredth record has changed; then `repl
 one process, after a mapping that changes every CRM record.
 `rows` are the records that the stage took.
 
-`together` is a first sync once more as the DAG does it: modules are shaped at the same time, and
-then those that do not refer to each other loaded at the same time. Its seconds are those from its
+`together` is a first sync once more as the DAG does it with two tasks at a time: a module is shaped
+while others are loaded, and loaded once those are that it refers to. Its seconds are those from its
 beginning to its end.
 
 Postgres (durable, with its own defaults) and this program share the machine. CPU is what each of
@@ -37,7 +37,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +54,9 @@ from demo import postgres  # noqa: E402 - by that path
 COMPANY = "sample"
 ENTITIES = {"Customer": "customers", "Item": "items", "Invoice": "invoices"}
 MODULES = ("products", "accounts", "contacts", "invoices")
+PROCESSES = 2
+Task = tuple[str, str]
+"""A stage, and the module."""
 NEW_GENERATION = """
     INSERT INTO sync.generation (realm, run_id, sealed_at) VALUES (%s, %s, now())
     RETURNING generation"""
@@ -303,33 +306,54 @@ def _sync(
 
 
 def _together(database: str) -> dict[str, float]:
-    """A first sync in two processes: all modules are shaped, and then each is loaded once those it
-    refers to are."""
+    """A first sync in two processes, in the order in which Airflow starts the tasks: of those that
+    need not wait, the one before most others first."""
     from quickbooks_crm import runs
     from quickbooks_crm.mapping import loads_after
 
     with psycopg.connect(database, autocommit=True) as connection:
         runs.start(connection, runs.Run(COMPANY, REALM, "together"), "manual", None)
-    after = loads_after(_mappings())
-    with _processes(2) as processes:
+    waiting = _tasks(loads_after(_mappings()))
+    importance = {task: _behind(task, waiting) for task in waiting}
+    begun: dict[Task, Future[dict[str, float]]] = {}
+    with _processes(PROCESSES) as processes:
         postmaster = postmaster_of(database)
         busy, began = postgres_cpu(postmaster), time.perf_counter()
-        told = (database, "together")
-        shaped = [processes.submit(measure, "transform", *told, name) for name in MODULES]
-        wait(shaped)
-        loaded: dict[str, Future[dict[str, float]]] = {}
-        for module in MODULES:
-            wait([loaded[other] for other in after[module] & loaded.keys()])
-            loaded[module] = processes.submit(measure, "load", *told, module)
-        each = [future.result() for future in (*shaped, *loaded.values())]
+        while waiting or not all(future.done() for future in begun.values()):
+            ended = {task for task, future in begun.items() if future.done()}
+            ready = [task for task, before in waiting.items() if before <= ended]
+            ready.sort(key=importance.__getitem__, reverse=True)
+            for task in ready[: PROCESSES - (len(begun) - len(ended))]:
+                del waiting[task]
+                begun[task] = processes.submit(measure, task[0], database, "together", task[1])
+            wait([f for f in begun.values() if not f.done()], return_when=FIRST_COMPLETED)
         seconds, used = time.perf_counter() - began, postgres_cpu(postmaster) - busy
+    each = {task: future.result() for task, future in begun.items()}
     return {
-        "rows": sum(future.result()["rows"] for future in loaded.values()),
+        "rows": sum(figures["rows"] for (stage, _), figures in each.items() if stage == "load"),
         "seconds": seconds,
-        "cpu": sum(figures["cpu"] for figures in each),
-        "peak": max(figures["peak"] for figures in each),
+        "cpu": sum(figures["cpu"] for figures in each.values()),
+        "peak": max(figures["peak"] for figures in each.values()),
         "postgres": used,
     }
+
+
+def _tasks(after: dict[str, set[str]]) -> dict[Task, set[Task]]:
+    """The tasks of all modules, each with those that must have ended before it."""
+    shaping: dict[Task, set[Task]] = {("transform", module): set() for module in MODULES}
+    loading: dict[Task, set[Task]] = {}
+    for module in MODULES:
+        before = after[module] & set(MODULES)
+        loading["load", module] = {("transform", module), *(("load", other) for other in before)}
+    return shaping | loading
+
+
+def _behind(task: Task, tasks: dict[Task, set[Task]]) -> int:
+    """How many tasks wait for one, or for one that waits for it."""
+    found = {task}
+    while more := {other for other, before in tasks.items() if before & found} - found:
+        found |= more
+    return len(found)
 
 
 @contextmanager

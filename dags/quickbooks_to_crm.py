@@ -14,7 +14,6 @@ from quickbooks_crm.webhooks import hint
 
 STEPS = ("transform", "turn", "load")
 TURN = "Order without dependence: the loads before have ended, however they did. Starts no process."
-SHAPED = "Nothing is loaded before every module is shaped, as in a preview. Starts no process."
 
 
 @task(doc_md="Connections, mappings and mandatory fields, before any row moves.")
@@ -60,13 +59,12 @@ def bring_in(company: str, module: str, table: str | None) -> tuple[Any, Any, An
 def order(company: str, plan: Plan) -> None:
     """The tasks of a company in their order."""
     read, recorded = extract(company, list(plan.tables)), record_activity(company)
-    shaped = EmptyOperator(task_id="shaped", trigger_rule="all_done", doc_md=SHAPED)
     check_settings(company) >> read
     written: dict[str, Any] = {}
     for module, table in plan.tables.items():
         shape, turn, write = task_group(group_id=module)(bring_in)(company, module, table)
-        read >> shape >> shaped
-        [shaped, *(written[other] for other in plan.after.get(module, ()))] >> turn
+        read >> shape
+        ([written[other] for other in plan.after.get(module, ())] or [read]) >> turn
         write >> recorded
         written[module] = write
     read >> recorded

@@ -1,5 +1,6 @@
-"""Why records are held back, and whether that has changed, so that they are tried again: a person
-has renamed, changed or removed the CRM record in their way, or the table's rules are others."""
+"""Why records are held back or wait, and whether that has changed, so that they are tried again: a
+person has renamed, changed or removed the CRM record in their way, the table's rules are others, or
+what they wait for is there."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +10,7 @@ from psycopg import Connection, sql
 from quickbooks_crm import owners
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.lines import LineTarget
+from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.sql import statements
 
 
@@ -60,6 +62,37 @@ def let_in(connection: Connection[Any], realm: str, run_id: str, module: str) ->
     """Mark the documents that a start date kept out and the run's own no longer does."""
     where = {"realm": realm, "run_id": run_id, "module": module}
     connection.execute(statements("causes")["not_early_any_more"], where)
+
+
+def note_arrived(
+    connection: Connection[Any],
+    realm: str,
+    mapping: Mapping,
+    taken: Iterable[Mapping] = (),
+    whole: Iterable[str] = (),
+) -> bool:
+    """Keep which records of a module the next load takes since what they wait for has come, or
+    comes with the run; whether there are any. What loads bring from here on changes nothing of it.
+
+    `taken` are the modules that the run loads, of which those it refers to have been asked about
+    before; of `whole` ones it loads all.
+    """
+    forget_arrived(connection, realm, mapping.module)
+    where = {
+        "realm": realm,
+        "module": mapping.module,
+        "entities": list(mapping.entities),
+        "taken": [other.module for other in taken],
+        "hashes": [other.hash for other in taken],
+        "whole": list(whole),
+    }
+    return connection.execute(statements("causes")["arrived"], where).rowcount > 0
+
+
+def forget_arrived(connection: Connection[Any], realm: str, module: str) -> None:
+    """Forget which these were, once they are loaded."""
+    where = {"realm": realm, "module": module}
+    connection.execute(statements("causes")["forget_arrived"], where)
 
 
 def _cause(connection: Connection[Any], target: Target) -> sql.Composable:

@@ -360,6 +360,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     for count in ("activity", "reasons"):
         connection.execute(statements("outcomes")[count], work.where)
     connection.execute(statements("stage")["clear"], work.where)
+    causes.forget_arrived(connection, work.run.realm, work.target.mapping.module)
     keywords.join_lists(connection, work.target, work.where)
     return warnings
 

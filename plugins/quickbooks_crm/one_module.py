@@ -95,9 +95,12 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
                 causes.probe(connection, run.realm, there, bringing.sharing(module))
                 causes.let_in(connection, run.realm, run.run_id, module)
                 dedupe.link_typed(connection, run.realm, there)
-    return [
-        m for m in modules if m in bringing.whole or runs.has_work(connection, run.realm, known[m])
-    ]
+    taken, whole = [known[module] for module in modules], bringing.whole
+    arrived = {
+        m.module for m in taken if causes.note_arrived(connection, run.realm, m, taken, whole)
+    }
+    at_once = arrived | whole
+    return [m for m in modules if m in at_once or runs.has_work(connection, run.realm, known[m])]
 
 
 def stage_rows(
@@ -125,6 +128,7 @@ def bring(
     counts of the run and module by outcome. Be inside a transaction."""
     run, known = bringing.run, bringing.known[module]
     stage.clear_own(connection, run, known)
+    causes.note_arrived(connection, run.realm, known)
     stage_rows(connection, run, known, part or pending(connection, run.realm, module))
     return load_rows(connection, bringing, module, part is not None)
 

@@ -161,9 +161,8 @@ def record_activity(company: str, run_id: str) -> str:
 
 
 def sync(company: str, run_id: str, request: Request, everything: bool = False) -> None:
-    """A whole run, one stage after the other: all is shaped before anything is loaded, as in a
-    preview. Raises what stopped it; a breaker of one module stops no other, and the breakers after
-    the first are notes on it."""
+    """A whole run, one stage after the other. Raises what stopped it; a breaker of one module stops
+    no other, and the breakers after the first are notes on it."""
     with running.completed(company, run_id):
         check_settings(company, run_id, request)
         work = extract(company, run_id, everything)["work"]

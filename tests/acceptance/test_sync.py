@@ -412,6 +412,19 @@ def test_a_module_can_be_brought_in_alone_and_finds_what_it_refers_to_later(kept
     assert accounts.resolved == before[0]["open"]
 
 
+def test_what_the_table_refused_comes_in_with_what_it_waited_for(kept: Kept) -> None:
+    kept.ask("ALTER TABLE crm.contacts ALTER account_id SET NOT NULL")
+    pipeline.sync("sample", "alone", Request("manual", "tester", ("contacts",)))
+    kept.sync("all")
+
+    alone, contacts = kept.run("alone").counts[0], kept.run("all").module("contacts")
+    assert contacts is not None
+    assert (alone.added, contacts.added) == (0, alone.not_added)
+    assert kept.ask("SELECT count(*) AS held FROM sync.held WHERE module = 'contacts'") == [
+        {"held": alone.excluded}
+    ]
+
+
 def test_a_delete_is_confirmed_once(synced: Kept) -> None:
     synced.quickbooks.delete("Customer", person(synced)["Id"])
 

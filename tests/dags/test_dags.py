@@ -129,17 +129,15 @@ def test_the_form_asks_which_modules_and_whether_to_read_everything(dag: Any) ->
     assert all(param.schema["title"] for param in (modules, everything))
 
 
-def test_a_module_loads_after_all_are_shaped_and_those_that_write_its_tables(dag: Any) -> None:
-    """In a preview all are shaped first, too: what a load closes in a record that is shaped later
-    would be told otherwise there."""
+def test_a_module_loads_after_those_that_write_its_tables(dag: Any) -> None:
+    """It is shaped meanwhile: what it takes was settled by extract, whatever they bring."""
     before = {task.task_id: task.upstream_task_ids for task in dag.tasks}
 
     assert before["extract"] == {"check_settings"}
     assert {before[f"{module}.transform"].pop() for module in ALL} == {"extract"}
-    assert before["shaped"] == {f"{module}.transform" for module in ALL}
-    assert {module: before[f"{module}.turn"] - {"shaped"} for module in ALL} == {
-        "products": set(),
-        "vendors": set(),
+    assert {module: before[f"{module}.turn"] for module in ALL} == {
+        "products": {"extract"},
+        "vendors": {"extract"},
         "accounts": {"products.load", "vendors.load"},
         "contacts": {"accounts.load"},
         "quotes": {"accounts.load", "products.load"},
@@ -147,7 +145,6 @@ def test_a_module_loads_after_all_are_shaped_and_those_that_write_its_tables(dag
         "payments": {"accounts.load", "invoices.load"},
     }
     for module in ALL:
-        assert "shaped" in before[f"{module}.turn"]
         assert before[f"{module}.load"] == {f"{module}.transform", f"{module}.turn"}
     assert before["record_activity"] == {"extract", *(f"{module}.load" for module in ALL)}
     assert [task.task_id for task in dag.leaves] == ["record_activity"]
@@ -209,8 +206,7 @@ def test_a_quiet_run_starts_no_module_task(kept: Kept, dag: Any) -> None:
     assert [call.kind for call in kept.quickbooks.calls] == ["cdc"]
     assert str(run.state) == "success"
     assert {ended.pop(task) for task in TASKS} == {"skipped"}
-    others = ("check_settings", "extract", "shaped", "record_activity")
-    assert ended == dict.fromkeys(others, "success")
+    assert ended == dict.fromkeys(("check_settings", "extract", "record_activity"), "success")
 
 
 def test_only_the_modules_with_something_to_load_are_started(kept: Kept, dag: Any) -> None:

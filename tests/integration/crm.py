@@ -137,6 +137,7 @@ def sync(
         probe(connection, run, known)
         for module in load_order(known):
             stage_rows(connection, run, known[module])
+        for module in load_order(known):
             load_rows(connection, run, known, module, breakers)
     return [end for module in load_order(known) for end in ends(connection, run, module)]
 
@@ -165,14 +166,17 @@ def mirror(connection: Connection[Any], run: Run, *records: Record) -> None:
 
 
 def probe(connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping]) -> None:
-    """What extract does at its end: mark what is held back for a cause that has changed, and link
-    what people made for references that wait."""
+    """What extract does at its end: mark what is held back for a cause that has changed, link what
+    people made for references that wait, and keep what waits for nothing any more."""
     for name in known:
         sharing = [other for other in known if known[other].table == known[name].table]
         target = _target(connection, run, known[name])
         causes.probe(connection, run.realm, target, sharing)
         causes.let_in(connection, run.realm, run.run_id, name)
         dedupe.link_typed(connection, run.realm, target)
+    taken = [known[name] for name in load_order(known)]
+    for mapping in taken:
+        causes.note_arrived(connection, run.realm, mapping, taken)
 
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:

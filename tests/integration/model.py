@@ -15,6 +15,7 @@ from typing import Any
 from tests.integration.model_documents import Documents
 from tests.integration.model_values import (
     COLUMNS,
+    MODULES,
     REFERS,
     REFUSED,
     SOURCES,
@@ -56,6 +57,7 @@ class Model(Documents):
         self.by_hand = deepcopy(
             {who: at for who, at in self.links.items() if who not in before.links}
         )
+        self.arrived = self._arrive_with({id for name, id in due if name == "accounts"}, settings)
         for module in REFERS:
             self._load(module, settings[module], due, new_keys)
             self.loaded_with[module] = settings[module]
@@ -97,17 +99,34 @@ class Model(Documents):
         self._close_references(module)
         self.changed[module] = set()
 
+    def _arrive_with(self, due: set[str], settings: Mapping[str, Settings]) -> set[Who]:
+        """Who comes again since what they wait for is there, or, if the table has refused them, is
+        read in this run. That is settled before anything is loaded, for accounts first."""
+        arrived = set[Who]()
+        read = self._changed("accounts", settings["accounts"]) | due
+        for module in MODULES:
+            come = {
+                place[:2]
+                for place, target in self.parked.items()
+                if place[0] == module
+                and (
+                    self._can_come_in(place, target)
+                    or (self._waits_whole(place) and target in read)
+                )
+            }
+            read |= {id for name, id in come if name == "accounts"}
+            arrived |= come
+        return arrived
+
     def _wanted(self, module: str, says: Settings) -> set[str]:
-        """What changed; what was held back, when the mapping changed; what waits for a record that
-        is there now."""
-        wanted = set(self.changed[module])
+        return self._changed(module, says) | {id for name, id in self.arrived if name == module}
+
+    def _changed(self, module: str, says: Settings) -> set[str]:
+        """What changed; what was held back, when the mapping changed."""
+        changed = set(self.changed[module])
         if self.loaded_with.get(module) != says:
-            wanted |= {id for name, id in self.held if name == module}
-        return wanted | {
-            place[1]
-            for place, target in self.parked.items()
-            if place[0] == module and self._can_come_in(place, target)
-        }
+            changed |= {id for name, id in self.held if name == module}
+        return changed
 
     def _shape(self, module: str, says: Settings, row: Row) -> None:
         customer, name = row.customer, SOURCES[module][0]

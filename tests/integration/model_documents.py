@@ -46,11 +46,7 @@ class Documents(Memory):
     the lines are QuickBooks' own."""
 
     def _load_documents(self, new_keys: Mapping[Who, Key]) -> None:
-        waiting = {
-            place[1]
-            for place, target in self.parked.items()
-            if place[0] == "documents" and self._can_come_in(place, target)
-        }
+        waiting = {id for name, id in self.arrived if name == "documents"}
         wanted = sorted(self.changed["documents"] | waiting, key=wins)
         documents = [Document(self.invoices[id]) for id in wanted]
         whole = [one for one in documents if not one.invoice.deleted and not _is_too_long(one)]

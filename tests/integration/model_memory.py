@@ -35,6 +35,7 @@ class Memory:
     held: dict[Who, End] = field(default_factory=dict)
     parked: dict[Place, str] = field(default_factory=dict)
     refused: set[Place] = field(default_factory=set)  # what a refused version waits for
+    arrived: set[Who] = field(default_factory=set)  # for whom what they wait for has come
     causes: dict[Who, Cause] = field(default_factory=dict)
     mirror: dict[str, Customer] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
@@ -347,6 +348,10 @@ class Memory:
         waits for is there."""
         waits = place not in self.refused or self._is_refused(place)
         return waits and self._target(target) is not None
+
+    def _waits_whole(self, place: Place) -> bool:
+        """Whether it is the newest version that waits, and the table has refused it."""
+        return place in self.refused and self._is_refused(place)
 
     def _close(self, place: Place, target: Key) -> bool:
         """Close an open reference; whether the record did not hold it already."""

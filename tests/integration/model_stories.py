@@ -92,11 +92,13 @@ class Merges:
 
 @dataclass(frozen=True)
 class Syncs:
-    """A run: how many rows are staged at a time, whether records arrive backwards, and each of them
-    in a generation of its own; whether all customers are sent again, and the tasks repeated; who
-    owns what nobody is named for; how often the run is then undone, and the undo, and its undo."""
+    """A run: how many rows are staged at a time, and whether those of a module once the ones before
+    it are loaded; whether records arrive backwards, and each of them in a generation of its own;
+    whether all customers are sent again, and the tasks repeated; who owns what nobody is named for;
+    how often the run is then undone, and the undo, and its undo."""
 
     batch: int
+    late: bool
     backwards: bool
     apart: bool
     everything: bool
@@ -219,6 +221,7 @@ billed = st.builds(Bills, invoices)
 syncs = st.builds(
     Syncs,
     st.sampled_from((2, 5000, 5000)),
+    st.booleans(),
     st.booleans(),
     st.booleans(),
     st.sampled_from((False, False, True)),

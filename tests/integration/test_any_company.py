@@ -233,7 +233,7 @@ class Play:
             self.billed = {**self.model.invoices, **self.billed}
         run = Run("own", self.realm, f"run-{next(self.runs)}")
         self._mirror(run, how)
-        self._load(run, how.batch)
+        self._load(run, how)
         for customer in self.arriving.values():
             self.model.arrive(customer)
         for invoice in self.billed.values():
@@ -242,7 +242,7 @@ class Play:
         self.model.run(self.settings, self._new_keys(run), how.default_owner)
         self.compare(run)
         if how.twice:
-            self._load(run, how.batch)
+            self._load(run, how)
             self.compare(run)
         self._undo(run, how.undone)
 
@@ -268,13 +268,16 @@ class Play:
             stand_ins.work_out(self.connection, run, self.known())
         probe(self.connection, run, self.known())
 
-    def _load(self, run: Run, batch: int) -> None:
+    def _load(self, run: Run, how: Syncs) -> None:
         known = self.known()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stage, "BATCH", batch)
+            patch.setattr(stage, "BATCH", how.batch)
             with catalog.once(self.connection, known.values()):
-                for module in MODULES:
+                for module in MODULES if not how.late else ():
                     stage_rows(self.connection, run, known[module])
+                for module in MODULES:
+                    if how.late:
+                        stage_rows(self.connection, run, known[module])
                     load_rows(self.connection, run, known, module)
 
     def known(self) -> dict[str, Mapping]:
@@ -425,7 +428,7 @@ def test_the_same_changes_come_to_the_same_in_however_many_runs(
         return rows(crm_of_any_company, RELATIONS)
 
     realms = (f"regrouped {number}" for number in itertools.count())
-    run = Syncs(5000, False, False, False, False, None, 0)
+    run = Syncs(5000, False, False, False, False, False, None, 0)
 
     @telling(max(STORIES // 10, 5))
     @given(st.lists(st.tuples(good, st.booleans()), min_size=2, max_size=6))

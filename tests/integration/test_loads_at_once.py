@@ -29,10 +29,12 @@ from tests.integration.crm import (
     load_rows,
     mirror,
     one,
+    probe,
     products,
     ready,
     rows,
     stage_rows,
+    sync,
 )
 
 RUN = Run("sample", REALM, "run-1")
@@ -174,6 +176,34 @@ def test_a_record_with_a_typed_id_is_found_by_two_loads_at_once(
         (REALM, "contacts", "1"),
         (REALM, "invoices", "9"),
     ]
+
+
+@pytest.mark.parametrize("shaped", ["before", "after"])
+def test_what_a_module_takes_is_settled_before_others_are_loaded(
+    connection: Connection[Any], shaped: str
+) -> None:
+    """A person has made the account that a contact waits for; the load of accounts closes the
+    reference, and the contact is read again all the same."""
+    sync(connection, KNOWN, customer("1", DisplayName=None, FamilyName="Vega"))
+    by_hand(connection, "crm.accounts", name="By hand", quickbooks_customer_id="1")
+    again = Run("sample", REALM, "run-2")
+    mirror(connection, again, customer("2"))
+    probe(connection, again, KNOWN)
+
+    stage_rows(connection, again, KNOWN["accounts"])
+    if shaped == "before":
+        stage_rows(connection, again, KNOWN["contacts"])
+    load_rows(connection, again, KNOWN, "accounts")
+    assert rows(connection, PARKED) == []
+    if shaped == "after":
+        stage_rows(connection, again, KNOWN["contacts"])
+    load_rows(connection, again, KNOWN, "contacts")
+
+    assert ends(connection, again, "contacts") == [
+        End("1", "unchanged"),
+        End("2", "excluded", "excluded_by_mapping"),
+    ]
+    assert rows(connection, "SELECT id FROM sync.arrived") == []
 
 
 # Two companies

@@ -128,3 +128,34 @@ UPDATE sync.held
          FROM sync.held AS own
         WHERE own.realm = %(realm)s AND own.module = %(module)s AND own.cause IS NOT NULL AND NOT own.due
           AND own.cause <> {cause}));
+
+-- arrived --
+-- Records which wait for others that are in the CRM now. What the table has refused is also tried again with the records that
+-- it waits for, when the run takes these: they changed, are tried again themselves, or their module is brought in wholly.
+-- Each looks its own up, so that the work stays as small as the number of those that wait.
+INSERT INTO sync.arrived (realm, module, entity, id)
+SELECT DISTINCT parked.realm, parked.module, parked.entity, parked.id
+  FROM sync.waiting AS parked
+  LEFT JOIN LATERAL (
+       SELECT true AS is_there FROM sync.target
+        WHERE (target.realm, target.module, target.entity, target.id)
+            = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target ON true
+  LEFT JOIN LATERAL (
+       SELECT true AS is_taken
+         FROM quickbooks.record AS record
+         LEFT JOIN sync.module_position AS place ON (place.realm, place.module) = (parked.realm, parked.target_module)
+         LEFT JOIN sync.held AS held ON (held.realm, held.module, held.entity, held.id)
+                                      = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
+        WHERE parked.refused AND parked.target_module = ANY (%(taken)s)
+          AND (record.realm, record.entity, record.id) = (parked.realm, parked.target_entity, parked.target_id)
+          AND (parked.target_module = ANY (%(whole)s) OR record.generation > coalesce(place.generation, 0) OR held.due
+               OR (held.mapping_hash <> ALL (%(hashes)s) AND place.mapping_hash <> ALL (%(hashes)s))
+               OR EXISTS (SELECT FROM sync.arrived AS before
+                           WHERE (before.realm, before.module, before.entity, before.id)
+                               = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)))
+        LIMIT 1) AS coming ON true
+ WHERE parked.realm = %(realm)s AND parked.module = %(module)s AND parked.entity = ANY (%(entities)s)
+   AND (target.is_there OR coming.is_taken);
+
+-- forget_arrived --
+DELETE FROM sync.arrived WHERE realm = %(realm)s AND module = %(module)s;

@@ -30,12 +30,7 @@ generations AS (
     UNION
     SELECT entity, id FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due
     UNION
-    SELECT parked.entity, parked.id
-      FROM sync.waiting AS parked
-      JOIN sync.target AS target
-        ON (target.realm, target.module, target.entity, target.id)
-         = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)
-     WHERE parked.realm = %(realm)s AND parked.module = %(module)s
+    SELECT entity, id FROM sync.arrived WHERE realm = %(realm)s AND module = %(module)s
     UNION
     SELECT entity, id FROM sync.shows_changed
      WHERE realm = %(realm)s AND module = %(module)s AND shown_entity = ANY (%(looked_up)s)
