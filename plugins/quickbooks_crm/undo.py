@@ -101,7 +101,9 @@ def undo(connection: Connection[Any], work: Undo) -> None:
     _keep(connection, work)
     _carry_out(connection, work)
     names = (*FORGOTTEN, *REMEMBERED, *(FREED if work.undone.again else HELD))
-    for name in (*names, "outcomes", "activity"):
+    for name in names:
+        connection.execute(statements("undo_memory")[name], where)
+    for name in ("outcomes", "activity"):
         connection.execute(blocks[name], where)
     connection.execute(statements("outcomes")["reasons"], where)
     (unused_keywords.bring_back if work.undone.again else unused_keywords.drop)(connection, where)
@@ -110,7 +112,7 @@ def undo(connection: Connection[Any], work: Undo) -> None:
 
 def _take(connection: Connection[Any], work: Undo) -> None:
     """What the run did, and what these records hold now."""
-    blocks = statements("undo")
+    blocks = statements("undo_images")
     told = {name: sql.Literal(work.where[name]) for name in ("realm", "undone", "module")}
     before = sql.Literal(work.undone.before)
     connection.execute(blocks["undoing"].format(**work.names, **told, undone_before=before))
@@ -127,7 +129,7 @@ def _take(connection: Connection[Any], work: Undo) -> None:
 
 def _keep(connection: Connection[Any], work: Undo) -> None:
     """Set aside what is no longer as the run left it."""
-    blocks = statements("undo")
+    blocks = statements("undo_kept")
     connection.execute(blocks["image_gone"])
     connection.execute(blocks["gone_since"])
     connection.execute(blocks["number_taken"])
@@ -154,7 +156,7 @@ def _keep_filled(
     connection: Connection[Any], work: Undo, table: Table, block: str, **names: sql.Composable
 ) -> None:
     """Set aside rows that would go though somebody has filled what the mapping leaves alone."""
-    blocks = statements("undo")
+    blocks = statements("undo_kept")
     told = connection.execute(blocks["tells_by_default"], _regclass(table)).fetchone()
     filled = [
         blocks["filled"].format(
@@ -325,7 +327,7 @@ def _pointers(connection: Connection[Any], work: Undo) -> set[_Pointer]:
 
 
 def _foreign_keys(connection: Connection[Any], table: Table) -> set[_Pointer]:
-    found = connection.execute(statements("undo")["pointing"], _regclass(table)).fetchall()
+    found = connection.execute(statements("undo_kept")["pointing"], _regclass(table)).fetchall()
     return {
         _Pointer((schema, name), tuple(columns), tuple(meant))
         for schema, name, columns, meant in found
@@ -334,7 +336,7 @@ def _foreign_keys(connection: Connection[Any], table: Table) -> set[_Pointer]:
 
 def _block(connection: Connection[Any], work: Undo) -> None:
     """Note which records to be removed others refer to that stay; what these refer to stays too."""
-    blocks, own = statements("undo"), work.target.table
+    blocks, own = statements("undo_kept"), work.target.table
     pointers = _pointers(connection, work)
     connection.execute(blocks["unblocked"])
     more = True
@@ -350,7 +352,7 @@ def _block(connection: Connection[Any], work: Undo) -> None:
 
 
 def _named(pointer: _Pointer) -> dict[str, sql.Composable]:
-    as_it_is = sql.SQL("{}") if pointer.foreign_key else statements("undo")["as_text"]
+    as_it_is = sql.SQL("{}") if pointer.foreign_key else statements("undo_kept")["as_text"]
     other = [as_it_is.format(sql.Identifier("other", name)) for name in pointer.columns]
     meant = [as_it_is.format(sql.Identifier("current", name)) for name in pointer.meant]
     return {
@@ -363,10 +365,10 @@ def _named(pointer: _Pointer) -> dict[str, sql.Composable]:
 
 def _ready(connection: Connection[Any], work: Undo) -> sql.Composable:
     """That no other record which is still to be removed refers to a row."""
-    blocks, own = statements("undo"), work.target.table
+    needed, own = statements("undo_kept")["needed_by_none"], work.target.table
     among = [p for p in _pointers(connection, work) if p.table == (own.schema, own.table)]
-    ready = [blocks["needed_by_none"].format(**work.names, **_named(p)) for p in among]
-    return sql.SQL(" AND ").join(ready) if ready else blocks["every_row"]
+    ready = [needed.format(**work.names, **_named(p)) for p in among]
+    return sql.SQL(" AND ").join(ready) if ready else statements("undo")["every_row"]
 
 
 def _regclass(table: Table) -> dict[str, str]:
