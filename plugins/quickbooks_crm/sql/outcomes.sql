@@ -13,8 +13,8 @@ SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message, 
   FROM incoming {in_all};
 
 -- in_all --
--- A run that Airflow repeats keeps one outcome a record: what the run did to it in all. To look for it costs a fifth of
--- what it costs to write one.
+-- A run that Airflow repeats keeps one outcome a record: what the run did to it in all, also when the record has become
+-- one that cannot come in. To look for it costs a fifth of what it costs to write one.
 ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
    SET (outcome, before, flag) = ROW (
            CASE WHEN known.outcome = 'added' AND excluded.outcome IN ('updated', 'unchanged') THEN 'added'
@@ -25,6 +25,7 @@ ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
        (reason, message, details) = ROW (excluded.reason, excluded.message, excluded.details),
        (record_key, collides_with) = ROW (coalesce(excluded.record_key, known.record_key), excluded.collides_with),
        after = coalesce(excluded.after, known.after)
+ WHERE known.outcome NOT IN ('added', 'updated') OR excluded.outcome NOT IN ('duplicate', 'not_added', 'excluded')
 
 -- previous --
 -- The load of this run and module that has been done before, if any.
