@@ -51,13 +51,15 @@ FREED = ("no_longer_undone", "held_back")
 @dataclass(frozen=True)
 class Undo:
     """The undo of one module in the name of a run; `pointing` are the targets whose records refer
-    to those of this one."""
+    to those of this one. The mapping in force may be another one than the run's: it is known by its
+    hash."""
 
     run: Run
     undone: Undone
     target: Target
     pointing: tuple[Target, ...]
     generation: int
+    hash_in_force: str
 
     @property
     def where(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class Undo:
             "done_at": self.undone.done_at,
             "module": self.target.mapping.module,
             "hash": self.target.mapping.hash,
+            "hash_in_force": self.hash_in_force,
             "table": self.target.table.name,
             "company": self.target.company,
             "generation": self.generation,

@@ -14,6 +14,7 @@ from quickbooks_crm import (
     answers,
     companies,
     database,
+    in_force,
     one_module,
     rights,
     running,
@@ -22,7 +23,8 @@ from quickbooks_crm import (
 )
 from quickbooks_crm import preview as rehearsing
 from quickbooks_crm.alive import alive
-from quickbooks_crm.errors import SyncFailed, UndoImpossible
+from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import MappingError, SettingsError, SyncFailed, UndoImpossible
 from quickbooks_crm.failures import noted
 from quickbooks_crm.mapping import load_order
 from quickbooks_crm.one_module import Bringing
@@ -59,11 +61,13 @@ class Report:
 
 @dataclass(frozen=True)
 class _Plan:
-    """An undo that can be: what is undone, and which modules of it in which order."""
+    """An undo that can be: what is undone, which modules of it in which order, and what the mapping
+    of each that is in force now is known by."""
 
     bringing: Bringing
     undone: Undone
     modules: list[str]
+    in_force: dict[str, str]
 
 
 def carry_out(company: str, run_id: str, wish: Wish) -> Report:
@@ -134,13 +138,22 @@ def _plan(connection: Connection[Any], run: Run, wish: Wish) -> _Plan:
     bringing = Bringing(run, company, known)
     before = Run(run.company, run.realm, wish.undone)
     rights.require_for_undo(connection, before, bringing.targets(connection, modules))
-    return _Plan(bringing, undone, modules)
+    hashes = {module: mapping.hash for module, mapping in known.items()}
+    return _Plan(bringing, undone, modules, hashes | _in_force(connection, company))
+
+
+def _in_force(connection: Connection[Any], company: Company) -> dict[str, str]:
+    """What the mappings in force are known by; where these cannot be read, an undo goes by those of
+    the run."""
+    try:
+        known = in_force.for_loads(connection, company)
+    except (MappingError, SettingsError):
+        return {}
+    return {module: mapping.hash for module, mapping in known.items()}
 
 
 def _modules(undone: Undone, order: list[str], wish: Wish) -> list[str]:
     """The modules to undo, those that refer to others before these; to do again, after them."""
-    if not undone.modules:
-        raise UndoImpossible(f"Run {undone.run_id} has changed nothing in the CRM.")
     unknown = sorted(set(wish.modules) - set(undone.modules))
     if unknown:
         raise UndoImpossible(
@@ -167,7 +180,8 @@ def _undo_rows(connection: Connection[Any], plan: _Plan, module: str) -> None:
     target = one_module.target(connection, bringing.known[module], bringing.company)
     pointing = tuple(bringing.referring(connection, module))
     position = runs.position(connection, run.realm, module)
-    undo.undo(connection, Undo(run, plan.undone, target, pointing, position))
+    hash_in_force = plan.in_force[module]
+    undo.undo(connection, Undo(run, plan.undone, target, pointing, position, hash_in_force))
 
 
 def _report(connection: Connection[Any], run: Run, again: bool) -> Report:

@@ -41,17 +41,19 @@ def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
     if row[1] == "preview":
         raise UndoImpossible(f"Run {undone} was a preview: it has changed nothing.")
     modules = dict(connection.execute(blocks["modules"], where).fetchall())
-    chain = connection.execute(blocks["chain"], where).fetchone() or (0, undone)
-    before = connection.execute(blocks["undone_before"], where).fetchone()
-    done_at = connection.execute(blocks["done_at"], where).fetchone()
+    if not modules:
+        raise UndoImpossible(f"Run {undone} has changed nothing in the CRM.")
+    [(undos, origin)] = connection.execute(blocks["chain"], where).fetchall()
+    [(before,)] = connection.execute(blocks["undone_before"], where).fetchall()
+    [(done_at,)] = connection.execute(blocks["done_at"], where).fetchall()
     return Undone(
         undone,
         row[1],
         {module: whole and not row[2] for module, whole in modules.items()},
-        again=bool(chain[0] % 2),
-        origin=chain[1] or undone,
-        before=bool(before and before[0]),
-        done_at=done_at[0] if done_at else datetime.min,
+        again=bool(undos % 2),
+        origin=origin or undone,
+        before=before,
+        done_at=done_at,
     )
 
 

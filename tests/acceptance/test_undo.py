@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -9,7 +10,7 @@ import pytest
 
 from quickbooks_crm import undo
 from quickbooks_crm.__main__ import main
-from tests.acceptance.kept_in_step import Kept, kept_in_step
+from tests.acceptance.kept_in_step import Kept, kept_in_step, own_include
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -92,6 +93,22 @@ def test_a_whole_first_sync_is_undone(kept: Kept, command: Command) -> None:
     assert images(kept) == []
 
 
+def test_a_mapping_that_was_corrected_before_an_undo_brings_nothing_back(
+    kept: Kept, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping = own_include(tmp_path, monkeypatch) / "mappings" / "products.yaml"
+    kept.sync("first")
+    mapping.write_text(mapping.read_text().replace("{from: Description}", "{from: Name}"))
+
+    assert command("undo", "first", "--module", "products")[0] == 0
+    kept.sync()
+    assert kept.ask("SELECT count(*) FROM crm.products") == [{"count": 0}]
+
+    mapping.write_text(mapping.read_text().replace("{from: Sku}", "{from: Name}"))
+    kept.sync()
+    assert kept.ask("SELECT count(*) FROM crm.products") == [{"count": 8}]
+
+
 def test_a_plan_says_what_would_be_done_and_does_nothing(kept: Kept, command: Command) -> None:
     kept.sync("first")
     changed(kept)
@@ -145,6 +162,7 @@ def test_an_undo_that_is_killed_between_two_modules_is_finished_by_another(
 
 def test_what_cannot_be_undone_is_told(kept: Kept, command: Command) -> None:
     kept.sync("first")
+    kept.sync("quiet")
     with psycopg.connect(kept.url) as other:
         other.execute("UPDATE sync.lease SET run_id = 'first', taken_at = now()")
         other.execute("UPDATE sync.run SET state = 'running' WHERE run_id = 'first'")
@@ -153,13 +171,14 @@ def test_what_cannot_be_undone_is_told(kept: Kept, command: Command) -> None:
         other.execute("UPDATE sync.lease SET run_id = NULL")
         other.execute("UPDATE sync.run SET purged_at = now() WHERE run_id = 'first'")
 
-    told = [at_work, *(command("undo", *words) for words in (["none"], ["first"]))]
+    told = [at_work, *(command("undo", *words) for words in (["none"], ["quiet"], ["first"]))]
     told.append(command("undo", "first", "--module", "accounts"))
 
-    assert [(code, said) for code, said, _ in told] == [(1, "")] * 4
+    assert [(code, said) for code, said, _ in told] == [(1, "")] * 5
     assert [error.split(":")[0] for _, _, error in told] == [
         "Run first is still at work. Undo it when it has finished.\n",
         "Company sample has no run none. Its runs stand on the page Activity.\n",
+        "Run quiet has changed nothing in the CRM.\n",
         "Run first cannot be undone",
         "Run first cannot be undone",
     ]

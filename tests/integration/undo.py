@@ -53,7 +53,9 @@ def undo(
             target = one_module.target(connection, known[module], bringing.company)
             pointing = tuple(bringing.referring(connection, module))
             position = runs.position(connection, run.realm, module)
-            stage.undo(connection, Undo(run, found, target, pointing, position))
+            hash_in_force = known[module].hash
+            work = Undo(run, found, target, pointing, position, hash_in_force)
+            stage.undo(connection, work)
     return [end for module in modules for end in ends(connection, run, module)]
 
 

@@ -274,4 +274,4 @@ WITH RECURSIVE chain (run_id, undoes) AS (
 SELECT count(undoes), max(run_id) FILTER (WHERE undoes IS NULL) FROM chain;
 
 -- done_at --
-SELECT coalesce(max(loaded_at), '-infinity') FROM sync.activity WHERE realm = %(realm)s AND run_id = %(undone)s;
+SELECT max(loaded_at) FROM sync.activity WHERE realm = %(realm)s AND run_id = %(undone)s;

@@ -126,13 +126,12 @@ UPDATE sync.held
    AND collides_with IN (SELECT record_key FROM undoing WHERE outcome = 'removed');
 
 -- hold --
--- What is undone stays undone until it, or its mapping, changes. A record that the run only linked, because another refers to
+-- What is undone stays undone until it changes, or its mapping is another one than now. A record that the run only linked, because another refers to
 -- it, was not a row of that run, and of one that it read and left as it was it only closed references: nothing of these is
 -- held back. How a record ended says the run at the origin, of which all others are undos.
 INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
-SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', position.mapping_hash, %(run_id)s
+SELECT %(realm)s, %(module)s, u.entity, u.id, 'not_added', 'undone', %(hash_in_force)s, %(run_id)s
   FROM undoing AS u
-  JOIN sync.module_position AS position ON (position.realm, position.module) = (%(realm)s, %(module)s)
  WHERE u.outcome <> 'kept' AND NOT u.partial
    AND (u.did <> 'updated'
         OR EXISTS (SELECT FROM sync.outcome
