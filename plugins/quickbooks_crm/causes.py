@@ -67,31 +67,33 @@ def let_in(connection: Connection[Any], realm: str, run_id: str, module: str) ->
 def note_arrived(
     connection: Connection[Any],
     realm: str,
+    run_id: str,
     mapping: Mapping,
     taken: Iterable[Mapping] = (),
     whole: Iterable[str] = (),
 ) -> bool:
-    """Keep which records of a module the next load takes since what they wait for has come, or
-    comes with the run; whether there are any. What loads bring from here on changes nothing of it.
+    """Keep which records of a module the run takes since what they wait for has come, or comes with
+    it; whether there are any. What loads bring from here on changes nothing of it.
 
     `taken` are the modules that the run loads, of which those it refers to have been asked about
     before; of `whole` ones it loads all.
     """
-    forget_arrived(connection, realm, mapping.module)
     where = {
         "realm": realm,
+        "run_id": run_id,
         "module": mapping.module,
         "entities": list(mapping.entities),
+        "mode": mapping.mode,
         "taken": [other.module for other in taken],
         "hashes": [other.hash for other in taken],
         "whole": list(whole),
     }
+    connection.execute(statements("causes")["not_arrived"], where)
     return connection.execute(statements("causes")["arrived"], where).rowcount > 0
 
 
-def forget_arrived(connection: Connection[Any], realm: str, module: str) -> None:
-    """Forget which these were, once they are loaded."""
-    where = {"realm": realm, "module": module}
+def forget_arrived(connection: Connection[Any], where: dict[str, Any]) -> None:
+    """Forget which these were, once they are loaded. `where` are the load's parameters."""
     connection.execute(statements("causes")["forget_arrived"], where)
 
 

@@ -354,13 +354,14 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
         warnings |= oddities.told(connection, work.target.mapping, work.where)
     for target in referring:
         _resolve(connection, replace(work, target=target), work.target)
+    connection.execute(blocks["tried"], work.where)
     warnings |= circles.tell(connection, work.target, work.where)
     if not work.part:
         connection.execute(blocks["position"], work.where)
     for count in ("activity", "reasons"):
         connection.execute(statements("outcomes")[count], work.where)
     connection.execute(statements("stage")["clear"], work.where)
-    causes.forget_arrived(connection, work.run.realm, work.target.mapping.module)
+    causes.forget_arrived(connection, work.where)
     keywords.join_lists(connection, work.target, work.where)
     return warnings
 

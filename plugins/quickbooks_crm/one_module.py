@@ -97,7 +97,9 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
                 dedupe.link_typed(connection, run.realm, there)
     taken, whole = [known[module] for module in modules], bringing.whole
     arrived = {
-        m.module for m in taken if causes.note_arrived(connection, run.realm, m, taken, whole)
+        each.module
+        for each in taken
+        if causes.note_arrived(connection, run.realm, run.run_id, each, taken, whole)
     }
     at_once = arrived | whole
     return [m for m in modules if m in at_once or runs.has_work(connection, run.realm, known[m])]
@@ -128,7 +130,8 @@ def bring(
     counts of the run and module by outcome. Be inside a transaction."""
     run, known = bringing.run, bringing.known[module]
     stage.clear_own(connection, run, known)
-    causes.note_arrived(connection, run.realm, known)
+    if part is None:
+        causes.note_arrived(connection, run.realm, run.run_id, known)
     stage_rows(connection, run, known, part or pending(connection, run.realm, module))
     return load_rows(connection, bringing, module, part is not None)
 

@@ -346,6 +346,7 @@ def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
         "entities": list(mapping.entities),
         "looked_up": sorted(mapping.looked_up_in),
         "hash": mapping.hash,
+        "mode": mapping.mode,
     }
     return bool(_one(connection.execute(statements("runs")["work"], values))[0])
 

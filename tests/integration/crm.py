@@ -13,12 +13,14 @@ import msgspec
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import catalog, causes, dedupe, runs, stage, stand_ins
+from quickbooks_crm import catalog, one_module, runs, stage, stand_ins
 from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.check import check
+from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.load import Load, load
 from quickbooks_crm.mapping import Mapping, load_order, parse_all, references, with_children
+from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Window
 from quickbooks_crm.transform import columns, transform
@@ -124,8 +126,8 @@ def sync(
     breakers: Thresholds = NEVER,
     **settings: str,
 ) -> list[End]:
-    """Bring records into the mirror, and every module up to date; how each record ended, in load
-    order."""
+    """Bring records into the mirror, and every module with work up to date; how each record ended,
+    in load order."""
     ready(connection, company)
     run = Run(company, realm, run_id or f"run-{count(connection, 'sync.run') + 1}")
     mirror(connection, run, *records)
@@ -134,12 +136,12 @@ def sync(
     stand_ins.refresh(connection, runs.attempt(connection, run, "extract"), known)
     connection.execute("UPDATE sync.lease SET run_id = NULL")
     with catalog.once(connection, known.values()):
-        probe(connection, run, known)
-        for module in load_order(known):
+        work = with_work(connection, run, known)
+        for module in work:
             stage_rows(connection, run, known[module])
-        for module in load_order(known):
+        for module in work:
             load_rows(connection, run, known, module, breakers)
-    return [end for module in load_order(known) for end in ends(connection, run, module)]
+    return [end for module in work for end in ends(connection, run, module)]
 
 
 def ready(connection: Connection[Any], company: str = "sample") -> None:
@@ -165,18 +167,10 @@ def mirror(connection: Connection[Any], run: Run, *records: Record) -> None:
             connection.execute(MIRROR, values)
 
 
-def probe(connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping]) -> None:
-    """What extract does at its end: mark what is held back for a cause that has changed, link what
-    people made for references that wait, and keep what waits for nothing any more."""
-    for name in known:
-        sharing = [other for other in known if known[other].table == known[name].table]
-        target = _target(connection, run, known[name])
-        causes.probe(connection, run.realm, target, sharing)
-        causes.let_in(connection, run.realm, run.run_id, name)
-        dedupe.link_typed(connection, run.realm, target)
-    taken = [known[name] for name in load_order(known)]
-    for mapping in taken:
-        causes.note_arrived(connection, run.realm, mapping, taken)
+def with_work(connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping]) -> list[str]:
+    """What extract does at its end: settle what is read again, and which modules are loaded."""
+    company = Company(run.company, run.company, "quickbooks", None, None, run.company)
+    return one_module.with_work(connection, Bringing(run, company, dict(known)), load_order(known))
 
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:

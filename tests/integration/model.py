@@ -105,14 +105,11 @@ class Model(Documents):
         arrived = set[Who]()
         read = self._changed("accounts", settings["accounts"]) | due
         for module in MODULES:
+            merges = module not in settings or settings[module].mode == "merge"
             come = {
                 place[:2]
                 for place, target in self.parked.items()
-                if place[0] == module
-                and (
-                    self._can_come_in(place, target)
-                    or (self._waits_whole(place) and target in read)
-                )
+                if place[0] == module and self._comes_again(place, target, read, merges)
             }
             read |= {id for name, id in come if name == "accounts"}
             arrived |= come

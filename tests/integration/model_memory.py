@@ -343,15 +343,14 @@ class Memory:
         held = self.held.get(place[:2])
         return held is not None and held.reason == "refused_by_table"
 
-    def _can_come_in(self, place: Place, target: str) -> bool:
-        """Whether what waits is of the newest version, or of the one that the CRM has, and what it
-        waits for is there."""
-        waits = place not in self.refused or self._is_refused(place)
-        return waits and self._target(target) is not None
-
-    def _waits_whole(self, place: Place) -> bool:
-        """Whether it is the newest version that waits, and the table has refused it."""
-        return place in self.refused and self._is_refused(place)
+    def _comes_again(self, place: Place, target: str, read: set[str], merges: bool) -> bool:
+        """Whether what waits is of the newest version, and what it waits for is there. A version
+        that the table refused comes with it, too, if that is read. What is held back otherwise only
+        gets its reference."""
+        is_there = self._target(target) is not None
+        if place in self.refused:
+            return self._is_refused(place) and (is_there or target in read)
+        return merges and place[:2] not in self.held and is_there
 
     def _close(self, place: Place, target: Key) -> bool:
         """Close an open reference; whether the record did not hold it already."""

@@ -23,7 +23,7 @@ from demo.postgres import Server
 from quickbooks_crm import catalog, stage, stand_ins
 from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
-from tests.integration.crm import SETTINGS, Record, load_rows, mirror, probe, rows, stage_rows
+from tests.integration.crm import SETTINGS, Record, load_rows, mirror, rows, stage_rows, with_work
 from tests.integration.model import Model
 from tests.integration.model_stories import (
     Bills,
@@ -266,7 +266,7 @@ class Play:
         self.connection.execute(SETTINGS, [Jsonb(asked), run.realm, run.run_id])
         with self.connection.transaction():
             stand_ins.work_out(self.connection, run, self.known())
-        probe(self.connection, run, self.known())
+        with_work(self.connection, run, self.known())
 
     def _load(self, run: Run, how: Syncs) -> None:
         known = self.known()

@@ -29,12 +29,12 @@ from tests.integration.crm import (
     load_rows,
     mirror,
     one,
-    probe,
     products,
     ready,
     rows,
     stage_rows,
     sync,
+    with_work,
 )
 
 RUN = Run("sample", REALM, "run-1")
@@ -188,7 +188,7 @@ def test_what_a_module_takes_is_settled_before_others_are_loaded(
     by_hand(connection, "crm.accounts", name="By hand", quickbooks_customer_id="1")
     again = Run("sample", REALM, "run-2")
     mirror(connection, again, customer("2"))
-    probe(connection, again, KNOWN)
+    with_work(connection, again, KNOWN)
 
     stage_rows(connection, again, KNOWN["accounts"])
     if shaped == "before":

@@ -26,6 +26,7 @@ from tests.integration.crm import (
     stage_rows,
     sync,
 )
+from tests.integration.undo import undo
 
 CATEGORY = "description: {from: ParentRef.value, lookup: {entity: Item, show: Name}}"
 NO_FOLDER = '[{where: {Type: Category}, because: "a folder is no product"}]'
@@ -110,6 +111,16 @@ def test_a_name_is_looked_up_in_an_entity_that_the_module_does_not_load(
         ("Net 30 days",),
         (None,),
     ]
+
+
+def test_what_is_undone_stays_so_when_a_name_changes_that_it_shows(
+    connection: Connection[Any],
+) -> None:
+    on_term = customer("5", SalesTermRef={"value": "3"})
+    sync(connection, on_terms(), term("Net 30"), on_term, run_id="wrong")
+    undo(connection, on_terms(), "wrong")
+
+    assert sync(connection, on_terms(), term("Net 30 days")) == []
 
 
 def test_a_changed_name_is_work_for_the_modules_that_show_it_only(

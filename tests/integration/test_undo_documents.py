@@ -17,12 +17,12 @@ from tests.integration.crm import (
     item,
     load_rows,
     mirror,
-    probe,
     products,
     ready,
     rows,
     stage_rows,
     sync,
+    with_work,
 )
 from tests.integration.documents import DOCUMENTS, invoice, known, line, with_customers
 from tests.integration.test_undo_lines import PARKED, everything, waiting_and_refused
@@ -183,7 +183,7 @@ def sync_in_order(
     ready(connection)
     run = Run("sample", REALM, run_id)
     mirror(connection, run, *records)
-    probe(connection, run, mappings)
+    with_work(connection, run, mappings)
     for module in order:
         stage_rows(connection, run, mappings[module])
         load_rows(connection, run, mappings, module)

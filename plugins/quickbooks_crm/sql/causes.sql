@@ -130,11 +130,12 @@ UPDATE sync.held
           AND own.cause <> {cause}));
 
 -- arrived --
--- Records which wait for others that are in the CRM now. What the table has refused is also tried again with the records that
--- it waits for, when the run takes these: they changed, are tried again themselves, or their module is brought in wholly.
+-- Records which wait for others that are in the CRM now, and are not held back for another reason: what is held back gets its
+-- reference by a load of these others, and stays as it is. What the table has refused is also tried again with the records
+-- that it waits for, when the run takes these: they changed, are tried again themselves, or all of their module is brought in.
 -- Each looks its own up, so that the work stays as small as the number of those that wait.
-INSERT INTO sync.arrived (realm, module, entity, id)
-SELECT DISTINCT parked.realm, parked.module, parked.entity, parked.id
+INSERT INTO sync.arrived (realm, run_id, module, entity, id)
+SELECT DISTINCT parked.realm, %(run_id)s::text, parked.module, parked.entity, parked.id
   FROM sync.waiting AS parked
   LEFT JOIN LATERAL (
        SELECT true AS is_there FROM sync.target
@@ -151,11 +152,18 @@ SELECT DISTINCT parked.realm, parked.module, parked.entity, parked.id
           AND (parked.target_module = ANY (%(whole)s) OR record.generation > coalesce(place.generation, 0) OR held.due
                OR (held.mapping_hash <> ALL (%(hashes)s) AND place.mapping_hash <> ALL (%(hashes)s))
                OR EXISTS (SELECT FROM sync.arrived AS before
-                           WHERE (before.realm, before.module, before.entity, before.id)
-                               = (parked.realm, parked.target_module, parked.target_entity, parked.target_id)))
+                           WHERE (before.realm, before.run_id, before.module, before.entity, before.id)
+                               = (parked.realm, %(run_id)s, parked.target_module, parked.target_entity, parked.target_id)))
         LIMIT 1) AS coming ON true
  WHERE parked.realm = %(realm)s AND parked.module = %(module)s AND parked.entity = ANY (%(entities)s)
-   AND (target.is_there OR coming.is_taken);
+   AND (target.is_there AND (parked.refused OR %(mode)s = 'merge' AND NOT EXISTS (
+            SELECT FROM sync.held
+             WHERE (held.realm, held.module, held.entity, held.id) = (parked.realm, parked.module, parked.entity, parked.id)))
+        OR coming.is_taken);
+
+-- not_arrived --
+DELETE FROM sync.arrived WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
 
 -- forget_arrived --
+-- Those of runs that did not come so far as to load them, too.
 DELETE FROM sync.arrived WHERE realm = %(realm)s AND module = %(module)s;

@@ -478,3 +478,17 @@ ON CONFLICT DO NOTHING;
 
 -- closed --
 DROP TABLE pg_temp.closing;
+
+-- tried --
+-- What cannot be closed although its record is there, is work no more; each load tries it all the same.
+UPDATE sync.parked
+   SET tried = true
+  FROM (SELECT own.ctid AS place
+          FROM sync.parked AS own
+         CROSS JOIN LATERAL (
+               SELECT FROM sync.target
+                WHERE (target.realm, target.module, target.entity, target.id)
+                    = (own.realm, own.target_module, own.target_entity, own.target_id) LIMIT 1) AS target
+         WHERE own.realm = %(realm)s AND own.target_module = %(module)s
+           AND own.refused IS NOT TRUE AND own.tried IS NOT TRUE) AS known
+ WHERE parked.ctid = known.place;

@@ -158,8 +158,8 @@ UPDATE sync.generation SET sealed_at = now() WHERE generation = %(generation)s;
 UPDATE sync.run SET fetched = %(fetched)s, work = %(work)s WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- work --
--- The modules with something to load: changed records, records held back whose mapping or cause changed, references that
--- can be closed, records that show a changed one.
+-- The modules with something to load: changed records, records held back whose mapping or cause changed, records whose
+-- references can be closed, the records to which they can be, records that show a changed one.
 WITH loaded AS (
     SELECT coalesce(max(generation), 0) AS position FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s
 )
@@ -177,7 +177,18 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
                       SELECT FROM sync.target
                        WHERE (target.realm, target.module, target.entity, target.id)
                            = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target
-                WHERE parked.realm = %(realm)s AND parked.module = %(module)s AND parked.entity = ANY (%(entities)s))
+                WHERE parked.realm = %(realm)s AND parked.module = %(module)s AND parked.entity = ANY (%(entities)s)
+                  AND (parked.refused OR %(mode)s = 'merge' AND NOT EXISTS (
+                       SELECT FROM sync.held
+                        WHERE (held.realm, held.module, held.entity, held.id)
+                            = (parked.realm, parked.module, parked.entity, parked.id))))
+    OR EXISTS (SELECT FROM sync.parked
+                CROSS JOIN LATERAL (
+                      SELECT FROM sync.target
+                       WHERE (target.realm, target.module, target.entity, target.id)
+                           = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target
+                WHERE parked.realm = %(realm)s AND parked.target_module = %(module)s
+                  AND parked.refused IS NOT TRUE AND parked.tried IS NOT TRUE)
     OR (EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
         AND EXISTS (SELECT FROM sync.generation AS written
                       JOIN sync.shows_changed AS shows ON shows.generation = written.generation

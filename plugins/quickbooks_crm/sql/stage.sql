@@ -30,10 +30,13 @@ generations AS (
     UNION
     SELECT entity, id FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due
     UNION
-    SELECT entity, id FROM sync.arrived WHERE realm = %(realm)s AND module = %(module)s
+    SELECT entity, id FROM sync.arrived WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s
     UNION
-    SELECT entity, id FROM sync.shows_changed
+    SELECT entity, id FROM sync.shows_changed AS shows
      WHERE realm = %(realm)s AND module = %(module)s AND shown_entity = ANY (%(looked_up)s)
+       AND NOT EXISTS (SELECT FROM sync.held
+                        WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, shows.entity, shows.id)
+                          AND held.reason = 'undone')
        AND generation IN (SELECT generation FROM generations)
        AND EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
 ), wanted AS (

@@ -3,9 +3,13 @@
 
 CREATE TABLE sync.arrived (
     realm  text NOT NULL,
+    run_id text NOT NULL,
     module text NOT NULL,
     entity text NOT NULL,
     id     text NOT NULL,
-    PRIMARY KEY (realm, module, entity, id)
+    PRIMARY KEY (realm, module, run_id, entity, id)
 );
-COMMENT ON TABLE sync.arrived IS 'Records that wait for others which were in the CRM when the newest run decided what to load; until they are loaded.';
+COMMENT ON TABLE sync.arrived IS 'Records that wait for others which are in the CRM, or come with them, as the run found when it decided what to load; until their module is loaded.';
+
+ALTER TABLE sync.parked ADD COLUMN tried boolean;
+COMMENT ON COLUMN sync.parked.tried IS 'Whether a load could not close the reference though its record was there: the next ones try when they have work.';

@@ -1,0 +1,105 @@
+"""What a person makes for references that wait: these are closed, whatever has become of the
+records that have them, and no sync has work because of it again."""
+
+from collections.abc import Mapping as ReadOnly
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from quickbooks_crm.mapping import Mapping, parse_all
+from tests.integration.crm import End, accounts, by_hand, customer, rows, sync
+from tests.integration.documents import invoice, line
+from tests.integration.test_undo_lines import PARKED, with_customers
+from tests.integration.undo import release, undo
+
+OF_INVOICES = """
+    SELECT invoices.number, accounts.name FROM crm.invoices
+      LEFT JOIN crm.accounts ON accounts.id = account_id"""
+TEN = {"CustomerRef": {"value": "10"}}
+
+
+def make_ten(connection: Connection[Any]) -> None:
+    by_hand(connection, "crm.accounts", name="By hand", quickbooks_customer_id="10")
+
+
+def told(connection: Connection[Any], known: ReadOnly[str, Mapping]) -> list[list[End]]:
+    """How records end in the next two syncs."""
+    return [sync(connection, known), sync(connection, known)]
+
+
+@pytest.mark.parametrize(
+    "newest",
+    [
+        pytest.param({"TotalAmt": "much"}, id="has a wrong value"),
+        pytest.param({"DocNumber": "no"}, id="is excluded"),
+    ],
+)
+def test_a_reference_is_closed_though_a_newer_version_is_held_back(
+    connection: Connection[Any], newest: dict[str, str]
+) -> None:
+    texts = {name: mapping.text for name, mapping in with_customers().items()}
+    texts["documents"] += "exclude: [{where: {DocNumber: 'no'}, because: nobody wants it}]\n"
+    known = parse_all(texts)
+    sync(connection, known, invoice("7", line("A"), **TEN, DocNumber="1"))
+    sync(connection, known, invoice("7", line("A"), **TEN, **newest))
+    make_ten(connection)
+
+    assert told(connection, known) == [[], []]
+    assert rows(connection, OF_INVOICES) == [("1", "By hand")]
+    assert rows(connection, PARKED) == []
+
+
+def test_what_is_undone_stays_so_and_its_reference_is_closed(connection: Connection[Any]) -> None:
+    known = with_customers()
+    sync(connection, known, invoice("7", line("A"), **TEN, DocNumber="1"))
+    sync(connection, known, invoice("7", line("B"), **TEN, DocNumber="2"), run_id="wrong")
+    undo(connection, known, "wrong")
+    make_ten(connection)
+
+    assert told(connection, known) == [[], []]
+    assert rows(connection, OF_INVOICES) == [("1", "By hand")]
+    assert release(connection, known, "undone", "retry")[-1] == End("7", "updated")
+    assert rows(connection, OF_INVOICES) == [("2", "By hand")]
+
+
+@pytest.mark.parametrize("mode", ["create", "ignore"])
+def test_a_reference_is_closed_of_a_record_that_is_never_updated(
+    connection: Connection[Any], mode: str
+) -> None:
+    texts = {name: mapping.text for name, mapping in with_customers().items()}
+    key = "{key: quickbooks_invoice_id, within: kind}"
+    texts["documents"] = texts["documents"].replace(
+        key, "{mode: create}" if mode == "create" else key.replace("{", "{mode: ignore, ")
+    )
+    known = parse_all(texts)
+    sync(connection, known, invoice("7", line("A"), **TEN, DocNumber="1"))
+    make_ten(connection)
+
+    assert told(connection, known) == [[], []]
+    assert rows(connection, OF_INVOICES) == [("1", "By hand")]
+
+
+def test_a_reference_that_the_table_lets_nobody_close_is_tried_once(
+    connection: Connection[Any],
+) -> None:
+    """Its record is read again, so that its own activity says why; the others get theirs."""
+    known = parse_all({"accounts": accounts()})
+    connection.execute("""
+        CREATE FUNCTION crm.own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.quickbooks_customer_id = '2' AND NEW.parent_id IS NOT NULL THEN
+                RAISE EXCEPTION 'not this one';
+            END IF;
+            RETURN NEW;
+        END $$""")
+    connection.execute(
+        "CREATE TRIGGER own BEFORE UPDATE ON crm.accounts FOR EACH ROW EXECUTE FUNCTION crm.own()"
+    )
+    below = {"ParentRef": {"value": "10"}}
+    sync(connection, known, customer("2", **below), customer("3", **below))
+    make_ten(connection)
+
+    assert told(connection, known) == [
+        [End("2", "not_added", "refused_by_table"), End("3", "updated")],
+        [],
+    ]
