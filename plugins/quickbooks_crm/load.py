@@ -31,6 +31,7 @@ from quickbooks_crm import (
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
+from quickbooks_crm.images import LINES
 from quickbooks_crm.judge import STRICT, Lenience, judge
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import Run
@@ -352,8 +353,9 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     _tell(connection, work)
     if odd:
         warnings |= oddities.told(connection, work.target.mapping, work.where)
+    waiting = set(connection.execute(blocks["fields_that_wait"], work.where).fetchall())
     for target in referring:
-        _resolve(connection, replace(work, target=target), work.target)
+        _resolve(connection, replace(work, target=target), work.target, waiting)
     connection.execute(blocks["tried"], work.where)
     warnings |= circles.tell(connection, work.target, work.where)
     if not work.part:
@@ -374,13 +376,18 @@ def _tell(connection: Connection[Any], work: Load) -> None:
     connection.execute(blocks["outcomes"].format(in_all=in_all), work.where)
 
 
-def _resolve(connection: Connection[Any], work: Load, referred: Target) -> None:
+def _resolve(
+    connection: Connection[Any], work: Load, referred: Target, waiting: set[tuple[str, str]]
+) -> None:
     """Close the open references of one target's records, and of their lines, to records of another,
-    as far as these are there now."""
-    module = referred.mapping.module
-    for part, close in zip(work.target.mapping.parts, (_close, lines.close), strict=False):
+    as far as these are there now; `waiting` are the fields, with their modules, that have any."""
+    module, own = referred.mapping.module, work.target.mapping
+    for part, close, place in zip(
+        own.parts, (_close, lines.close), ("", LINES + "."), strict=False
+    ):
         for field in part.fields.values():
-            if field.refers and field.refers.module == module:
+            waits = (own.module, place + field.column) in waiting
+            if field.refers and field.refers.module == module and waits:
                 where = work.where | {"field": field.column, "closed_by": module}
                 _all_or_none(connection, work.target, referred, where, close)
 

@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "edits",
             "erased",
             "errors",
+            "images",
             "judge",
             "keywords",
         ),

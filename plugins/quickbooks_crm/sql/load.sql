@@ -369,6 +369,11 @@ ON CONFLICT (realm, module) DO UPDATE
    SET generation = excluded.generation, mapping_hash = excluded.mapping_hash, target = excluded.target,
        target_key = excluded.target_key, run_id = excluded.run_id, loaded_at = now();
 
+-- fields_that_wait --
+-- The fields with open references to records of this module; of lines, whichever they are.
+SELECT DISTINCT module, regexp_replace(field, '^@lines\.[0-9]+\.', '@lines.') FROM sync.parked
+ WHERE realm = %(realm)s AND target_module = %(module)s;
+
 -- closing --
 -- Open references, of records loaded earlier or just now, to records that are in the CRM now.
 -- Each waiting one looks its records up, so that the work stays as small as the number of them.
