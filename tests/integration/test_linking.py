@@ -117,6 +117,22 @@ REFUSALS = {
 }
 
 
+def test_what_a_person_has_linked_since_a_run_is_kept_by_its_undo(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(NAMED), item("7", Name="Pump"))
+    sync(connection, products(NAMED), item("7", Name="Pump", Sku="wrong"), run_id="wrong")
+    key = one(connection, "SELECT record_key FROM sync.link")
+    linking.unlink(connection, place(connection), "ann")
+    linking.link(connection, place(connection), key, "ann")
+
+    ended = undo(connection, products(NAMED), "wrong")
+
+    assert ended == [End("7", "kept", "linked_since")]
+    said = outcome(connection, "7", "message", "details")
+    assert said == ("Linked since by a person.", {"by": "a person"})
+
+
 @pytest.mark.parametrize("asked", REFUSALS)
 def test_a_link_that_cannot_be_is_refused(
     connection: Connection[Any], asked: tuple[str, str, str]

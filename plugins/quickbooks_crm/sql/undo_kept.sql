@@ -59,10 +59,10 @@ UPDATE undoing
 UPDATE undoing
    SET outcome = 'kept', reason = 'linked_since', message = told.message,
        details = jsonb_build_object('by', told.who)
-  FROM (SELECT u.n, link.run_id AS who,
+  FROM (SELECT u.n, CASE link.run_id WHEN 'by hand' THEN 'a person' ELSE link.run_id END AS who,
                CASE WHEN link.run_id IS NULL THEN 'Unlinked since.'
                     WHEN link.record_key <> u.record_key THEN 'Linked to another CRM record since.'
-                    WHEN link.run_id = 'by hand' THEN 'Linked since to the CRM record to which somebody gave its id.'
+                    WHEN link.run_id = 'by hand' THEN 'Linked since by a person.'
                     ELSE format('Brought up to date since by run %%s.', link.run_id) END AS message
           FROM undoing AS u
           LEFT JOIN LATERAL (
