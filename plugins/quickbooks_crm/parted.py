@@ -15,9 +15,8 @@ def leave_alone(connection: Connection[Any], where: dict[str, Any]) -> None:
 
 
 def let_try_again(
-    connection: Connection[Any], realm: str, module: str, reasons: Sequence[str]
+    connection: Connection[Any], where: dict[str, Any], reasons: Sequence[str]
 ) -> None:
-    """Forget which records of a module are parted from the CRM, if that is one of the reasons for
-    which a person asks to try records again."""
-    where = {"realm": realm, "module": module, "reasons": list(reasons)}
-    connection.execute(statements("parted")["let_try_again"], where)
+    """Part records of a module from the CRM no longer, if that is one of the reasons for which a
+    person asks a run to try records again. `where` are the realm, the run and the module."""
+    connection.execute(statements("parted")["let_try_again"], where | {"reasons": list(reasons)})

@@ -20,8 +20,10 @@ def bring(
 ) -> None:
     """Try a module's records again that are held back for one of these reasons; of none given, all
     but the excluded and those that a person has undone or unlinked."""
+    run = bringing.run
     with apart():
-        parted.let_try_again(connection, bringing.run.realm, module, reasons)
-        window = one_module.pending(connection, bringing.run.realm, module)
+        where = {"realm": run.realm, "run_id": run.run_id, "module": module}
+        parted.let_try_again(connection, where, reasons)
+        window = one_module.pending(connection, run.realm, module)
         held = Held(**asdict(window), reasons=list(reasons))
         one_module.bring(connection, bringing, module, held)

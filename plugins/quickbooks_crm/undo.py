@@ -35,17 +35,18 @@ ACTIONS = {
     "remove": ("remove_lines", "remove"),
 }
 """What is done to records, and the statements of each in their order."""
-FORGOTTEN = ("parked_off", "conflicts_off", "links_off")
+FORGOTTEN = ("parked_off", "conflicts_off", "links_off", "unlinked_off")
 REMEMBERED = (
     "links_back",
     "links_reopened",
     "links_left",
     "parked_back",
     "conflicts_back",
+    "unlinked_back",
     "held_before",
 )
-HELD = ("collisions_gone", "hold")
-FREED = ("no_longer_undone", "held_back")
+HELD = ("collisions_gone", "hold", "hold_unlinked")
+FREED = ("no_longer_undone", "no_longer_unlinked", "unlinked_due", "held_back")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,19 @@
 -- What a person has parted from the CRM.
 
 -- let_try_again --
--- Who asks for a retry of what was parted lets it look for its CRM record again.
-DELETE FROM sync.unlinked
- USING sync.held
- WHERE (unlinked.realm, unlinked.module) = (%(realm)s, %(module)s)
-   AND (held.realm, held.module, held.entity, held.id)
-     = (unlinked.realm, unlinked.module, unlinked.entity, unlinked.id)
-   AND held.reason = 'unlinked' AND held.reason = ANY (%(reasons)s);
+-- Who asks for a retry of what was parted lets it look for its CRM record again; an undo of the retry parts it again.
+WITH again AS (
+    DELETE FROM sync.unlinked
+     USING sync.held
+     WHERE (unlinked.realm, unlinked.module) = (%(realm)s, %(module)s)
+       AND (held.realm, held.module, held.entity, held.id)
+         = (unlinked.realm, unlinked.module, unlinked.entity, unlinked.id)
+       AND held.reason = 'unlinked' AND held.reason = ANY (%(reasons)s)
+ RETURNING unlinked.*
+)
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
+SELECT realm, %(run_id)s, module, 'unlinked', entity, id, '', to_jsonb(again.*) FROM again
+ON CONFLICT DO NOTHING;
 
 -- leave_alone --
 -- What a person has parted from the CRM finds no record there by itself.

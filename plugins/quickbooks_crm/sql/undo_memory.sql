@@ -1,4 +1,5 @@
--- What is known of the records of an undo becomes what it was: links, open references, conflicts, what is held back.
+-- What is known of the records of an undo becomes what it was: links, what was unlinked, open references, conflicts, what is
+-- held back.
 
 -- parked_off --
 -- A reference that the run closed, and that is open again for a newer version which the table refused, stays so.
@@ -108,6 +109,36 @@ SELECT %(realm)s, %(run_id)s, %(module)s, 'link', u.entity, u.id, '', to_jsonb(l
  WHERE u.outcome <> 'kept' AND u.did <> 'beside'
 ON CONFLICT (realm, run_id, module, kind, entity, id, field) DO UPDATE SET became = excluded.became;
 
+-- unlinked_off --
+-- What the undone run, an undo, has parted from the CRM again; not what a person has parted anew.
+WITH off AS (
+    DELETE FROM sync.unlinked AS known
+     USING sync.former
+     WHERE (former.realm, former.run_id, former.module, former.kind) = (%(realm)s, %(undone)s, %(module)s, 'unlinked')
+       AND (known.realm, known.module, known.entity, known.id) = (former.realm, former.module, former.entity, former.id)
+       AND to_jsonb(known.*) = former.became
+       AND NOT EXISTS (SELECT FROM undoing AS u WHERE u.outcome = 'kept' AND (u.entity, u.id) = (known.entity, known.id))
+ RETURNING known.*
+)
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
+SELECT realm, %(run_id)s, module, 'unlinked', entity, id, '', to_jsonb(off.*) FROM off;
+
+-- unlinked_back --
+-- What the run has let look for its CRM record again, however it ended, is parted from the CRM again, unless it is linked.
+WITH back AS (
+    INSERT INTO sync.unlinked
+    SELECT was.*
+      FROM sync.former AS former
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.unlinked, former.was) AS was
+     WHERE (former.realm, former.run_id, former.module, former.kind) = (%(realm)s, %(undone)s, %(module)s, 'unlinked')
+       AND former.was IS NOT NULL
+       AND NOT EXISTS (SELECT FROM sync.link WHERE (realm, entity, id, module) = (was.realm, was.entity, was.id, was.module))
+    ON CONFLICT DO NOTHING
+ RETURNING unlinked.*
+)
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, became)
+SELECT realm, %(run_id)s, module, 'unlinked', entity, id, '', to_jsonb(back.*) FROM back;
+
 -- held_before --
 -- What is held back now, of the records that are undone and of those that collide with one that is removed.
 INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
@@ -144,12 +175,50 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
        candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
 
+-- hold_unlinked --
+-- What is parted from the CRM again is held back for that, not as undone.
+WITH parted AS (
+    SELECT entity, id FROM sync.former
+     WHERE (realm, run_id, module, kind) = (%(realm)s, %(run_id)s, %(module)s, 'unlinked') AND became IS NOT NULL
+), before AS (
+    INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
+    SELECT held.realm, %(run_id)s, held.module, 'held', held.entity, held.id, '', to_jsonb(held.*)
+      FROM parted
+      JOIN sync.held ON (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, parted.entity, parted.id)
+     WHERE held.run_id <> %(run_id)s
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
+SELECT %(realm)s, %(module)s, entity, id, 'not_added', 'unlinked', position.mapping_hash, %(run_id)s
+  FROM parted
+  JOIN sync.module_position AS position ON (position.realm, position.module) = (%(realm)s, %(module)s)
+ON CONFLICT (realm, module, entity, id) DO UPDATE
+   SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
+       candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
+
 -- no_longer_undone --
 -- What an undo held back is free again.
 DELETE FROM sync.held
  USING undoing AS u
  WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, u.entity, u.id)
    AND held.run_id = %(undone)s AND u.outcome <> 'kept';
+
+-- no_longer_unlinked --
+-- The same of what an undo had parted from the CRM again.
+DELETE FROM sync.held
+ USING sync.former
+ WHERE (former.realm, former.run_id, former.module, former.kind) = (%(realm)s, %(run_id)s, %(module)s, 'unlinked')
+   AND (held.realm, held.module, held.entity, held.id) = (former.realm, former.module, former.entity, former.id)
+   AND held.run_id = %(undone)s;
+
+-- unlinked_due --
+-- Of what has changed in QuickBooks while it was parted, the next sync brings the newest version.
+UPDATE sync.held
+   SET due = true
+  FROM sync.former
+ WHERE (former.realm, former.run_id, former.module, former.kind) = (%(realm)s, %(run_id)s, %(module)s, 'unlinked')
+   AND (held.realm, held.module, held.entity, held.id) = (former.realm, former.module, former.entity, former.id)
+   AND held.reason = 'unlinked';
 
 -- held_back --
 INSERT INTO sync.held AS known
