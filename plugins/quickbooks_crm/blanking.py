@@ -1,7 +1,7 @@
 """Blanks what QuickBooks filled of people in CRM records and in the lines of documents: what may be
 kept of them stays."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -25,11 +25,12 @@ Shaped = dict[tuple[str, str], dict[Any, Any]]
 @dataclass(frozen=True)
 class Blanked:
     """What was blanked: in how many records of which tables, which of their columns, and what else
-    there is to know."""
+    there is to know; `naming` are the columns of each module by which other records name people."""
 
     records: dict[str, int]
     columns: dict[str, list[str]]
     notes: list[str]
+    naming: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Record:
     is_whole: bool
     record_key: str
     shared: bool
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """Its entity and id."""
+        return self.entity, self.id
 
 
 def records(connection: Connection[Any], run: Run, target: Target) -> list[Record]:
@@ -76,11 +82,14 @@ def blank(
     """Blank what the mapping made of people in these records of a module. `was` is what it made of
     them before the mirror was scrubbed; what is left of that stays."""
     now = shaped(connection, run.realm, target, "now")
+    others = connection.execute(statements("erasing")["only_naming"]).fetchall()
+    naming = {column for who in others if who in was for column in _differing(was, now, who)}
+    told.naming[target.mapping.module] = sorted(naming)
     of_documents = {
         column
         for record in records
         if record.is_whole and not record.is_person
-        for column in _differing(was, now, record)
+        for column in _differing(was, now, record.who)
     }
     for record in records:
         if not _stays(connection, target.table, record):
@@ -88,12 +97,12 @@ def blank(
             for name in ("forget_link", "forget_waiting"):
                 connection.execute(statements("erasing")[name], where)
             continue
-        columns = _differing(was, now, record)
+        columns = _differing(was, now, record.who)
         if record.is_person:
             columns |= _empty(target, now, record)
         elif record.is_whole:
             columns |= of_documents
-        values = {name: now[record.entity, record.id][name] for name in sorted(columns)}
+        values = {name: now[record.who][name] for name in sorted(columns)}
         _blank_one(connection, run, target, record, values, told)
 
 
@@ -108,14 +117,13 @@ def told_in_lines(target: Target) -> list[str]:
     )
 
 
-def _differing(was: Shaped, now: Shaped, record: Record) -> set[str]:
-    who = record.entity, record.id
+def _differing(was: Shaped, now: Shaped, who: tuple[str, str]) -> set[str]:
     return {name for name, value in was[who].items() if value != now[who][name]}
 
 
 def _empty(target: Target, now: Shaped, record: Record) -> set[str]:
     """The columns for which QuickBooks has nothing any more: what is there, a person typed."""
-    row = now[record.entity, record.id]
+    row = now[record.who]
     fields = target.mapping.fields.items()
     return {name for name, own in fields if own.sources and not own.refers and row[name] is None}
 
@@ -175,8 +183,10 @@ def _write(
     )
     where = _where(run, target, record) | {
         "values": Jsonb(values),
+        "columns": list(values),
         "unmapped": target.unmapped,
         "record_key": record.record_key,
+        "is_whole": record.is_whole,
     }
     try:
         with connection.transaction():

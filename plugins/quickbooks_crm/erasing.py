@@ -33,6 +33,12 @@ HANDLED = (
 """Tables of sync whose rows are dealt with here, or hold ids only; of all others, rows of what is
 erased are removed."""
 
+DECIDED = ("arrived", "conflict", "different", "former", "same", "stand_in", "unlinked")
+"""Of these only the rows of the people are removed: of their documents, and of others that name
+them, they say what was decided or what an undo needs, in ids or in what is emptied here."""
+VALUES = ("conflict", "former")
+"""Those of them that hold values, too."""
+
 TELLING = {
     *("DisplayName", "FullyQualifiedName", "CompanyName", "PrintOnCheckName", "Address", "URI"),
     *("FreeFormNumber", "Line1", "Line2", "Line3", "Line4", "Line5", "Notes", "ResaleNum"),
@@ -104,8 +110,8 @@ def erase(
         targets = leaving.targets_of(connection, run, erased.notes)
         was = {t.mapping.module: blanking.shaped(connection, run.realm, t, "was") for t in targets}
         connection.execute(statements("erasing")["scrub_mirror"], {"realm": run.realm})
-        _from_crm(connection, run, targets, what, was, erased)
-        _from_runs(connection, run, targets, sought, erased)
+        naming = _from_crm(connection, run, targets, what, was, erased)
+        _from_runs(connection, run, targets, naming, sought, erased)
         _search(connection, targets, sought, erased)
         subject = ", ".join(f"{entity} {id}" for entity, id in people)
         acts.note(connection, "person_erased", subject, by, _told(erased, what), company)
@@ -168,7 +174,8 @@ def _from_crm(
     what: What,
     was: dict[str, Shaped],
     erased: Erased,
-) -> None:
+) -> dict[str, list[str]]:
+    """Blank or remove; the columns of each module by which other records name the people."""
     removing.begin(connection)
     records = {
         target.mapping.module: blanking.records(connection, run, target) for target in targets
@@ -190,27 +197,49 @@ def _from_crm(
         module = target.mapping.module
         own = [record for record in records[module] if not record.shared]
         blanking.blank(connection, run, target, own, was[module], told)
+    return told.naming
 
 
 def _from_runs(
-    connection: Connection[Any], run: Run, targets: list[Target], sought: list[str], erased: Erased
+    connection: Connection[Any],
+    run: Run,
+    targets: list[Target],
+    naming: dict[str, list[str]],
+    sought: list[str],
+    erased: Erased,
 ) -> None:
-    blocks, where = statements("erasing"), {"realm": run.realm}
+    blocks, where = statements("erasing"), {"realm": run.realm, "values": sought}
+    where["modules"] = [target.mapping.module for target in targets]
     for target in targets:
         columns = [*erased.columns.get(target.table.name, ()), *blanking.told_in_lines(target)]
         values = where | {
             "module": target.mapping.module,
             "entities": list(target.mapping.entities),
             "columns": columns,
+            "naming": naming[target.mapping.module],
         }
-        for name in ("hide_outcomes", "hide_written", "hold_erased"):
-            connection.execute(blocks[name], values)
-    _from_others(connection, where | {"modules": [t.mapping.module for t in targets]}, erased)
-    connection.execute(blocks["hide_breakers"], where | {"values": sought})
-    connection.execute(blocks["hide_shown"], where)
-    for names in connection.execute(blocks["tables_of_records"], {"known": list(HANDLED)}):
-        statement = blocks["forget_records"].format(table=sql.Identifier(*names))
+        for name in ("hide_outcomes", "hide_telling", "hide_written", "hide_former"):
+            connection.execute(blocks[name].format(hidden=blocks["hidden"]), values)
+        for name in VALUES:
+            table = sql.Identifier("sync", name)
+            statement = blocks["forget_fields"].format(table=table, hidden=blocks["hidden"])
+            connection.execute(statement, values)
+        connection.execute(blocks["hold_erased"], values)
+    _from_others(connection, where, erased)
+    for name in ("hide_breakers", "hide_shown", "as_left"):
+        connection.execute(blocks[name], where)
+    _forget(connection, where)
+
+
+def _forget(connection: Connection[Any], where: dict[str, Any]) -> None:
+    """What is kept in rows of their own, unless it says what was decided."""
+    blocks = statements("erasing")
+    for name in VALUES:
+        statement = blocks["forget_telling"].format(table=sql.Identifier("sync", name))
         connection.execute(statement, where)
+    for schema, name in connection.execute(blocks["tables_of_records"], {"known": list(HANDLED)}):
+        statement = blocks["forget_records"].format(table=sql.Identifier(schema, name))
+        connection.execute(statement, where | {"decided": name in DECIDED})
 
 
 def _from_others(connection: Connection[Any], where: dict[str, Any], erased: Erased) -> None:

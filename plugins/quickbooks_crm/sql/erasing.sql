@@ -41,6 +41,10 @@ SELECT count(*) FILTER (WHERE is_person), count(*) FILTER (WHERE is_whole AND NO
        count(*) FILTER (WHERE NOT is_whole)
   FROM erasing;
 
+-- only_naming --
+-- The records that are neither these people nor their documents.
+SELECT entity, id FROM erasing WHERE NOT is_whole;
+
 -- payloads_of_people --
 SELECT was FROM erasing WHERE is_person;
 
@@ -72,7 +76,9 @@ WITH changed AS (
      WHERE current.{key} = %(record_key)s::{key_type}
  RETURNING to_jsonb(current.*) - %(unmapped)s::text[] AS image
 )
-UPDATE sync.link SET written = changed.image
+UPDATE sync.link
+   SET written = CASE WHEN %(is_whole)s THEN changed.image
+                      ELSE link.written || sync.only(changed.image, %(columns)s::text[]) END
   FROM changed
  WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
 
@@ -104,16 +110,46 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
        mapping_hash = excluded.mapping_hash, candidates = '{}', cause = NULL, due = false;
 
+-- hidden --
+-- The columns of which nothing is kept: those that were blanked, of other records only those that name these people.
+CASE WHEN is_whole THEN %(columns)s::text[] ELSE %(naming)s::text[] END
+
 -- hide_outcomes --
+-- An undo needs to know of which references it is.
 UPDATE sync.outcome
    SET message = CASE WHEN reason IS NOT NULL THEN 'Erased on request.' END,
-       details = NULL,
-       before = CASE WHEN NOT is_person THEN sync.without_keys(before, %(columns)s::text[]) END,
-       after = CASE WHEN NOT is_person THEN sync.without_keys(after, %(columns)s::text[])
-                    WHEN after IS NOT NULL THEN '{}'::jsonb END
+       details = CASE WHEN NOT is_person AND details ? 'references' THEN sync.only(details, '{{references}}') END,
+       before = CASE WHEN NOT is_person THEN sync.without_keys(before, {hidden}) END,
+       after = CASE WHEN NOT is_person THEN sync.without_keys(after, {hidden})
+                    WHEN after IS NOT NULL THEN '{{}}'::jsonb END
   FROM erasing
  WHERE outcome.realm = %(realm)s AND outcome.module = %(module)s
    AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id);
+
+-- hide_telling --
+-- What still tells of these people in another record loses all columns that were blanked.
+UPDATE sync.outcome
+   SET before = sync.without_keys(before, %(columns)s::text[]), after = sync.without_keys(after, %(columns)s::text[])
+  FROM erasing
+ WHERE NOT is_whole AND outcome.realm = %(realm)s AND outcome.module = %(module)s
+   AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id)
+   AND EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(concat(before, after)), sought) > 0);
+
+-- hide_former --
+UPDATE sync.former
+   SET was = CASE kind WHEN 'link' THEN former.was || jsonb_build_object('written', sync.without_keys(former.was -> 'written', {hidden}))
+                       ELSE sync.without_keys(former.was, {hidden}) END,
+       became = became || jsonb_build_object('written', sync.without_keys(became -> 'written', {hidden}))
+  FROM erasing
+ WHERE former.realm = %(realm)s AND former.module = %(module)s AND former.kind IN ('link', 'line')
+   AND (former.entity, former.id) = (erasing.entity, erasing.id);
+
+-- forget_fields --
+-- Conflicts of fields of which nothing is kept.
+DELETE FROM {table} AS own
+ USING erasing
+ WHERE own.realm = %(realm)s AND own.module = %(module)s AND (own.entity, own.id) = (erasing.entity, erasing.id)
+   AND own.field = ANY ({hidden});
 
 -- hide_outcomes_of_others --
 -- Of modules whose mapping or table is not there any more nobody knows which column tells what.
@@ -148,7 +184,7 @@ SELECT place.module, place.target
 UPDATE sync.link
    SET written = sync.without_keys(written, %(columns)s::text[])
   FROM erasing
- WHERE link.realm = %(realm)s AND link.module = %(module)s AND (link.entity, link.id) = (erasing.entity, erasing.id)
+ WHERE is_whole AND link.realm = %(realm)s AND link.module = %(module)s AND (link.entity, link.id) = (erasing.entity, erasing.id)
    AND written ? '@lines';
 
 -- hide_breakers --
@@ -165,6 +201,24 @@ UPDATE sync.shown SET value = NULL
  WHERE erasing.is_person AND shown.realm = %(realm)s
    AND (shown.shown_entity, shown.shown_id) = (erasing.entity, erasing.id);
 
+-- forget_telling --
+-- What still tells of these people, and what nobody knows any more which column tells what.
+DELETE FROM {table} AS own
+ USING erasing
+ WHERE own.realm = %(realm)s AND (own.entity, own.id) = (erasing.entity, erasing.id)
+   AND (own.module <> ALL (%(modules)s)
+        OR EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(to_jsonb(own.*)::text), sought) > 0));
+
+-- as_left --
+-- A link that was blanked is still as the undo has left it that nobody has touched since.
+UPDATE sync.former
+   SET became = became || jsonb_build_object('written', link.written)
+  FROM sync.link
+  JOIN erasing ON (link.entity, link.id) = (erasing.entity, erasing.id)
+ WHERE link.realm = %(realm)s
+   AND (former.realm, former.module, former.kind, former.entity, former.id) = (link.realm, link.module, 'link', link.entity, link.id)
+   AND former.became - '{written,linked_at}'::text[] = to_jsonb(link.*) - '{written,linked_at}'::text[];
+
 -- tables_of_records --
 -- All other tables that say something of single records.
 SELECT n.nspname::text, c.relname::text
@@ -175,8 +229,10 @@ SELECT n.nspname::text, c.relname::text
              WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attname IN ('realm', 'entity', 'id'));
 
 -- forget_records --
+-- Of the people; and of what else there is of them, unless it says what was decided.
 DELETE FROM {table} AS own USING erasing
- WHERE own.realm = %(realm)s AND (own.entity, own.id) = (erasing.entity, erasing.id);
+ WHERE own.realm = %(realm)s AND (own.entity, own.id) = (erasing.entity, erasing.id)
+   AND (erasing.is_person OR NOT %(decided)s);
 
 -- tables_to_search --
 SELECT n.nspname::text, c.relname::text
