@@ -189,9 +189,7 @@ WITH parted AS (
     ON CONFLICT DO NOTHING
 )
 INSERT INTO sync.held AS known (realm, module, entity, id, outcome, reason, mapping_hash, run_id)
-SELECT %(realm)s, %(module)s, entity, id, 'not_added', 'unlinked', position.mapping_hash, %(run_id)s
-  FROM parted
-  JOIN sync.module_position AS position ON (position.realm, position.module) = (%(realm)s, %(module)s)
+SELECT %(realm)s, %(module)s, entity, id, 'not_added', 'unlinked', %(hash_in_force)s, %(run_id)s FROM parted
 ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
        candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
