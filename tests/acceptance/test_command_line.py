@@ -19,7 +19,7 @@ from quickbooks_crm import companies, pipeline
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.command_line import rows
 from quickbooks_crm.errors import SchemaOutdated
-from tests.acceptance.kept_in_step import BY_HAND, Kept, kept_in_step, own_include
+from tests.acceptance.kept_in_step import BY_HAND, FirstSyncs, Kept, kept_in_step, own_include
 
 
 @pytest.fixture
@@ -30,6 +30,13 @@ def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     with kept_in_step(database_url, monkeypatch) as company:
+        yield company
+
+
+@pytest.fixture
+def synced(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """The first sync is done, and the calls to come are counted from zero."""
+    with first_syncs.company(monkeypatch) as company:
         yield company
 
 
@@ -215,9 +222,8 @@ def test_what_a_run_changed_is_listed_as_json_and_csv(
 
 
 def test_every_row_of_a_run_is_listed_however_many_there_are(
-    kept: Kept, command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+    synced: Kept, command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.sync()
     monkeypatch.setattr(rows, "PAGE", 7)
 
     listed = command("activity", "--outcome", "added", "--json").stdout
@@ -246,19 +252,16 @@ def test_rows_with_notes_are_listed_with_these(kept: Kept, command: Callable[...
 
 
 def test_values_that_were_thrown_away_are_told_as_such(
-    kept: Kept, command: Callable[..., Ended]
+    synced: Kept, command: Callable[..., Ended]
 ) -> None:
-    kept.sync()
-    kept.ask("UPDATE sync.outcome SET before = NULL, after = '{}'")
+    synced.ask("UPDATE sync.outcome SET before = NULL, after = '{}'")
 
     listed = command("activity", "--outcome", "added").stdout
 
     assert ")  added CRM 1: what it held is no longer kept\n" in listed
 
 
-def test_a_run_that_there_is_not_is_told(kept: Kept, command: Callable[..., Ended]) -> None:
-    kept.sync()
-
+def test_a_run_that_there_is_not_is_told(synced: Kept, command: Callable[..., Ended]) -> None:
     ended = command("activity", "--run", "run-9")
 
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -278,8 +281,7 @@ def test_a_list_of_acts_that_is_empty_says_so(kept: Kept, command: Callable[...,
     assert command("acts", "--json").stdout == ""
 
 
-def test_a_reader_that_has_enough_sees_no_traceback(kept: Kept) -> None:
-    kept.sync()
+def test_a_reader_that_has_enough_sees_no_traceback(synced: Kept) -> None:
     reading, writing = os.pipe()
     os.close(reading)
 

@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 
 from quickbooks_crm.__main__ import main
-from tests.acceptance.kept_in_step import Kept, kept_in_step, own_include
+from tests.acceptance.kept_in_step import FirstSyncs, Kept, kept_in_step, own_include
 
 
 @pytest.fixture
 def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     with kept_in_step(database_url, monkeypatch) as company:
+        yield company
+
+
+@pytest.fixture
+def synced(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """The first sync is done, and the calls to come are counted from zero."""
+    with first_syncs.company(monkeypatch) as company:
         yield company
 
 
@@ -29,37 +36,35 @@ ACCOUNT = """
 
 
 def test_a_merge_told_by_hand_is_previewed_told_and_in_the_crm_with_the_next_sync(
-    kept: Kept, capsys: pytest.CaptureFixture[str]
+    synced: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept.sync()
-    loser, survivor = (row["id"] for row in kept.ask(LONELY))
-    kept.quickbooks.merge("Customer", loser, survivor)
-    kept.sync()
+    loser, survivor = (row["id"] for row in synced.ask(LONELY))
+    synced.quickbooks.merge("Customer", loser, survivor)
+    synced.sync()
     words = ["merged", "--company", "sample", "Customer", loser, survivor]
 
     assert main([*words, "--plan", "--json"]) == 0
     previewed = json.loads(capsys.readouterr().out)
-    assert kept.ask("SELECT * FROM sync.merge") == []
+    assert synced.ask("SELECT * FROM sync.merge") == []
     assert main(words) == 0
     assert f"Customer {loser} was merged into {survivor}." in capsys.readouterr().out
-    kept.sync()
+    synced.sync()
 
     assert previewed["referring"]["contacts"] == 1
-    assert kept.ask(ACCOUNT, loser) == [{"id": survivor}]
-    assert kept.mismatched() == []
+    assert synced.ask(ACCOUNT, loser) == [{"id": survivor}]
+    assert synced.mismatched() == []
 
 
 def test_a_merge_told_wrongly_is_taken_back_and_both_are_written_down(
-    kept: Kept, capsys: pytest.CaptureFixture[str]
+    synced: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept.sync()
-    loser, survivor = (row["id"] for row in kept.ask(LONELY))
-    kept.quickbooks.change("Customer", loser, Active=False)
-    kept.sync()
+    loser, survivor = (row["id"] for row in synced.ask(LONELY))
+    synced.quickbooks.change("Customer", loser, Active=False)
+    synced.sync()
     words = ["merged", "--company", "sample", "Customer", loser, survivor]
     assert main(words) == 0
-    kept.sync()
-    assert kept.ask(ACCOUNT, loser) == [{"id": survivor}]
+    synced.sync()
+    assert synced.ask(ACCOUNT, loser) == [{"id": survivor}]
     capsys.readouterr()
 
     assert main([*words, "--undo", "--plan"]) == 0
@@ -67,14 +72,14 @@ def test_a_merge_told_wrongly_is_taken_back_and_both_are_written_down(
     assert main([*words, "--undo"]) == 0
     said = f"Customer {loser} was not merged into {survivor}."
     assert said in capsys.readouterr().out
-    kept.sync()
+    synced.sync()
 
-    assert kept.ask(ACCOUNT, loser) == [{"id": loser}]
-    assert [row["kind"] for row in kept.ask("SELECT kind FROM sync.act ORDER BY act")] == [
+    assert synced.ask(ACCOUNT, loser) == [{"id": loser}]
+    assert [row["kind"] for row in synced.ask("SELECT kind FROM sync.act ORDER BY act")] == [
         "merge_told",
         "merge_taken_back",
     ]
-    assert kept.mismatched() == []
+    assert synced.mismatched() == []
     assert main([*words, "--undo"]) == 2
     assert "has been taken back already" in capsys.readouterr().err
 
@@ -88,18 +93,17 @@ def test_a_merge_told_wrongly_is_taken_back_and_both_are_written_down(
     ],
 )
 def test_a_merge_that_cannot_be_is_refused(
-    kept: Kept,
+    synced: Kept,
     capsys: pytest.CaptureFixture[str],
     which: tuple[str, str] | None,
     said: str,
 ) -> None:
-    kept.sync()
-    loser, survivor = which or [row["id"] for row in kept.ask(LONELY)]
+    loser, survivor = which or [row["id"] for row in synced.ask(LONELY)]
 
     assert main(["merged", "--company", "sample", "Customer", loser, survivor]) == 2
 
     assert said in capsys.readouterr().err
-    assert kept.ask("SELECT * FROM sync.merge") == []
+    assert synced.ask("SELECT * FROM sync.merge") == []
 
 
 PARENTS = """

@@ -17,7 +17,14 @@ import pytest
 from quickbooks_crm import pipeline, previewing
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import CompanyBusy
-from tests.acceptance.kept_in_step import BY_HAND, TABLES, Kept, kept_in_step, own_include
+from tests.acceptance.kept_in_step import (
+    BY_HAND,
+    TABLES,
+    FirstSyncs,
+    Kept,
+    kept_in_step,
+    own_include,
+)
 
 STATE = (
     *TABLES,
@@ -46,6 +53,13 @@ OUTCOMES = """
 @pytest.fixture
 def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     with kept_in_step(database_url, monkeypatch) as company:
+        yield company
+
+
+@pytest.fixture
+def synced(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """The first sync is done, and the calls to come are counted from zero."""
+    with first_syncs.company(monkeypatch) as company:
         yield company
 
 
@@ -168,26 +182,24 @@ BY_HAND_ACCOUNT = """
     INSERT INTO crm.accounts (name, quickbooks_customer_id) VALUES ('By hand', %s)"""
 
 
-def test_a_preview_changes_nothing_but_the_activity(kept: Kept) -> None:
-    kept.sync()
-    happens(kept, Random(1))
-    read(kept)
-    before = state(kept)
+def test_a_preview_changes_nothing_but_the_activity(synced: Kept) -> None:
+    happens(synced, Random(1))
+    read(synced)
+    before = state(synced)
 
-    foreseen = preview(kept)
+    foreseen = preview(synced)
 
     assert (foreseen.kind, foreseen.state) == ("preview", "success")
     assert foreseen.read > 5
-    assert state(kept) == before
+    assert state(synced) == before
 
 
-def test_a_preview_calls_nobody_unless_it_is_told_to_read(kept: Kept) -> None:
-    kept.sync()
-    kept.quickbooks.change("Item", kept.quickbooks.rows("Item")[0]["Id"], UnitPrice="47.11")
-    kept.quickbooks.reset_calls()
+def test_a_preview_calls_nobody_unless_it_is_told_to_read(synced: Kept) -> None:
+    synced.quickbooks.change("Item", synced.quickbooks.rows("Item")[0]["Id"], UnitPrice="47.11")
+    synced.quickbooks.reset_calls()
 
-    assert (preview(kept).read, kept.quickbooks.calls) == (0, [])
-    assert preview(kept, read=True).read == 1
+    assert (preview(synced).read, synced.quickbooks.calls) == (0, [])
+    assert preview(synced, read=True).read == 1
 
 
 def test_later_modules_see_what_earlier_ones_would_add(kept: Kept) -> None:
@@ -206,23 +218,22 @@ def test_later_modules_see_what_earlier_ones_would_add(kept: Kept) -> None:
 
 
 def test_what_would_stop_a_run_is_told_and_stops_nothing(
-    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    synced: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.sync()
     company = own_include(tmp_path, monkeypatch) / "companies" / "sample.yaml"
     company.write_text(
         company.read_text() + "breakers:\n  mass_delete: {percent: 1, at_least: 1}\n"
     )
-    active = next(row for row in kept.quickbooks.rows("Item") if row["Active"])
-    kept.quickbooks.inactivate("Item", active["Id"])
+    active = next(row for row in synced.quickbooks.rows("Item") if row["Active"])
+    synced.quickbooks.inactivate("Item", active["Id"])
 
-    foreseen = preview(kept, read=True)
+    foreseen = preview(synced, read=True)
 
     [warning] = foreseen.warnings
     assert "1 of the" in warning
     assert warning.endswith("A run stops here until a person releases mass_delete:products.")
     assert foreseen.module("products").deactivated == 1
-    assert kept.ask("SELECT 1 FROM sync.breaker") == []
+    assert synced.ask("SELECT 1 FROM sync.breaker") == []
 
 
 def test_a_preview_leaves_the_staged_rows_of_a_run_alone(kept: Kept) -> None:
@@ -269,12 +280,13 @@ def test_a_preview_is_told_of_when_it_is_repeated(kept: Kept) -> None:
     assert kept.run("repeated").counts == first.counts
 
 
-def test_the_command_shows_counts_and_every_record(kept: Kept, printed: Callable[..., str]) -> None:
-    kept.sync()
-    item = next(row for row in kept.quickbooks.rows("Item") if row["Type"] == "Service")
-    kept.quickbooks.change("Item", item["Id"], UnitPrice="47.11")
-    kept.quickbooks.add("Item", Name=item["Name"].upper(), Type="Service")
-    record = kept.crm("crm.products", item["Id"])
+def test_the_command_shows_counts_and_every_record(
+    synced: Kept, printed: Callable[..., str]
+) -> None:
+    item = next(row for row in synced.quickbooks.rows("Item") if row["Type"] == "Service")
+    synced.quickbooks.change("Item", item["Id"], UnitPrice="47.11")
+    synced.quickbooks.add("Item", Name=item["Name"].upper(), Type="Service")
+    record = synced.crm("crm.products", item["Id"])
 
     shown = printed("preview", "--read", "--rows")
 
@@ -286,11 +298,10 @@ def test_the_command_shows_counts_and_every_record(kept: Kept, printed: Callable
 
 
 def test_a_preview_says_when_it_has_not_asked_quickbooks(
-    kept: Kept, printed: Callable[..., str]
+    synced: Kept, printed: Callable[..., str]
 ) -> None:
-    kept.sync()
-    item = next(row for row in kept.quickbooks.rows("Item") if row["Type"] == "Service")
-    kept.quickbooks.change("Item", item["Id"], UnitPrice="47.11")
+    item = next(row for row in synced.quickbooks.rows("Item") if row["Type"] == "Service")
+    synced.quickbooks.change("Item", item["Id"], UnitPrice="47.11")
 
     unasked, asked = printed("preview"), printed("preview", "--read")
 
@@ -300,11 +311,10 @@ def test_a_preview_says_when_it_has_not_asked_quickbooks(
     assert "These would be the outcomes:" in asked
 
 
-def test_the_command_writes_json_and_csv(kept: Kept, printed: Callable[..., str]) -> None:
-    kept.sync()
-    item = next(row for row in kept.quickbooks.rows("Item") if row["Type"] == "Service")
-    kept.quickbooks.change("Item", item["Id"], UnitPrice="47.11", Name="=1+1")
-    before = kept.crm("crm.products", item["Id"])
+def test_the_command_writes_json_and_csv(synced: Kept, printed: Callable[..., str]) -> None:
+    item = next(row for row in synced.quickbooks.rows("Item") if row["Type"] == "Service")
+    synced.quickbooks.change("Item", item["Id"], UnitPrice="47.11", Name="=1+1")
+    before = synced.crm("crm.products", item["Id"])
 
     run, row = map(json.loads, printed("preview", "--read", "--rows", "--json").splitlines())
     lines = list(csv.DictReader(io.StringIO(printed("preview", "--format", "csv"))))

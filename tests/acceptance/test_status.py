@@ -12,13 +12,20 @@ from quickbooks_crm import companies, pipeline
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import QuickBooksLoginExpired
 from quickbooks_crm.running import Request
-from tests.acceptance.kept_in_step import Kept, kept_in_step
+from tests.acceptance.kept_in_step import FirstSyncs, Kept, kept_in_step
 from tests.integration.connected import typed_as_json
 
 
 @pytest.fixture
 def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     with kept_in_step(database_url, monkeypatch, customers=2, items=1) as company:
+        yield company
+
+
+@pytest.fixture
+def synced(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """The first sync is done, and the calls to come are counted from zero."""
+    with first_syncs.company(monkeypatch, customers=2, items=1) as company:
         yield company
 
 
@@ -44,10 +51,8 @@ def test_before_anything_the_status_says_that_nobody_has_connected(
 
 
 def test_the_status_tells_login_freshness_and_the_use_of_the_budget(
-    kept: Kept, said: Callable[..., str]
+    synced: Kept, said: Callable[..., str]
 ) -> None:
-    kept.sync()
-
     lines = said("status").splitlines()
 
     starts = (
@@ -64,19 +69,16 @@ def test_the_status_tells_login_freshness_and_the_use_of_the_budget(
     ("used", "says"), [(930, "When none are left, runs stop"), (1000, "None are left: runs are")]
 )
 def test_the_status_tells_when_few_or_no_calls_are_left(
-    kept: Kept, said: Callable[..., str], used: int, says: str
+    synced: Kept, said: Callable[..., str], used: int, says: str
 ) -> None:
-    kept.sync()
-    kept.ask("UPDATE sync.budget SET used = %s, budget = 1000", used)
+    synced.ask("UPDATE sync.budget SET used = %s, budget = 1000", used)
 
     assert says in said("status")
 
 
 def test_the_status_as_json_is_one_object_for_each_company(
-    kept: Kept, said: Callable[..., str]
+    synced: Kept, said: Callable[..., str]
 ) -> None:
-    kept.sync()
-
     [found] = map(json.loads, said("status", "--json").splitlines())
 
     assert found["company"] == "sample"
@@ -87,16 +89,15 @@ def test_the_status_as_json_is_one_object_for_each_company(
 
 
 def test_a_replay_that_is_due_is_told_until_it_is_done(
-    kept: Kept, said: Callable[..., str]
+    synced: Kept, said: Callable[..., str]
 ) -> None:
-    kept.sync()
     assert "replay" not in said("status")
     file = companies.INCLUDE / "mappings" / "accounts.yaml"
     file.write_text(file.read_text() + "\n# Another mapping, as far as anybody can tell.\n")
 
     changed = said("status").splitlines()
-    kept.quickbooks.change("Customer", "1", Notes="new")
-    kept.sync()
+    synced.quickbooks.change("Customer", "1", Notes="new")
+    synced.sync()
     synced = said("status").splitlines()
     said("replay", "--company", "sample", "--module", "accounts")
     replayed = said("status")
@@ -109,10 +110,9 @@ def test_a_replay_that_is_due_is_told_until_it_is_done(
 
 
 def test_what_was_read_and_not_loaded_is_never_called_loaded(
-    kept: Kept, said: Callable[..., str]
+    synced: Kept, said: Callable[..., str]
 ) -> None:
-    kept.sync()
-    kept.quickbooks.change("Customer", "1", Notes="new")
+    synced.quickbooks.change("Customer", "1", Notes="new")
     pipeline.check_settings("sample", "stopped", Request("test"))
     pipeline.extract("sample", "stopped")
 
@@ -124,9 +124,8 @@ def test_what_was_read_and_not_loaded_is_never_called_loaded(
 
 
 def test_mappings_that_are_wrong_do_not_hide_the_rest(
-    kept: Kept, said: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    synced: Kept, said: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.sync()
     shutil.copytree(companies.INCLUDE / "companies", tmp_path / "companies")
     (tmp_path / "mappings").mkdir()
     (tmp_path / "mappings" / "accounts.yaml").write_text("entities: Customer\n")
@@ -139,10 +138,9 @@ def test_mappings_that_are_wrong_do_not_hide_the_rest(
 
 
 def test_a_connection_that_is_not_complete_does_not_hide_the_rest(
-    kept: Kept, said: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    synced: Kept, said: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.sync()
-    changed = typed_as_json(kept.quickbooks, environment="")
+    changed = typed_as_json(synced.quickbooks, environment="")
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", changed)
 
     assert "The connection quickbooks_sample is not complete" in said("status")
@@ -160,12 +158,11 @@ def test_a_connection_that_is_not_complete_does_not_hide_the_rest(
     ],
 )  # fmt: skip
 def test_a_login_that_ends_within_two_weeks_is_warned_of(
-    kept: Kept, said: Callable[..., str], ends: str, warns: str | None
+    synced: Kept, said: Callable[..., str], ends: str, warns: str | None
 ) -> None:
-    kept.sync()
-    kept.ask(f"UPDATE sync.token SET {ends}")
+    synced.ask(f"UPDATE sync.token SET {ends}")
 
-    run = kept.sync()
+    run = synced.sync()
 
     warned = [told for told in run.warnings if told.startswith("The login to QuickBooks ends on")]
     assert [warns in told for told in warned] == ([True] if warns else [])
@@ -173,33 +170,34 @@ def test_a_login_that_ends_within_two_weeks_is_warned_of(
 
 
 def test_a_run_says_that_it_went_on_although_the_first_token_is_refused(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
+    synced: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.sync()
-    changed = typed_as_json(kept.quickbooks, refresh_token="mistyped")
+    changed = typed_as_json(synced.quickbooks, refresh_token="mistyped")
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", changed)
 
-    run = kept.sync()
+    run = synced.sync()
 
     assert run.state == "success"
     assert any(told.startswith("Intuit refused the first refresh token") for told in run.warnings)
 
 
 def test_a_disconnected_company_keeps_its_records_and_is_not_called_any_more(
-    kept: Kept, said: Callable[..., str]
+    synced: Kept, said: Callable[..., str]
 ) -> None:
-    kept.sync()
-    before: Any = kept.image()
-    records = kept.ask("SELECT count(*) FROM quickbooks.record")
+    before: Any = synced.image()
+    records = synced.ask("SELECT count(*) FROM quickbooks.record")
 
     assert said("disconnect", "--company", "sample").startswith("Disconnected sample: ")
 
-    assert kept.quickbooks.refresh_token is None
-    kept.quickbooks.reset_calls()
+    assert synced.quickbooks.refresh_token is None
+    synced.quickbooks.reset_calls()
     with pytest.raises(QuickBooksLoginExpired, match="was disconnected"):
-        kept.sync()
-    assert kept.quickbooks.calls == []
-    assert (kept.image(), kept.ask("SELECT count(*) FROM quickbooks.record")) == (before, records)
+        synced.sync()
+    assert synced.quickbooks.calls == []
+    assert (synced.image(), synced.ask("SELECT count(*) FROM quickbooks.record")) == (
+        before,
+        records,
+    )
     assert "login: was disconnected here on 20" in said("status")
     again = said("disconnect", "--company", "sample")
     assert again.startswith("sample is disconnected already; `status` says since when. To connect")

@@ -8,7 +8,7 @@ import pytest
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.errors import BreakerTripped
 from simulator import Simulator
-from tests.acceptance.kept_in_step import Kept, kept_in_step
+from tests.acceptance.kept_in_step import FirstSyncs, Kept, kept_in_step
 from tests.integration.connected import company, typed_as_json
 
 OTHER = {"realm": "9341452000000002", "refresh_token": "other-refresh-token", "seed": 2}
@@ -17,6 +17,13 @@ OTHER = {"realm": "9341452000000002", "refresh_token": "other-refresh-token", "s
 @pytest.fixture
 def kept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     with kept_in_step(database_url, monkeypatch, customers=3, items=2) as company:
+        yield company
+
+
+@pytest.fixture
+def synced(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """The first sync is done, and the calls to come are counted from zero."""
+    with first_syncs.company(monkeypatch, customers=3, items=2) as company:
         yield company
 
 
@@ -40,61 +47,57 @@ def release(kept: Kept) -> None:
 
 
 def test_another_company_id_in_the_connection_stops_the_run_before_any_row_moves(
-    kept: Kept, other: Simulator, monkeypatch: pytest.MonkeyPatch
+    synced: Kept, other: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.sync()
-    before = held(kept)
+    before = held(synced)
     changed = typed_as_json(other, refresh_token="other-refresh-token")
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", changed)
 
     with pytest.raises(BreakerTripped, match="leads to another company of QuickBooks"):
-        kept.sync()
+        synced.sync()
 
-    assert held(kept) == before
+    assert held(synced) == before
     # The discovery document may be known already: from an earlier test, at the same address.
     asked = {call.kind for call in other.calls} - {"discovery"}
     assert asked == {"token", "companyinfo"}
 
 
-def test_a_renamed_company_stops_the_next_full_read_and_goes_on_once_released(kept: Kept) -> None:
-    kept.sync()
-    before = held(kept)
-    kept.quickbooks.change("CompanyInfo", "1", CompanyName="Another name")
-    kept.quickbooks.change("Customer", "1", Notes="changed too")
+def test_a_renamed_company_stops_the_next_full_read_and_goes_on_once_released(synced: Kept) -> None:
+    before = held(synced)
+    synced.quickbooks.change("CompanyInfo", "1", CompanyName="Another name")
+    synced.quickbooks.change("Customer", "1", Notes="changed too")
 
     for _ in range(2):
         with pytest.raises(BreakerTripped, match="not the same: name"):
-            kept.sync(everything=True)
+            synced.sync(everything=True)
 
-    assert held(kept) == before
-    release(kept)
-    assert kept.sync(everything=True).state == "success"
-    assert kept.sync(everything=True).state == "success"
+    assert held(synced) == before
+    release(synced)
+    assert synced.sync(everything=True).state == "success"
+    assert synced.sync(everything=True).state == "success"
 
 
 def test_a_connection_put_right_goes_on_without_a_release(
-    kept: Kept, other: Simulator, monkeypatch: pytest.MonkeyPatch
+    synced: Kept, other: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.sync()
     changed = typed_as_json(other, refresh_token="other-refresh-token")
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", changed)
     with pytest.raises(BreakerTripped):
-        kept.sync()
-    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", typed_as_json(kept.quickbooks))
+        synced.sync()
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", typed_as_json(synced.quickbooks))
 
-    assert kept.sync(everything=True).state == "success"
+    assert synced.sync(everything=True).state == "success"
 
-    assert kept.ask("SELECT 1 FROM sync.breaker WHERE ended IS NULL") == []
+    assert synced.ask("SELECT 1 FROM sync.breaker WHERE ended IS NULL") == []
 
 
-def test_a_quiet_sync_does_not_ask_which_company_it_is_but_once_a_day_it_does(kept: Kept) -> None:
-    kept.sync()
-    kept.quickbooks.reset_calls()
+def test_a_quiet_sync_does_not_ask_which_company_it_is_but_once_a_day_it_does(synced: Kept) -> None:
+    synced.quickbooks.reset_calls()
 
-    kept.sync()
-    quiet = [call.kind for call in kept.quickbooks.calls]
-    kept.ask("UPDATE sync.company SET checked_at = now() - interval '25 hours'")
-    kept.sync()
+    synced.sync()
+    quiet = [call.kind for call in synced.quickbooks.calls]
+    synced.ask("UPDATE sync.company SET checked_at = now() - interval '25 hours'")
+    synced.sync()
 
     assert quiet == ["cdc"]
-    assert [call.kind for call in kept.quickbooks.calls].count("companyinfo") == 1
+    assert [call.kind for call in synced.quickbooks.calls].count("companyinfo") == 1
