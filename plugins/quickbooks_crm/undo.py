@@ -222,7 +222,7 @@ def _at_once(connection: Connection[Any], work: Undo, action: str) -> bool:
 
 
 def _row_by_row(connection: Connection[Any], work: Undo, action: str) -> int:
-    """How many more rows could be written, each by itself."""
+    """How many more rows could be written, each by itself or with those of its circle."""
     if action == "remove":
         _block(connection, work)
     before = _pending(connection, action)
@@ -232,7 +232,7 @@ def _row_by_row(connection: Connection[Any], work: Undo, action: str) -> int:
         block = blocks["row_by_row"].format(
             action=sql.Literal(action),
             statement=sql.SQL(";\n").join(one),
-            ready=_ready(connection, work) if action == "remove" else blocks["every_row"],
+            turns=_turns(connection, work, action),
         )
         connection.execute(block)
     return before - _pending(connection, action)
@@ -367,12 +367,27 @@ def _named(pointer: _Pointer) -> dict[str, sql.Composable]:
     }
 
 
-def _ready(connection: Connection[Any], work: Undo) -> sql.Composable:
-    """That no other record which is still to be removed refers to a row."""
-    needed, own = statements("undo_kept")["needed_by_none"], work.target.table
+def _turns(connection: Connection[Any], work: Undo, action: str) -> sql.Composable:
+    """The rows of an action in the order in which each finds done what it needs."""
+    blocks, own = statements("undo"), work.target.table
     among = [p for p in _pointers(connection, work) if p.table == (own.schema, own.table)]
-    ready = [needed.format(**work.names, **_named(p)) for p in among]
-    return sql.SQL(" AND ").join(ready) if ready else statements("undo")["every_row"]
+    needs = [
+        blocks["needs"].format(
+            columns=_held("other", pointer.columns),
+            meant=_held("u", pointer.meant),
+            action=sql.Literal(action),
+        )
+        for pointer in among
+        if action != "restore"
+    ]
+    every = sql.SQL(" UNION ").join([blocks["needs_nothing"], *needs])
+    return blocks["turns"].format(needs=every, action=sql.Literal(action))
+
+
+def _held(row: str, columns: tuple[str, ...]) -> sql.Composed:
+    """What a row of the undo holds in columns, or is to hold."""
+    held, name = statements("undo")["held"], sql.Identifier(row)
+    return sql.SQL(", ").join(held.format(row=name, column=sql.Literal(c)) for c in columns)
 
 
 def _regclass(table: Table) -> dict[str, str]:

@@ -182,29 +182,35 @@ new.{column}
 true
 
 -- one_row --
-u.n = candidate.n
+-- The row whose turn it is, with those that can only come or go together with it.
+u.n = ANY (candidate.members) AND u.refusal IS NULL
 
 -- pending --
 SELECT count(*) FROM undoing WHERE outcome IS NULL AND action = %(action)s AND blocked IS NULL;
 
 -- row_by_row --
 -- The same statement for one row after the other, for none first; a row that the table refuses keeps the database's reason.
+-- All that a row needs has had its turn before, but for what needs the row as well: records that refer to each other in a
+-- circle come or go together.
 DO $refusals$
 DECLARE
     candidate record;
+    circle bigint[];
     context text;
     exchanged jsonb;
     said text;
 BEGIN
-    SELECT 0::bigint AS n INTO candidate;
+    SELECT 0::bigint AS n, ARRAY[]::bigint[] AS members INTO candidate;
     {statement};
-    FOR candidate IN
-        SELECT u.n FROM undoing AS u
-         WHERE u.outcome IS NULL AND u.action = {action} AND u.blocked IS NULL AND {ready} ORDER BY u.n
-    LOOP
+    UPDATE undoing SET refusal = NULL WHERE action = {action} AND refusal IS NOT NULL;
+    FOR candidate IN {turns} LOOP
+        CONTINUE WHEN NOT EXISTS (SELECT FROM undoing WHERE n = candidate.n AND outcome IS NULL AND refusal IS NULL)
+                   OR {action} = 'remove'
+                      AND EXISTS (SELECT FROM undoing WHERE n = ANY (candidate.members) AND refusal IS NOT NULL);
+        circle := ARRAY (SELECT n FROM undoing WHERE n = ANY (candidate.members) AND outcome IS NULL AND refusal IS NULL);
         BEGIN
             {statement};
-            IF EXISTS (SELECT FROM undoing WHERE n = candidate.n AND outcome IS NULL) THEN
+            IF EXISTS (SELECT FROM undoing WHERE n = ANY (circle) AND outcome IS NULL) THEN
                 RAISE EXCEPTION 'a trigger left the record out or gave it another number';
             END IF;
         EXCEPTION
@@ -214,10 +220,36 @@ BEGIN
                     RAISE;
                 END IF;
                 GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
-                UPDATE undoing SET refusal = said WHERE n = candidate.n;
+                UPDATE undoing
+                   SET refusal = format('The CRM table refused it%s: %s.', CASE WHEN cardinality(circle) > 1
+                                        THEN ', or one of the records that refer to each other in a circle with it' END, said)
+                 WHERE n = ANY (circle);
         END;
     END LOOP;
 END $refusals$;
+
+-- turns --
+-- Each row with all that it needs, itself included; the fewest first.
+WITH RECURSIVE needs (n, needed) AS MATERIALIZED ({needs}), along (n, member) AS (
+    SELECT n, n FROM undoing WHERE outcome IS NULL AND action = {action} AND blocked IS NULL
+     UNION
+    SELECT along.n, needs.needed FROM along JOIN needs ON needs.n = along.member
+)
+SELECT n, array_agg(member) AS members FROM along GROUP BY n ORDER BY count(*), n
+
+-- needs_nothing --
+SELECT n, n FROM undoing WHERE false
+
+-- needs --
+-- A record that goes needs those that refer to it to go; one that comes back needs those that it refers to.
+SELECT CASE u.action WHEN 'remove' THEN u.n ELSE other.n END, CASE u.action WHEN 'remove' THEN other.n ELSE u.n END
+  FROM undoing AS u
+  JOIN undoing AS other ON ({columns}) = ({meant})
+ WHERE u.outcome IS NULL AND u.action = {action} AND u.blocked IS NULL
+   AND other.outcome IS NULL AND other.action = {action} AND other.blocked IS NULL
+
+-- held --
+coalesce({row}.image, {row}.was) ->> {column}
 
 -- relink --
 UPDATE undoing SET outcome = 'unchanged' WHERE outcome IS NULL AND action = 'link';
@@ -226,9 +258,7 @@ UPDATE undoing SET outcome = 'unchanged' WHERE outcome IS NULL AND action = 'lin
 UPDATE undoing
    SET outcome = 'kept',
        reason = CASE WHEN refusal IS NULL THEN 'referenced' ELSE 'refused_by_table' END,
-       message = CASE WHEN refusal IS NULL
-                      THEN coalesce(blocked, 'Records that could not be removed refer to it.')
-                      ELSE format('The CRM table refused it: %s.', refusal) END
+       message = coalesce(refusal, blocked, 'Records that could not be removed refer to it.')
  WHERE outcome IS NULL;
 
 -- outcomes --

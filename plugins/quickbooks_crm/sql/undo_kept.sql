@@ -265,11 +265,3 @@ true
 NOT EXISTS (SELECT FROM undoing AS removed
              WHERE removed.outcome IS NULL AND removed.action = 'remove' AND removed.blocked IS NULL
                AND removed.record_key = other.{key}::text)
-
--- needed_by_none --
--- No other record that is still to be removed refers to it.
-NOT EXISTS (SELECT FROM {table} AS current
-              JOIN {table} AS other ON ({columns}) = ({meant}) AND other.{key} <> current.{key}
-              JOIN undoing AS child ON child.record_key = other.{key}::text
-               AND child.outcome IS NULL AND child.action = 'remove'
-             WHERE current.{key} = u.record_key::{key_type})
