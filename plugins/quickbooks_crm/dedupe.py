@@ -170,9 +170,7 @@ def find_by_identity(connection: Connection[Any], target: Target, where: dict[st
 
 def find_by_key(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Find those that are left by the key."""
-    mapping = target.mapping
-    if mapping.key and mapping.key != target.identity:
-        both = (mapping.key, mapping.within) if mapping.within else (mapping.key,)
+    if both := _key(target):
         _find(connection, target, where, both, "key_value")
 
 
@@ -197,6 +195,30 @@ def find_by_check(connection: Connection[Any], target: Target, where: dict[str, 
 def count_again(connection: Connection[Any]) -> None:
     """Let Postgres plan with how many rows have come how far; be called where that has changed."""
     connection.execute(statements("dedupe")["count_again"])
+
+
+def compared(target: Target) -> list[tuple[str, ...]]:
+    """The columns by which a row without a link is compared with the CRM's records, as far as the
+    table has them: the typed id, the key, the check fields."""
+    ways = ((target.identity,) if target.identity else (), _key(target), target.mapping.check)
+    also = {target.mapping.company} - {None}
+    return [way for way in ways if way and {*way, *also} <= target.table.columns.keys()]
+
+
+def alike(target: Target, columns: tuple[str, ...]) -> dict[str, sql.Composable]:
+    """The texts of statements that find the CRM records, `current`, which are the same on these
+    columns as a `new` one of the row `i`. Two blanks are never the same."""
+    block = statements("dedupe")["alike"]
+    equal = (
+        block.format(current=_normal(target, "current", c), new=_normal(target, "new", c))
+        for c in columns
+    )
+    return {
+        "equal": sql.SQL(" AND ").join(equal),
+        "scope": _scope(target),
+        "label": sql.Literal(_labels(target, columns)),
+        "compared": sql.Literal(list(columns)),
+    }
 
 
 def free_losers(connection: Connection[Any]) -> bool:
@@ -244,15 +266,21 @@ def _normal(target: Target, row: str, column: str | None) -> sql.Composable:
     return block.format(row=sql.Identifier(row), column=sql.Identifier(column))
 
 
-def _key_value(target: Target) -> sql.Composable:
-    """The key's value, and that of the column within which it counts; where the typed id is the
-    key, it has been looked for already."""
-    mapping, blocks = target.mapping, statements("dedupe")
+def _key(target: Target) -> tuple[str, ...]:
+    """The key, and the column within which it counts; none where the typed id is the key, which has
+    been looked for already."""
+    mapping = target.mapping
     if mapping.key is None or mapping.key == target.identity:
-        return blocks["absent"]
-    if mapping.within is None:
-        return _normal(target, "new", mapping.key)
-    return blocks["in_one"].format(values=_combination(target, (mapping.key, mapping.within)))
+        return ()
+    return (mapping.key, mapping.within) if mapping.within else (mapping.key,)
+
+
+def _key_value(target: Target) -> sql.Composable:
+    """The values of these."""
+    blocks, columns = statements("dedupe"), _key(target)
+    if len(columns) == 2:
+        return blocks["in_one"].format(values=_combination(target, columns))
+    return _normal(target, "new", columns[0]) if columns else blocks["absent"]
 
 
 def _equal(target: Target, columns: tuple[str, ...], value: str, block: str) -> sql.Composable:

@@ -23,7 +23,8 @@ REASONS = {
     "linked_since": "linked, unlinked or brought up to date since",
     "gone_since": "the CRM record has been deleted since",
     "image_gone": "what it held is no longer kept",
-    "number_taken": "the CRM has another record of that number by now",
+    "number_taken": "the CRM has another record under that key by now",
+    "came_since": "the CRM has it as another record by now",
     "referenced": "records that stay refer to it",
     "deleted_in_quickbooks": "deleted in QuickBooks before it was in the CRM",
 }

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import unused_keywords
+from quickbooks_crm import dedupe, unused_keywords
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.lines import LineTarget
@@ -142,6 +142,7 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["waits_since"], work.where)
     for name in ("read_later", "waits_again"):
         connection.execute(blocks[name].format(read_since=blocks["read_since"]), work.where)
+    _keep_out(connection, work)
     _keep_filled(connection, work, work.target.table, "filled_since")
     if own := LineTarget.of(work.target):
         goes = {"goes": blocks["goes"].format(**work.names)}
@@ -154,6 +155,19 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
                 **work.names, **_named(pointer), **goes, other=other
             )
             connection.execute(needed)
+
+
+def _keep_out(connection: Connection[Any], work: Undo) -> None:
+    """Set aside what would be in the CRM twice, unless columns have become of a type that does not
+    take what was in them: the table will say so itself."""
+    block = statements("undo_kept")["doubles"]
+    for columns in dedupe.compared(work.target):
+        doubles = block.format(**work.names, **dedupe.alike(work.target, columns))
+        try:
+            with connection.transaction():
+                connection.execute(doubles, work.where)
+        except psycopg.Error as refusal:
+            let_faults_through(refusal)
 
 
 def _keep_filled(

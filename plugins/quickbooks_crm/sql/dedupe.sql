@@ -379,6 +379,9 @@ UPDATE incoming
 -- equal_part --
 {current_value} = ({value}::text[])[{position}]
 
+-- alike --
+{current} = {new}
+
 -- in_one --
 {values}::text
 

@@ -265,6 +265,7 @@ UPDATE undoing
 INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message, details, record_key, before, after)
 SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message,
        CASE WHEN outcome = 'kept' THEN details
+            WHEN outcome = 'removed' AND doubles IS NOT NULL THEN jsonb_build_object('doubles', doubles)
             WHEN partial THEN jsonb_build_object('references', reopened) END,
        record_key,
        CASE outcome WHEN 'removed'

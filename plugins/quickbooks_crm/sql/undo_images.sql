@@ -88,6 +88,7 @@ SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric EN
        NULL::text AS reason,
        NULL::text AS message,
        NULL::jsonb AS details,
+       NULL::text[] AS doubles,
        NULL::text AS blocked,
        NULL::text AS refusal
   FROM (SELECT * FROM changed

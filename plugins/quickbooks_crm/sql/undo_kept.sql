@@ -15,7 +15,7 @@ UPDATE undoing
 -- number_taken --
 UPDATE undoing
    SET outcome = 'kept', reason = 'number_taken',
-       message = 'The CRM has another record of that number by now.'
+       message = 'The CRM has another record under that key by now.'
  WHERE outcome IS NULL AND action = 'insert' AND image IS NOT NULL;
 
 -- changed_since --
@@ -226,6 +226,30 @@ UPDATE undoing
 SELECT NOT EXISTS (SELECT FROM pg_trigger
                     WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgenabled <> 'D'
                       AND tgtype::integer & 7 = 7) AS so;
+
+-- doubles --
+-- Records that an undo removed and that have come into the CRM since as others, as a load tells that they are the same; not what
+-- this undo changes, nor what was there beside them when they were removed, which is noted of those that go now.
+UPDATE undoing
+   SET doubles = undoing.doubles || hit.keys,
+       outcome = CASE undoing.action WHEN 'insert' THEN 'kept' END,
+       reason = CASE undoing.action WHEN 'insert' THEN 'came_since' END,
+       message = CASE undoing.action WHEN 'insert'
+                      THEN format('The CRM has another record with the same %%s by now. Its key is %%s.', {label}, hit.keys[1]) END
+  FROM (SELECT i.n, array_agg(current.{key}::text ORDER BY current.{key}) AS keys
+          FROM undoing AS i
+         CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, coalesce(i.image, i.was)) AS new
+          JOIN {table} AS current ON {equal} AND {scope}
+         WHERE i.outcome IS NULL AND i.action IN ('insert', 'remove') AND current.{key}::text <> i.record_key
+           AND NOT EXISTS (SELECT FROM undoing AS own
+                            WHERE own.record_key = current.{key}::text AND own.outcome IS NULL
+                              AND (own.action = 'remove' OR own.action = 'restore' AND own.was ?| {compared}))
+           AND NOT EXISTS (SELECT FROM sync.outcome AS removed
+                            WHERE (removed.realm, removed.run_id, removed.module, removed.entity, removed.id)
+                                = (%(realm)s, %(undone)s, %(module)s, i.entity, i.id)
+                              AND removed.details -> 'doubles' ? current.{key}::text)
+         GROUP BY i.n) AS hit
+ WHERE hit.n = undoing.n;
 
 -- pointing --
 -- The foreign keys that point to a table: the tables and columns they are in, and the columns they mean.
