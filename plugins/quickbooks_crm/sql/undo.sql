@@ -191,7 +191,7 @@ SELECT count(*) FROM undoing WHERE outcome IS NULL AND action = %(action)s AND b
 -- row_by_row --
 -- The same statement for one row after the other, for none first; a row that the table refuses keeps the database's reason.
 -- All that a row needs has had its turn before, but for what needs the row as well: records that refer to each other in a
--- circle come or go together.
+-- circle come or go together. A plan for every row would take longer than what is planned.
 DO $refusals$
 DECLARE
     candidate record;
@@ -200,6 +200,7 @@ DECLARE
     exchanged jsonb;
     said text;
 BEGIN
+    PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
     SELECT 0::bigint AS n, ARRAY[]::bigint[] AS members INTO candidate;
     {statement};
     UPDATE undoing SET refusal = NULL WHERE action = {action} AND refusal IS NOT NULL;
@@ -226,6 +227,7 @@ BEGIN
                  WHERE n = ANY (circle);
         END;
     END LOOP;
+    PERFORM set_config('plan_cache_mode', 'auto', true);
 END $refusals$;
 
 -- turns --
