@@ -113,7 +113,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
 
     Be inside a transaction: everything commits or nothing. `referring` are the targets, this one
     included, whose records may point to records of this module. Doing it again changes nothing: a
-    load that was committed is known by its activity. Raises `BreakerTripped` when what it would
+    load that was committed is known by the position. Raises `BreakerTripped` when what it would
     change looks like an accident.
     """
     previous = connection.execute(statements("outcomes")["previous"], work.where).fetchone()

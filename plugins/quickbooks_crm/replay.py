@@ -3,18 +3,18 @@ a slice at a time, so that one that was stopped goes on where it was."""
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
-from quickbooks_crm import one_module, runs
+from quickbooks_crm import catalog, causes, one_module, runs, stage
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.one_module import Apart, Bringing
 from quickbooks_crm.quantity import many
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
-from quickbooks_crm.stage import Slice
+from quickbooks_crm.stage import Slice, Window
 
 log = logging.getLogger(__name__)
 
@@ -23,40 +23,49 @@ SLICE = 100_000
 
 
 def bring(connection: Connection[Any], bringing: Bringing, module: str, apart: Apart) -> None:
-    """Bring everything of a module to its mapping: first what a sync would load, then all the
-    rest. Each part is loaded inside `apart`, which makes it a transaction of its own."""
+    """Bring everything of a module to its mapping: slice by slice, in the order of one load of all.
+    Each part is loaded inside `apart`, which makes it a transaction of its own."""
     run, known = bringing.run, bringing.known[module]
-    with apart():
-        brought = _execute(connection, "begin", run, known).fetchone()
-        one_module.bring(connection, bringing, module)
-    _put_in_order(connection, run, known, *brought)
-    after = 0
-    while end := _execute(connection, "slice_end", run, known, after=after, size=SLICE).fetchone():
-        until, entity, id = end
+    window = one_module.pending(connection, run.realm, module)
+    for after in range(0, _put_in_order(connection, run, known, window), SLICE):
+        part = Slice(window.position, window.sealed, after, after + SLICE)
         with apart():
-            window = one_module.pending(connection, run.realm, known.module)
-            part = Slice(window.position, window.sealed, after, until)
             counts = one_module.bring(connection, bringing, module, part)
-            _execute(connection, "brought", run, known, entity=entity, id=id)
-        after = until
+            _execute(connection, "brought", run, known, until=part.until)
         log.info("%s: so far %s", module, one_module.words(counts))
     with apart():
-        _execute(connection, "done", run, known)
+        _finish(connection, bringing, module, window)
     _execute(connection, "forget_order", run, known)
 
 
-def _put_in_order(
-    connection: Connection[Any],
-    run: Run,
-    known: Mapping,
-    after_entity: str | None,
-    after_id: str | None,
-) -> None:
-    """Put the records that are still to be brought in order, in a table of this session. It takes
-    one look at all of the module, however many slices there are."""
+def _put_in_order(connection: Connection[Any], run: Run, known: Mapping, window: Window) -> int:
+    """Put the records that are still to be brought in order, in a table of this session; how many
+    there are. It takes one look at all of the module, however many slices there are."""
     connection.execute(statements("load")["room_for_rows"])
-    for name in ("forget_order", "order", "order_index", "order_statistics"):
-        _execute(connection, name, run, known, after_entity=after_entity, after_id=after_id)
+    _execute(connection, "forget_order", run, known)
+    reached = _execute(connection, "reached", run, known).fetchone() or (None, None, None)
+    place = dict(zip(("linked", "entity", "id"), reached, strict=True))
+    table = catalog.of(connection, known)
+    order = statements("replay")["order"].format(
+        table=table.identifier, key=sql.Identifier(table.key), key_type=table.key_type
+    )
+    values = _where(run, known) | place | {"position": window.position}
+    count = connection.execute(order, values).rowcount
+    for name in ("order_index", "order_statistics"):
+        _execute(connection, name, run, known)
+    return count
+
+
+def _finish(connection: Connection[Any], bringing: Bringing, module: str, window: Window) -> None:
+    """Move the module's position, now that all is brought. What one slice has kept out and a later
+    one has let in is tried again with it."""
+    run, known = bringing.run, bringing.known[module]
+    target = one_module.target(connection, known, bringing.company)
+    causes.probe(connection, run.realm, target, bringing.sharing(module))
+    stage.clear_own(connection, run, known)
+    one_module.stage_rows(connection, run, known, replace(window, position=window.sealed))
+    one_module.load_rows(connection, bringing, module)
+    _execute(connection, "done", run, known)
 
 
 def note_due(connection: Connection[Any], bringing: Bringing, module: str) -> dict[str, str]:
@@ -101,9 +110,13 @@ def _warning(run: Run, module: str, linked: int) -> str:
 def _execute(
     connection: Connection[Any], statement: str, run: Run, known: Mapping, **values: Any
 ) -> Any:
-    where = asdict(run) | {
+    return connection.execute(statements("replay")[statement], _where(run, known) | values)
+
+
+def _where(run: Run, known: Mapping) -> dict[str, Any]:
+    """The parameters that the statements share."""
+    return asdict(run) | {
         "module": known.module,
         "hash": known.hash,
         "entities": list(known.entities),
     }
-    return connection.execute(statements("replay")[statement], where | values)

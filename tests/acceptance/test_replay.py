@@ -221,7 +221,7 @@ def minutes_pass(kept: Kept) -> None:
 
 def test_a_replay_that_was_killed_goes_on_where_it_was(kept: Kept, include: Path) -> None:
     remap(include)
-    killed_at(6)  # the first load is what a sync would do, so four slices are in the CRM
+    killed_at(5)  # four slices are in the CRM
     minutes_pass(kept)
     assert notes(kept) > {"From QuickBooks"}
 

@@ -28,8 +28,8 @@ ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
  WHERE known.outcome NOT IN ('added', 'updated') OR excluded.outcome NOT IN ('duplicate', 'not_added', 'excluded')
 
 -- previous --
--- The load of this run and module that has been done before, if any.
-SELECT to_generation FROM sync.activity WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
+-- How far this run has brought the module before, if it has; parts of its records do not count.
+SELECT generation FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s AND run_id = %(run_id)s;
 
 -- unaccounted --
 -- Rows that ended nowhere; there must be none.

@@ -68,8 +68,7 @@ wanted AS (
 )
 
 -- slice --
--- Some of all, in the order of ids: the first ones win against the others, as in one load of all. What a person has
--- undone waits for the record, another mapping or a person here, too.
+-- Some of all, in the order of a replay. What a person has undone waits for the record, another mapping or a person here, too.
 wanted AS (
     SELECT record.*
       FROM (SELECT entity, id FROM replaying WHERE n > %(after)s AND n <= %(until)s) AS slice
@@ -77,9 +76,10 @@ wanted AS (
            SELECT entity, id, deleted, payload, generation FROM quickbooks.record
             WHERE (realm, entity, id) = (%(realm)s, slice.entity, slice.id) LIMIT 1) AS record
      WHERE record.generation <= %(sealed)s
-       AND NOT EXISTS (SELECT FROM sync.held
-                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
-                          AND reason = 'undone' AND mapping_hash = %(hash)s)
+       AND (record.generation > %(position)s
+            OR NOT EXISTS (SELECT FROM sync.held
+                            WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
+                              AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due))
 )
 
 -- whole --
