@@ -195,14 +195,14 @@ def of_one(connection: Connection[Any], target: Target, action: str) -> sql.Comp
 
 def close(
     connection: Connection[Any], target: Target, referred: Target, where: dict[str, Any]
-) -> None:
+) -> int:
     """Close the open references of one column of lines to records of the `referred` target, as far
-    as these are in the CRM now."""
-    own = LineTarget.of(target)
+    as these are in the CRM now; how many of them the table refuses."""
+    own, refused = LineTarget.of(target), 0
     if own is None:
-        return
+        return refused
     blocks, column = statements("lines"), own.table.columns[where["field"]]
-    named = {
+    names = own.names | {
         "column": sql.Identifier(column.name),
         "column_name": sql.Literal(column.name),
         "column_type": sql.SQL(column.type),
@@ -214,4 +214,25 @@ def close(
     }
     asked = where | {"closed_by": referred.mapping.module}
     for name in CLOSING:
-        connection.execute(blocks[name].format(**own.names, **named), asked)
+        if name == "close":
+            refused = close_as_taken(connection, blocks, names)
+        else:
+            connection.execute(blocks[name].format(**names), asked)
+    return refused
+
+
+def close_as_taken(
+    connection: Connection[Any], blocks: dict[str, sql.SQL], names: dict[str, sql.Composable]
+) -> int:
+    """Close what is in the table of these `blocks`, of records or of lines, at once or, where the
+    CRM's table refuses some, one after the other; how many it refuses."""
+    try:
+        with connection.transaction():
+            connection.execute(blocks["close"].format(**names, which=sql.SQL("true")))
+            return 0
+    except psycopg.Error as refusal:
+        let_faults_through(refusal)
+    one = blocks["close"].format(**names, which=blocks["one_reference"])
+    connection.execute(blocks["close_each"].format(close=one))
+    row = connection.execute(blocks["refused"]).fetchone()
+    return int(row[0]) if row else 0

@@ -33,6 +33,8 @@ from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
 from quickbooks_crm.images import LINES
 from quickbooks_crm.judge import STRICT, Lenience, judge
+from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.quantity import many
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
@@ -350,82 +352,92 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     warnings = edits.record(connection, work.target, work.where)
     odd = oddities.note(connection, work.target.mapping, work.where)
     notes.tell(connection)
-    _tell(connection, work)
+    warnings |= _tell(connection, work)
     if odd:
         warnings |= oddities.told(connection, work.target.mapping, work.where)
     waiting = set(connection.execute(blocks["fields_that_wait"], work.where).fetchall())
     for target in referring:
-        _resolve(connection, replace(work, target=target), work.target, waiting)
-    connection.execute(blocks["tried"], work.where)
+        warnings |= _resolve(connection, replace(work, target=target), work.target, waiting)
+    asked = {"referring": [target.mapping.module for target in referring]}
+    connection.execute(blocks["tried"], work.where | asked)
     warnings |= circles.tell(connection, work.target, work.where)
     if not work.part:
         connection.execute(blocks["position"], work.where)
     for count in ("activity", "reasons"):
         connection.execute(statements("outcomes")[count], work.where)
     connection.execute(statements("stage")["clear"], work.where)
-    causes.forget_arrived(connection, work.where)
+    if not work.part:
+        causes.forget_arrived(connection, work.where)
     keywords.join_lists(connection, work.target, work.where)
     return warnings
 
 
-def _tell(connection: Connection[Any], work: Load) -> None:
-    """Store how each row ended."""
+def _tell(connection: Connection[Any], work: Load) -> dict[str, str]:
+    """Store how each row ended; what the run should warn of, by key."""
     blocks = statements("outcomes")
     told_before = connection.execute(blocks["told_before"], work.where).fetchone() == (True,)
     in_all = blocks["in_all"] if told_before else sql.SQL("")
     connection.execute(blocks["outcomes"].format(in_all=in_all), work.where)
+    if not told_before:
+        return {}
+    row = connection.execute(blocks["held_back_since"], work.where).fetchone()
+    return _held_back_since(work, row[0]) if row and row[0] else {}
+
+
+def _held_back_since(work: Load, count: int) -> dict[str, str]:
+    module = work.target.mapping.module
+    sentence = (
+        f"{many(count, 'record')} of {module} that this run had brought in could not be read "
+        "again when it was repeated, and is held back as it is now. The next run that reads it "
+        "says why: retry it, or correct it in QuickBooks."
+    )
+    return {f"{module}.held_back_since": sentence}
 
 
 def _resolve(
     connection: Connection[Any], work: Load, referred: Target, waiting: set[tuple[str, str]]
-) -> None:
+) -> dict[str, str]:
     """Close the open references of one target's records, and of their lines, to records of another,
-    as far as these are there now; `waiting` are the fields, with their modules, that have any."""
-    module, own = referred.mapping.module, work.target.mapping
+    as far as these are there now; `waiting` are the fields, with their modules, that have any. What
+    the run should warn of, by key."""
+    module, own, warnings = referred.mapping.module, work.target.mapping, {}
     for part, close, place in zip(
         own.parts, (_close, lines.close), ("", LINES + "."), strict=False
     ):
         for field in part.fields.values():
-            waits = (own.module, place + field.column) in waiting
-            if field.refers and field.refers.module == module and waits:
+            name = place + field.column
+            if field.refers and field.refers.module == module and (own.module, name) in waiting:
                 where = work.where | {"field": field.column, "closed_by": module}
-                _all_or_none(connection, work.target, referred, where, close)
+                if refused := close(connection, work.target, referred, where):
+                    warnings[f"{own.module}.{name}.stays_open"] = _stays_open(own, name, refused)
+    return warnings
 
 
-def _all_or_none(
-    connection: Connection[Any],
-    target: Target,
-    referred: Target,
-    where: dict[str, Any],
-    close: Callable[[Connection[Any], Target, Target, dict[str, Any]], None],
-) -> None:
-    """Close the references of one field, all or none: the table may refuse them."""
-    try:
-        with connection.transaction():
-            close(connection, target, referred, where)
-    except psycopg.Error as refusal:
-        let_faults_through(refusal)
-        log.warning(
-            "%s: the table refused to close references in %s (%s); they stay open",
-            where["module"],
-            where["field"],
-            refusal.sqlstate,
-        )
+def _stays_open(mapping: Mapping, field: str, refused: int) -> str:
+    return (
+        f"The CRM refused {many(refused, 'reference')} in {field} of {mapping.module} to records "
+        "that are there now. They stay open: see what the table's triggers and constraints demand."
+    )
 
 
 def _close(
     connection: Connection[Any], target: Target, referred: Target, where: dict[str, Any]
-) -> None:
-    blocks = statements("load")
+) -> int:
+    """Close what waits in one column of a target's records; how many of these the table refuses."""
+    blocks, refused = statements("load"), 0
     column = target.table.columns[where["field"]]
-    names = {
+    names = _names(target) | {
         "column": sql.Identifier(column.name),
         "column_type": sql.SQL(column.type),
         "with_it": owners.closing(target, referred, column.name),
         "of_a_refused_version": blocks["of_a_refused_version"],
     }
     for name in CLOSING:
-        connection.execute(blocks[name].format(**_names(target), **names), where)
+        if name == "close":
+            refused = lines.close_as_taken(connection, blocks, names)
+        else:
+            connection.execute(blocks[name].format(**names), where)
+    return refused
 
 
 def _counts(connection: Connection[Any], work: Load) -> dict[str, int]:

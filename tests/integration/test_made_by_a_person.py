@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping, parse_all
-from tests.integration.crm import End, accounts, by_hand, customer, rows, sync
+from tests.integration.crm import End, accounts, by_hand, customer, item, rows, sync
 from tests.integration.documents import invoice, line
 from tests.integration.test_undo_lines import PARKED, with_customers
 from tests.integration.undo import release, undo
@@ -80,11 +80,8 @@ def test_a_reference_is_closed_of_a_record_that_is_never_updated(
     assert rows(connection, OF_INVOICES) == [("1", "By hand")]
 
 
-def test_a_reference_that_the_table_lets_nobody_close_is_tried_once(
-    connection: Connection[Any],
-) -> None:
-    """Its record is read again, so that its own activity says why; the others get theirs."""
-    known = parse_all({"accounts": accounts()})
+def refusing(connection: Connection[Any]) -> None:
+    """The CRM lets account 2 have no parent."""
     connection.execute("""
         CREATE FUNCTION crm.own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF NEW.quickbooks_customer_id = '2' AND NEW.parent_id IS NOT NULL THEN
@@ -95,11 +92,78 @@ def test_a_reference_that_the_table_lets_nobody_close_is_tried_once(
     connection.execute(
         "CREATE TRIGGER own BEFORE UPDATE ON crm.accounts FOR EACH ROW EXECUTE FUNCTION crm.own()"
     )
-    below = {"ParentRef": {"value": "10"}}
-    sync(connection, known, customer("2", **below), customer("3", **below))
+
+
+BELOW = {"ParentRef": {"value": "10"}}
+PARENTS = """
+    SELECT own.quickbooks_customer_id, above.name FROM crm.accounts AS own
+      JOIN crm.accounts AS above ON above.id = own.parent_id"""
+
+
+def test_a_reference_that_the_table_lets_nobody_close_is_tried_once(
+    connection: Connection[Any],
+) -> None:
+    """Its record is read again, so that its own activity says why; the others get theirs."""
+    known = parse_all({"accounts": accounts()})
+    refusing(connection)
+    sync(connection, known, customer("2", **BELOW), customer("3", **BELOW))
     make_ten(connection)
 
     assert told(connection, known) == [
         [End("2", "not_added", "refused_by_table"), End("3", "updated")],
         [],
     ]
+
+
+def test_what_the_table_lets_nobody_close_keeps_no_other_reference_open_and_is_warned_of(
+    connection: Connection[Any],
+) -> None:
+    created = accounts().replace("key: quickbooks_customer_id", "mode: create")
+    known = parse_all({"accounts": created})
+    refusing(connection)
+    sync(connection, known, customer("2", **BELOW), customer("3", **BELOW))
+    make_ten(connection)
+
+    assert told(connection, known) == [[], []]
+    assert rows(connection, PARENTS) == [("3", "By hand")]
+    warned = (
+        "SELECT warnings ->> 'accounts.parent_id.stays_open' FROM sync.run WHERE run_id = 'run-2'"
+    )
+    assert rows(connection, warned) == [
+        (
+            "The CRM refused 1 reference in parent_id of accounts to records that are there now. "
+            "They stay open: see what the table's triggers and constraints demand.",
+        )
+    ]
+
+
+def test_a_line_that_the_table_lets_nobody_change_keeps_no_other_reference_open(
+    connection: Connection[Any],
+) -> None:
+    known = with_customers()
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines ADD CONSTRAINT own"
+        " CHECK (description <> 'bare' OR product_id IS NULL)"
+    )
+    sync(connection, known, invoice("7", line("bare", "1")), invoice("8", line("B", "1")))
+
+    sync(connection, known, item("1"))
+
+    lines = "SELECT description, product_id IS NULL FROM crm.invoice_lines ORDER BY 1"
+    assert rows(connection, lines) == [("B", False), ("bare", True)]
+
+
+def test_a_module_whose_table_could_not_be_used_gets_its_references_when_it_can(
+    connection: Connection[Any],
+) -> None:
+    texts = {name: mapping.text for name, mapping in with_customers().items()}
+    key = "{key: quickbooks_invoice_id, within: kind}"
+    texts["documents"] = texts["documents"].replace(key, "{mode: create}")
+    known = parse_all(texts)
+    sync(connection, known, invoice("7", line("A"), **TEN, DocNumber="1"))
+    make_ten(connection)
+    others = {name: mapping for name, mapping in known.items() if name != "documents"}
+    sync(connection, others)
+
+    assert told(connection, known) == [[], []]
+    assert rows(connection, OF_INVOICES) == [("1", "By hand")]

@@ -23,6 +23,10 @@ def test_what_a_run_brought_in_is_undone_though_it_could_not_be_read_when_it_was
 
     assert outcome(connection, "7", "reason") == (None,)
     assert counts(connection) == {"read": 1, did[0].outcome: 1}
+    [(warned,)] = rows(connection, "SELECT warnings FROM sync.run WHERE run_id = 'run'")
+    assert warned["products.held_back_since"].startswith(
+        "1 record of products that this run had brought in could not be read again when it was "
+    )
     assert rows(connection, "SELECT reason FROM sync.held") == [("missing_required",)]
     ended = End("7", "updated" if before else "removed")
     assert undo(connection, products(), "run") == [ended]

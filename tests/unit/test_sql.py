@@ -57,8 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "judge",
             "keywords",
         ),
-        *("lines", "notes", "oddities", "owners", "parted", "refusals", "runs", "shown", "sql"),
-        *("stand_ins", "views"),
+        *("lines", "mapping", "notes", "oddities", "owners", "parted", "quantity", "refusals"),
+        *("runs", "shown", "sql", "stand_ins", "views"),
     },
     "views": {"catalog", "sql"},
     "undo": {

@@ -230,7 +230,7 @@ WITH waiting AS MATERIALIZED (
        AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_key, own.written,
-       target.record_key AS target_key, NULL::jsonb AS was, false AS closed
+       target.record_key AS target_key, NULL::jsonb AS was, false AS closed, false AS refused
   FROM waiting
  CROSS JOIN LATERAL (
        SELECT record_key, written FROM sync.link
@@ -252,7 +252,7 @@ WITH held AS (
     UPDATE {lines} AS current
        SET {column} = closing.target_key::{column_type}
       FROM closing_line AS closing
-     WHERE current.{parent} = closing.record_key::{parent_type} AND current.{position} = closing.position
+     WHERE current.{parent} = closing.record_key::{parent_type} AND current.{position} = closing.position AND {which}
  RETURNING closing.entity, closing.id, closing.field
 )
 UPDATE closing_line AS closing
@@ -260,6 +260,33 @@ UPDATE closing_line AS closing
   FROM changed
   JOIN held USING (entity, id, field)
  WHERE (closing.entity, closing.id, closing.field) = (changed.entity, changed.id, changed.field);
+
+-- one_reference --
+(closing.entity, closing.id, closing.field) = (candidate.entity, candidate.id, candidate.field)
+
+-- close_each --
+-- The same for one line after the other: those of which the table refuses it stay as they are.
+DO $refusals$
+DECLARE
+    candidate record;
+    context text;
+BEGIN
+    FOR candidate IN SELECT entity, id, field FROM closing_line ORDER BY entity, id, field LOOP
+        BEGIN
+            {close}
+        EXCEPTION
+            WHEN ASSERT_FAILURE OR OTHERS THEN
+                GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                IF NOT sync.is_refusal(SQLSTATE, context) THEN
+                    RAISE;
+                END IF;
+                UPDATE closing_line SET refused = true WHERE (entity, id, field) = (candidate.entity, candidate.id, candidate.field);
+        END;
+    END LOOP;
+END $refusals$;
+
+-- refused --
+SELECT count(*) FROM closing_line WHERE refused;
 
 -- close_documents --
 -- Each document once, with what it holds itself, and with the lines it had and has now.

@@ -384,7 +384,7 @@ WITH waiting AS MATERIALIZED (
      WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_key,
-       NULL::jsonb AS before, NULL::jsonb AS after, false AS told
+       NULL::jsonb AS before, NULL::jsonb AS after, false AS told, false AS refused
   FROM waiting
  CROSS JOIN LATERAL (
        SELECT record_key FROM sync.link
@@ -414,7 +414,7 @@ WITH held AS (
     UPDATE {table} AS current
        SET {column} = closing.target_key::{column_type} {with_it}
       FROM closing
-     WHERE current.{key} = closing.record_key::{key_type}
+     WHERE current.{key} = closing.record_key::{key_type} AND {which}
  RETURNING closing.entity, closing.id, {image} AS after
 )
 UPDATE closing
@@ -422,6 +422,33 @@ UPDATE closing
   FROM changed
   JOIN held ON (held.entity, held.id) = (changed.entity, changed.id)
  WHERE (closing.entity, closing.id) = (changed.entity, changed.id);
+
+-- one_reference --
+(closing.entity, closing.id) = (candidate.entity, candidate.id)
+
+-- close_each --
+-- The same for one record after the other: those of which the table refuses it stay as they are.
+DO $refusals$
+DECLARE
+    candidate record;
+    context text;
+BEGIN
+    FOR candidate IN SELECT entity, id FROM closing ORDER BY entity, id LOOP
+        BEGIN
+            {close}
+        EXCEPTION
+            WHEN ASSERT_FAILURE OR OTHERS THEN
+                GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+                IF NOT sync.is_refusal(SQLSTATE, context) THEN
+                    RAISE;
+                END IF;
+                UPDATE closing SET refused = true WHERE (entity, id) = (candidate.entity, candidate.id);
+        END;
+    END LOOP;
+END $refusals$;
+
+-- refused --
+SELECT count(*) FROM closing WHERE refused;
 
 -- close_links --
 -- What the record held otherwise than the sync wrote it stays a person's.
@@ -485,7 +512,7 @@ ON CONFLICT DO NOTHING;
 DROP TABLE pg_temp.closing;
 
 -- tried --
--- What cannot be closed although its record is there, is work no more; each load tries it all the same.
+-- What could not be closed although its record is there, is work no more; each load tries it all the same.
 UPDATE sync.parked
    SET tried = true
   FROM (SELECT own.ctid AS place
@@ -495,5 +522,8 @@ UPDATE sync.parked
                 WHERE (target.realm, target.module, target.entity, target.id)
                     = (own.realm, own.target_module, own.target_entity, own.target_id) LIMIT 1) AS target
          WHERE own.realm = %(realm)s AND own.target_module = %(module)s
-           AND own.refused IS NOT TRUE AND own.tried IS NOT TRUE) AS known
+           AND own.module = ANY (%(referring)s) AND own.tried IS NOT TRUE AND own.refused IS NOT TRUE
+           AND NOT EXISTS (SELECT FROM sync.held
+                            WHERE (held.realm, held.module, held.entity, held.id) = (own.realm, own.module, own.entity, own.id)
+                              AND held.reason = 'refused_by_table')) AS known
  WHERE parked.ctid = known.place;

@@ -27,6 +27,16 @@ ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
        after = coalesce(excluded.after, known.after)
  WHERE known.outcome NOT IN ('added', 'updated') OR excluded.outcome NOT IN ('duplicate', 'not_added', 'excluded')
 
+-- held_back_since --
+-- How many records of this load are held back that the run had brought in before.
+SELECT count(*)
+  FROM incoming AS i
+ CROSS JOIN LATERAL (
+       SELECT FROM sync.outcome
+        WHERE (realm, run_id, module, entity, id) = (%(realm)s, %(run_id)s, %(module)s, i.entity, i.id)
+          AND outcome IN ('added', 'updated') LIMIT 1) AS told
+ WHERE i.outcome IN ('duplicate', 'not_added', 'excluded');
+
 -- previous --
 -- How far this run has brought the module before, if it has; parts of its records do not count.
 SELECT generation FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s AND run_id = %(run_id)s;

@@ -188,7 +188,11 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
                        WHERE (target.realm, target.module, target.entity, target.id)
                            = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target
                 WHERE parked.realm = %(realm)s AND parked.target_module = %(module)s
-                  AND parked.refused IS NOT TRUE AND parked.tried IS NOT TRUE)
+                  AND parked.tried IS NOT TRUE AND parked.refused IS NOT TRUE
+                  AND NOT EXISTS (SELECT FROM sync.held
+                                   WHERE (held.realm, held.module, held.entity, held.id)
+                                       = (parked.realm, parked.module, parked.entity, parked.id)
+                                     AND held.reason = 'refused_by_table'))
     OR (EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
         AND EXISTS (SELECT FROM sync.generation AS written
                       JOIN sync.shows_changed AS shows ON shows.generation = written.generation
