@@ -100,6 +100,7 @@ def undo(connection: Connection[Any], work: Undo) -> None:
     blocks, where = statements("undo"), work.where
     for name in ("settings", "constraints_at_once", "one_writer"):
         connection.execute(statements("load")[name], where if name == "one_writer" else None)
+    connection.execute(blocks["by_key"])
     connection.execute(blocks["in_the_name_of"], where)
     _take(connection, work)
     _keep(connection, work)
@@ -120,8 +121,8 @@ def _take(connection: Connection[Any], work: Undo) -> None:
     told = {name: sql.Literal(work.where[name]) for name in ("realm", "undone", "module")}
     before = sql.Literal(work.undone.before)
     connection.execute(blocks["undoing"].format(**work.names, **told, undone_before=before))
-    connection.execute(blocks["undoing_index"])
-    connection.execute(blocks["undoing_statistics"])
+    for name in ("undoing_index", "undoing_record", "undoing_key", "undoing_statistics"):
+        connection.execute(blocks[name])
     connection.execute(blocks["current"].format(**work.names))
     if LineTarget.of(work.target):
         connection.execute(blocks["current_lines"].format(**work.names))

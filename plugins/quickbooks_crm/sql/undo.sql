@@ -1,6 +1,11 @@
 -- Undoing what a run did to one module, carried out and accounted for: on the temporary table `undoing`, a row for each record
 -- that the run changed.
 
+-- by_key --
+-- What is known of records was perhaps written just now, and has no statistics: Postgres takes it for a few rows, and would
+-- look through all that is undone for each of them, or the other way round.
+SELECT set_config('enable_seqscan', 'off', true);
+
 -- in_the_name_of --
 -- Whose changes these are: sync.former keeps what there was before them.
 SELECT set_config('sync.realm', %(realm)s, true), set_config('sync.run_id', %(run_id)s, true),

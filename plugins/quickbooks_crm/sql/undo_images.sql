@@ -3,7 +3,8 @@
 -- undoing --
 -- What the run did to each record of the module, and what it was before; of a record that it only closed references of, these
 -- (`reopened`, if it did not load the record as well); and links that it changed though the record stayed as it was, or was
--- no row of the run at all (not `told`).
+-- no row of the run at all (not `told`). Each looks its own up, and what is left out is looked for in a hash: how many there
+-- are is not known to Postgres.
 CREATE TEMP TABLE undoing ON COMMIT DROP AS
 WITH told AS (
     SELECT entity, id, outcome AS did, record_key, before - {gone}::text[] AS was, after - {gone}::text[] AS left_as,
@@ -28,7 +29,7 @@ WITH told AS (
             UNION ALL
            SELECT key, value -> 0, value -> 1 FROM jsonb_each(with_it) WHERE key <> ALL ({gone}::text[])) AS own
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND field <> ALL ({gone}::text[])
-       AND NOT EXISTS (SELECT FROM told WHERE (told.entity, told.id) = (closed.entity, closed.id))
+       AND (entity, id) NOT IN (SELECT entity, id FROM told)
      GROUP BY entity, id, record_key
 ), changed AS (
     SELECT * FROM told
@@ -60,18 +61,22 @@ WITH told AS (
 ), linked AS (
     SELECT link.entity, link.id, 'beside', link.record_key, NULL::jsonb, NULL::jsonb, NULL::text[]
       FROM (TABLE beside EXCEPT TABLE touched) AS own
-      JOIN sync.link AS link ON (link.realm, link.entity, link.id, link.module) = ({realm}, own.entity, own.id, {module})
-     WHERE NOT EXISTS (SELECT FROM changed WHERE (changed.entity, changed.id) = (own.entity, own.id))
+     CROSS JOIN LATERAL (
+           SELECT entity, id, record_key FROM sync.link
+            WHERE (realm, entity, id, module) = ({realm}, own.entity, own.id, {module}) LIMIT 1) AS link
+     WHERE (own.entity, own.id) NOT IN (SELECT entity, id FROM changed)
      UNION ALL
     SELECT touched.entity, touched.id, 'linked', coalesce(link.record_key, former.was ->> 'record_key'),
            NULL::jsonb, NULL::jsonb, NULL::text[]
       FROM touched
-      LEFT JOIN sync.link AS link
-        ON (link.realm, link.entity, link.id, link.module) = ({realm}, touched.entity, touched.id, {module})
-      LEFT JOIN sync.former AS former
-        ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
-         = ({realm}, {undone}, {module}, 'link', touched.entity, touched.id, '')
-     WHERE NOT EXISTS (SELECT FROM changed WHERE (changed.entity, changed.id) = (touched.entity, touched.id))
+      LEFT JOIN LATERAL (
+           SELECT record_key FROM sync.link
+            WHERE (realm, entity, id, module) = ({realm}, touched.entity, touched.id, {module}) LIMIT 1) AS link ON true
+      LEFT JOIN LATERAL (
+           SELECT was FROM sync.former
+            WHERE (realm, run_id, module, kind, entity, id, field)
+                = ({realm}, {undone}, {module}, 'link', touched.entity, touched.id, '') LIMIT 1) AS former ON true
+     WHERE (touched.entity, touched.id) NOT IN (SELECT entity, id FROM changed)
 )
 SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric END, id, entity) AS n, every.*,
        CASE did WHEN 'added' THEN 'remove' WHEN 'removed' THEN 'insert' WHEN 'updated' THEN 'restore' ELSE 'link' END AS action,
@@ -98,6 +103,12 @@ SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric EN
 
 -- undoing_index --
 ALTER TABLE undoing ADD PRIMARY KEY (n);
+
+-- undoing_record --
+CREATE INDEX undoing_record ON undoing (entity, id);
+
+-- undoing_key --
+CREATE INDEX undoing_key ON undoing (record_key);
 
 -- undoing_statistics --
 ANALYZE undoing;

@@ -102,10 +102,11 @@ UPDATE sync.link
 -- links_left --
 -- So that an undo of this undo knows whether anybody has touched a link since.
 INSERT INTO sync.former AS known (realm, run_id, module, kind, entity, id, field, became)
-SELECT %(realm)s, %(run_id)s, %(module)s, 'link', u.entity, u.id, '', to_jsonb(link.*)
+SELECT %(realm)s, %(run_id)s, %(module)s, 'link', u.entity, u.id, '', known.link
   FROM undoing AS u
-  LEFT JOIN sync.link AS link
-    ON (link.realm, link.entity, link.id, link.module) = (%(realm)s, u.entity, u.id, %(module)s)
+  LEFT JOIN LATERAL (
+       SELECT to_jsonb(own.*) AS link FROM sync.link AS own
+        WHERE (realm, entity, id, module) = (%(realm)s, u.entity, u.id, %(module)s) LIMIT 1) AS known ON true
  WHERE u.outcome <> 'kept' AND u.did <> 'beside'
 ON CONFLICT (realm, run_id, module, kind, entity, id, field) DO UPDATE SET became = excluded.became;
 
