@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
 ]
 
-POINTS = 40
+POINTS = 30
 CUSTOMERS = 150
 
 
