@@ -215,16 +215,19 @@ def close(
     asked = where | {"closed_by": referred.mapping.module}
     for name in CLOSING:
         if name == "close":
-            refused = close_as_taken(connection, blocks, names)
+            refused = close_as_taken(connection, "closing_line", blocks, names)
         else:
             connection.execute(blocks[name].format(**names), asked)
     return refused
 
 
 def close_as_taken(
-    connection: Connection[Any], blocks: dict[str, sql.SQL], names: dict[str, sql.Composable]
+    connection: Connection[Any],
+    closing: str,
+    blocks: dict[str, sql.SQL],
+    names: dict[str, sql.Composable],
 ) -> int:
-    """Close what is in the table of these `blocks`, of records or of lines, at once or, where the
+    """Close what is in the temporary table `closing`, of records or of lines, at once or, where the
     CRM's table refuses some, one after the other; how many it refuses."""
     try:
         with connection.transaction():
@@ -232,7 +235,9 @@ def close_as_taken(
             return 0
     except psycopg.Error as refusal:
         let_faults_through(refusal)
-    one = blocks["close"].format(**names, which=blocks["one_reference"])
-    connection.execute(blocks["close_each"].format(close=one))
-    row = connection.execute(blocks["refused"]).fetchone()
+    shared, one = statements("load"), blocks["one_reference"]
+    each = {"closing": sql.Identifier(closing), "one_reference": one}
+    close_one = blocks["close"].format(**names, which=one)
+    connection.execute(shared["close_each"].format(**each, close=close_one))
+    row = connection.execute(shared["refused"].format(**each)).fetchone()
     return int(row[0]) if row else 0

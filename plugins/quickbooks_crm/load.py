@@ -434,7 +434,7 @@ def _close(
     }
     for name in CLOSING:
         if name == "close":
-            refused = lines.close_as_taken(connection, blocks, names)
+            refused = lines.close_as_taken(connection, "closing", blocks, names)
         else:
             connection.execute(blocks[name].format(**names), where)
     return refused

@@ -264,30 +264,6 @@ UPDATE closing_line AS closing
 -- one_reference --
 (closing.entity, closing.id, closing.field) = (candidate.entity, candidate.id, candidate.field)
 
--- close_each --
--- The same for one line after the other: those of which the table refuses it stay as they are.
-DO $refusals$
-DECLARE
-    candidate record;
-    context text;
-BEGIN
-    FOR candidate IN SELECT entity, id, field FROM closing_line ORDER BY entity, id, field LOOP
-        BEGIN
-            {close}
-        EXCEPTION
-            WHEN ASSERT_FAILURE OR OTHERS THEN
-                GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-                IF NOT sync.is_refusal(SQLSTATE, context) THEN
-                    RAISE;
-                END IF;
-                UPDATE closing_line SET refused = true WHERE (entity, id, field) = (candidate.entity, candidate.id, candidate.field);
-        END;
-    END LOOP;
-END $refusals$;
-
--- refused --
-SELECT count(*) FROM closing_line WHERE refused;
-
 -- close_documents --
 -- Each document once, with what it holds itself, and with the lines it had and has now.
 CREATE TEMP TABLE closing_document ON COMMIT DROP AS

@@ -427,13 +427,13 @@ UPDATE closing
 (closing.entity, closing.id) = (candidate.entity, candidate.id)
 
 -- close_each --
--- The same for one record after the other: those of which the table refuses it stay as they are.
+-- The same for one record, or line, after the other: those of which the table refuses it stay as they are.
 DO $refusals$
 DECLARE
     candidate record;
     context text;
 BEGIN
-    FOR candidate IN SELECT entity, id FROM closing ORDER BY entity, id LOOP
+    FOR candidate IN SELECT * FROM {closing} AS closing ORDER BY entity, id LOOP
         BEGIN
             {close}
         EXCEPTION
@@ -442,13 +442,13 @@ BEGIN
                 IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
                 END IF;
-                UPDATE closing SET refused = true WHERE (entity, id) = (candidate.entity, candidate.id);
+                UPDATE {closing} AS closing SET refused = true WHERE {one_reference};
         END;
     END LOOP;
 END $refusals$;
 
 -- refused --
-SELECT count(*) FROM closing WHERE refused;
+SELECT count(*) FROM {closing} WHERE refused;
 
 -- close_links --
 -- What the record held otherwise than the sync wrote it stays a person's.
