@@ -45,8 +45,8 @@ REMEMBERED = (
     "unlinked_back",
     "held_before",
 )
-HELD = ("collisions_gone", "hold", "hold_unlinked")
-FREED = ("no_longer_undone", "no_longer_unlinked", "unlinked_due", "held_back")
+HELD = ("collisions_gone", "hold", "hold_unlinked", "refused_due")
+FREED = ("no_longer_undone", "no_longer_unlinked", "unlinked_due", "held_back", "refused_due")
 
 
 @dataclass(frozen=True)

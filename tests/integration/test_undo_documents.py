@@ -280,6 +280,7 @@ HELD = """
       LEFT JOIN crm.invoice_lines AS line ON invoice_id = document.id
       LEFT JOIN crm.products AS product ON product.id = product_id
       LEFT JOIN crm.accounts AS account ON account.id = account_id"""
+WAITING = "SELECT field, target_id, refused, run_id FROM sync.parked ORDER BY field"
 
 
 def test_what_a_newer_version_waits_for_is_not_forgotten_for_an_older_one(
@@ -443,6 +444,46 @@ def test_a_change_that_the_table_refused_for_want_of_a_customer_comes_in_with_th
     sync(connection, several)
 
     assert rows(connection, HELD) == [("5", "B", None, "Customer 2")]
+
+
+@pytest.mark.parametrize("quiet", [0, 1], ids=["in the next sync", "later"])
+def test_a_change_that_the_table_refused_comes_in_with_what_it_waits_for_though_its_run_is_undone(
+    connection: Connection[Any], quiet: int
+) -> None:
+    several = with_customers()
+    connection.execute("ALTER TABLE crm.invoices ALTER account_id SET NOT NULL")
+    first = invoice("7", line("A", "1"), CustomerRef={"value": "1"})
+    sync(connection, several, customer("1"), first)
+    newer = invoice("7", line("B"), DocNumber="5", CustomerRef={"value": "2"})
+    sync(connection, several, newer, run_id="wrong")
+    undo(connection, several, "wrong")
+
+    for _ in range(quiet):
+        sync(connection, several)
+    sync(connection, several, customer("2"))
+
+    assert rows(connection, HELD) == [("5", "B", None, "Customer 2")]
+
+
+@pytest.mark.parametrize("newer", ["10", "11"], ids=["waits for the same", "waits for another"])
+def test_what_an_older_version_waits_for_is_as_it_was_before_a_newer_one_was_refused(
+    connection: Connection[Any], newer: str
+) -> None:
+    several = with_customers()
+    sync(connection, several, invoice("7", line("A"), CustomerRef={"value": "10"}))
+    connection.execute(
+        "ALTER TABLE crm.invoice_lines ADD CONSTRAINT own CHECK (description <> 'bad')"
+    )
+    before = rows(connection, WAITING)
+    refused = invoice("7", line("bad"), CustomerRef={"value": newer})
+    sync(connection, several, refused, run_id="wrong")
+    after = rows(connection, WAITING)
+
+    undo(connection, several, "wrong", run_id="back")
+
+    assert rows(connection, WAITING) == before
+    undo(connection, several, "back")
+    assert rows(connection, WAITING) == after
 
 
 # ── what is told, and what is known of the link ─────────────────────────────────────────────

@@ -41,14 +41,14 @@ WITH told AS (
     SELECT entity, id FROM sync.former
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'link'
 ), waiting AS (
-    SELECT entity, id, jsonb_build_array(field, target_module, target_entity, target_id) AS what
+    SELECT entity, id, jsonb_build_array(field, target_module, target_entity, target_id, refused) AS what
       FROM sync.parked WHERE realm = {realm} AND run_id = {undone} AND module = {module}
      UNION
-    SELECT entity, id, jsonb_build_array(field, was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id')
+    SELECT entity, id, jsonb_build_array(field, was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id', was -> 'refused')
       FROM sync.former
      WHERE realm = {realm} AND module = {module} AND kind = 'parked' AND was ->> 'run_id' = {undone}
 ), waited AS (
-    SELECT entity, id, jsonb_build_array(field, was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id') AS what
+    SELECT entity, id, jsonb_build_array(field, was ->> 'target_module', was ->> 'target_entity', was ->> 'target_id', was -> 'refused') AS what
       FROM sync.former
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'parked'
 ), beside AS (

@@ -195,6 +195,16 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET outcome = excluded.outcome, reason = excluded.reason, collides_with = NULL,
        candidates = '{}', cause = NULL, due = false, mapping_hash = excluded.mapping_hash, run_id = excluded.run_id;
 
+-- refused_due --
+-- What a version waits for that the table has refused is forgotten with the run that read it: the next sync reads it again.
+UPDATE sync.held
+   SET due = true
+  FROM undoing AS u
+ WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, u.entity, u.id)
+   AND held.reason = 'refused_by_table' AND u.outcome <> 'kept'
+   AND NOT EXISTS (SELECT FROM sync.parked
+                    WHERE (realm, module, entity, id) = (held.realm, held.module, held.entity, held.id) AND refused);
+
 -- no_longer_undone --
 -- What an undo held back is free again.
 DELETE FROM sync.held
@@ -228,5 +238,5 @@ SELECT was.*
    AND NOT EXISTS (SELECT FROM undoing AS u
                     WHERE u.outcome = 'kept' AND (u.entity, u.id) = (former.entity, former.id))
 ON CONFLICT (realm, module, entity, id) DO UPDATE
-   SET collides_with = excluded.collides_with
+   SET collides_with = excluded.collides_with, due = excluded.due
  WHERE known.run_id = excluded.run_id;
