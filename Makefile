@@ -51,8 +51,8 @@ psql: ## Open psql on the demo's CRM database (ARGS="-c 'SELECT ...'" for one st
 shell: ## Open a shell with the demo's settings, for `python -m quickbooks_crm` and `airflow`
 	@$(NEEDS_SET_UP) exec $(BIN)/python -m demo shell
 
-test: setup ## Run the tests, in three processes (ARGS="..." for pytest, in one)
-	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 3)
+test: setup ## Run the tests, in four processes (ARGS="..." for pytest, in one)
+	@exec $(BIN)/python -m pytest $(or $(ARGS),-n 4)
 
 lint: setup ## Check style and types
 	$(BIN)/ruff check $(wildcard $(CHECKED))

@@ -1,4 +1,4 @@
-"""How the tests are shared out when pytest runs in several processes (`-n 3`).
+"""How the tests are shared out when pytest runs in several processes (`-n 4`).
 
 A file's tests stay together and in order. So do all files that need the demo: there is one, with
 one Airflow, and a second beside it would cost minutes and want the same ports.

@@ -12,6 +12,7 @@ from psycopg import Connection
 from quickbooks_crm import (
     activity,
     answers,
+    catalog,
     companies,
     database,
     in_force,
@@ -177,8 +178,9 @@ def _undo_rows(connection: Connection[Any], plan: _Plan, module: str) -> None:
     bringing, run = plan.bringing, plan.bringing.run
     if runs.has_activity(connection, run, module):
         return
-    target = one_module.target(connection, bringing.known[module], bringing.company)
-    pointing = tuple(bringing.referring(connection, module))
+    with catalog.once(connection, bringing.beside(module)):
+        target = one_module.target(connection, bringing.known[module], bringing.company)
+        pointing = tuple(bringing.referring(connection, module))
     position = runs.position(connection, run.realm, module)
     hash_in_force = plan.in_force[module]
     undo.undo(connection, Undo(run, plan.undone, target, pointing, position, hash_in_force))

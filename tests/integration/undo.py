@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import one_module, replay, retry, runs
+from quickbooks_crm import catalog, one_module, replay, retry, runs
 from quickbooks_crm import undo as stage
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping, load_order, parse_all
@@ -50,8 +50,9 @@ def undo(
     bringing = Bringing(run, company(run.company), dict(known))
     for module in modules if found.again else modules[::-1]:
         with connection.transaction():
-            target = one_module.target(connection, known[module], bringing.company)
-            pointing = tuple(bringing.referring(connection, module))
+            with catalog.once(connection, bringing.beside(module)):
+                target = one_module.target(connection, known[module], bringing.company)
+                pointing = tuple(bringing.referring(connection, module))
             position = runs.position(connection, run.realm, module)
             hash_in_force = known[module].hash
             work = Undo(run, found, target, pointing, position, hash_in_force)
