@@ -94,7 +94,7 @@ def load_or_make(home: Home, wishes: Mapping[str, str]) -> Settings:
             f"This demo holds {_in_words(known.company)}, not {_in_words(company)}: "
             "the rows of two companies would mix.\n"
             "To throw it away and start with the other one: "
-            "make down RESET=1, then make demo again."
+            "make down RESET=1, then the same command again."
         )
     return known
 

@@ -222,7 +222,7 @@ def _require_there(name: str, found: Found) -> None:
         raise SettingsError(
             f"The CRM database has no table {name}, or this login may not see it. "
             "Create it (the reference CRM: python -m quickbooks_crm install-crm), or name "
-            "another one in the mapping."
+            "another one."
         )
 
 

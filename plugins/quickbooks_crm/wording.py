@@ -13,7 +13,7 @@ from quickbooks_crm.reconcile import report
 
 NOTHING_HELD = (
     "Nothing to try again. What a person has undone or unlinked is tried only when that is asked "
-    "for: --reason undone."
+    "for, each by its own word: --reason undone, --reason unlinked."
 )
 
 
@@ -39,7 +39,7 @@ def told(run: Run, said: Collection[str] = ()) -> Iterator[str]:
     elif run.quiet and not fetched:
         yield "Nothing changed in QuickBooks."
     elif run.quiet:
-        yield "Nothing to do: the CRM has all of it already."
+        yield "Nothing to do: what was fetched is as it was when it was last read."
     if fetched:
         yield "Fetched from QuickBooks: " + ", ".join(fetched)
     if run.kind == "preview":

@@ -84,7 +84,7 @@ def test_a_crm_of_ones_own_is_filled_step_by_step(
     assert first["articles"] == {"added": 6}
     assert first["clients"] == {"added": 12, "not_added": 1}
     assert first["bills"] == {"added": 8, "not_added": 1}
-    assert "The CRM table refused the record: test clients do not belong into the CRM." in told
+    assert "The CRM table refused the record: test clients do not belong in the CRM." in told
     assert 'null value in column "client"' in told
     assert again == {}
     assert mended["clients"] == {"added": 1}

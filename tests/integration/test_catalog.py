@@ -143,7 +143,7 @@ def test_a_table_that_is_not_there_is_named_with_what_to_do(connection: Connecti
 
     assert str(told.value) == (
         "The CRM database has no table crm.productz, or this login may not see it. Create it (the "
-        "reference CRM: python -m quickbooks_crm install-crm), or name another one in the mapping."
+        "reference CRM: python -m quickbooks_crm install-crm), or name another one."
     )
 
 

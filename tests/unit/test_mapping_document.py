@@ -17,9 +17,9 @@ from tests.unit.mapping_texts import mapping
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
 REFUSED = {
-    "": "line 1: the file is empty. Write at least one word.",
-    "# only a remark\n": "line 1: the file is empty. Write at least one word.",
-    "null\n": "line 1: the file is empty. Write at least one word.",
+    "": "line 1: the file is empty. Write what it is to say, or remove it.",
+    "# only a remark\n": "line 1: the file is empty. Write what it is to say, or remove it.",
+    "null\n": "line 1: the file is empty. Write what it is to say, or remove it.",
     "\n- a\n": "line 2: the file must hold words with values: 'word: value'.",
     "a: 1\n\tb: 2\n": "line 2: is indented with a tab. Use spaces.",
     "\ufeffa: 1\n": "line 1: the file begins with a byte order mark. Save it as UTF-8 without one.",

@@ -137,7 +137,9 @@ def _syntax(text: str, error: yaml.MarkedYAMLError) -> Problem:
 def _document(node: yaml.Node | None) -> Document:
     document = Document()
     if node is None or (isinstance(node, yaml.ScalarNode) and _scalar(node) is None):
-        document.problems.append(Problem(1, "the file is empty. Write at least one word."))
+        document.problems.append(
+            Problem(1, "the file is empty. Write what it is to say, or remove it.")
+        )
     elif not isinstance(node, yaml.MappingNode):
         document.problems.append(
             Problem(

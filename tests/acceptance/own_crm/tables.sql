@@ -34,7 +34,7 @@ CREATE TABLE desk.bill (
 CREATE FUNCTION desk.tidy_client() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW."Name" ILIKE 'test %' THEN
-        RAISE EXCEPTION 'test clients do not belong into the CRM';
+        RAISE EXCEPTION 'test clients do not belong in the CRM';
     END IF;
     NEW.email := lower(NEW.email);
     RETURN NEW;
