@@ -106,7 +106,8 @@ def look(connection: psycopg.Connection[Any], _: str) -> int:
     """What a sync that finds nothing does: look whether a module has work."""
     from quickbooks_crm import runs
 
-    return sum(runs.has_work(connection, REALM, known) for known in _mappings().values())
+    known = _mappings().values()
+    return sum(runs.has_work(connection, REALM, each, known) for each in known)
 
 
 def transform(connection: psycopg.Connection[Any], run_id: str, module: str) -> int:

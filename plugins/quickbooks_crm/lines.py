@@ -22,6 +22,7 @@ CLOSING = (
     "closing",
     "closing_statistics",
     "close",
+    "closing_statistics",
     "close_documents",
     "close_documents_statistics",
     "close_links",
@@ -228,16 +229,15 @@ def close_as_taken(
     names: dict[str, sql.Composable],
 ) -> int:
     """Close what is in the temporary table `closing`, of records or of lines, at once or, where the
-    CRM's table refuses some, one after the other; how many it refuses."""
+    CRM's table refuses some, one after the other; how many it does not take."""
     try:
         with connection.transaction():
             connection.execute(blocks["close"].format(**names, which=sql.SQL("true")))
-            return 0
     except psycopg.Error as refusal:
         let_faults_through(refusal)
-    shared, one = statements("load"), blocks["one_reference"]
-    each = {"closing": sql.Identifier(closing), "one_reference": one}
-    close_one = blocks["close"].format(**names, which=one)
-    connection.execute(shared["close_each"].format(**each, close=close_one))
-    row = connection.execute(shared["refused"].format(**each)).fetchone()
+        shared, each = statements("load"), {"closing": sql.Identifier(closing)}
+        close_one = blocks["close"].format(**names, which=blocks["one_reference"])
+        connection.execute(shared["record_of_each"].format(**each))
+        connection.execute(shared["close_each"].format(**each, close=close_one))
+    row = connection.execute(blocks["refused"].format(**names)).fetchone()
     return int(row[0]) if row else 0

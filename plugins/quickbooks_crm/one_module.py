@@ -102,7 +102,11 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
         if causes.note_arrived(connection, run.realm, run.run_id, each, taken, whole)
     }
     at_once = arrived | whole
-    return [m for m in modules if m in at_once or runs.has_work(connection, run.realm, known[m])]
+    return [
+        m
+        for m in modules
+        if m in at_once or runs.has_work(connection, run.realm, known[m], known.values())
+    ]
 
 
 def stage_rows(

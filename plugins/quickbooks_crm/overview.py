@@ -1,6 +1,6 @@
 """The companies at a glance: whether each is connected, and what of it is in the CRM or waits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,7 +61,7 @@ def at_a_glance(
     found = status.status(connection, company.name, realm, (), told)
     known = realm or (found.bound.realm if found.bound else "")
     connected = found.login.state == "connected" if found.login else first_token
-    now = tuple(_module(connection, known, mapping) for mapping in modules)
+    now = tuple(_module(connection, known, mapping, modules) for mapping in modules)
     return CompanyNow(company.name, company.title, found, connected, now, told)
 
 
@@ -120,7 +120,9 @@ def _connection(company: Company) -> tuple[str | None, bool, str]:
     return settings.realm, bool(settings.first_refresh_token), ""
 
 
-def _module(connection: Connection[Any], realm: str, mapping: Mapping) -> ModuleNow:
+def _module(
+    connection: Connection[Any], realm: str, mapping: Mapping, known: Iterable[Mapping]
+) -> ModuleNow:
     where = {
         "realm": realm,
         "module": mapping.module,
@@ -129,5 +131,5 @@ def _module(connection: Connection[Any], realm: str, mapping: Mapping) -> Module
     }
     row = connection.execute(statements("overview")["module"], where).fetchone()
     loaded, records, waits = row or (None, 0, 0)
-    pending = bool(waits) or runs.has_work(connection, realm, mapping)
+    pending = bool(waits) or runs.has_work(connection, realm, mapping, known)
     return ModuleNow(mapping.module, records, loaded, waits, pending)

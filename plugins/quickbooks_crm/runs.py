@@ -5,7 +5,7 @@ writes checks first that its run still holds the lease and that its epoch is sti
 newest. So a zombie cannot write.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -22,6 +22,7 @@ from quickbooks_crm.errors import (
     RunSuperseded,
     SettingsError,
 )
+from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Mapping, load_order, parse, parse_all, with_children
 from quickbooks_crm.mapping.model import ChildAccounts
 from quickbooks_crm.sql import statements
@@ -337,9 +338,13 @@ def has_activity(connection: Connection[Any], run: Run, module: str) -> bool:
     return bool(_one(connection.execute(statements("runs")["has_activity"], where))[0])
 
 
-def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
+def has_work(
+    connection: Connection[Any], realm: str, mapping: Mapping, known: Iterable[Mapping]
+) -> bool:
     """Whether something of a module waits to be loaded: records that changed in the mirror, or
-    references and records held back that can be tried again."""
+    references and records held back that can be tried again. `known` are the mappings of all
+    modules: what none of them refers to it by is closed by no load of it."""
+    referring = [place for other in known for place in _referring(other, mapping.module)]
     values = {
         "realm": realm,
         "module": mapping.module,
@@ -347,8 +352,18 @@ def has_work(connection: Connection[Any], realm: str, mapping: Mapping) -> bool:
         "looked_up": sorted(mapping.looked_up_in),
         "hash": mapping.hash,
         "mode": mapping.mode,
+        "referring": [module for module, _ in referring],
+        "referring_fields": [field for _, field in referring],
     }
     return bool(_one(connection.execute(statements("runs")["work"], values))[0])
+
+
+def _referring(mapping: Mapping, to: str) -> Iterator[tuple[str, str]]:
+    """The module and each of its fields, those of lines included, that refer to another module."""
+    for part, place in zip(mapping.parts, ("", LINES + "."), strict=False):
+        for field in part.fields.values():
+            if field.refers and field.refers.module == to:
+                yield mapping.module, place + field.column
 
 
 def position(connection: Connection[Any], realm: str, module: str) -> int:

@@ -46,7 +46,7 @@ REMEMBERED = (
     "held_before",
 )
 HELD = ("collisions_gone", "hold", "hold_unlinked", "refused_due")
-FREED = ("no_longer_undone", "no_longer_unlinked", "unlinked_due", "held_back", "refused_due")
+FREED = ("no_longer_undone", "no_longer_unlinked", "unlinked_due", "refused_due", "held_back")
 
 
 @dataclass(frozen=True)

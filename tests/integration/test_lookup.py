@@ -123,6 +123,11 @@ def test_what_is_undone_stays_so_when_a_name_changes_that_it_shows(
     assert sync(connection, on_terms(), term("Net 30 days")) == []
 
 
+def has_work(connection: Connection[Any], known: dict[str, Mapping]) -> bool:
+    """Whether there are accounts to load."""
+    return runs.has_work(connection, REALM, known["accounts"], known.values())
+
+
 def test_a_changed_name_is_work_for_the_modules_that_show_it_only(
     connection: Connection[Any],
 ) -> None:
@@ -130,11 +135,11 @@ def test_a_changed_name_is_work_for_the_modules_that_show_it_only(
     run = Run("sample", REALM, "next")
 
     mirror(connection, run, term("Net 30", DueDays=30))
-    assert not runs.has_work(connection, REALM, on_terms()["accounts"])
+    assert not has_work(connection, on_terms())
 
     mirror(connection, run, term("Net 31"))
-    assert runs.has_work(connection, REALM, on_terms()["accounts"])
-    assert not runs.has_work(connection, REALM, parse_all({"accounts": accounts()})["accounts"])
+    assert has_work(connection, on_terms())
+    assert not has_work(connection, parse_all({"accounts": accounts()}))
 
 
 @pytest.mark.parametrize(

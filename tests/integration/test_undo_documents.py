@@ -367,7 +367,7 @@ def test_what_a_refused_version_waited_for_is_not_closed_once_a_later_one_ends_o
     sync(connection, several, item("1"), customer("2"))
 
     assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
-    assert not has_work(connection, REALM, several["documents"])
+    assert not has_work(connection, REALM, several["documents"], several.values())
     sync(connection, several, invoice("7", line("good", "1"), CustomerRef={"value": "2"}))
     assert rows(connection, HELD) == [(None, "good", "Item 1", "Customer 2")]
 
@@ -382,7 +382,7 @@ def test_an_undo_gives_nothing_of_a_refused_version_to_the_one_before(
     sync(connection, several, item("1"), customer("2"))
 
     assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
-    assert not has_work(connection, REALM, several["documents"])
+    assert not has_work(connection, REALM, several["documents"], several.values())
     assert release(connection, several, "undone", "retry")[-1] == End("7", "updated")
     assert rows(connection, HELD) == [(None, "fine", None, None)]
 
@@ -398,7 +398,7 @@ def test_a_refused_version_of_an_entity_that_is_mapped_no_more_is_no_work(
 
     sync(connection, fewer, item("1"), customer("2"))
 
-    assert not has_work(connection, REALM, fewer["documents"])
+    assert not has_work(connection, REALM, fewer["documents"], fewer.values())
 
 
 def refused_with_exclusions(connection: Connection[Any]) -> dict[str, Mapping]:

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("column_rules", "catalog", "documents", "errors", "images", "mapping", "transform"),
     },
     "catalog": {"catalog_rows", "errors", "mapping", "sql"},
-    "runs": {"errors", "mapping", "sql"},
+    "runs": {"errors", "images", "mapping", "sql"},
     "breakers": {"errors", "runs", "sql"},
     "picking": {"mapping", "sql"},
     "stage": {

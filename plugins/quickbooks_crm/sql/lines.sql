@@ -230,7 +230,7 @@ WITH waiting AS MATERIALIZED (
        AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_key, own.written,
-       target.record_key AS target_key, NULL::jsonb AS was, false AS closed, false AS refused
+       target.record_key AS target_key, NULL::jsonb AS was, false AS closed
   FROM waiting
  CROSS JOIN LATERAL (
        SELECT record_key, written FROM sync.link
@@ -248,6 +248,7 @@ WITH held AS (
     SELECT closing.entity, closing.id, closing.field, coalesce(to_jsonb(current.{column}), 'null') AS was
       FROM closing_line AS closing
       JOIN {lines} AS current ON current.{parent} = closing.record_key::{parent_type} AND current.{position} = closing.position
+     WHERE {which}
 ), changed AS (
     UPDATE {lines} AS current
        SET {column} = closing.target_key::{column_type}
@@ -263,6 +264,14 @@ UPDATE closing_line AS closing
 
 -- one_reference --
 (closing.entity, closing.id, closing.field) = (candidate.entity, candidate.id, candidate.field)
+
+-- refused --
+-- Those of lines that are there, whatever kept the table from taking them.
+SELECT count(*)
+  FROM closing_line AS closing
+ WHERE NOT closed
+   AND EXISTS (SELECT FROM {lines} AS current
+                WHERE current.{parent} = closing.record_key::{parent_type} AND current.{position} = closing.position);
 
 -- close_documents --
 -- Each document once, with what it holds itself, and with the lines it had and has now.

@@ -384,7 +384,7 @@ WITH waiting AS MATERIALIZED (
      WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_key,
-       NULL::jsonb AS before, NULL::jsonb AS after, false AS told, false AS refused
+       NULL::jsonb AS before, NULL::jsonb AS after, false AS told
   FROM waiting
  CROSS JOIN LATERAL (
        SELECT record_key FROM sync.link
@@ -410,6 +410,7 @@ WITH held AS (
     SELECT closing.entity, closing.id, {image} AS before
       FROM closing
       JOIN {table} AS current ON current.{key} = closing.record_key::{key_type}
+     WHERE {which}
 ), changed AS (
     UPDATE {table} AS current
        SET {column} = closing.target_key::{column_type} {with_it}
@@ -425,6 +426,9 @@ UPDATE closing
 
 -- one_reference --
 (closing.entity, closing.id) = (candidate.entity, candidate.id)
+
+-- record_of_each --
+CREATE INDEX ON {closing} (entity, id);
 
 -- close_each --
 -- The same for one record, or line, after the other: those of which the table refuses it stay as they are.
@@ -442,13 +446,15 @@ BEGIN
                 IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
                 END IF;
-                UPDATE {closing} AS closing SET refused = true WHERE {one_reference};
         END;
     END LOOP;
 END $refusals$;
 
 -- refused --
-SELECT count(*) FROM {closing} WHERE refused;
+-- Those of records that are there, whatever kept the table from taking them: an error, or a trigger that left them out.
+SELECT count(*)
+  FROM closing
+ WHERE after IS NULL AND EXISTS (SELECT FROM {table} AS current WHERE current.{key} = closing.record_key::{key_type});
 
 -- close_links --
 -- What the record held otherwise than the sync wrote it stays a person's.
@@ -514,15 +520,15 @@ DROP TABLE pg_temp.closing;
 -- tried --
 -- What could not be closed although its record is there, is work no more; each load tries it all the same.
 UPDATE sync.parked
-   SET tried = true
-  FROM (SELECT own.ctid AS place
+   SET tried = known.record_key
+  FROM (SELECT own.ctid AS place, target.record_key
           FROM sync.parked AS own
          CROSS JOIN LATERAL (
-               SELECT FROM sync.target
+               SELECT record_key FROM sync.target
                 WHERE (target.realm, target.module, target.entity, target.id)
                     = (own.realm, own.target_module, own.target_entity, own.target_id) LIMIT 1) AS target
          WHERE own.realm = %(realm)s AND own.target_module = %(module)s
-           AND own.module = ANY (%(referring)s) AND own.tried IS NOT TRUE AND own.refused IS NOT TRUE
+           AND own.module = ANY (%(referring)s) AND own.tried IS DISTINCT FROM target.record_key AND own.refused IS NOT TRUE
            AND NOT EXISTS (SELECT FROM sync.held
                             WHERE (held.realm, held.module, held.entity, held.id) = (own.realm, own.module, own.entity, own.id)
                               AND held.reason = 'refused_by_table')) AS known

@@ -171,7 +171,8 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
     OR (EXISTS (SELECT FROM sync.module_position
                  WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s)
         AND EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s))
-    OR EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due)
+    OR EXISTS (SELECT FROM sync.held
+                WHERE realm = %(realm)s AND module = %(module)s AND due AND entity = ANY (%(entities)s))
     OR EXISTS (SELECT FROM sync.waiting AS parked
                 CROSS JOIN LATERAL (
                       SELECT FROM sync.target
@@ -184,11 +185,13 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
                             = (parked.realm, parked.module, parked.entity, parked.id))))
     OR EXISTS (SELECT FROM sync.parked
                 CROSS JOIN LATERAL (
-                      SELECT FROM sync.target
+                      SELECT record_key FROM sync.target
                        WHERE (target.realm, target.module, target.entity, target.id)
                            = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target
                 WHERE parked.realm = %(realm)s AND parked.target_module = %(module)s
-                  AND parked.tried IS NOT TRUE AND parked.refused IS NOT TRUE
+                  AND (parked.module, regexp_replace(parked.field, '^@lines\.[0-9]+\.', '@lines.'))
+                      IN (SELECT * FROM unnest(%(referring)s::text[], %(referring_fields)s::text[]))
+                  AND parked.tried IS DISTINCT FROM target.record_key AND parked.refused IS NOT TRUE
                   AND NOT EXISTS (SELECT FROM sync.held
                                    WHERE (held.realm, held.module, held.entity, held.id)
                                        = (parked.realm, parked.module, parked.entity, parked.id)

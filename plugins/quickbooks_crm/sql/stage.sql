@@ -30,7 +30,11 @@ generations AS (
     UNION
     SELECT entity, id FROM sync.held WHERE realm = %(realm)s AND module = %(module)s AND due
     UNION
-    SELECT entity, id FROM sync.arrived WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s
+    SELECT entity, id FROM sync.arrived AS own
+     WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s
+       AND NOT EXISTS (SELECT FROM sync.held
+                        WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, own.entity, own.id)
+                          AND held.reason IN ('undone', 'unlinked'))
     UNION
     SELECT entity, id FROM sync.shows_changed AS shows
      WHERE realm = %(realm)s AND module = %(module)s AND shown_entity = ANY (%(looked_up)s)

@@ -13,7 +13,7 @@ DELETE FROM sync.parked
                 OR EXISTS (SELECT FROM sync.former
                             WHERE (realm, run_id, module, kind, entity, id, field)
                                 = (%(realm)s, %(undone)s, %(module)s, 'parked', u.entity, u.id, parked.field)
-                              AND to_jsonb(parked.*) @> became)));
+                              AND to_jsonb(parked.*) @> (became - 'tried'))));
 
 -- parked_back --
 -- Also written down, so that an undo of this undo knows which references it has opened again.
@@ -203,7 +203,8 @@ UPDATE sync.held
  WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, u.entity, u.id)
    AND held.reason = 'refused_by_table' AND u.outcome <> 'kept'
    AND NOT EXISTS (SELECT FROM sync.parked
-                    WHERE (realm, module, entity, id) = (held.realm, held.module, held.entity, held.id) AND refused);
+                    WHERE (realm, module, entity, id, run_id) = (held.realm, held.module, held.entity, held.id, held.run_id)
+                      AND refused);
 
 -- no_longer_undone --
 -- What an undo held back is free again.
@@ -238,5 +239,6 @@ SELECT was.*
    AND NOT EXISTS (SELECT FROM undoing AS u
                     WHERE u.outcome = 'kept' AND (u.entity, u.id) = (former.entity, former.id))
 ON CONFLICT (realm, module, entity, id) DO UPDATE
-   SET collides_with = excluded.collides_with, due = excluded.due
+   SET collides_with = excluded.collides_with,
+       due = CASE known.reason WHEN 'refused_by_table' THEN excluded.due ELSE known.due END
  WHERE known.run_id = excluded.run_id;
