@@ -46,6 +46,9 @@ class Model(Documents):
         self.before, self.after = None, None
         before = deepcopy(self)
         self.ends, self.default_owner = {}, default_owner
+        for module, id in self.forgotten:
+            self.changed[module].add(id)
+        self.forgotten = set()
         self._follow_merges()
         due = {
             who

@@ -35,6 +35,7 @@ class Memory:
     held: dict[Who, End] = field(default_factory=dict)
     parked: dict[Place, str] = field(default_factory=dict)
     refused: set[Place] = field(default_factory=set)  # what a refused version waits for
+    forgotten: set[Who] = field(default_factory=set)  # whose version waits for nobody knows what
     arrived: set[Who] = field(default_factory=set)  # for whom what they wait for has come
     causes: dict[Who, Cause] = field(default_factory=dict)
     mirror: dict[str, Customer] = field(default_factory=dict)
@@ -133,6 +134,13 @@ class Memory:
         for who, end in self.held.items():
             if (who[0], end.collides) in removed:
                 self.held[who] = replace(end, collides=None)
+        self.forgotten = {
+            place[:2]
+            for place in after.refused
+            if place[:2] in linked
+            and place[:2] in self.ends
+            and self.ends[place[:2]].reason == "refused_by_table"
+        }
         self.after = after
 
     def redo(self) -> None:
@@ -141,6 +149,7 @@ class Memory:
         for what in ("records", "links", "parked", "refused", "conflicts", "tags", "held"):
             setattr(self, what, deepcopy(getattr(self.after, what)))
         self.causes |= {who: at for who, at in self.after.causes.items() if who in self.held}
+        self.forgotten = set()
 
     # Who is meant
 

@@ -211,6 +211,19 @@ def test_a_refused_change_that_waits_for_nothing_is_as_before_once_the_undo_is_u
 
     undo(connection, several, "wrong", run_id="back")
 
+    assert work(connection, several) == []
+    undo(connection, several, "back")
+    assert work(connection, several) == []
+
+
+def test_a_refused_change_that_is_to_be_read_again_is_not_once_the_undo_is_undone(
+    connection: Connection[Any],
+) -> None:
+    several = demanding(connection)
+    sync(connection, several, version("2", "B"), run_id="wrong")
+
+    undo(connection, several, "wrong", run_id="back")
+
     assert work(connection, several) == ["documents"]
     undo(connection, several, "back")
     assert work(connection, several) == []

@@ -202,6 +202,9 @@ UPDATE sync.held
   FROM undoing AS u
  WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, u.entity, u.id)
    AND held.reason = 'refused_by_table' AND u.outcome <> 'kept'
+   AND EXISTS (SELECT FROM sync.former
+                WHERE (realm, run_id, module, kind, entity, id) = (held.realm, %(run_id)s, held.module, 'parked', held.entity, held.id)
+                  AND (was ->> 'refused')::boolean)
    AND NOT EXISTS (SELECT FROM sync.parked
                     WHERE (realm, module, entity, id, run_id) = (held.realm, held.module, held.entity, held.id, held.run_id)
                       AND refused);
