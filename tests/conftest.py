@@ -7,7 +7,6 @@ databases, instead of a Postgres of the tests' own.
 from __future__ import annotations
 
 import base64
-import gc
 import itertools
 import os
 import shutil
@@ -62,12 +61,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
-
-
-def pytest_collection_finish() -> None:
-    """All that was imported stays until the end: nobody need look whether it can go."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
