@@ -15,7 +15,10 @@ from playwright.sync_api import (
     FrameLocator,
     Locator,
     Page,
+    Request,
+    Response,
     StorageState,
+    TimeoutError,
     sync_playwright,
 )
 
@@ -90,13 +93,55 @@ def signed_in(airflow: Airflow) -> StorageState:
 
 
 @pytest.fixture(scope="module")
-def window(chromium: Browser, airflow: Airflow, signed_in: StorageState) -> Iterator[Page]:
+def unanswered() -> list[str]:
+    """What the windows of a file's tests asked for and did not get."""
+    return []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Iterator[pytest.TestReport]:
+    """A test that fails tells also what the browser did not get, and what Airflow said last."""
+    report: pytest.TestReport = yield
+    if report.failed and "unanswered" in item.funcargs:
+        report.sections.append(("Not answered", "\n".join(item.funcargs["unanswered"][-50:])))
+        log = item.funcargs["shown"].home.log("api-server").read_text(errors="replace")
+        report.sections.append(("Airflow's API server", log[-4000:]))
+    return report
+
+
+@pytest.fixture(scope="module")
+def window(
+    chromium: Browser, airflow: Airflow, signed_in: StorageState, unanswered: list[str]
+) -> Iterator[Page]:
     """A window with the user signed in to Airflow, for all tests of a file: Airflow takes seconds
     to come up in one."""
+
+    def failed(request: Request) -> None:
+        unanswered.append(f"{request.method} {request.url}: {request.failure}")
+
+    def answered(response: Response) -> None:
+        if response.status >= 500:
+            unanswered.append(f"{response.request.method} {response.url}: {response.status}")
+
     with chromium.new_context(storage_state=signed_in) as context:
         window = context.new_page()
-        window.goto(airflow.address)
+        window.on("requestfailed", failed)
+        window.on("response", answered)
+        go_to(window, airflow.address, _link(window))
         yield window
+
+
+def go_to(window: Page, address: str, sign: Locator) -> None:
+    """Open a page of Airflow's, and load it again if it does not come up, as a person would: of
+    what it asks for as it starts it does without what it did not get."""
+    window.goto(address)
+    try:
+        sign.wait_for()
+    except TimeoutError:
+        window.goto(address)
+        sign.wait_for()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
+from tests.browser.conftest import go_to
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
@@ -167,12 +169,13 @@ def test_airflows_own_page_of_a_run_and_of_a_task_leads_back(
     title = activity.get_by_role("heading", level=1).inner_text()
     run = str(activity.locator("dd a[data-airflow]").last.get_attribute("href"))
     address = page.url[: page.url.index("/plugin/")] + "/dags/" + run.split("dags/")[1]
-    page.goto(address.split("/tasks/")[0] + place)
-
     of_run, of_task = (
         "a[href*='plugin/quickbooks-" + of for of in ("dag_run']", "task_instance']")
     )
-    page.locator(of_task if place else of_run).click()
+    back = page.locator(of_task if place else of_run)
+    go_to(page, address.split("/tasks/")[0] + place, back)
+
+    back.click()
 
     expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text(title)
 
