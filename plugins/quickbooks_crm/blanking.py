@@ -178,6 +178,7 @@ def _write(
     blocks, names = statements("erasing"), [sql.Identifier(name) for name in values]
     statement = blocks["blank"].format(
         **removing.names(target.table),
+        record=target.table.record(values),
         columns=sql.SQL(", ").join(names),
         new_columns=sql.SQL(", ").join(blocks["new_text"].format(column=name) for name in names),
     )

@@ -60,7 +60,8 @@ class KeywordList:
 class Column:
     """One column. `number` is the table's own for it, which stays when it is renamed. `kind` is
     text, integer, numeric, boolean, date, time, timestamp, uuid, choice or other; `base` the type
-    of Postgres itself that it is made of. `scale` is how many decimal places it has, of times those
+    of Postgres itself that it is made of, `bare` the same as a statement names it, of any length.
+    `scale` is how many decimal places it has, of times those
     of a second. `lacking` are the rights on it that this login has not, `locked` the sequences that
     its default takes numbers from and that the login may not use. `points_to` is the schema, table
     and column that a foreign key of its own leads to."""
@@ -80,9 +81,22 @@ class Column:
     keywords: KeywordList | None = None
     lacking: tuple[str, ...] = ()
     base: str = ""
+    bare: str = ""
     locked: tuple[str, ...] = ()
     number: int = 0
     points_to: tuple[str, str, str] | None = None
+
+    @property
+    def fills(self) -> bool:
+        """Whether a blank is left to its own default, since it takes no blank."""
+        return self.required and self.default is not None
+
+    @property
+    def own_default(self) -> sql.Composable:
+        """What it holds of which nothing is said; what its default gives, as the column takes
+        it."""
+        block = statements("catalog")["default"]
+        return block.format(default=sql.SQL(self.default or "NULL"), type=sql.SQL(self.bare))
 
     @property
     def array(self) -> bool:
@@ -120,6 +134,18 @@ class Table:
     def key_type(self) -> sql.SQL:
         """The type of the primary key, as the catalog writes it."""
         return sql.SQL(self.columns[self.key].type)
+
+    def record(self, given: Iterable[str]) -> sql.Composable:
+        """The table's columns for `jsonb_to_record`, which then makes of JSON what `given` columns
+        hold in their own types. The others, and those that have a default to take in place of a
+        blank, may be blank whatever their domains say: the table itself judges what they get."""
+        strict = {name for name in given if name in self.columns and not self.columns[name].fills}
+        return sql.SQL(", ").join(
+            sql.SQL("{} {}").format(
+                sql.Identifier(name), sql.SQL(column.type if name in strict else column.bare)
+            )
+            for name, column in self.columns.items()
+        )
 
     @property
     def known_by(self) -> dict[str, Any]:
@@ -382,6 +408,7 @@ def _column(row: dict[str, Any], found: Found) -> Column:
         keywords=_keyword_list(form, found.schema),
         lacking=tuple(row["lacking"]),
         base=row["base_type"],
+        bare=row["bare_type"],
         locked=tuple(row["locked"]),
         number=row["number"],
         points_to=tuple(row["points_to"]) if row["points_to"] else None,

@@ -118,7 +118,12 @@ def _unique(connection: Connection[Any], target: Target) -> list[str]:
 
 def _names(target: Target) -> dict[str, sql.Composable]:
     table = target.table
-    return {"table": table.identifier, "key": sql.Identifier(table.key), "key_type": table.key_type}
+    return {
+        "table": table.identifier,
+        "key": sql.Identifier(table.key),
+        "key_type": table.key_type,
+        "record": target.record,
+    }
 
 
 def _values(target: Target) -> dict[str, Any]:

@@ -62,6 +62,11 @@ class Target:
         return image(row, [name for name in self.table.columns if name in self.columns])
 
     @property
+    def record(self) -> sql.Composable:
+        """The columns of a row that is made of what QuickBooks says."""
+        return self.table.record(self.columns)
+
+    @property
     def refers(self) -> list[str]:
         """The fields that refer to other records; those of lines as `@lines.product_id`, say."""
         parts = zip(self.mapping.parts, ("", f"{LINES}."), strict=False)
@@ -253,7 +258,12 @@ def _find(
 
 def _names(target: Target) -> dict[str, sql.Composable]:
     table = target.table
-    return {"table": table.identifier, "key": sql.Identifier(table.key), "key_type": table.key_type}
+    return {
+        "table": table.identifier,
+        "key": sql.Identifier(table.key),
+        "key_type": table.key_type,
+        "record": target.record,
+    }
 
 
 def _normal(target: Target, row: str, column: str | None) -> sql.Composable:

@@ -154,6 +154,7 @@ def _flag(connection: Connection[Any], run: Run, target: Target, left: Left) -> 
     statement = blocks["flag"].format(
         table=target.table.identifier,
         key=sql.Identifier(target.table.key),
+        record=target.table.record(flags),
         columns=sql.SQL(", ").join(names),
         new_columns=sql.SQL(", ").join(blocks["new_flag"].format(column=name) for name in names),
     )

@@ -64,6 +64,7 @@ class LineTarget:
             "position": sql.Identifier(lines.position),
             "position_name": sql.Literal(lines.position),
             "unmapped": sql.Literal([name for name in table.columns if name not in imaged]),
+            "line_record": table.record(filled),
             "image": image("current", imaged),
             "new_image": image("new", imaged),
             "line_image": image("line", imaged),
@@ -88,9 +89,9 @@ class LineTarget:
         no blank."""
         block = statements("lines")["default"]
         defaults = [
-            block.format(name=sql.Literal(name), default=sql.SQL(column.default))
+            block.format(name=sql.Literal(name), default=column.own_default)
             for name in self.lines.rows.fields
-            if (column := self.table.columns[name]).required and column.default is not None
+            if (column := self.table.columns[name]).fills
         ]
         return sql.SQL(", ").join(defaults)
 
@@ -108,7 +109,7 @@ class LineTarget:
             "new_values": sql.SQL(", ").join(self._or_default(n, v) for n, v in values.items()),
         }
         known = ("remove", "change") if action == "update" else ()
-        steps = (*known, "add", "tell")
+        steps = (*known, "add", "judge", "tell")
         return {name: blocks[name].format(**names) for name in steps}
 
     def exchange(self, change: sql.Composable, wanted: sql.Composable) -> sql.Composable:
@@ -122,16 +123,17 @@ class LineTarget:
             wanted=wanted,
             lines=self.table.identifier,
             lines_named=sql.Literal(self.table.identifier.as_string()),
+            line_record=self.table.record(every),
             every_column=sql.SQL(", ").join(map(sql.Identifier, every)),
             every_value=sql.SQL(", ").join(values),
         )
 
     def _or_default(self, name: str, value: sql.Composable) -> sql.Composable:
         column = self.table.columns[name]
-        if not (column.required and column.default is not None):
+        if not column.fills:
             return value
-        default = sql.SQL(column.default)
-        return statements("lines")["value_or_default"].format(value=value, default=default)
+        block = statements("lines")["value_or_default"]
+        return block.format(value=value, default=column.own_default)
 
 
 def receive(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
@@ -159,6 +161,12 @@ def same(target: Target) -> sql.Composable:
     """That a known document holds the lines that were written last, to stand in `as_it_was`."""
     own = LineTarget.of(target)
     return statements("lines")["same"].format(**own.names) if own else sql.SQL("")
+
+
+def put_off_constraints(connection: Connection[Any], target: Target) -> None:
+    """Let the table judge documents, where it can wait, once their lines are written, too."""
+    if LineTarget.of(target):
+        connection.execute(statements("lines")["put_off"])
 
 
 def compare(connection: Connection[Any], target: Target) -> None:

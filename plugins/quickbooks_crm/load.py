@@ -258,6 +258,7 @@ def _write(
         waiting = {"waiting": blocks[WAITING[action]]}
         which = {"which": blocks["one_row"], "that_row": blocks["same_row"]}
         names = _with_keys({**statement, **which, **waiting})
+        lines.put_off_constraints(connection, target)
         connection.execute(
             blocks["row_by_row"].format(
                 statement=_unended(blocks[action].format(**names), connection),
@@ -266,6 +267,7 @@ def _write(
                 **waiting,
             )
         )
+        connection.execute(blocks["constraints_at_once"])
         connection.execute(blocks["dropped"].format(**waiting))
 
 
@@ -290,6 +292,7 @@ def _at_once(
         with connection.transaction() as savepoint:
             if action == "add":
                 names = _closed_among_themselves(connection, target, names)
+            lines.put_off_constraints(connection, target)
             connection.execute(blocks[action].format(**names))
             if (
                 _left(connection, action)
@@ -456,6 +459,7 @@ def _names(target: Target) -> dict[str, sql.Composable]:
         "table": table.identifier,
         "key": sql.Identifier(table.key),
         "key_type": table.key_type,
+        "record": target.record,
         "image": target.image("current"),
         "new_image": target.image("new"),
     }
@@ -465,12 +469,10 @@ def _new_key(target: Target) -> sql.Composable:
     blocks = statements("load")
     column = target.table.columns[target.table.key]
     if column.name in target.columns:
-        return blocks["mapped_key"].format(
-            table=target.table.identifier, key=sql.Literal(column.name)
-        )
+        return blocks["mapped_key"].format(record=target.record, key=sql.Literal(column.name))
     if column.sequence:
         return blocks["next_in_sequence"].format(sequence=sql.Literal(column.sequence))
-    return sql.SQL(column.default or "NULL")
+    return column.own_default
 
 
 def _new_values(work: Load) -> dict[str, sql.Composable]:
@@ -492,9 +494,9 @@ def _new_values(work: Load) -> dict[str, sql.Composable]:
 def _new_value(target: Target, name: str) -> sql.Composable:
     blocks = statements("load")
     column = target.table.columns[name]
-    if column.required and column.default is not None:
-        default = sql.SQL(column.default)
-        return blocks["new_value_or_default"].format(column=sql.Identifier(name), default=default)
+    if column.fills:
+        block = blocks["new_value_or_default"]
+        return block.format(column=sql.Identifier(name), default=column.own_default)
     return blocks["new_value"].format(column=sql.Identifier(name))
 
 

@@ -109,7 +109,8 @@ def _typed(
     connection: Connection[Any], shelf: Shelf, texts: dict[str, str | None]
 ) -> dict[str, Any]:
     """What does not fit the table stays as QuickBooks has it."""
-    query = statements("sources")["as_the_table_has_it"].format(table=shelf.target.table.identifier)
+    record = shelf.target.table.record(texts)
+    query = statements("sources")["as_the_table_has_it"].format(record=record)
     try:
         with connection.transaction():
             row = exact.cursor(connection).execute(query, {"fields": Jsonb(texts)}).fetchone()

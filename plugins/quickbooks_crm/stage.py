@@ -209,7 +209,7 @@ class _Shape:
     def of(cls, mapping: Mapping, table: Table) -> "_Shape":
         names = tuple(columns(mapping))
         refers = {name: field.refers for name, field in mapping.fields.items() if field.refers}
-        keep = {name for name in names if _has_default(table, name)}
+        keep = {name for name in names if table.columns[name].fills}
         return cls(names, refers, keep, dict(_several(mapping, table)))
 
     def values(self, row: dict[str, str | None]) -> dict[str, Any]:
@@ -253,12 +253,6 @@ def _parted(text: str | None, separator: str) -> Any:
 def _json(value: Any) -> bytes:
     """As a column of COPY's text format: JSON has no other signs that mean something there."""
     return _ENCODER.encode(value).replace(b"\\", b"\\\\") if value else b"{}"
-
-
-def _has_default(table: Table, name: str) -> bool:
-    """Whether a blank is left to the column's own default, since the column takes no blank."""
-    column = table.columns[name]
-    return column.required and column.default is not None
 
 
 def _where(run: Run, mapping: Mapping) -> dict[str, Any]:

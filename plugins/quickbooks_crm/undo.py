@@ -23,18 +23,21 @@ from quickbooks_crm.sql import statements
 from quickbooks_crm.undone import Undone
 
 ACTIONS = {
-    "insert": ("insert", "insert_lines", "tell_lines"),
+    "insert": ("put_off", "insert", "insert_lines", "judge", "tell_lines"),
     "restore": (
+        "put_off",
         "restore",
         "drop_lines",
         "change_lines",
         "return_lines",
         "add_lines",
+        "judge",
         "tell_lines",
     ),
-    "remove": ("remove_lines", "remove"),
+    "remove": ("put_off", "remove_lines", "remove", "judge"),
 }
-"""What is done to records, and the statements of each in their order."""
+"""What is done to records, and the statements of each in their order; all but one are for those
+that have lines."""
 FORGOTTEN = ("parked_off", "conflicts_off", "links_off", "unlinked_off")
 REMEMBERED = (
     "links_back",
@@ -89,6 +92,7 @@ class Undo:
             "table": table.identifier,
             "key": sql.Identifier(table.key),
             "key_type": table.key_type,
+            "record": self.target.record,
             "gone": sql.Literal(lost),
             "unmapped": sql.Literal(self.target.unmapped),
         }
@@ -260,18 +264,17 @@ def _pending(connection: Connection[Any], action: str) -> int:
 
 def _statements(work: Undo, action: str, which: sql.SQL) -> list[sql.Composed]:
     """What carries out an action, with the lines of documents where there are any."""
-    blocks, table = statements("undo"), work.target.table
+    blocks, table = statements("lines") | statements("undo"), work.target.table
     names = [n for n in ACTIONS[action] if n == action or LineTarget.of(work.target)]
     mapped = [table.columns[name] for name in work.target.columns if name in table.columns]
     restored = [c.name for c in mapped if c.writable and c.name != table.key]
-    every = [c.name for c in table.columns.values() if c.writable or c.sequence]
     listed = {
         "which": which,
         "undone": sql.Literal(work.undone.run_id),
         "columns": _listed(restored),
         "new_columns": _listed(restored, blocks["new_value"]),
-        "every_column": _listed(every),
-        "every_new": _listed(every, blocks["new_value"]),
+        "every_column": _listed([column.name for column in _kept(table)]),
+        "every_new": _or_default(table),
     }
     return [blocks[name].format(**work.names, **listed) for name in names]
 
@@ -302,13 +305,30 @@ def _of_lines(target: Target) -> dict[str, sql.Composable]:
     names = own.names
     names["line_unmapped"] = names.pop("unmapped")
     mapped = [own.lines.position, *own.lines.rows.fields]
-    every = [c.name for c in own.table.columns.values() if c.writable or c.sequence]
     return names | {
         "line_columns": _listed(mapped),
         "new_line_columns": _listed(mapped, new),
-        "every_line_column": _listed(every),
-        "every_new_line": _listed(every, new),
+        "every_line_column": _listed([column.name for column in _kept(own.table)]),
+        "every_new_line": _or_default(own.table),
     }
+
+
+def _kept(table: Table) -> list[Column]:
+    """The columns that a record, or line, which is kept whole comes back with."""
+    return [column for column in table.columns.values() if column.writable or column.sequence]
+
+
+def _or_default(table: Table) -> sql.Composed:
+    """What these hold: what was kept, and of columns that there were not yet their defaults."""
+    block = statements("undo")["value_or_default"]
+    return sql.SQL(", ").join(
+        block.format(
+            column=sql.Identifier(column.name),
+            name=sql.Literal(column.name),
+            default=column.own_default,
+        )
+        for column in _kept(table)
+    )
 
 
 def _listed(names: list[str], block: sql.SQL | None = None) -> sql.Composed:

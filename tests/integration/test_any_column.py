@@ -183,6 +183,43 @@ def test_a_column_that_is_named_like_the_columns_of_a_batch_is_told(own: Connect
     assert "a column whose name begins with @ cannot be mapped. Rename it." in told
 
 
+@pytest.mark.parametrize(
+    ("type_", "default"),
+    [
+        ("varchar(20)", "nextval('own.number')"),
+        ("bigint", "extract(epoch FROM timestamptz '2026-01-01')"),
+        ("own.label", "1"),
+    ],
+)
+def test_a_blank_gets_a_default_of_another_type_as_the_column_takes_it(
+    own: Connection[Any], type_: str, default: str
+) -> None:
+    own.execute("CREATE SEQUENCE own.number; CREATE DOMAIN own.label AS varchar(5)")
+    things(own, f"value {type_} NOT NULL DEFAULT {default}")
+    own.execute("INSERT INTO own.things (name) VALUES ('by hand')")
+
+    ended = sync(own, into("x"), item("7"), item("8", Value="77"))
+
+    assert ended == [End("7", "added"), End("8", "added")]
+    [seven, eight, hand] = rows(own, "SELECT value::text FROM own.things ORDER BY quickbooks_id")
+    assert seven == (("2",) if "nextval" in default else hand) and eight == ("77",)
+
+
+def test_fields_with_different_collations_are_compared_together(own: Connection[Any]) -> None:
+    things(own, 'value text COLLATE "C"')
+    own.execute('ALTER TABLE own.things ALTER name TYPE text COLLATE "POSIX"')
+    own.execute("INSERT INTO own.things (name, value) VALUES ('Pump', 'a')")
+    checked = {"import": "{key: quickbooks_id, check: [name, value]}"}
+    known = parse_all({"things": mapping("own.things", "value: {from: Value}", **checked)})
+
+    ended = sync(
+        own, known, item("7", Name="PUMP", Value="A"), item("8", Value="b"), item("9", Value="b")
+    )
+
+    assert [end.outcome for end in ended] == ["duplicate", "added", "added"]
+    assert sync(own, known, item("10", Name="Item 9", Value="B"))[0].outcome == "duplicate"
+
+
 def test_a_domain_over_a_domain_keeps_all_their_rules(own: Connection[Any]) -> None:
     own.execute("CREATE DOMAIN own.short AS varchar(5) CHECK (VALUE <> 'bad')")
     own.execute("CREATE DOMAIN own.must AS own.short NOT NULL")

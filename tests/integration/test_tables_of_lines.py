@@ -251,3 +251,32 @@ def test_lines_may_have_document_and_position_for_their_primary_key(
     assert rows(connection, REFERRED) == [(None,), ("Item 7",), (None,)]
     documents = known()["documents"]
     assert list(catalog.misfits(catalog.of(connection, documents), documents)) == []
+
+
+# What it demands of a document with its lines
+
+NEEDS_A_LINE = """
+    CREATE FUNCTION crm.needs_a_line() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NOT EXISTS (SELECT FROM crm.invoice_lines WHERE invoice_id = NEW.id) THEN
+            RAISE EXCEPTION 'an invoice needs a line';
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER needs_a_line AFTER INSERT OR UPDATE ON crm.invoices
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crm.needs_a_line()"""
+
+
+def test_a_document_is_judged_together_with_its_lines(connection: Connection[Any]) -> None:
+    connection.execute(NEEDS_A_LINE)
+
+    assert sync(connection, known(), invoice("1", line("a"))) == [End("1", "added")]
+    assert sync(connection, known(), invoice("1", line("b"), DocNumber="1"), invoice("2")) == [
+        End("1", "updated"),
+        End("2", "not_added", "refused_by_table"),
+    ]
+    assert outcome(connection, "2", "message") == (
+        "The CRM table refused the record: an invoice needs a line.",
+    )
+    assert sync(connection, known(), invoice("2", line("c"))) == [End("2", "added")]
+    assert rows(connection, TEXTS) == [(1, "b"), (1, "c")]

@@ -25,6 +25,7 @@ from tests.integration.crm import (
     with_work,
 )
 from tests.integration.documents import DOCUMENTS, invoice, known, line, with_customers
+from tests.integration.test_tables_of_lines import NEEDS_A_LINE
 from tests.integration.test_undo_lines import PARKED, everything, waiting_and_refused
 from tests.integration.undo import release, undo
 
@@ -514,3 +515,38 @@ def test_a_document_that_the_run_read_and_left_as_it_was_is_known_as_before(
     assert everything(connection) == before
     undo(connection, known(), "back")
     assert everything(connection) == after
+
+
+# ── what the tables demand ──────────────────────────────────────────────────────────────────
+
+
+def test_a_document_is_judged_together_with_its_lines_when_it_is_undone(
+    connection: Connection[Any],
+) -> None:
+    connection.execute(NEEDS_A_LINE)
+    connection.execute(NEEDS_A_DOCUMENT)
+    sync(connection, known(), invoice("1", line("a"), DocNumber="1"), run_id="first")
+    sync(connection, known(), invoice("1", line("b"), line("c"), DocNumber="2"), run_id="second")
+    after = rows(connection, DOCUMENTS_AND_LINES)
+
+    assert undo(connection, known(), "second") == [End("1", "updated")]
+    assert undo(connection, known(), "first", run_id="back") == [End("1", "removed")]
+    assert undo(connection, known(), "back") == [End("1", "added")]
+    assert sync(connection, known(), run_id="third") == []
+    assert after != rows(connection, DOCUMENTS_AND_LINES) == [("1", "a")]
+
+
+DOCUMENTS_AND_LINES = """
+    SELECT number, description FROM crm.invoices
+      JOIN crm.invoice_lines AS line ON line.invoice_id = invoices.id ORDER BY 1, 2"""
+NEEDS_A_DOCUMENT = """
+    CREATE FUNCTION crm.keeps_a_line() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM crm.invoices WHERE id = OLD.invoice_id)
+           AND NOT EXISTS (SELECT FROM crm.invoice_lines WHERE invoice_id = OLD.invoice_id) THEN
+            RAISE EXCEPTION 'an invoice needs a line';
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER keeps_a_line AFTER DELETE ON crm.invoice_lines
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crm.keeps_a_line()"""

@@ -19,6 +19,9 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.documents import invoice as document
+from tests.integration.documents import known as documents
+from tests.integration.documents import line
 from tests.integration.test_edits import edit, held, seven
 from tests.integration.test_edits import mapped as edited
 from tests.integration.test_owners import CONTACTS as OWNED_CONTACTS
@@ -383,3 +386,22 @@ def test_a_retry_can_be_undone_and_done_again(connection: Connection[Any]) -> No
     assert crm(connection) == before
     undo(connection, products(), "back")
     assert crm(connection) == after
+
+
+# ── what there was not yet when it was undone ───────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("demands", ["", "NOT NULL"])
+def test_a_column_that_was_added_since_gets_its_default_when_records_come_back(
+    connection: Connection[Any], demands: str
+) -> None:
+    known = documents()
+    sync(connection, known, item("7"), document("1", line("a")), run_id="wrong")
+    undo(connection, known, "wrong", run_id="back")
+    for table in ("products", "invoices", "invoice_lines"):
+        added = f"ALTER TABLE crm.{table} ADD COLUMN grade text DEFAULT 'std' {demands}"
+        connection.execute(added.encode())
+
+    assert undo(connection, known, "back") == [End("7", "added"), End("1", "added")]
+    for table in ("products", "invoices", "invoice_lines"):
+        assert rows(connection, f"SELECT grade FROM crm.{table}") == [("std",)]

@@ -7,6 +7,7 @@ SELECT asked.table_name,
        c.relkind = 'v' AS is_view,
        format_type(a.atttypid, a.atttypmod) AS type,
        base.typname AS base_type,
+       format_type(base.oid, -1) AS bare_type,
        CASE WHEN base.typname IN ('varchar', 'bpchar') AND domains.modifier > 4 THEN domains.modifier - 4 END AS length,
        CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN ((domains.modifier - 4) >> 16) & 65535
             WHEN base.typname = 'money' THEN 18 END AS precision,
@@ -15,7 +16,7 @@ SELECT asked.table_name,
             WHEN base.typname IN ('time', 'timetz', 'timestamp', 'timestamptz')
             THEN CASE WHEN domains.modifier >= 0 THEN domains.modifier ELSE 6 END END AS scale,
        coalesce(own.attnotnull, false) OR domains.not_null AS not_null,
-       CASE WHEN own.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
+       CASE WHEN own.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), domains.default_expression) END AS default_expression,
        coalesce(own.attidentity <> '', false) AS identity,
        coalesce(own.attgenerated <> '', false) OR NOT pg_column_is_updatable(c.oid, a.attnum, false) AS generated,
        owned.sequence,
@@ -64,14 +65,17 @@ SELECT asked.table_name,
         LIMIT 1) AS owned ON true
  CROSS JOIN LATERAL (
        WITH RECURSIVE domain AS (
-           SELECT oid, typbasetype, a.atttypmod AS modifier, typtypmod, typnotnull FROM pg_type WHERE oid = a.atttypid
+           SELECT oid, typbasetype, a.atttypmod AS modifier, typtypmod, typnotnull, typdefaultbin, 0 AS depth FROM pg_type WHERE oid = a.atttypid
            UNION ALL
-           SELECT inner_type.oid, inner_type.typbasetype, domain.typtypmod, inner_type.typtypmod, inner_type.typnotnull
+           SELECT inner_type.oid, inner_type.typbasetype, domain.typtypmod, inner_type.typtypmod, inner_type.typnotnull,
+                  inner_type.typdefaultbin, domain.depth + 1
              FROM domain
             CROSS JOIN LATERAL (SELECT * FROM pg_type WHERE oid = domain.typbasetype LIMIT 1) AS inner_type
        )
        SELECT max(oid::bigint) FILTER (WHERE typbasetype = 0)::oid AS base, bool_or(typnotnull) AS not_null,
-              max(modifier) FILTER (WHERE typbasetype = 0) AS modifier
+              max(modifier) FILTER (WHERE typbasetype = 0) AS modifier,
+              (array_agg(pg_get_expr(typdefaultbin, 0) ORDER BY depth) FILTER (WHERE typbasetype <> 0 AND typdefaultbin IS NOT NULL))[1]
+              AS default_expression
          FROM domain) AS domains
   JOIN pg_type AS base ON base.oid = domains.base
   LEFT JOIN LATERAL (SELECT oid, adbin, adrelid FROM pg_attrdef WHERE adrelid = kept.oid AND adnum = own.attnum LIMIT 1) AS d ON true
@@ -91,6 +95,9 @@ SELECT n.nspname AS name,
   FROM pg_namespace AS n
   LEFT JOIN pg_class AS form ON form.relname = 'form_field' AND form.relnamespace = n.oid
  WHERE n.nspname = ANY (%(schemas)s::text[]);
+
+-- default --
+({default})::{type}
 
 -- hold --
 -- Reading locks out whoever wants to change the table's form.

@@ -41,7 +41,7 @@ UPDATE sync.held AS held
   FROM (SELECT own.ctid AS place,
                ARRAY (SELECT current.{key}::text FROM {table} AS current WHERE {equal} ORDER BY current.{key} LIMIT 20) AS candidates
           FROM incoming AS i
-         CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
+         CROSS JOIN LATERAL jsonb_to_record(i.fields) AS new ({record})
          CROSS JOIN LATERAL (
                SELECT ctid FROM sync.held
                 WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS own
@@ -55,7 +55,7 @@ UPDATE sync.held AS held
   FROM (SELECT own.ctid AS place,
                ARRAY (SELECT DISTINCT current.{parent}::text
                         FROM incoming_line AS line
-                       CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.fields) AS new
+                       CROSS JOIN LATERAL jsonb_to_record(line.fields) AS new ({line_record})
                         JOIN {lines} AS current ON {equal}
                        WHERE line.n = i.n AND current.{parent}::text IS DISTINCT FROM i.record_key
                        ORDER BY 1 LIMIT 20) AS candidates

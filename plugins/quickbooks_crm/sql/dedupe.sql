@@ -252,11 +252,8 @@ DROP TABLE IF EXISTS pg_temp.comparing;
 -- The normal forms by which rows without a link are compared, from their values as the table would type them.
 CREATE TEMP TABLE comparing ON COMMIT DROP AS
 SELECT typed.n, {identity_value} AS identity_value, {key_value} AS key_value, {check_values} AS check_values
-  FROM (SELECT i.n, jsonb_populate_record(NULL::{table}, i.fields) AS new
-          FROM incoming AS i
-         WHERE i.outcome IS NULL AND NOT i.linked
-        OFFSET 0) AS typed
- CROSS JOIN LATERAL (SELECT (typed.new).*) AS new;
+  FROM (SELECT n, fields FROM incoming WHERE outcome IS NULL AND NOT linked OFFSET 0) AS typed
+ CROSS JOIN LATERAL jsonb_to_record(typed.fields) AS new ({record});
 
 -- values_statistics --
 ANALYZE comparing;

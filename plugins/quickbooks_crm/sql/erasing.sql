@@ -72,7 +72,7 @@ SELECT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = %(record_key
 WITH changed AS (
     UPDATE {table} AS current
        SET ({columns}) = ROW ({new_columns})
-      FROM jsonb_populate_record(NULL::{table}, %(values)s) AS new
+      FROM jsonb_to_record(%(values)s) AS new ({record})
      WHERE current.{key} = %(record_key)s::{key_type}
  RETURNING to_jsonb(current.*) - %(unmapped)s::text[] AS image
 )

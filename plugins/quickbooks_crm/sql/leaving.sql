@@ -28,7 +28,7 @@ SELECT count(*) FROM sync.link WHERE realm = %(realm)s AND module = %(module)s;
 -- flag --
 UPDATE {table} AS current
    SET ({columns}) = ROW ({new_columns})
-  FROM jsonb_populate_record(NULL::{table}, %(flags)s) AS new
+  FROM jsonb_to_record(%(flags)s) AS new ({record})
  WHERE current.{key}::text IN (SELECT record_key FROM leaving WHERE table_name = %(table)s)
    AND EXISTS (SELECT FROM sync.link WHERE (link.realm, link.module, link.record_key)
                                          = (%(realm)s, %(module)s, current.{key}::text));

@@ -24,7 +24,7 @@ ANALYZE incoming_line (n, position);
 
 -- typed --
 -- Whether the table's own types take all values; if not, this fails.
-SELECT count(new) FROM incoming_line AS line CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.fields) AS new;
+SELECT count(new) FROM incoming_line AS line CROSS JOIN LATERAL jsonb_to_record(line.fields) AS new ({line_record});
 
 -- untypable --
 -- Set aside the documents with a line that the table's types do not take, each with the database's reason.
@@ -34,10 +34,10 @@ DECLARE
     context text;
     said text;
 BEGIN
-    PERFORM jsonb_populate_record(NULL::{lines}, fields) FROM incoming_line WHERE false;
+    PERFORM FROM incoming_line CROSS JOIN LATERAL jsonb_to_record(fields) AS new ({line_record}) WHERE false;
     FOR line IN SELECT n, position, fields FROM incoming_line ORDER BY n, position LOOP
         BEGIN
-            PERFORM jsonb_populate_record(NULL::{lines}, line.fields);
+            PERFORM FROM jsonb_to_record(line.fields) AS new ({line_record});
         EXCEPTION
             WHEN ASSERT_FAILURE OR OTHERS THEN
                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
@@ -75,13 +75,20 @@ UPDATE incoming
                SELECT jsonb_agg({new_image} ORDER BY line.position) AS lines
                  FROM incoming_line AS line
                  LEFT JOIN LATERAL (
-                      SELECT current AS row FROM {lines} AS current
+                      SELECT {image} AS image FROM {lines} AS current
                        WHERE current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position
                        ORDER BY current.{line_key} LIMIT 1) AS known ON true
-                CROSS JOIN LATERAL jsonb_populate_record(known.row, line.fields) AS new
+                CROSS JOIN LATERAL jsonb_to_record(coalesce(known.image, '{{}}') || line.fields) AS new ({line_record})
                 WHERE line.n = i.n) AS wanted
          WHERE i.action = 'update') AS compared
  WHERE compared.n = incoming.n;
+
+-- put_off --
+-- What a table can say in the end, it is not to say of a document without its lines.
+SET CONSTRAINTS ALL DEFERRED;
+
+-- judge --
+SET CONSTRAINTS ALL IMMEDIATE;
 
 -- pending --
 i.outcome IN ('added', 'updated') AND NOT i.after ? '@lines' AND i.fields ? '@lines' AND {which}
@@ -122,7 +129,7 @@ UPDATE {lines} AS current
   FROM incoming AS i
   JOIN incoming_line AS line ON line.n = i.n
  CROSS JOIN LATERAL (SELECT i.image -> '@lines' -> (line.position - 1)::integer AS image) AS wanted
- CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, wanted.image) AS new
+ CROSS JOIN LATERAL jsonb_to_record(wanted.image) AS new ({line_record})
  WHERE i.outcome = 'updated' AND {pending} AND {which_line}
    AND current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position
    AND {image} <> wanted.image;
@@ -132,7 +139,7 @@ INSERT INTO {lines} ({parent}, {columns}{company})
 SELECT i.record_key::{parent_type}, {new_values}{company_value}
   FROM incoming AS i
   JOIN incoming_line AS line ON line.n = i.n
- CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.fields) AS new
+ CROSS JOIN LATERAL jsonb_to_record(line.fields) AS new ({line_record})
  WHERE {pending} AND {which_line}
    AND NOT EXISTS (SELECT FROM {lines} AS current
                     WHERE current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position)
@@ -186,6 +193,8 @@ SELECT EXISTS (SELECT FROM incoming AS i
                 END IF;
             END LOOP;
             place := NULL;
+            {judge};
+            SET CONSTRAINTS ALL DEFERRED;
             {tell};
 
 -- exchange --
@@ -208,7 +217,7 @@ SELECT EXISTS (SELECT FROM incoming AS i
                         INSERT INTO {lines} ({every_column}) OVERRIDING SYSTEM VALUE
                         SELECT {every_value}
                           FROM jsonb_array_elements(exchanged) AS one (whole)
-                         CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, one.whole) AS new;
+                         CROSS JOIN LATERAL jsonb_to_record(one.whole) AS new ({line_record});
                 END;
 
 -- wanted --

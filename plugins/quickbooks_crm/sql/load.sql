@@ -77,7 +77,7 @@ WITH changed AS (
     UPDATE {table} AS current
        SET ({columns}) = ROW ({new_columns})
       FROM incoming AS i
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.image) AS new
+     CROSS JOIN LATERAL jsonb_to_record(i.image) AS new ({record})
      WHERE {waiting} AND {which} AND current.{key} = i.record_key::{key_type}
  RETURNING i.n, {image} AS after
 )
@@ -91,7 +91,7 @@ ON CONFLICT (n) DO UPDATE
 nextval({sequence}::regclass)
 
 -- mapped_key --
-to_jsonb(jsonb_populate_record(NULL::{table}, i.fields)) ->> {key}
+(SELECT to_jsonb(new) ->> {key} FROM jsonb_to_record(i.fields) AS new ({record}))
 
 -- keys --
 SELECT i.n, ({new_key})::text AS record_key, 0 AS below
@@ -152,7 +152,7 @@ WITH keyed AS MATERIALIZED ({keys}), added AS (
     SELECT {values}
       FROM (SELECT * FROM keyed ORDER BY below, n OFFSET 0) AS keyed
      CROSS JOIN LATERAL (SELECT * FROM incoming WHERE n = keyed.n LIMIT 1) AS i
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, i.fields) AS new
+     CROSS JOIN LATERAL jsonb_to_record(i.fields) AS new ({record})
  RETURNING current.{key}::text AS record_key, {image} AS after
 )
 INSERT INTO incoming (n, record_key, after)
@@ -207,10 +207,10 @@ DECLARE
     named text;
     value record;
 BEGIN
-    PERFORM jsonb_populate_record(NULL::{table}, fields) FROM incoming WHERE false;
+    PERFORM FROM incoming CROSS JOIN LATERAL jsonb_to_record(fields) AS new ({record}) WHERE false;
     FOR candidate IN SELECT n, fields FROM incoming WHERE outcome IS NULL ORDER BY n LOOP
         BEGIN
-            PERFORM jsonb_populate_record(NULL::{table}, candidate.fields);
+            PERFORM FROM jsonb_to_record(candidate.fields) AS new ({record});
         EXCEPTION
             WHEN ASSERT_FAILURE OR OTHERS THEN
                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
@@ -221,7 +221,7 @@ BEGIN
                 named := NULL;
                 FOR value IN SELECT key, jsonb_build_object(key, of.value) AS alone FROM jsonb_each(candidate.fields) AS of LOOP
                     BEGIN
-                        PERFORM jsonb_populate_record(NULL::{table}, value.alone);
+                        PERFORM FROM jsonb_to_record(value.alone) AS new ({record});
                     EXCEPTION WHEN OTHERS THEN
                         named := concat_ws(', ', named, value.key);
                     END;

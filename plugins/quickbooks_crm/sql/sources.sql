@@ -55,7 +55,7 @@ SELECT entity, id, sync.state_in_quickbooks(deleted, payload) AS state {paths}
          WHERE (realm, entity, id) = (%(realm)s, %(entity)s, %(id)s)) AS wanted;
 
 -- as_the_table_has_it --
-SELECT to_jsonb(jsonb_populate_record(NULL::{table}, %(fields)s));
+SELECT to_jsonb(new) FROM jsonb_to_record(%(fields)s) AS new ({record});
 
 -- meant --
 -- The CRM record that a reference to a QuickBooks record means.

@@ -48,12 +48,13 @@ UPDATE sync.run
 SELECT EXISTS (SELECT FROM sync.run WHERE undoes = %(undone)s AND realm = %(realm)s AND run_id <> %(run_id)s) AS so;
 
 -- insert --
--- Records that an undo has removed come back as they were, under the same primary key.
+-- Records that an undo has removed come back as they were, under the same primary key; a column that is new gets its default.
 WITH done AS (
     INSERT INTO {table} AS current ({every_column}) OVERRIDING SYSTEM VALUE
     SELECT {every_new}
       FROM undoing AS u
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, u.was) AS new
+     CROSS JOIN LATERAL (SELECT u.was AS row) AS whole
+     CROSS JOIN LATERAL jsonb_to_record(whole.row) AS new ({record})
      WHERE u.outcome IS NULL AND u.action = 'insert' AND {which}
      ORDER BY u.n
  RETURNING current.{key}::text AS record_key, to_jsonb(current.*) - {unmapped}::text[] AS after
@@ -69,7 +70,7 @@ WITH done AS (
     UPDATE {table} AS current
        SET ({columns}) = ROW ({new_columns})
       FROM undoing AS u
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, u.image || u.was) AS new
+     CROSS JOIN LATERAL jsonb_to_record(u.image || u.was) AS new ({record})
      WHERE u.outcome IS NULL AND u.action = 'restore' AND current.{key} = u.record_key::{key_type} AND {which}
  RETURNING u.n, (SELECT jsonb_object_agg(was.key, to_jsonb(current.*) -> was.key)
                    FROM jsonb_object_keys(u.was - '@lines') AS was (key)) AS after
@@ -90,8 +91,8 @@ DELETE FROM {lines} AS line
 INSERT INTO {lines} ({every_line_column}) OVERRIDING SYSTEM VALUE
 SELECT {every_new_line}
   FROM undoing AS u
- CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS line (row)
- CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, line.row) AS new
+ CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS whole (row)
+ CROSS JOIN LATERAL jsonb_to_record(whole.row) AS new ({line_record})
  WHERE u.outcome = 'added' AND NOT u.after ? '@lines' AND {which};
 
 -- drop_lines --
@@ -115,7 +116,7 @@ UPDATE {lines} AS line
    SET ({line_columns}) = ROW ({new_line_columns})
   FROM undoing AS u
  CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS before (row)
- CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, before.row) AS new
+ CROSS JOIN LATERAL jsonb_to_record(before.row) AS new ({line_record})
  WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
    AND line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position}
    AND to_jsonb(line.*) - {line_unmapped}::text[] <> before.row;
@@ -140,7 +141,8 @@ SELECT {every_new_line}
           AND (kind, entity, id) = ('line', u.entity, u.id) AND was -> {position_name} = before.row -> {position_name}
           AND NOT EXISTS (SELECT FROM {lines} AS line WHERE line.{line_key}::text = field)
         ORDER BY field LIMIT 1) AS gone
- CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, gone.was || before.row) AS new
+ CROSS JOIN LATERAL (SELECT gone.was || before.row AS row) AS whole
+ CROSS JOIN LATERAL jsonb_to_record(whole.row) AS new ({line_record})
  WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
    AND NOT EXISTS (SELECT FROM {lines} AS line
                     WHERE line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position});
@@ -150,7 +152,7 @@ INSERT INTO {lines} ({parent}, {line_columns}{company})
 SELECT u.record_key::{parent_type}, {new_line_columns}{company_value}
   FROM undoing AS u
  CROSS JOIN LATERAL jsonb_array_elements(u.was -> '@lines') AS before (row)
- CROSS JOIN LATERAL jsonb_populate_record(NULL::{lines}, before.row) AS new
+ CROSS JOIN LATERAL jsonb_to_record(before.row) AS new ({line_record})
  WHERE u.outcome = 'updated' AND u.was ? '@lines' AND NOT u.after ? '@lines' AND {which}
    AND NOT EXISTS (SELECT FROM {lines} AS line
                     WHERE line.{parent} = u.record_key::{parent_type} AND line.{position} = new.{position});
@@ -182,6 +184,9 @@ UPDATE undoing
 
 -- new_value --
 new.{column}
+
+-- value_or_default --
+CASE WHEN whole.row ? {name} THEN new.{column} ELSE {default} END
 
 -- every_row --
 true

@@ -25,7 +25,7 @@ WITH told AS (
       FROM sync.resolved_reference AS closed
      CROSS JOIN LATERAL (
            SELECT field AS name, coalesce(was, 'null') AS was,
-                  to_jsonb(jsonb_populate_record(NULL::{table}, jsonb_build_object(field, target_key))) -> field AS became
+                  (SELECT to_jsonb(new) -> field FROM jsonb_to_record(jsonb_build_object(field, target_key)) AS new ({record})) AS became
             UNION ALL
            SELECT key, value -> 0, value -> 1 FROM jsonb_each(with_it) WHERE key <> ALL ({gone}::text[])) AS own
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND field <> ALL ({gone}::text[])
@@ -148,8 +148,9 @@ UPDATE undoing
          CROSS JOIN LATERAL jsonb_array_elements(u.image -> '@lines') WITH ORDINALITY AS line (row, place)
           LEFT JOIN LATERAL (
                SELECT jsonb_object_agg(split.name, coalesce(told.was, 'null')) AS was,
-                      jsonb_object_agg(split.name, to_jsonb(jsonb_populate_record(NULL::{lines},
-                                                        jsonb_build_object(split.name, told.target_key))) -> split.name) AS left_as
+                      jsonb_object_agg(split.name, (SELECT to_jsonb(new) -> split.name
+                                                     FROM jsonb_to_record(jsonb_build_object(split.name, told.target_key)) AS new
+                                                          ({line_record}))) AS left_as
                  FROM sync.resolved_reference AS told
                 CROSS JOIN LATERAL (SELECT substring(told.field FROM '^@lines\.[0-9]+\.(.*)$') AS name) AS split
                 WHERE (told.realm, told.run_id, told.module, told.entity, told.id)

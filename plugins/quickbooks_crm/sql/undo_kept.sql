@@ -238,7 +238,7 @@ UPDATE undoing
                       THEN format('The CRM has another record with the same %%s by now. Its key is %%s.', {label}, hit.keys[1]) END
   FROM (SELECT i.n, array_agg(current.{key}::text ORDER BY current.{key}) AS keys
           FROM undoing AS i
-         CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, coalesce(i.image, i.was)) AS new
+         CROSS JOIN LATERAL jsonb_to_record(coalesce(i.image, i.was)) AS new ({record})
           JOIN {table} AS current ON {equal} AND {scope}
          WHERE i.outcome IS NULL AND i.action IN ('insert', 'remove') AND current.{key}::text <> i.record_key
            AND NOT EXISTS (SELECT FROM undoing AS own
