@@ -109,7 +109,8 @@ class Table:
     """One table that a mapping loads. `name` is `schema.table`; `key` the column of its primary
     key; `lines` the table of its documents' lines, where the mapping has any. `deletable` says
     whether this login may delete from it, `guarded` whether row level security may hide records of
-    it from this login; a `view` is not a table in earnest."""
+    it from this login; a `view` is not a table in earnest. `rules` rewrite what is written to
+    it."""
 
     schema: str
     table: str
@@ -119,6 +120,7 @@ class Table:
     deletable: bool = True
     guarded: bool = False
     view: bool = False
+    rules: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -234,6 +236,7 @@ def _table(name: str, found: Found, lines: Lines | None = None) -> Table:
         deletable=first["deletable"],
         guarded=first["guarded"],
         view=first["is_view"],
+        rules=tuple(first["rules"]),
     )
 
 
@@ -281,6 +284,12 @@ def _misfits_of_lines(table: Table, lines: Lines) -> Iterator[str]:
 
 
 def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[str]:
+    if table.rules:
+        yield (
+            f"{mapping.file} line {mapping.line('table')}: {mapping.at}table: {table.name} has "
+            f"rules: {', '.join(table.rules)}. Postgres does not tell which records such a table "
+            "has taken. Make triggers of them."
+        )
     for place, name in places.items():
         where = f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"
         if name not in table.columns:

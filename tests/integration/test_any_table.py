@@ -80,6 +80,21 @@ def test_a_number_that_the_database_gives_cannot_be_mapped(
     ]
 
 
+def test_a_table_with_rules_is_told_before_any_row_moves(own: Connection[Any]) -> None:
+    things(own, "")
+    own.execute("CREATE TABLE own.log (name text)")
+    own.execute(
+        "CREATE RULE audit AS ON INSERT TO own.things DO ALSO INSERT INTO own.log VALUES (NEW.name)"
+    )
+
+    [told] = catalog.misfits(catalog.read(own, "own.things"), into()["things"])
+
+    assert told == (
+        "things.yaml line 2: table: own.things has rules: audit. Postgres does not tell which "
+        "records such a table has taken. Make triggers of them."
+    )
+
+
 # ── views ───────────────────────────────────────────────────────────────────────────────────
 
 

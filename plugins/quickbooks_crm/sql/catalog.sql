@@ -40,7 +40,8 @@ SELECT asked.table_name,
          ORDER BY f.oid
          LIMIT 1) AS points_to,
        has_table_privilege(c.oid, 'DELETE') AS deletable,
-       row_security_active(c.oid) AS guarded
+       row_security_active(c.oid) AS guarded,
+       ARRAY (SELECT rulename::text FROM pg_rewrite WHERE ev_class = c.oid AND rulename <> '_RETURN' ORDER BY 1) AS rules
   FROM unnest(%(tables)s::text[], %(schemas)s::text[], %(names)s::text[]) AS asked (table_name, schema_name, name)
   JOIN pg_namespace AS n ON n.nspname = asked.schema_name
   JOIN pg_class AS c ON c.relname = asked.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'f')
