@@ -133,6 +133,22 @@ def test_a_refused_row_is_tried_again_when_the_table_has_other_rules(
     assert held(crm) == []
 
 
+def test_a_row_that_lacks_what_the_form_requires_is_tried_again_when_it_requires_less(
+    crm: Connection[Any],
+) -> None:
+    require = (
+        "UPDATE crm.form_field SET required = %s "
+        "WHERE (table_name, column_name) = ('crm.products', 'code')"
+    )
+    crm.execute(require, [True])
+    assert sync(crm, products(), item("7")) == [End("7", "not_added", "missing_required")]
+    assert sync(crm, products()) == []
+
+    crm.execute(require, [False])
+
+    assert sync(crm, products()) == [End("7", "added")]
+
+
 def test_a_row_refused_by_a_unique_index_is_tried_again_when_the_value_is_free(
     crm: Connection[Any],
 ) -> None:
