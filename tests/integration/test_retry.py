@@ -21,6 +21,9 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.own_tables import into, own
+
+__all__ = ["own"]
 
 
 def held(connection: Connection[Any]) -> list[tuple[Any, ...]]:
@@ -131,6 +134,54 @@ def test_a_refused_row_is_tried_again_when_the_table_has_other_rules(
 
     assert sync(crm, known) == [End("7", "added")]
     assert held(crm) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("TABLE own.base (id serial PRIMARY KEY, quickbooks_id text, name text CONSTRAINT rule "
+         "CHECK (name <> 'Hose')); CREATE VIEW own.things AS SELECT * FROM own.base",
+         "ALTER TABLE own.base DROP CONSTRAINT rule"),
+        ("TABLE own.base (id serial PRIMARY KEY, quickbooks_id text, name text); CREATE VIEW "
+         "own.things AS SELECT * FROM own.base WHERE name <> 'Hose' WITH CHECK OPTION",
+         "CREATE OR REPLACE VIEW own.things AS SELECT * FROM own.base"),
+        ("TABLE own.things (id serial, quickbooks_id text, name text, PRIMARY KEY (id)) "
+         "PARTITION BY RANGE (id)",
+         "CREATE TABLE own.part PARTITION OF own.things DEFAULT"),
+        ("TABLE own.things (id serial PRIMARY KEY, quickbooks_id text, name text) PARTITION BY "
+         "RANGE (id); CREATE TABLE own.part PARTITION OF own.things (CONSTRAINT rule CHECK "
+         "(name <> 'Hose')) DEFAULT",
+         "ALTER TABLE own.part DROP CONSTRAINT rule"),
+        ("DOMAIN own.inner AS text CONSTRAINT rule CHECK (VALUE <> 'Hose'); CREATE DOMAIN "
+         "own.outer AS own.inner; CREATE TABLE own.things (id serial PRIMARY KEY, "
+         "quickbooks_id text, name own.outer)",
+         "ALTER DOMAIN own.inner DROP CONSTRAINT rule"),
+        ("TYPE own.word AS ENUM ('Pump'); CREATE DOMAIN own.outer AS own.word; CREATE TABLE "
+         "own.things (id serial PRIMARY KEY, quickbooks_id text, name own.outer)",
+         "ALTER TYPE own.word ADD VALUE 'Hose'"),
+        ("TYPE own.word AS ENUM ('Pump'); CREATE TABLE own.things (id serial PRIMARY KEY, "
+         "quickbooks_id text, name own.word[])",
+         "ALTER TYPE own.word ADD VALUE 'Hose'"),
+        ("TABLE own.things (id serial PRIMARY KEY, quickbooks_id text, name text); ALTER TABLE "
+         "own.things ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY rule ON "
+         "own.things USING (true) WITH CHECK (name <> 'Hose')",
+         "ALTER POLICY rule ON own.things WITH CHECK (true)"),
+    ],
+    ids=["table_of_view", "view", "new_partition", "partition", "domain_of_domain",
+         "enum_of_domain", "enum_of_array", "policy"],
+)  # fmt: skip
+def test_a_refused_row_is_tried_again_when_a_rule_changed_that_its_columns_do_not_show(
+    own: Connection[Any], table: str, change: str
+) -> None:
+    own.execute(f"CREATE {table}".encode())
+    name = ["Hose"] if "[]" in table else "Hose"
+    [(_, ended, _)] = sync(own, into(), item("7", Name=name))
+    assert ended == "not_added"
+    assert sync(own, into()) == []
+
+    own.execute(change.encode())
+
+    assert sync(own, into()) == [End("7", "added")]
 
 
 def test_a_row_that_lacks_what_the_form_requires_is_tried_again_when_it_requires_less(

@@ -1,35 +1,73 @@
--- The rules of a table are also those of its form, which names tables with their schema.
+-- The rules of a table are also those of its form, of the tables behind it, of the types within its columns' types, and its
+-- policies. With this the hash of all of them is another: what is held back is tried once.
+
+CREATE FUNCTION sync.tables_of(schema_name text, table_name text) RETURNS SETOF oid LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE part AS (
+        SELECT to_regclass(format('%I.%I', schema_name, table_name))::oid AS oid
+        UNION
+        SELECT behind.oid
+          FROM part
+         CROSS JOIN LATERAL (
+               SELECT inhrelid AS oid FROM pg_inherits WHERE inhparent = part.oid
+               UNION ALL
+               SELECT uses.refobjid
+                 FROM pg_rewrite AS rule
+                 JOIN pg_depend AS uses ON uses.classid = 'pg_rewrite'::regclass AND uses.objid = rule.oid
+                                       AND uses.refclassid = 'pg_class'::regclass
+                WHERE rule.ev_class = part.oid) AS behind
+    )
+    SELECT oid FROM part;
+$$;
+COMMENT ON FUNCTION sync.tables_of IS 'A table, its partitions, and what it reads if it is a view: all that may refuse a row written to it.';
 
 CREATE OR REPLACE FUNCTION sync.rules_of(tables text[]) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     name text;
+    parts oid[];
+    kinds oid[];
     form text;
     rules text := '';
     more text;
 BEGIN
     FOREACH name IN ARRAY tables LOOP
-        WITH meant AS (
-            SELECT to_regclass(format('%I.%I', split_part(name, '.', 1), split_part(name, '.', 2))) AS oid
-        ), said AS (
+        parts := ARRAY (SELECT sync.tables_of(split_part(name, '.', 1), split_part(name, '.', 2)));
+        kinds := ARRAY (
+            WITH RECURSIVE kind AS (
+                SELECT atttypid AS oid FROM pg_attribute WHERE attrelid = ANY (parts) AND attnum > 0
+                UNION
+                SELECT inner_type.oid
+                  FROM kind
+                 CROSS JOIN LATERAL (SELECT unnest(ARRAY[typbasetype, typelem]) AS oid FROM pg_type WHERE oid = kind.oid LIMIT 2) AS inner_type
+            )
+            SELECT oid FROM kind WHERE oid <> 0);
+        WITH said AS (
+            SELECT concat_ws(' ', 'table', oid::regclass, relrowsecurity, relforcerowsecurity, reloptions,
+                             pg_get_expr(relpartbound, oid), pg_get_viewdef(oid)) AS rule
+              FROM pg_class WHERE oid = ANY (parts)
+            UNION ALL
             SELECT concat_ws(' ', 'column', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                             pg_get_expr(d.adbin, d.adrelid),
-                             (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = a.atttypid)) AS rule
-              FROM meant
-              JOIN pg_attribute AS a ON a.attrelid = meant.oid AND a.attnum > 0 AND NOT a.attisdropped
+                             pg_get_expr(d.adbin, d.adrelid))
+              FROM pg_attribute AS a
               LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+             WHERE a.attrelid = ANY (parts) AND a.attnum > 0 AND NOT a.attisdropped
             UNION ALL
-            SELECT concat_ws(' ', 'constraint', c.conname, pg_get_constraintdef(c.oid))
-              FROM meant
-              JOIN pg_constraint AS c
-                ON c.conrelid = meant.oid
-                OR c.contypid IN (SELECT atttypid FROM pg_attribute WHERE attrelid = meant.oid AND attnum > 0)
+            SELECT concat_ws(' ', 'type', format_type(oid, NULL), format_type(typbasetype, typtypmod), typnotnull, typdefault,
+                             (SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = pg_type.oid))
+              FROM pg_type WHERE oid = ANY (kinds)
             UNION ALL
-            SELECT pg_get_indexdef(i.indexrelid) FROM meant JOIN pg_index AS i ON i.indrelid = meant.oid AND i.indisunique
+            SELECT concat_ws(' ', 'constraint', conname, pg_get_constraintdef(oid))
+              FROM pg_constraint WHERE conrelid = ANY (parts) OR contypid = ANY (kinds)
+            UNION ALL
+            SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = ANY (parts) AND indisunique
+            UNION ALL
+            SELECT concat_ws(' ', 'policy', polname, polcmd, polpermissive, polroles,
+                             pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+              FROM pg_policy WHERE polrelid = ANY (parts)
             UNION ALL
             SELECT concat_ws(' ', 'trigger', t.tgenabled, pg_get_triggerdef(t.oid), p.prosrc)
-              FROM meant
-              JOIN pg_trigger AS t ON t.tgrelid = meant.oid AND NOT t.tgisinternal
+              FROM pg_trigger AS t
               JOIN pg_proc AS p ON p.oid = t.tgfoid
+             WHERE t.tgrelid = ANY (parts) AND NOT t.tgisinternal
         )
         SELECT concat_ws(' ', rules, name, string_agg(rule, ' ' ORDER BY rule)) INTO rules FROM said;
         form := format('%I.form_field', split_part(name, '.', 1));
@@ -41,3 +79,4 @@ BEGIN
     END LOOP;
     RETURN md5(rules);
 END $$;
+COMMENT ON FUNCTION sync.rules_of IS 'A hash of what tables ask of their rows: types, lengths, NOT NULL, defaults, constraints, unique indexes, policies, triggers, also those of the tables behind them, and what their forms require.';
