@@ -20,8 +20,8 @@ def note(connection: Connection[Any], target: Target, where: dict[str, Any]) -> 
     blocks = statements("causes")
     values = where | _values(target)
     connection.execute(blocks["in_the_way"], values)
-    for constraint, columns in connection.execute(blocks["broken"], values).fetchall():
-        mapped = [blocks["equal"].format(column=sql.Identifier(c)) for c in columns]
+    for constraint, columns, how in connection.execute(blocks["broken"], values).fetchall():
+        mapped = [blocks[how].format(column=sql.Identifier(c)) for c in columns]
         mapped = [e for c, e in zip(columns, mapped, strict=True) if c in target.columns]
         if mapped:
             statement = blocks["in_its_place"].format(
@@ -39,9 +39,9 @@ def _note_lines(connection: Connection[Any], target: Target, values: dict[str, A
         return
     filled = {own.lines.position, *own.lines.rows.fields}
     which = values | {"schema": own.table.schema, "name": own.table.table}
-    for constraint, columns in connection.execute(blocks["broken"], which).fetchall():
+    for constraint, columns, how in connection.execute(blocks["broken"], which).fetchall():
         if filled.issuperset(columns):
-            equal = (blocks["equal"].format(column=sql.Identifier(column)) for column in columns)
+            equal = (blocks[how].format(column=sql.Identifier(column)) for column in columns)
             statement = blocks["lines_in_its_place"].format(
                 **own.names, equal=sql.SQL(" AND ").join(equal)
             )
@@ -113,7 +113,7 @@ def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
 
 def _unique(connection: Connection[Any], target: Target) -> list[str]:
     rows = connection.execute(statements("causes")["unique_columns"], _values(target)).fetchall()
-    return [name for (name,) in rows]
+    return [name for (name,) in rows if name in target.table.columns]
 
 
 def _names(target: Target) -> dict[str, sql.Composable]:

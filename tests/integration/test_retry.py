@@ -214,6 +214,37 @@ def test_a_row_refused_by_a_unique_index_is_tried_again_when_the_value_is_free(
     assert sync(crm, known) == [End("7", "added")]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "TABLE own.base (id serial PRIMARY KEY, quickbooks_id text, name text UNIQUE, hidden text "
+        "UNIQUE); CREATE VIEW own.things AS SELECT id, quickbooks_id, name FROM own.base",
+        "TABLE own.things (id serial PRIMARY KEY, quickbooks_id text, name text) PARTITION BY "
+        "RANGE (id); CREATE TABLE own.part PARTITION OF own.things (UNIQUE (name)) DEFAULT",
+        "TABLE own.things (id serial PRIMARY KEY, quickbooks_id text, name text, value json, "
+        "UNIQUE (name) INCLUDE (value))",
+        "TABLE own.things (id serial PRIMARY KEY, quickbooks_id text, name text, value text, "
+        "UNIQUE NULLS NOT DISTINCT (name, value))",
+        "TABLE own.things (id serial PRIMARY KEY, quickbooks_id text, name text, "
+        "EXCLUDE (name WITH =))",
+    ],
+    ids=["table_of_view", "partition", "columns_only_included", "one_blank", "exclusion"],
+)
+def test_a_row_is_tried_again_when_the_value_is_free_whatever_the_unique_index_is_like(
+    own: Connection[Any], table: str
+) -> None:
+    own.execute(f"CREATE {table}".encode())
+    known = into("value" if "value" in table else "")
+    by_hand(own, "own.things", name="Hose")
+    refused = End("7", "not_added", "refused_by_table")
+    assert sync(own, known, item("7", Name="Hose")) == [refused]
+    assert sync(own, known) == []
+
+    own.execute("UPDATE own.things SET name = 'Garden hose'")
+
+    assert sync(own, known) == [End("7", "added")]
+
+
 def test_what_the_mapping_excludes_waits_for_the_record_or_the_mapping(
     crm: Connection[Any],
 ) -> None:

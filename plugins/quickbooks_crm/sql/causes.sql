@@ -1,11 +1,11 @@
 -- Why records are held back, and whether that has changed.
 
 -- unique_columns --
--- The columns of which a table allows no value, or combination of values, twice.
+-- The columns of which a table, or one behind it, allows no value, or combination of values, beside another.
 SELECT DISTINCT a.attname
   FROM pg_index AS i
   JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
- WHERE i.indrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text)) AND i.indisunique
+ WHERE i.indrelid = ANY (ARRAY (SELECT sync.tables_of(%(schema)s, %(name)s))) AND (i.indisunique OR i.indisexclusion)
  ORDER BY 1;
 
 -- in_the_way --
@@ -24,14 +24,17 @@ UPDATE sync.held AS held
  WHERE held.ctid = known.place;
 
 -- broken --
--- The unique indexes that refused rows, each with its columns.
-SELECT broken.name, array_agg(a.attname::text ORDER BY a.attnum)
+-- The unique indexes that refused rows, and exclusion constraints that compare as they do, each with the columns that it
+-- compares, and how.
+SELECT broken.name, array_agg(a.attname::text ORDER BY a.attnum),
+       CASE WHEN bool_or(i.indnullsnotdistinct) THEN 'same' ELSE 'equal' END
   FROM (SELECT DISTINCT details ->> 'constraint' AS name FROM incoming
          WHERE outcome = 'not_added' AND reason = 'refused_by_table' AND details ->> 'constraint' IS NOT NULL) AS broken
   JOIN pg_class AS c ON c.relname = broken.name
-  JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indisunique AND i.indexprs IS NULL
-   AND i.indrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text))
-  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+  JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indexprs IS NULL
+   AND (i.indisunique OR i.indisexclusion AND c.relam IN (SELECT oid FROM pg_am WHERE amname IN ('btree', 'hash')))
+   AND i.indrelid = ANY (ARRAY (SELECT sync.tables_of(%(schema)s, %(name)s)))
+  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])
  GROUP BY broken.name;
 
 -- in_its_place --
@@ -68,6 +71,9 @@ UPDATE sync.held AS held
 
 -- equal --
 current.{column} = new.{column}
+
+-- same --
+(current.{column} = new.{column} OR current.{column} IS NULL AND new.{column} IS NULL)
 
 -- column --
 current.{column}
