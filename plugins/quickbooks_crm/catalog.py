@@ -14,6 +14,7 @@ from psycopg import Connection, sql
 from quickbooks_crm.catalog_rows import Found, keeping, look
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Lines, Mapping
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
 
 _KINDS = {
@@ -374,6 +375,19 @@ def _meant(name: str, table: Table, mapping: Mapping) -> str:
     others = [column for column in mapping.fields if column not in mapping.check]
     near = [] if name in table.columns else get_close_matches(name, others, 1)
     return f"Did you mean '{near[0]}'? " if near else ""
+
+
+def company_kept(connection: Connection[Any], column: Column, company: str) -> str | None:
+    """A company as its column would keep it, as text; None when the column's type does not take
+    it."""
+    query = statements("catalog")["company_kept"].format(type=sql.SQL(column.type))
+    try:
+        with connection.transaction():
+            row = connection.execute(query, {"company": company}).fetchone()
+    except psycopg.Error as refusal:
+        let_faults_through(refusal)
+        return None
+    return str(row[0]) if row else None
 
 
 def company_is_known(connection: Connection[Any], table: Table, column: str, company: str) -> bool:

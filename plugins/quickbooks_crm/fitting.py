@@ -235,7 +235,9 @@ def _misfits(
         return
     yield from keywords.unlisted(connection, known, table)
     yield from owners.misfits(connection, known, table, company.default_owner)
-    if known.company in table.columns and not catalog.company_is_known(
+    if unkept := list(_unkept_company(connection, known, table, company)):
+        yield from unkept
+    elif known.company in table.columns and not catalog.company_is_known(
         connection, table, known.company, company.crm_company
     ):
         yield (
@@ -243,3 +245,27 @@ def _misfits(
             f"{known.table}.{known.company}. "
             "Add it to the CRM (the reference CRM: python -m quickbooks_crm install-crm)."
         )
+
+
+def _unkept_company(
+    connection: Connection[Any], known: Mapping, table: Table, company: Company
+) -> Iterator[str]:
+    """The columns that would not keep the company just as its file writes it: records of the same
+    company are found by that text."""
+    written = f"'{company.crm_company}', the crm_company of {company.name}.yaml"
+    for part, own in zip(known.parts, (table, table.lines), strict=False):
+        if own is None or part.company not in own.columns:
+            continue
+        column = own.columns[part.company]
+        place = f"{known.file} line {part.line('company')}: {part.at}company: {own.name}"
+        kept = catalog.company_kept(connection, column, company.crm_company)
+        if kept is None:
+            yield (
+                f"{place}.{column.name} does not take {written}: it takes {column.type}. Write "
+                "another crm_company there, or change the column."
+            )
+        elif kept != company.crm_company:
+            yield (
+                f"{place}.{column.name} keeps {written}, as '{kept}', so that no record of the "
+                f"company would be found again. Write crm_company: '{kept}' there."
+            )

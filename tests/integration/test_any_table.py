@@ -8,8 +8,9 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm import catalog, fitting, rights, runs
+from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.mapping import parse_all
+from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import REALM, End, count, item, mapping, outcome, ready, rows, sync
 from tests.integration.own_tables import into, own, things
@@ -208,6 +209,72 @@ def test_a_primary_key_that_is_another_later_is_told_before_any_row_moves(
         told = str(error)
 
     assert ("by its primary key id (integer)" in told) == moved
+
+
+# ── whose records they are ──────────────────────────────────────────────────────────────────
+
+A_UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+WRITTEN_OTHERWISE = [
+    ("uuid", A_UUID.upper(), A_UUID),
+    ("integer", "007", "7"),
+    ("name", "x" * 64, "x" * 63),
+]
+
+
+def told(own: Connection[Any], known: dict[str, Mapping], crm_company: str = "firm") -> list[str]:
+    """What does not fit the CRM of the company in firm.yaml."""
+    company = Company("firm", "Firm", "quickbooks_firm", None, None, crm_company)
+    return [said for module in known for said in fitting.misfits(own, known, company, module)]
+
+
+@pytest.mark.parametrize(("type_", "written", "kept"), WRITTEN_OTHERWISE)
+def test_a_company_that_its_column_keeps_in_other_words_is_told_before_any_row_moves(
+    own: Connection[Any], type_: str, written: str, kept: str
+) -> None:
+    """Records of the company are found by comparing just this text."""
+    things(own, f"tenant {type_}")
+    known = parse_all({"things": mapping("own.things", company="tenant")})
+
+    assert told(own, known, written) == [
+        f"things.yaml line 5: company: own.things.tenant keeps '{written}', the crm_company of "
+        f"firm.yaml, as '{kept}', so that no record of the company would be found again. Write "
+        f"crm_company: '{kept}' there."
+    ]
+    assert told(own, known, kept) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "takes"),
+    [
+        ("varchar(4)", "character varying(4)"),
+        ("uuid", "uuid"),
+        ("integer", "integer"),
+        ("own.code", "own.code"),
+    ],
+)
+def test_a_company_that_its_column_does_not_take_is_told_before_any_row_moves(
+    own: Connection[Any], type_: str, takes: str
+) -> None:
+    own.execute("CREATE DOMAIN own.code AS text NOT NULL CHECK (VALUE ~ '^[0-9]+$')")
+    things(own, f"tenant {type_}")
+    known = parse_all({"things": mapping("own.things", company="tenant")})
+
+    assert told(own, known, "sample") == [
+        "things.yaml line 5: company: own.things.tenant does not take 'sample', the crm_company of "
+        f"firm.yaml: it takes {takes}. Write another crm_company there, or change the column."
+    ]
+
+
+@pytest.mark.parametrize("type_", ["text", "varchar(6)", "char(9)", "own.code"])
+def test_a_company_that_its_column_keeps_as_it_is_written_fits(
+    own: Connection[Any], type_: str
+) -> None:
+    own.execute("CREATE DOMAIN own.code AS varchar(6) NOT NULL")
+    things(own, f"tenant {type_}")
+
+    known = parse_all({"things": mapping("own.things", company="tenant")})
+
+    assert told(own, known, "sample") == []
 
 
 # ── what a login may do ─────────────────────────────────────────────────────────────────────

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog
+from quickbooks_crm import catalog, fitting
+from quickbooks_crm.companies import Company
 from quickbooks_crm.suiting import missing_fields
 from tests.integration.crm import End, item, one, outcome, rows, sync
 from tests.integration.documents import (
@@ -233,6 +234,22 @@ def test_a_required_company_of_lines_that_the_mapping_does_not_name_is_missing(
     ]
 
     assert told == [["Company id of crm.invoice_lines"], []]
+
+
+def test_a_company_that_the_table_of_lines_does_not_take_is_told_before_any_row_moves(
+    connection: Connection[Any],
+) -> None:
+    mappings = owned(connection)
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER company_id TYPE varchar(4)")
+    company = Company("firm", "Firm", "quickbooks_firm", None, None, "sample")
+
+    (told,) = fitting.misfits(connection, mappings, company, "documents")
+
+    assert told == (
+        "documents.yaml line 19: lines.company: crm.invoice_lines.company_id does not take "
+        "'sample', the crm_company of firm.yaml: it takes character varying(4). Write another "
+        "crm_company there, or change the column."
+    )
 
 
 @pytest.mark.parametrize("key", ["invoice_id, position", "position, invoice_id"])

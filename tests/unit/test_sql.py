@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "check": {
         *("column_rules", "catalog", "documents", "errors", "images", "mapping", "transform"),
     },
-    "catalog": {"catalog_rows", "errors", "mapping", "sql"},
+    "catalog": {"catalog_rows", "errors", "mapping", "refusals", "sql"},
     "runs": {"errors", "images", "mapping", "sql"},
     "breakers": {"errors", "runs", "sql"},
     "picking": {"mapping", "sql"},

@@ -110,5 +110,9 @@ SELECT to_jsonb(form_field.*)
   FROM {form_field} AS form_field
  WHERE table_name::text = ANY (%(tables)s::text[]);
 
+-- company_kept --
+-- A company as a column of this type keeps it: what is too long for the type is refused here, not cut off as by a cast.
+SELECT one.value::text FROM jsonb_to_record(jsonb_build_object('value', %(company)s::text)) AS one (value {type});
+
 -- company_known --
 SELECT EXISTS (SELECT FROM {table} WHERE {column}::text = %(company)s);
