@@ -185,7 +185,7 @@ def _referring(
         key=sql.Identifier(table.key),
         column=sql.Identifier(name),
         parent=sql.Identifier(own.parent if own else table.key),
-        key_type=sql.SQL(table.columns[name].type),
+        key_type=table.columns[name].uncut_type,
     )
     asked = {"key": key, "limit": REFERRING + 1}
     return [found for (found,) in connection.execute(query, asked).fetchall()]

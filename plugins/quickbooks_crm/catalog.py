@@ -100,6 +100,12 @@ class Column:
         return block.format(default=sql.SQL(self.default or "NULL"), type=sql.SQL(self.bare))
 
     @property
+    def uncut_type(self) -> sql.Composable:
+        """What to cast a text to for the column: the type without its length, since such a cast
+        cuts off what is too long. The column itself refuses that."""
+        return sql.SQL(self.bare if self.kind == "text" else self.type)
+
+    @property
     def array(self) -> bool:
         """Whether it holds several values."""
         return self.type.endswith("[]")
@@ -134,9 +140,9 @@ class Table:
         return sql.Identifier(self.schema, self.table)
 
     @property
-    def key_type(self) -> sql.SQL:
-        """The type of the primary key, as the catalog writes it."""
-        return sql.SQL(self.columns[self.key].type)
+    def key_type(self) -> sql.Composable:
+        """What to cast the text of a primary key to."""
+        return self.columns[self.key].uncut_type
 
     def record(self, given: Iterable[str]) -> sql.Composable:
         """The table's columns for `jsonb_to_record`, which then makes of JSON what `given` columns

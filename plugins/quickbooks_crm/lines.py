@@ -60,7 +60,7 @@ class LineTarget:
             "lines": table.identifier,
             "line_key": sql.Identifier(table.key),
             "parent": sql.Identifier(lines.parent),
-            "parent_type": sql.SQL(table.columns[lines.parent].type),
+            "parent_type": table.columns[lines.parent].uncut_type,
             "position": sql.Identifier(lines.position),
             "position_name": sql.Literal(lines.position),
             "unmapped": sql.Literal([name for name in table.columns if name not in imaged]),
@@ -214,7 +214,7 @@ def close(
     names = own.names | {
         "column": sql.Identifier(column.name),
         "column_name": sql.Literal(column.name),
-        "column_type": sql.SQL(column.type),
+        "column_type": column.uncut_type,
         "table": target.table.identifier,
         "key": sql.Identifier(target.table.key),
         "key_type": target.table.key_type,

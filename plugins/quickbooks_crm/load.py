@@ -431,7 +431,7 @@ def _close(
     column = target.table.columns[where["field"]]
     names = _names(target) | {
         "column": sql.Identifier(column.name),
-        "column_type": sql.SQL(column.type),
+        "column_type": column.uncut_type,
         "with_it": owners.closing(target, referred, column.name),
         "of_a_refused_version": blocks["of_a_refused_version"],
     }

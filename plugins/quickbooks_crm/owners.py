@@ -184,7 +184,7 @@ def keep(
     blocks = statements("owners")
     for field in owner_fields(target.mapping):
         asked = where | {"field": field.column}
-        type_ = sql.SQL(target.table.columns[field.column].type)
+        type_ = target.table.columns[field.column].uncut_type
         if field.owner and field.owner.same_as:
             names = _above(target, referred, field.owner.same_as, field.column)
             asked |= {"same_as": field.owner.same_as}
@@ -201,7 +201,7 @@ def new_value(target: Target, referred: Iterable[Target], field: Field) -> sql.C
     names: dict[str, sql.Composable] = {
         "column": sql.Identifier(column.name),
         "field": sql.Literal(column.name),
-        "type": sql.SQL(column.type),
+        "type": column.uncut_type,
     }
     if field.owner and field.owner.same_as:
         above = _above(target, referred, field.owner.same_as, column.name)

@@ -409,3 +409,28 @@ def test_a_default_owner_who_is_no_active_user_is_told_before_any_run(
     (problem,) = owners.misfits(connection, own, table, "u-2")
     assert "line 4: import.default_owner: 'U-1' is the External User Id of no active" in problem
     assert count(connection, "crm.users") == one(connection, "SELECT 2")
+
+
+def test_a_default_owner_for_whose_key_the_column_is_too_short_is_not_cut_off_to_another_user(
+    connection: Connection[Any],
+) -> None:
+    connection.execute(STAFF.encode())
+    connection.execute(
+        "CREATE TABLE public.crew (id bigint PRIMARY KEY, external_user_id text, active boolean); "
+        "INSERT INTO public.crew VALUES (12345, 'U-1', true), (123, 'U-2', true); "
+        "ALTER TABLE public.firms ALTER rep TYPE varchar(3)"
+    )
+    owner = "{from: Rep, owner: {users: public.crew}}"
+    text = mapping("public.firms", f"rep: {owner}", **{"import": "{key: quickbooks_id}"})
+    known = parse_all({"firms": text})
+    sync(connection, known, item("1"))
+
+    new = sync(connection, known, item("7"), item("8", Rep="U-2"), default_owner="U-1")
+    changed = sync(connection, known, item("1", Name="Firm"), default_owner="U-1")
+
+    assert new == [End("7", "not_added", "refused_by_table"), End("8", "added")]
+    assert changed == [End("1", "not_added", "refused_by_table")]
+    assert rows(connection, "SELECT quickbooks_id, rep FROM public.firms ORDER BY 1") == [
+        ("1", None),
+        ("8", "123"),
+    ]

@@ -270,6 +270,45 @@ def test_lines_may_have_document_and_position_for_their_primary_key(
     assert list(catalog.misfits(catalog.of(connection, documents), documents)) == []
 
 
+def test_lines_for_whose_document_the_column_is_too_short_keep_it_out_and_are_not_cut_off(
+    connection: Connection[Any],
+) -> None:
+    """Cut off, the keys of several documents would be one, and each would remove the others'
+    lines."""
+    connection.execute("SELECT setval(pg_get_serial_sequence('crm.invoices', 'id'), 99)")
+    connection.execute(
+        "DROP VIEW crm.purchases; "
+        "ALTER TABLE crm.invoice_lines DROP CONSTRAINT invoice_lines_invoice_id_fkey; "
+        "ALTER TABLE crm.invoice_lines ALTER invoice_id TYPE varchar(3)"
+    )
+    sync(connection, known(), invoice("1", line("a")))
+    connection.execute("SELECT setval(pg_get_serial_sequence('crm.invoices', 'id'), 999)")
+
+    ended = sync(connection, known(), invoice("2", line("b")), invoice("3"))
+    changed = sync(connection, known(), invoice("3", line("c")))
+
+    assert ended == [End("2", "not_added", "refused_by_table"), End("3", "added")]
+    assert changed == [End("3", "not_added", "refused_by_table")]
+    assert rows(connection, TEXTS) == [(1, "a")]
+
+
+def test_a_lines_reference_for_whose_key_the_column_is_too_short_stays_open_and_is_not_cut_off(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("SELECT setval(pg_get_serial_sequence('crm.products', 'id'), 12344)")
+    connection.execute(
+        "DROP VIEW crm.purchases; "
+        "ALTER TABLE crm.invoice_lines DROP CONSTRAINT invoice_lines_product_id_fkey; "
+        "ALTER TABLE crm.invoice_lines ALTER product_id TYPE varchar(3)"
+    )
+
+    sync(connection, known(), invoice("1", line("a", "7")))
+    sync(connection, known(), item("7"))
+
+    assert rows(connection, LINES) == [(1, "a", None, None, None)]
+    assert rows(connection, "SELECT id FROM crm.products") == [(12345,)]
+
+
 # What it demands of a document with its lines
 
 NEEDS_A_LINE = """
