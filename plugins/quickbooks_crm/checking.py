@@ -54,8 +54,8 @@ def check(names: list[str]) -> Checked:
             in_force.of_files(company)
             used = in_force.of(connection, company)
             told[name] = list(_modules(connection, used, company))
-            taken = [used.mappings[m.module] for m in told[name]]
-            warnings += [*used.warnings, *fitting.warnings(connection, taken)]
+            taken = [m.module for m in told[name]]
+            warnings += [*used.warnings, *fitting.warnings(connection, used.mappings, taken)]
     return Checked(told, list(dict.fromkeys(warnings)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, keywords, mapping, owners, rights
+from quickbooks_crm import catalog, held_keys, keywords, mapping, owners, rights
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
@@ -132,7 +132,13 @@ def _misfits_of(
 ) -> dict[str, list[str]]:
     """What does not fit of each module that does not."""
     others = [m for m in known.values() if m not in taken]
-    found = {m.module: list(_misfits(connection, m, others, company)) for m in taken}
+    found = {
+        m.module: [
+            *_misfits(connection, m, others, company),
+            *held_keys.misfits(connection, m, known),
+        ]
+        for m in taken
+    }
     return {module: problems for module, problems in found.items() if problems}
 
 
@@ -192,18 +198,24 @@ def misfits(
     """What one module's mapping asks of the CRM that it has not, each with its line."""
     others = [m for m in known.values() if m.module != module]
     with catalog.once(connection):
-        return list(_misfits(connection, known[module], others, company))
+        return [
+            *_misfits(connection, known[module], others, company),
+            *held_keys.misfits(connection, known[module], known),
+        ]
 
 
-def warnings(connection: Connection[Any], taken: Iterable[Mapping]) -> Iterator[str]:
+def warnings(
+    connection: Connection[Any], known: dict[str, Mapping], modules: Iterable[str]
+) -> Iterator[str]:
     """What a person should know of mappings that fit, each with its line."""
-    for known in taken:
-        table = catalog.of(connection, known)
-        yield from may_be_too_long(known, table)
-        yield from may_not_hold(known, table)
-        yield from called_alike(known, table)
-        yield from misspelt(known, table)
-        yield from rights.warnings(table, known)
+    for taken in (known[module] for module in modules):
+        table = catalog.of(connection, taken)
+        yield from may_be_too_long(taken, table)
+        yield from may_not_hold(taken, table)
+        yield from held_keys.warnings(connection, taken, known)
+        yield from called_alike(taken, table)
+        yield from misspelt(taken, table)
+        yield from rights.warnings(table, taken)
 
 
 def _missing(connection: Connection[Any], known: Mapping) -> list[str]:

@@ -61,7 +61,7 @@ def prove(
         return Proof(others=(str(error),))
     found = together[module]
     misfits = _parted(fitting.misfits(connection, together, company, module))
-    warnings = _parted(fitting.warnings(connection, [found]))
+    warnings = _parted(fitting.warnings(connection, together, [module]))
     return _proof(document, misfits, missing_fields(found, table), warnings)
 
 

@@ -108,7 +108,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
             runs.warn(connection, run, "webhooks", said)
         if used.warnings:
             runs.warn(connection, run, "mapping_files", " ".join(used.warnings))
-        if doubtful := list(fitting.warnings(connection, [known[m] for m in fit.modules])):
+        if doubtful := list(fitting.warnings(connection, known, fit.modules)):
             runs.warn(connection, run, "mappings", " ".join(doubtful))
     return fit.modules
 

@@ -1,6 +1,7 @@
 """Tables and views that this project did not make, whatever their keys and rights: what does not
 fit is told before any row moves, what fails for one row only refuses that row."""
 
+import re
 from typing import Any
 
 import psycopg
@@ -325,6 +326,87 @@ def test_a_company_that_its_column_keeps_as_it_is_written_fits(
     known = parse_all({"things": mapping("own.things", company="tenant")})
 
     assert told(own, known, "sample") == []
+
+
+# ── keys of other tables ────────────────────────────────────────────────────────────────────
+
+STAFF = "CREATE TABLE own.staff (id {} PRIMARY KEY, external_user_id text, active boolean)"
+DOCUMENTS = """
+    CREATE TABLE own.documents (id {} PRIMARY KEY, quickbooks_id text, name text);
+    CREATE TABLE own.lines (id bigserial PRIMARY KEY, document {}, position integer, note text)"""
+OF_DOCUMENTS = (
+    "{from: Line, table: own.lines, parent: document, position: position, "
+    "fields: {note: {from: Description}}}"
+)
+
+
+def holding(own: Connection[Any], key: str, column: str) -> dict[str, Mapping]:
+    """Mappings to columns of one type that hold keys of another: each way in which one may."""
+    default = "DEFAULT gen_random_uuid()" if key == "uuid" else "DEFAULT 1"
+    things(own, f"parent {column}, owner {column}", f"id {key} {default} PRIMARY KEY")
+    own.execute(STAFF.format(key).encode())
+    own.execute(DOCUMENTS.format(f"{key} {default}", column).encode())
+    fields = "parent: {from: P, refers: things}, owner: {from: O, owner: {users: own.staff}}"
+    documents = mapping("own.documents", lines=OF_DOCUMENTS)
+    return parse_all({"things": mapping("own.things", fields), "documents": documents})
+
+
+PLACES = [
+    ("things.yaml line 4: fields.parent.refers: own.things.parent", "own.things"),
+    ("things.yaml line 4: fields.owner.owner: own.things.owner", "own.staff"),
+    ("documents.yaml line 5: lines.parent: own.lines.document", "own.documents"),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "column"),
+    [("bigint", "uuid"), ("uuid", "integer"), ("numeric", "boolean"), ("integer", "date")],
+)
+def test_a_column_that_takes_no_key_of_the_table_it_leads_to_is_told_before_any_row_moves(
+    own: Connection[Any], key: str, column: str
+) -> None:
+    known = holding(own, key, column)
+
+    assert told(own, known) == [
+        f"{place} is to hold keys of {table}, which are {key}, and takes {column}. Make the "
+        f"column {key}."
+        for place, table in PLACES
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "column", "longest"),
+    [
+        ("bigint", "varchar(19)", 20),
+        ("bigint", "varchar(20)", None),
+        ("integer", "char(10)", 11),
+        ("uuid", "varchar(35)", 36),
+        ("uuid", "varchar(36)", None),
+        ("varchar(30)", "varchar(29)", 30),
+        ("varchar(30)", "varchar(30)", None),
+        ("text", "varchar(9)", None),
+        ("bigint", "integer", None),
+        ("integer", "bigint", None),
+        ("bigint", "numeric", None),
+        ("text", "bigint", None),
+        ("uuid", "text", None),
+        ("uuid", "uuid", None),
+    ],
+)
+def test_a_column_that_is_shorter_than_the_longest_key_it_may_hold_is_warned_of(
+    own: Connection[Any], key: str, column: str, longest: int | None
+) -> None:
+    known = holding(own, key, column)
+
+    warned = list(fitting.warnings(own, known, ["things", "documents"]))
+
+    assert told(own, known) == []
+    assert warned == [
+        f"{place} holds keys of {table}, which may have {longest} characters, and takes "
+        f"{re.sub('[^0-9]', '', column)}: a longer one is refused. Make the column longer."
+        for place, table in PLACES
+        if longest
+    ]
 
 
 # ── what a login may do ─────────────────────────────────────────────────────────────────────

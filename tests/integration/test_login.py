@@ -204,7 +204,7 @@ def test_row_level_security_that_may_hide_records_is_warned_of(
         "ALTER TABLE crm.products ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
     )
 
-    warned = list(fitting.warnings(connection, products().values()))
+    warned = list(fitting.warnings(connection, products(), ["products"]))
 
     assert len(warned) == 1
     assert warned[0].startswith("products.yaml: row level security holds for this login on crm.pro")
