@@ -12,6 +12,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from quickbooks_crm import acts, catalog
 from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.catalog_rows import look
 from quickbooks_crm.check import unfit
 from quickbooks_crm.errors import SettingsError, TableBusy
 from quickbooks_crm.sql import statements
@@ -189,9 +190,10 @@ def _require_table(connection: Connection[Any], table: Table) -> None:
 def _form(connection: Connection[Any], table: Table, wanted: NewField) -> set[str]:
     """The columns of the form's table, none when the schema has no form. Raises `SettingsError`
     when that cannot keep what is wanted."""
-    blocks = statements("new_field")
-    found = {row[0] for row in connection.execute(blocks["form_columns"], _of(table))}
-    lists = connection.execute(blocks["has_lists"], _of(table)).fetchone() == (True,)
+    schema = look(connection, [table.name])[table.name].schema
+    columns = connection.execute(statements("new_field")["form_columns"], _of(table))
+    found = {name for (name,) in columns if schema["forms"]}
+    lists = schema["lists"] and schema["named_lists"]
     if found and wanted.list and not (lists and "keyword_list_id" in found):
         raise SettingsError(
             f"The schema {table.schema} keeps no keyword lists (tables keyword_lists and "
@@ -199,9 +201,9 @@ def _form(connection: Connection[Any], table: Table, wanted: NewField) -> set[st
         )
     if not found and (wanted.list or wanted.read_only):
         raise SettingsError(
-            f"The schema {table.schema} has no table form_field, so nothing can keep that "
-            f"'{wanted.label}' has a keyword list or is read-only. Add the field without, or make "
-            f"{table.schema}.form_field as include/crm/001_tables.sql does."
+            f"The schema {table.schema} has no table form_field like the reference CRM's, so "
+            f"nothing can keep that '{wanted.label}' has a keyword list or is read-only. Add the "
+            f"field without, or make {table.schema}.form_field as include/crm/001_tables.sql does."
         )
     return found
 
@@ -251,8 +253,8 @@ def _add_column(plan: _Plan, table: Table, wanted: NewField, name: str, form: bo
     plan.do(blocks["add_column"].format(table=table.identifier, column=column))
     if not form:
         plan.notes.append(
-            f"The schema {table.schema} has no table form_field: the label is not kept. Messages "
-            f"call the field {name.replace('_', ' ').capitalize()}."
+            f"The schema {table.schema} has no table form_field like the reference CRM's: the "
+            f"label is not kept. Messages call the field {name.replace('_', ' ').capitalize()}."
         )
 
 

@@ -122,7 +122,7 @@ def test_a_field_is_added_to_a_crm_of_ones_own(
 
     assert main(["add-field", "desk.Client", "Sales region", "--type", "text"]) == 0
 
-    assert "The schema desk has no table form_field: the label is not kept." in (
+    assert "has no table form_field like the reference CRM's: the label is not kept." in (
         capsys.readouterr().out
     )
     assert kept.ask('SELECT sales_region FROM desk."Client"') == []

@@ -110,6 +110,48 @@ def test_without_a_form_a_label_is_made_of_the_name(connection: Connection[Any])
 
 
 @pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "table_name text DEFAULT 'own.Order', label text, required boolean",
+        "column_name text DEFAULT 'note', label text, required boolean",
+        "table_name integer DEFAULT 1, column_name text, label text, required boolean",
+        "table_name text DEFAULT 'own.Order', column_name text DEFAULT 'note', "
+        "label integer DEFAULT 5, required text DEFAULT 'no'",
+    ],
+)
+def test_a_table_form_field_that_lacks_columns_of_ours_is_taken_as_not_there(
+    connection: Connection[Any], columns: str
+) -> None:
+    connection.execute(f"CREATE TABLE own.form_field ({columns})".encode())
+    connection.execute("INSERT INTO own.form_field DEFAULT VALUES")
+
+    found = catalog.read(connection, "own.Order").columns["note"]
+
+    assert (found.label, found.required) == ("Note", False)
+
+
+@pytest.mark.parametrize(
+    ("columns", "listed"),
+    [("id integer, list_id integer, value text", True), ("word text, list_id integer", False)],
+)
+@pytest.mark.usefixtures("own")
+def test_keyword_values_that_lack_columns_of_ours_are_taken_as_not_there(
+    connection: Connection[Any], columns: str, listed: bool
+) -> None:
+    connection.execute(
+        "CREATE TABLE own.form_field (table_name text, column_name text, label text, "
+        "required boolean, keyword_list_id integer)"
+    )
+    connection.execute("INSERT INTO own.form_field VALUES ('own.Order', 'note', 'Note', false, 1)")
+    connection.execute(f"CREATE TABLE own.keyword_values ({columns})".encode())
+
+    found = catalog.read(connection, "own.Order").columns["note"]
+
+    assert bool(found.keywords) is listed
+
+
+@pytest.mark.usefixtures("own")
 def test_all_tables_are_read_with_as_few_statements_as_one(connection: Connection[Any]) -> None:
     known = [parse("orders", mapping("own.Order"), "orders.yaml"), *load(MAPPINGS).values()]
 

@@ -318,14 +318,43 @@ def test_without_a_form_the_column_is_added_and_what_nothing_can_keep_is_refused
     added = add_field(other, FIRMS, "ann")
 
     assert added.notes == (
-        "The schema My CRM has no table form_field: the label is not kept. Messages call the "
-        "field Sales region.",
+        "The schema My CRM has no table form_field like the reference CRM's: the label is not "
+        "kept. Messages call the field Sales region.",
     )
     for words in ({"read_only": True}, {"type": "keyword", "list": "Regions"}):
         with pytest.raises(SettingsError, match="The schema My CRM has no table form_field"):
             add_field(other, replace(FIRMS, label="X", **words), "ann")
     with pytest.raises(SettingsError, match="has a field 'Sales region' already"):
         add_field(other, FIRMS, "ann")
+
+
+def test_a_table_form_field_of_another_make_is_left_alone(other: Connection[Any]) -> None:
+    other.execute('CREATE TABLE "My CRM".form_field (table_name text, label text)')
+
+    added = add_field(other, FIRMS, "ann")
+
+    assert added.notes == (
+        "The schema My CRM has no table form_field like the reference CRM's: the label is not "
+        "kept. Messages call the field Sales region.",
+    )
+    assert rows(other, 'SELECT * FROM "My CRM".form_field') == []
+
+
+@pytest.mark.parametrize(
+    "columns", ["id integer, list_id integer, word text", "list_id integer, value text"]
+)
+def test_keyword_tables_of_another_make_are_left_alone(
+    other: Connection[Any], columns: str
+) -> None:
+    other.execute(
+        'CREATE TABLE "My CRM".form_field (table_name text, column_name text, label text, '
+        "required boolean, keyword_list_id integer)"
+    )
+    other.execute('CREATE TABLE "My CRM".keyword_lists (id serial PRIMARY KEY, name text)')
+    other.execute(f'CREATE TABLE "My CRM".keyword_values ({columns})'.encode())
+
+    with pytest.raises(SettingsError, match="keeps no keyword lists"):
+        add_field(other, replace(FIRMS, type="keyword", list="Regions"), "ann")
 
 
 def test_a_table_with_records_and_no_form_cannot_require_a_field_without_default(

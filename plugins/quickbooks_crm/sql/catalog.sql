@@ -85,16 +85,31 @@ SELECT asked.table_name,
 
 -- schemas --
 -- Which of the schemas there are, whether the login may look into them, whether they say what the CRM's forms ask for, which
--- the login may then read or not, and whether they keep keyword lists, and other names of their values.
+-- the login may then read or not, and whether they keep keyword lists, names of these lists, and other names of their values.
+-- A table that only is called like one of ours, and lacks columns of it or has them of another kind, is another CRM's own.
+WITH ours AS (
+    SELECT c.oid, c.relnamespace, c.relname
+      FROM (VALUES ('form_field', 'table_name', 'S'), ('form_field', 'column_name', 'S'), ('form_field', 'label', 'S'),
+                   ('form_field', 'required', 'B'), ('keyword_lists', 'id', NULL), ('keyword_lists', 'name', 'S'),
+                   ('keyword_values', 'id', NULL), ('keyword_values', 'list_id', NULL), ('keyword_values', 'value', 'S'),
+                   ('keyword_aliases', 'list_id', NULL), ('keyword_aliases', 'value_id', NULL), ('keyword_aliases', 'alias', 'S'))
+           AS known (table_name, column_name, kind)
+      JOIN pg_class AS c ON c.relname = known.table_name
+      LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = known.column_name AND NOT a.attisdropped
+      LEFT JOIN pg_type AS t ON t.oid = a.atttypid
+     GROUP BY c.oid
+    HAVING bool_and(a.attname IS NOT NULL AND t.typcategory = coalesce(known.kind::"char", t.typcategory))
+)
 SELECT n.nspname AS name,
        has_schema_privilege(n.oid, 'USAGE') AS usable,
        form.oid IS NOT NULL AS forms,
        (SELECT bool_and(has_column_privilege(form.oid, attnum, 'SELECT'))
           FROM pg_attribute WHERE attrelid = form.oid AND attnum > 0 AND NOT attisdropped) AS readable,
-       EXISTS (SELECT FROM pg_class WHERE relname = 'keyword_values' AND relnamespace = n.oid) AS lists,
-       EXISTS (SELECT FROM pg_class WHERE relname = 'keyword_aliases' AND relnamespace = n.oid) AS aliases
+       EXISTS (SELECT FROM ours WHERE relname = 'keyword_values' AND relnamespace = n.oid) AS lists,
+       EXISTS (SELECT FROM ours WHERE relname = 'keyword_lists' AND relnamespace = n.oid) AS named_lists,
+       EXISTS (SELECT FROM ours WHERE relname = 'keyword_aliases' AND relnamespace = n.oid) AS aliases
   FROM pg_namespace AS n
-  LEFT JOIN pg_class AS form ON form.relname = 'form_field' AND form.relnamespace = n.oid
+  LEFT JOIN ours AS form ON form.relname = 'form_field' AND form.relnamespace = n.oid
  WHERE n.nspname = ANY (%(schemas)s::text[]);
 
 -- default --

@@ -12,7 +12,7 @@ SELECT c.relkind::text
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s;
 
 -- form_columns --
--- What the form of this schema knows of a field; nothing where there is no form.
+-- What the form of this schema knows of a field.
 SELECT a.attname::text FROM pg_attribute AS a
  WHERE a.attrelid = to_regclass(format('%%I.form_field', %(schema)s::text)) AND a.attnum > 0 AND NOT a.attisdropped;
 
@@ -75,10 +75,6 @@ varchar(200)
 
 -- keywords --
 text[]
-
--- has_lists --
-SELECT to_regclass(format('%%I.keyword_lists', %(schema)s::text)) IS NOT NULL
-   AND to_regclass(format('%%I.keyword_values', %(schema)s::text)) IS NOT NULL;
 
 -- list_named --
 SELECT id FROM {lists} WHERE sync.normal(name) = sync.normal(%(list)s);
