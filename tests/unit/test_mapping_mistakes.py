@@ -322,6 +322,16 @@ def test_a_mistake_is_named_with_its_line_and_its_cure(text: str, said: str) -> 
     assert problems(text) == [said]
 
 
+def test_an_entity_that_is_a_list_is_told_beside_fields_of_single_entities() -> None:
+    text = mapping("a: {for_entity: {Item: {from: A}}}", entities="[[Item], Customer]")
+
+    assert problems(text) == [
+        "line 1: entities.1 must be a single text.",
+        "line 4: fields.a has no source. Write from: and a path, or value: and a constant.",
+        "line 4: fields.a.for_entity.Item is none of the entities: ['Item'], Customer. Remove it.",
+    ]
+
+
 def test_key_and_check_fields_without_a_line_of_fields_are_no_mistake_of_the_file() -> None:
     """Whether the CRM requires them comes first, and that only its table can tell."""
     found = read(mapping(**{"import": "{key: nam, check: [name, cod]}"}))

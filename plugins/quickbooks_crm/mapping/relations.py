@@ -73,10 +73,10 @@ def _sources(tree: Any) -> Found:
 def _has_source(tree: Any, words: dict[str, Any]) -> bool:
     """Whether the column gets something from every entity."""
     variants = _group(words, "for_entity")
-    sourced = {e for e, own in variants.items() if isinstance(own, dict) and own.keys() & _SOURCE}
+    sourced = [e for e, own in variants.items() if isinstance(own, dict) and own.keys() & _SOURCE]
     return bool(
         words.keys() & (_SOURCE | {"owner"})
-        or (sourced and sourced >= set(_list(tree, "entities")))
+        or (sourced and all(entity in sourced for entity in _list(tree, "entities")))
     )
 
 
