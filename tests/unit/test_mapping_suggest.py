@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from quickbooks_crm.mapping import Shown, parse
+from quickbooks_crm.mapping import Reference, Shown, parse, parse_all
 from quickbooks_crm.mapping.quickbooks_fields import fields_of
 from quickbooks_crm.mapping.suggest import Candidate, Filled, normal, suggest
 from quickbooks_crm.mapping.words import ENTITIES
@@ -131,6 +131,36 @@ def test_a_table_that_leads_to_itself_refers_to_parents_in_the_module_that_is_pr
     assert leading("own.people", "Customer", ACCOUNTS) == [
         "  a: {from: ParentRef.value, refers: people}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "module"),
+    [
+        ("desk.Client", "client"),
+        ("own.Order #1", "order_1"),
+        ("own.2nd Étage", "nd_tage"),
+        ("own.日本", "records"),
+        ("own." + "a" * 63, "a" * 63),
+    ],
+)
+def test_the_proposed_module_of_a_table_has_a_name_that_a_module_may_have(
+    table: str, module: str
+) -> None:
+    text = suggest(table, [KEY, Candidate("above", "Above", "integer", False, table)], ["Customer"])
+
+    known = parse_all({module: text})[module]
+
+    assert known.table == table
+    assert known.fields["above"].refers == Reference(module, "Customer")
+
+
+@pytest.mark.parametrize("name", ["null", "true", "Order #1", "a: b", "x'y", 'q"q', "- a", "*a"])
+def test_names_that_mean_something_else_in_yaml_are_quoted(name: str) -> None:
+    text = suggest(f"own.{name}", [KEY, Candidate(name, "Display name", "text", True)], ["Vendor"])
+
+    known = parse_all({"vendors": text})["vendors"]
+
+    assert (known.table, known.check, list(known.fields)) == (f"own.{name}", (name,), ["qb", name])
 
 
 def test_a_module_of_several_entities_is_told_which_is_meant() -> None:

@@ -21,7 +21,6 @@ SIMILAR = 0.8
 """From which likeness on a label is worth showing; 1 is the same."""
 
 _INVISIBLE = re.compile("[\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-_PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LOOKED_UP = {
     "SalesTermRef": "Term",
     "TermRef": "Term",
@@ -93,14 +92,14 @@ def suggest(
     lines = [
         f"# Proposed for {table} from QuickBooks {', '.join(entities)}, by what fields are called.",
         f"entities: [{', '.join(entities)}]",
-        f"table: {table}",
+        f"table: {on_one_line(table)}",
         *(f"company: {name}" for name in company),
         "",
         *_import(taken),
         "",
         "fields:",
-        *(f"  {_key(name)}: {_source(*found)}" for name, found in taken.items()),
-        *(f"  {_key(name)}: {written}" for name, written in refers.items()),
+        *(f"  {on_one_line(name)}: {_source(*found)}" for name, found in taken.items()),
+        *(f"  {on_one_line(name)}: {written}" for name, written in refers.items()),
         *_undecided(own, leading),
         *_left([column for column in own if not leading[column.name]], taken, known),
     ]
@@ -166,7 +165,13 @@ def _exact(column: Candidate, known: list[_Found]) -> _Found | None:
 def _itself(table: str, entities: Sequence[str], modules: Sequence[Filled]) -> Iterator[Filled]:
     """The module that is proposed, called like its table, where there is none of the table yet."""
     if table not in {module.table for module in modules}:
-        yield Filled(table.rpartition(".")[2], table, tuple(entities))
+        yield Filled(_module(table), table, tuple(entities))
+
+
+def _module(table: str) -> str:
+    """What the module of a table may be called: the table's name in what names of modules have."""
+    called = re.sub("[^a-z0-9]+", "_", table.rpartition(".")[2].lower())
+    return called.lstrip("_0123456789").rstrip("_") or "records"
 
 
 def _references(
@@ -216,7 +221,7 @@ def _undecided(own: list[Candidate], leading: dict[str, list[str]]) -> Iterator[
     for column in own:
         if len(leading[column.name]) > 1:
             for written in leading[column.name]:
-                yield f"  # perhaps: {_key(column.name)}: {written}   # {column.label}"
+                yield f"  # perhaps: {on_one_line(column.name)}: {written}   # {column.label}"
 
 
 def _suits(field: KnownField, column: Candidate) -> bool:
@@ -232,11 +237,11 @@ def _import(taken: dict[str, _Found]) -> Iterator[str]:
     yield "import:"
     if ids:
         yield "  mode: merge"
-        yield f"  key: {_key(ids[0])}"
+        yield f"  key: {on_one_line(ids[0])}"
     else:
         yield "  mode: create   # with a column for QuickBooks' id: mode: merge, and key: that one"
     if names:
-        yield f"  check: [{_key(names[0])}]"
+        yield f"  check: [{on_one_line(names[0])}]"
 
 
 def _left(own: list[Candidate], taken: dict[str, _Found], known: list[_Found]) -> Iterator[str]:
@@ -244,12 +249,12 @@ def _left(own: list[Candidate], taken: dict[str, _Found], known: list[_Found]) -
     for column in own:
         if column.name in taken:
             continue
-        named = f"{_key(column.name)} ({column.label})"
+        named = f"{on_one_line(column.name)} ({column.label})"
         perhaps = _similar(column, known)
         if column.required:
             yield f"  # required, and nothing is called so: {named}"
         if perhaps:
-            yield f"  # perhaps: {_key(column.name)}: {_source(*perhaps)}   # {column.label}"
+            yield f"  # perhaps: {on_one_line(column.name)}: {_source(*perhaps)}   # {column.label}"
 
 
 def _similar(column: Candidate, known: list[_Found]) -> _Found | None:
@@ -271,8 +276,3 @@ def _source(entity: str, field: KnownField) -> str:
 def _other(entity: str, path: Path) -> str | None:
     """The entity that a reference leads to."""
     return entity if path[0] == "ParentRef" else _LOOKED_UP.get(str(path[0]))
-
-
-def _key(name: str) -> str:
-    """A column's name as YAML reads it."""
-    return name if _PLAIN.fullmatch(name) else "'" + name.replace("'", "''") + "'"
