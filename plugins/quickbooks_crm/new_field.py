@@ -15,6 +15,7 @@ from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.catalog_rows import look
 from quickbooks_crm.check import unfit
 from quickbooks_crm.errors import SettingsError, TableBusy
+from quickbooks_crm.mapping.shape import is_the_crms
 from quickbooks_crm.sql import statements
 
 Type = Literal["text", "multi_line", "numeric", "date", "time", "date_time", "keyword"]
@@ -95,6 +96,7 @@ def add_field(connection: Connection[Any], wanted: NewField, by: str, plan: bool
     others hold the table for longer than one may wait.
     """
     _require_sense(wanted)
+    _require_the_crms(wanted)
     try:
         with connection.transaction() as whole:
             added = _add(connection, wanted, by)
@@ -151,6 +153,15 @@ def _require_sense(wanted: NewField) -> None:
     said = [rule for rule, broken in wrong.items() if broken]
     if said:
         raise SettingsError(f"This is no field: {'; '.join(said)}. Nothing was changed.")
+
+
+def _require_the_crms(wanted: NewField) -> None:
+    schema = wanted.table.partition(".")[0]
+    if not is_the_crms(schema):
+        raise SettingsError(
+            f"{wanted.table} is no table of the CRM: the schema {schema} is not the CRM's. Nothing "
+            "was changed. Name a table of the CRM."
+        )
 
 
 def _within(number: int | None, least: int, most: int) -> bool:

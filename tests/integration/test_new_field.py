@@ -375,6 +375,17 @@ def test_a_partitioned_table_gets_a_field_and_a_view_is_refused(other: Connectio
     assert added.column in catalog.read(other, "My CRM.p1").columns
 
 
+@pytest.mark.parametrize("table", ["sync.lease", "sync.migration", "quickbooks.record"])
+def test_a_table_of_the_projects_own_gets_no_field(connection: Connection[Any], table: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        add_field(connection, replace(REGION, table=table), "ann")
+
+    assert str(told.value) == (
+        f"{table} is no table of the CRM: the schema {table.partition('.')[0]} is not the CRM's. "
+        "Nothing was changed. Name a table of the CRM."
+    )
+
+
 def test_a_login_that_does_not_own_the_table_is_told_so(
     other: Connection[Any], database_url: str
 ) -> None:

@@ -82,12 +82,17 @@ def module_name(written: Any) -> str:
     return word
 
 
+def is_the_crms(schema: str) -> bool:
+    """Whether the CRM's tables may be in the schema: it is neither this project's nor Postgres'."""
+    return schema not in _OURS and not schema.startswith("pg_")
+
+
 def _table(written: Any) -> str:
     word = text(written)
     parts = word.split(".")
     if len(parts) != 2:
         refuse(f"cannot be: {quoted(word)}. Write schema.table, such as crm.products.")
-    if parts[0] in _OURS or parts[0].startswith("pg_"):
+    if not is_the_crms(parts[0]):
         refuse(
             f"cannot be in the schema {parts[0]!r}: it is not the CRM's. Write a table of the CRM."
         )
