@@ -16,6 +16,7 @@ from quickbooks_crm.catalog_rows import look
 from quickbooks_crm.check import unfit
 from quickbooks_crm.errors import SettingsError, TableBusy
 from quickbooks_crm.mapping.shape import is_the_crms
+from quickbooks_crm.mapping.suggest import normal
 from quickbooks_crm.sql import statements
 
 Type = Literal["text", "multi_line", "numeric", "date", "time", "date_time", "keyword"]
@@ -51,12 +52,16 @@ class NewField:
 
     @property
     def defaults(self) -> tuple[str, ...]:
-        """What new records get: several values only where the field takes several."""
+        """What new records get: several values only where the field takes several, none twice."""
         if self.default is None:
             return ()
         if not self.multi_value:
             return (self.default,)
-        return tuple(part.strip() for part in re.split(r"[|;]", self.default) if part.strip())
+        first: dict[str, str] = {}
+        for part in re.split(r"[|;]", self.default):
+            if part.strip():
+                first.setdefault(normal(part), part.strip())
+        return tuple(first.values())
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,6 @@ def add_field(connection: Connection[Any], wanted: NewField, by: str, plan: bool
             f"The login of the Airflow connection crm may not change {wanted.table}: only the "
             "owner of a table can add a column to it. Nothing was changed. Let whoever looks after "
             "the CRM's database make that login a member of the owner's role, or add the column."
-        ) from error
-    except errors.UniqueViolation as error:
-        raise SettingsError(
-            f"{wanted.table} has a field '{wanted.label}' already. Write another label."
         ) from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise SettingsError(

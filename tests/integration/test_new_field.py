@@ -386,6 +386,33 @@ def test_a_table_of_the_projects_own_gets_no_field(connection: Connection[Any], 
     )
 
 
+KINDS = """
+    SELECT value FROM crm.keyword_values AS own JOIN crm.keyword_lists AS list ON list.id = list_id
+     WHERE name = 'Kinds'"""
+
+
+@pytest.mark.parametrize("default", ["Retail|retail", "Retail; Retail ;RETAIL"])
+def test_a_keyword_that_the_default_names_twice_is_one(
+    connection: Connection[Any], default: str
+) -> None:
+    by_hand(connection, "crm.products", name="Pump")
+
+    add(connection, type="keyword", list="Kinds", multi_value=True, default=default)
+
+    assert one(connection, "SELECT sales_region FROM crm.products") == ["Retail"]
+    assert rows(connection, KINDS) == [("Retail",)]
+
+
+def test_only_a_label_that_the_form_has_is_told_as_such(connection: Connection[Any]) -> None:
+    connection.execute(
+        "CREATE UNIQUE INDEX one_value ON crm.keyword_values (list_id) WHERE value IN ('A', 'B')"
+    )
+
+    said = refusal(connection, type="keyword", list="Kinds", multi_value=True, default="A|B")
+
+    assert "its rule one_value forbids it" in said
+
+
 def test_a_login_that_does_not_own_the_table_is_told_so(
     other: Connection[Any], database_url: str
 ) -> None:
