@@ -30,6 +30,14 @@ PATIENCE_MS = 2_000
 """How long a try waits for the table: everybody who wants it waits behind it."""
 
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected)
+_VIEW = (
+    "no table but a view or a table of another database. Add the field to the table behind it, and "
+    "then to the view."
+)
+_OF_ANOTHER = {
+    "part": "a part of another table. Add the field to that table.",
+    "typed": "a table made of a type. Add the field to that type, in the database itself.",
+}
 _WORDS = re.compile(r"[^a-z0-9]+")
 
 
@@ -118,6 +126,11 @@ def add_field(connection: Connection[Any], wanted: NewField, by: str, plan: bool
             "owner of a table can add a column to it. Nothing was changed. Let whoever looks after "
             "the CRM's database make that login a member of the owner's role, or add the column."
         ) from error
+    except errors.TooManyColumns as error:
+        raise SettingsError(
+            f"{wanted.table} has as many columns as Postgres allows, 1,600 with those that were "
+            "dropped. Nothing was changed. Map a column that it has."
+        ) from error
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise SettingsError(
             f"The CRM's form does not take '{wanted.label}': {_rule(error)}. Nothing was changed. "
@@ -193,10 +206,7 @@ def _add(connection: Connection[Any], wanted: NewField, by: str) -> Added:
 def _require_table(connection: Connection[Any], table: Table) -> None:
     row = connection.execute(statements("new_field")["kind"], _of(table)).fetchone()
     if row and row[0] not in ("r", "p"):
-        raise SettingsError(
-            f"{table.name} is no table but a view or a table of another database. Add the field to "
-            "the table behind it, and then to the view."
-        )
+        raise SettingsError(f"{table.name} is {_OF_ANOTHER.get(row[0], _VIEW)}")
 
 
 def _form(connection: Connection[Any], table: Table, wanted: NewField) -> set[str]:

@@ -413,6 +413,38 @@ def test_only_a_label_that_the_form_has_is_told_as_such(connection: Connection[A
     assert "its rule one_value forbids it" in said
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("part", "is a part of another table. Add the field to that table."),
+        ("typed", "is a table made of a type. Add the field to that type, in the database itself."),
+        (
+            "wide",
+            "has as many columns as Postgres allows, 1,600 with those that were dropped. Nothing "
+            "was changed. Map a column that it has.",
+        ),
+    ],
+)
+def test_a_table_that_takes_no_column_is_told_with_what_to_do(
+    connection: Connection[Any], table: str, said: str
+) -> None:
+    connection.execute(TAKING_NO_COLUMN.encode())
+
+    with pytest.raises(SettingsError) as told:
+        add_field(connection, replace(REGION, table=f"own.{table}"), "ann")
+
+    assert str(told.value) == f"own.{table} {said}"
+
+
+TAKING_NO_COLUMN = f"""
+    CREATE SCHEMA own;
+    CREATE TABLE own.whole (id int PRIMARY KEY) PARTITION BY LIST (id);
+    CREATE TABLE own.part PARTITION OF own.whole DEFAULT;
+    CREATE TYPE own.form AS (id int);
+    CREATE TABLE own.typed OF own.form (PRIMARY KEY (id));
+    CREATE TABLE own.wide (id int PRIMARY KEY, {", ".join(f"c{n} int" for n in range(1599))})"""
+
+
 def test_a_login_that_does_not_own_the_table_is_told_so(
     other: Connection[Any], database_url: str
 ) -> None:

@@ -7,7 +7,8 @@ SELECT set_config('lock_timeout', %(milliseconds)s::text, true);
 SELECT set_config('TimeZone', 'UTC', true);
 
 -- kind --
-SELECT c.relkind::text
+-- Postgres adds no column to a part of a table, or to a table made of a type, but to what they are of.
+SELECT CASE WHEN c.relispartition THEN 'part' WHEN c.reloftype <> 0 THEN 'typed' ELSE c.relkind::text END
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s;
 
