@@ -15,10 +15,10 @@ from quickbooks_crm.transform import each
 
 _NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
 _WHOLE_NUMBER = r"[+-]?[0-9]+"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY = r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?" + f"(?:{_OFFSET})?"
-_INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
+_INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _UUID = r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
 _BYTES = {"name": 63, "char": 1}
 """Of the types whose length is counted in bytes: Postgres cuts off what is longer."""
@@ -55,7 +55,7 @@ def rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
         case "numeric":
             yield from _numeric(values, column)
         case "integer":
-            limit = _INTEGERS.get(column.type, 2**63)  # else a type of the CRM's own
+            limit = _INTEGERS[column.base]
             whole = values.str.fullmatch(_WHOLE_NUMBER, na=False)
             yield ~whole, "is not a whole number"
             small = each(values.where(whole), lambda text: -limit <= Decimal(text) < limit)

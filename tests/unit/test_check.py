@@ -19,7 +19,7 @@ from tests.unit.mapping_texts import mapping, read
 KINDS: dict[str, dict[str, Any]] = {
     "text": {"type": "character varying(5)", "length": 5},
     "numeric": {"type": "numeric(7,2)", "precision": 7, "scale": 2},
-    "integer": {"type": "integer"},
+    "integer": {"type": "integer", "base": "int4"},
     "boolean": {"type": "boolean"},
     "date": {"type": "date"},
     "timestamp": {"type": "timestamp with time zone", "base": "timestamptz", "scale": 6},
@@ -35,7 +35,8 @@ def column(name: str, kind: str = "text", **given: Any) -> Column:
     """A column that takes anything of its kind; its label is its name in capitals."""
     unlimited: dict[str, Any] = {"length": None, "precision": None, "scale": None, "choices": ()}
     rest = {"type": kind, "required": False, "default": None, "writable": True, "sequence": None}
-    return Column(name=name, label=name.upper(), kind=kind, **(unlimited | rest | given))
+    base = {"base": "int8"} if kind == "integer" else {}
+    return Column(name=name, label=name.upper(), kind=kind, **(unlimited | rest | base | given))
 
 
 def table(*columns: Column) -> Table:
@@ -135,6 +136,7 @@ def test_a_value_of_the_columns_type_fits(kind: str, value: str) -> None:
         ("boolean", "True", "is neither true nor false"),
         ("date", "2023-02-29", "is not a date (year-month-day)"),
         ("date", "0000-00-00", "is not a date (year-month-day)"),
+        ("date", "0000-01-01", "is not a date (year-month-day)"),
         ("date", "31/12/2024", "is not a date (year-month-day)"),
         ("date", "2024-1-1", "is not a date (year-month-day)"),
         ("date", "infinity", "is not a date (year-month-day)"),
@@ -145,6 +147,7 @@ def test_a_value_of_the_columns_type_fits(kind: str, value: str) -> None:
         ("timestamp", "2024-01-01", "is not a moment (date and time)"),
         ("timestamp", "2024-01-01T25:00:00Z", "is not a moment (date and time)"),
         ("timestamp", "2023-02-29T10:00:00Z", "is not a moment (date and time)"),
+        ("timestamp", "0000-01-01T10:00:00Z", "is not a moment (date and time)"),
         ("timestamp", "now", "is not a moment (date and time)"),
         ("uuid", "a0eebc99", "is not a UUID"),
         ("uuid", f"{{{UUID}}}", "is not a UUID"),
@@ -527,5 +530,7 @@ def test_a_constant_is_told_exactly_when_a_row_with_that_value_is_not_added(
     assert (told == []) == (said_of(value, kind) is None)
 
 
-def test_whole_numbers_of_a_type_of_the_crms_own_are_left_to_the_database() -> None:
-    assert said_of("40000", "integer", type="own.small_number") is None
+def test_whole_numbers_of_a_type_of_the_crms_own_have_the_limits_of_what_it_is_made_of() -> None:
+    said = said_of("40000", "integer", type="own.small_number", base="int2")
+
+    assert said == "OWN '40000' is too large."
