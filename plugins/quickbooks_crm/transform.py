@@ -29,7 +29,8 @@ ENDED = [*WHO, "outcome", "reason", "message", "details"]
 _SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _BLANKS = "".join(re.findall(f"[{_SPACES}{_INVISIBLE}]", "".join(map(chr, range(0x10000)))))
-_BEGIN_BLANK = {"", *_BLANKS}
+_EMPTY = {"", "[]", "{}"}
+_BEGIN_BLANK = {"", "[", "{", *_BLANKS}
 _SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -51,8 +52,9 @@ def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]
 
     `batch` has the columns of WHO and one of text for each of `picks`, named as it is `written`.
     The kept rows have the columns of WHO and one of text for each column that the mapping fills; a
-    reference still holds the QuickBooks id. What is blank, or nothing but white space, is missing.
-    A deleted record is always kept: whether the CRM has it is for the load to say.
+    reference still holds the QuickBooks id. What is blank, nothing but white space, or an empty
+    list or object, is missing. A deleted record is always kept: whether the CRM has it is for the
+    load to say.
 
     LINES holds a document's lines as JSON, each a list of the texts at the `picks` of one line; of
     a kept row it has a list of them, each a tuple of the values of the columns it fills.
@@ -89,7 +91,7 @@ def _may_be_blank(values: Series) -> bool:
 
 def _is_blank(values: Series) -> Series:
     texts = values.to_numpy(object).tolist()
-    blank = [isinstance(text, str) and not text.strip(_BLANKS) for text in texts]
+    blank = [isinstance(text, str) and text.strip(_BLANKS) in _EMPTY for text in texts]
     return Series(blank, index=values.index, dtype=bool)
 
 

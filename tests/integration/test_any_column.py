@@ -20,7 +20,7 @@ __all__ = ["own"]
     ("type_", "sent", "held"),
     [
         ("text[]", ["a", "b c", '{"', None], ["a", "b c", '{"', None]),
-        ("text[]", [], []),
+        ("text[]", [], None),
         ("text[]", ["2024"], ["2024"]),
         ("text[]", [1.10, True], ["1.1", "true"]),
         ("varchar(3)[]", ["abc"], ["abc"]),
@@ -40,6 +40,25 @@ def test_a_list_of_quickbooks_fills_a_column_of_several_values_one_by_one(
 
     assert rows(own, "SELECT value FROM own.things") == [(held,)]
     assert sync(own, into(type_), item("7", Value=sent)) == [End("7", "unchanged")]
+
+
+def test_an_empty_list_is_blank_as_what_is_not_there(own: Connection[Any]) -> None:
+    things(own, "value text[]")
+    sync(own, into("text[]"), item("7", Value=["a"]), item("8", Value=["a"]))
+    own.execute("UPDATE own.things SET value = '{person}' WHERE quickbooks_id = '7'")
+
+    sync(own, into("text[]"), item("7", Value=[]), item("8", Value=[]))
+
+    held = rows(own, "SELECT quickbooks_id, value FROM own.things ORDER BY 1")
+    assert held == [("7", ["person"]), ("8", None)]
+
+
+def test_an_empty_list_is_no_value_for_a_column_that_requires_one(own: Connection[Any]) -> None:
+    things(own, "value text[] NOT NULL")
+
+    ended = sync(own, into("text[]"), item("7", Value=[]), item("8", Value=["a"]))
+
+    assert ended == [End("7", "not_added", "missing_required"), End("8", "added")]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,9 @@ def test_every_path_is_read_once() -> None:
         (" \t", "2", "2"),
         (None, None, "none"),
         ("", "\u200b\u2060", "none"),
+        ("[]", "2", "2"),
+        ("{}", "[]", "none"),
+        ("[1]", "2", "[1]"),
     ],
 )
 def test_the_first_source_that_is_not_blank_counts_and_then_the_default(
@@ -119,7 +122,7 @@ def test_what_shows_nothing_is_blank(blank: str) -> None:
     assert kept(read(mapping()), Name=blank)["name"] is None
 
 
-@pytest.mark.parametrize("value", ["0", "false", "N/A", "-", " x ", "null", "\u0000"])
+@pytest.mark.parametrize("value", ["0", "false", "N/A", "[", "[ ]", "-", " x ", "null", "\u0000"])
 def test_what_shows_something_stays_as_it_is_written(value: str) -> None:
     assert kept(read(mapping()), Name=value)["name"] == value
 
