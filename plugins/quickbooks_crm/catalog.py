@@ -1,6 +1,7 @@
 """The CRM's tables as they are: columns, types, lengths, what is required, and what forms call
 them."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -109,6 +110,12 @@ class Column:
     def array(self) -> bool:
         """Whether it holds several values."""
         return self.type.endswith("[]")
+
+    @property
+    def steady(self) -> bool:
+        """Whether it has no default, or one that is always the same."""
+        calls = "(" in re.sub("'[^']*'", "", self.default or "")
+        return not calls and self.kind not in ("timestamp", "other")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
+from quickbooks_crm.catalog import Column
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.quantity import many
 from quickbooks_crm.sql import statements
@@ -16,9 +17,21 @@ from quickbooks_crm.sql import statements
 
 def three_way(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Let a person's values stay in the records that are to be updated. Comes after `compare`."""
+    blocks = statements("edits")
     if columns := target.mapping.edited_in_crm:
-        for block in ("three_way", "remember"):
-            connection.execute(statements("edits")[block], where | {"columns": columns})
+        edited = sql.SQL(", ").join(_edited(target.table.columns[name]) for name in columns)
+        for block in ("default_stays", "three_way"):
+            connection.execute(blocks[block].format(edited=edited))
+        connection.execute(blocks["remember"], where | {"columns": columns})
+
+
+def _edited(column: Column) -> sql.Composed:
+    """A field that people edit, and what it holds when nobody has."""
+    return statements("edits")["edited"].format(
+        name=sql.Literal(column.name),
+        default=sql.SQL((column.steady and column.default) or "NULL"),
+        type=sql.SQL(column.type),
+    )
 
 
 def record(connection: Connection[Any], target: Target, where: dict[str, Any]) -> dict[str, str]:

@@ -203,8 +203,7 @@ def _left_alone(target: Target, table: Table) -> Iterator[Column]:
         said, rows = lines.lines, lines.lines.rows
         own = {table.key, said.parent, said.position, rows.company, *rows.fields}
     for column in table.columns.values():
-        moves = column.kind in ("timestamp", "other") or "(" in (column.default or "")
-        if column.name not in own and column.writable and not moves:
+        if column.name not in own and column.writable and column.steady:
             yield column
 
 

@@ -6,9 +6,21 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping
-from tests.integration.crm import End, by_hand, gone, item, outcome, products, rows, sync
+from tests.integration.crm import (
+    End,
+    Record,
+    by_hand,
+    gone,
+    item,
+    outcome,
+    products,
+    rows,
+    sync,
+)
+from tests.integration.undo import bring_all
 
 CONFLICTS = "SELECT id, field, crm, quickbooks, run_id FROM sync.conflict ORDER BY id, field"
+NOTE = "SELECT note FROM crm.products ORDER BY quickbooks_product_id"
 DESCRIPTION = "SELECT description FROM crm.products"
 
 
@@ -225,6 +237,46 @@ def test_a_record_made_by_hand_keeps_what_its_maker_wrote_and_gets_what_they_lef
 
     sync(connection, mapped(), seven("B"), run_id="later")
     assert rows(connection, CONFLICTS) == [("7", "description", "mine", "B", "later")]
+
+
+def with_default(connection: Connection[Any], *records: Record) -> dict[str, Mapping]:
+    """Records that are in the CRM before it has a column with a default; the mapping with it."""
+    sync(connection, products(), *records)
+    connection.execute("ALTER TABLE crm.products ADD note varchar(9) DEFAULT '9% (new)'")
+    return products(fields="note: {from: Description, edits: crm}")
+
+
+def test_a_default_that_nobody_has_edited_follows_quickbooks(connection: Connection[Any]) -> None:
+    known = with_default(connection, seven("A"), item("8"))
+
+    bring_all(connection, known, "replay")
+    assert rows(connection, NOTE) == [("A",), ("9% (new)",)]
+
+    sync(connection, known, seven("B"), item("8", Description="B"))
+    assert rows(connection, NOTE) == [("B",), ("B",)]
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_a_default_stays_where_quickbooks_has_nothing(connection: Connection[Any]) -> None:
+    known = with_default(connection, seven(None))
+    by_hand(connection, "crm.products", name="Q", quickbooks_product_id="8")
+
+    for name in ("Pump", "Hose"):
+        eight = item("8", Name=f"{name} 8")
+        assert sync(connection, known, seven(None, Name=name), eight) == [
+            End("7", "updated"),
+            End("8", "updated"),
+        ]
+        assert rows(connection, NOTE) == [("9% (new)",), ("9% (new)",)]
+
+
+def test_what_a_person_wrote_over_a_default_stays(connection: Connection[Any]) -> None:
+    known = with_default(connection, seven("A"))
+    connection.execute("UPDATE crm.products SET note = 'mine'")
+
+    sync(connection, known, seven("A", Name="Pump"))
+
+    assert rows(connection, NOTE) == [("mine",)]
 
 
 def test_without_the_word_quickbooks_wins_and_its_conflicts_are_forgotten(

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": {"breakers", "errors", "sql"},
     "keywords": {"catalog", "dedupe", "errors", "mapping", "refusals", "sql"},
     "owners": {"catalog", "dedupe", "errors", "mapping", "sql"},
-    "edits": {"dedupe", "quantity", "sql"},
+    "edits": {"catalog", "dedupe", "quantity", "sql"},
     "notes": {"sql"},
     "circles": {"dedupe", "sql"},
     "oddities": {"mapping", "quantity", "sql"},

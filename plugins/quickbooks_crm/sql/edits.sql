@@ -1,6 +1,22 @@
+-- edited --
+({name}, coalesce(to_jsonb(({default})::{type}), 'null'))
+
+-- default_stays --
+-- A column's default that no sync has written stays where QuickBooks has nothing, as any such value does.
+UPDATE incoming AS i
+   SET image = i.image || own.held, kept = i.kept || own.fields
+  FROM (SELECT i.n, jsonb_object_agg(field, i.before -> field) AS held, array_agg(field) AS fields
+          FROM incoming AS i
+         CROSS JOIN (VALUES {edited}) AS edited (field, unedited)
+         WHERE i.action = 'update' AND i.state <> 'deleted' AND (i.written ? field) IS NOT TRUE
+           AND i.image -> field = 'null' AND i.before -> field = unedited
+         GROUP BY i.n) AS own
+ WHERE own.n = i.n;
+
 -- three_way --
--- A field whose value is not what the sync wrote last, or that had one before the first sync, is a person's. When QuickBooks'
--- value is not what it was either, that is a conflict. What the sync wrote last stays known: later changes are judged by it.
+-- A field whose value is not what the sync wrote last, or that had one of its own before the first sync, is a person's. When
+-- QuickBooks' value is not what it was either, that is a conflict. What the sync wrote last stays known: later changes are
+-- judged by it.
 UPDATE incoming AS i
    SET image = i.image || own.held, base = own.base, conflicts = own.conflicts
   FROM (SELECT i.n,
@@ -9,10 +25,11 @@ UPDATE incoming AS i
                jsonb_agg(jsonb_build_object('field', field, 'crm', i.before -> field, 'quickbooks', i.image -> field))
                    FILTER (WHERE i.written ? field AND i.written -> field <> i.image -> field) AS conflicts
           FROM incoming AS i
-         CROSS JOIN unnest(%(columns)s::text[]) AS edited (field)
+         CROSS JOIN (VALUES {edited}) AS edited (field, unedited)
          WHERE i.action = 'update' AND i.state <> 'deleted'
            AND i.image -> field <> i.before -> field
-           AND i.before -> field <> CASE WHEN i.written ? field THEN i.written -> field ELSE 'null' END
+           AND CASE WHEN i.written ? field THEN i.before -> field <> i.written -> field
+                    ELSE i.before -> field NOT IN ('null', unedited) END
          GROUP BY i.n) AS own
  WHERE own.n = i.n;
 
