@@ -15,6 +15,16 @@ from quickbooks_crm.quantity import many
 from quickbooks_crm.sql import statements
 
 
+def forget_agreed(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Forget the conflicts that are none any more, whatever QuickBooks says now. Comes before the
+    rows are received, with what the sync wrote last."""
+    table = target.table
+    agreed = statements("edits")["agreed"].format(
+        table=table.identifier, key=sql.Identifier(table.key), key_type=table.key_type
+    )
+    connection.execute(agreed, where | {"columns": target.mapping.edited_in_crm})
+
+
 def three_way(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Let a person's values stay in the records that are to be updated. Comes after `compare`."""
     blocks = statements("edits")
@@ -35,21 +45,15 @@ def _edited(column: Column) -> sql.Composed:
 
 
 def record(connection: Connection[Any], target: Target, where: dict[str, Any]) -> dict[str, str]:
-    """Record the conflicts that are new, and forget those that are none any more. Comes after the
+    """Record the conflicts that are new, and forget those that these rows end. Comes after the
     links are written and before the outcomes are. What the run should warn of, by key."""
-    blocks, table = statements("edits"), target.table
-    names = {
-        "table": table.identifier,
-        "key": sql.Identifier(table.key),
-        "key_type": table.key_type,
-    }
+    blocks = statements("edits")
     asked = where | {"columns": target.mapping.edited_in_crm}
     if target.mapping.edited_in_crm:
-        labels = {name: table.columns[name].label for name in asked["columns"]}
+        labels = {name: target.table.columns[name].label for name in asked["columns"]}
         for block in ("base", "conflicts"):
             connection.execute(blocks[block], asked | {"labels": Jsonb(labels)})
         connection.execute(blocks["over"], asked)
-    connection.execute(blocks["agreed"].format(**names), asked)
     told = connection.execute(blocks["told"], asked).fetchone()
     return _warning(target.mapping.module, *told) if told else {}
 

@@ -123,6 +123,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
         referring = sorted(referring, key=lambda target: target.table.name)
         _prepare(connection, [work.target, *referring], work.where)
         stand_ins.follow(connection, work.where)
+        edits.forget_agreed(connection, work.target, work.where)
         dedupe.receive(connection, work.target, work.referred, work.where)
         erased.leave_out(connection, work.where)
         parted.leave_alone(connection, work.where)

@@ -170,6 +170,19 @@ def test_a_conflict_goes_away_when_the_person_agrees_and_the_field_follows_again
     assert rows(connection, DESCRIPTION + " WHERE quickbooks_product_id = '7'") == [("C",)]
 
 
+def test_a_field_follows_again_when_quickbooks_changes_after_the_person_agreed(
+    connection: Connection[Any],
+) -> None:
+    conflict(connection)
+
+    edit(connection, "B")
+
+    for changed in ("C", "D"):
+        assert sync(connection, mapped(), seven(changed)) == [End("7", "updated")]
+        assert held(connection) == changed
+        assert rows(connection, CONFLICTS) == []
+
+
 def test_a_field_follows_again_when_the_person_takes_the_edit_back(
     connection: Connection[Any],
 ) -> None:

@@ -1,3 +1,21 @@
+-- agreed --
+-- Conflicts of fields that people do not edit any more, of records that are gone, and those that a person has ended by
+-- writing what QuickBooks says: from then on the field follows QuickBooks again.
+WITH ended AS (
+    DELETE FROM sync.conflict AS known
+     WHERE known.realm = %(realm)s AND known.module = %(module)s
+       AND (known.field <> ALL (%(columns)s::text[])
+            OR NOT EXISTS (SELECT FROM {table} AS current
+                            WHERE current.{key} = known.record_key::{key_type}
+                              AND to_jsonb(current.*) -> known.field <> known.quickbooks))
+    RETURNING entity, id, field, quickbooks
+)
+UPDATE sync.link
+   SET written = link.written || agreed.fields
+  FROM (SELECT entity, id, jsonb_object_agg(field, quickbooks) AS fields
+          FROM ended WHERE field = ANY (%(columns)s::text[]) GROUP BY entity, id) AS agreed
+ WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, agreed.entity, agreed.id, %(module)s);
+
 -- edited --
 ({name}, coalesce(to_jsonb(({default})::{type}), 'null'))
 
@@ -97,21 +115,3 @@ DELETE FROM sync.conflict AS known
  WHERE (known.realm, known.module, known.entity, known.id) = (%(realm)s, %(module)s, i.entity, i.id)
    AND i.outcome IN ('updated', 'unchanged') AND i.action IS NULL
    AND NOT coalesce(i.conflicts, '[]') @> jsonb_build_array(jsonb_build_object('field', known.field));
-
--- agreed --
--- Conflicts of fields that people do not edit any more, of records that are gone, and those that a person has ended by
--- writing what QuickBooks says: from then on the field follows QuickBooks again.
-WITH ended AS (
-    DELETE FROM sync.conflict AS known
-     WHERE known.realm = %(realm)s AND known.module = %(module)s
-       AND (known.field <> ALL (%(columns)s::text[])
-            OR NOT EXISTS (SELECT FROM {table} AS current
-                            WHERE current.{key} = known.record_key::{key_type}
-                              AND to_jsonb(current.*) -> known.field <> known.quickbooks))
-    RETURNING entity, id, field, quickbooks
-)
-UPDATE sync.link
-   SET written = link.written || agreed.fields
-  FROM (SELECT entity, id, jsonb_object_agg(field, quickbooks) AS fields
-          FROM ended WHERE field = ANY (%(columns)s::text[]) GROUP BY entity, id) AS agreed
- WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, agreed.entity, agreed.id, %(module)s);
