@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
@@ -36,6 +37,9 @@ RECEIVING = (
     "incoming_losers",
 )
 """The statements that take the staged rows in, in their order."""
+
+PLAIN = (("Id",),)
+"""The sources of a field that holds the QuickBooks id."""
 
 APART_FROM = {True: 128, False: 8160}
 """From how many bytes on the values of a row of more than two kilobytes lie apart, by whether it is
@@ -83,11 +87,28 @@ class Target:
         be found. None with several entities: their ids are not unique together."""
         if len(self.mapping.entities) > 1:
             return None
-        plain = (("Id",),)
         fields = self.mapping.fields.values()
         return next(
-            (field.column for field in fields if field.sources == plain and not field.refers), None
+            (field.column for field in fields if field.sources == PLAIN and not field.refers), None
         )
+
+    @property
+    def typed_id(self) -> str | None:
+        """The column in which a person may have typed a QuickBooks id: the identity, or the key of
+        several entities whose `kinds` tell which one's it is."""
+        return self.identity or (self.mapping.key if self.kinds else None)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What the column `within` holds for each of several entities, by which records with the
+        same id are told apart; empty where no constants tell."""
+        fields, key, within = self.mapping.fields, self.mapping.key, self.mapping.within
+        ids = [field.column for field in fields.values() if field.sources == PLAIN]
+        if self.identity or key not in ids or not within:
+            return {}
+        held = {entity: fields[within].of(entity).value for entity in self.mapping.entities}
+        told = {entity: value for entity, value in held.items() if value is not None}
+        return told if len(set(told.values())) == len(held) else {}
 
 
 def image(row: str, columns: Iterable[str]) -> sql.Composed:
@@ -141,17 +162,28 @@ def link_typed(connection: Connection[Any], realm: str, target: Target) -> None:
 def _link_typed(
     connection: Connection[Any], target: Target, meant: str, where: dict[str, Any]
 ) -> None:
-    if target.identity is None:
+    if target.typed_id is None:
         return
     blocks = statements("dedupe")
-    names = _names(target) | {"column": sql.Identifier(target.identity), "scope": _own(target)}
+    names = _names(target) | {"column": sql.Identifier(target.typed_id), "scope": _own(target)}
+    names["kind"] = of_kind(target, sql.Identifier("meant", "entity"))
     typed = blocks["typed"].format(**names, meant=blocks[meant])
     own: dict[str, Any] = {"referred": target.mapping.module, "company": target.company}
     own |= {"entities": list(target.mapping.entities), "table": target.table.name}
+    own["kinds"] = Jsonb(target.kinds)
     if connection.execute(typed, where | own).rowcount:
         with connection.transaction():
             connection.execute(blocks["link_alone"], own)
             connection.execute(blocks["link_typed"].format(typed=typed), where | own)
+
+
+def of_kind(target: Target, entity: sql.Composable) -> sql.Composable:
+    """That a CRM record is of an entity's kind, where kinds tell records with the same id apart;
+    they are the parameter `kinds`."""
+    blocks, within = statements("dedupe"), target.mapping.within
+    if not (within and target.kinds):
+        return blocks["everywhere"]
+    return blocks["of_kind"].format(within=sql.Identifier(within), entity=entity)
 
 
 def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:

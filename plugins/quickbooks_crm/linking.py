@@ -7,9 +7,10 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm import acts
-from quickbooks_crm.dedupe import Target
+from quickbooks_crm.dedupe import Target, of_kind
 from quickbooks_crm.errors import CompanyBusy, LinkRefused
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
@@ -154,25 +155,27 @@ def _take_id_out(
     """Empty the column by which the CRM record would be this QuickBooks record, unless it is
     another one's: the column, if it was, and what there is to say of it."""
     target = place.target
-    if target.identity is None:
+    if target.typed_id is None:
         return None, ""
     query = statements("linking")["take_id_out"].format(
         table=target.table.identifier,
         key=sql.Identifier(target.table.key),
         key_type=target.table.key_type,
-        column=sql.Identifier(target.identity),
+        column=sql.Identifier(target.typed_id),
+        kind=of_kind(target, sql.Placeholder("entity")),
     )
     try:
         with connection.transaction():
-            done = connection.execute(query, place.where | {"record_key": record_key}).rowcount
+            where = place.where | {"record_key": record_key, "kinds": Jsonb(target.kinds)}
+            done = connection.execute(query, where).rowcount
     except psycopg.Error as error:
         let_faults_through(error)
         return None, (
-            f" The table does not let its {target.identity} be emptied, which says that they are "
+            f" The table does not let its {target.typed_id} be emptied, which says that they are "
             "one: see to that, or no sync can add it."
         )
-    emptied = f" Its {target.identity}, which said otherwise, was emptied."
-    return (target.identity, emptied) if done else (None, "")
+    emptied = f" Its {target.typed_id}, which said otherwise, was emptied."
+    return (target.typed_id, emptied) if done else (None, "")
 
 
 def tell_records_apart(

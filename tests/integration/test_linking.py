@@ -8,6 +8,8 @@ from psycopg import Connection
 from quickbooks_crm import acts, linking, one_module
 from quickbooks_crm.errors import LinkRefused
 from quickbooks_crm.linking import Place
+from quickbooks_crm.mapping import Mapping
+from tests.integration import documents
 from tests.integration.crm import (
     REALM,
     End,
@@ -21,7 +23,7 @@ from tests.integration.crm import (
     rows,
     sync,
 )
-from tests.integration.undo import company, undo
+from tests.integration.undo import company, release, undo
 
 NAMED = "{key: name, check: [name]}"
 HELD = "SELECT id, reason, due FROM sync.held ORDER BY id"
@@ -29,8 +31,12 @@ LINKS = "SELECT id, record_key FROM sync.link ORDER BY id"
 
 
 def place(connection: Connection[Any], id: str = "7", entity: str = "Item") -> Place:
-    target = one_module.target(connection, products()["products"], company())
-    return Place("sample", REALM, target, ("products",), entity, id)
+    return place_of(connection, products()["products"], id, entity)
+
+
+def place_of(connection: Connection[Any], known: Mapping, id: str, entity: str) -> Place:
+    target = one_module.target(connection, known, company())
+    return Place("sample", REALM, target, (known.module,), entity, id)
 
 
 def due(connection: Connection[Any]) -> list[End]:
@@ -266,6 +272,28 @@ def test_what_was_unlinked_and_is_different_becomes_a_record_of_its_own(
     assert [typed for _, typed in rows(connection, TYPED)] == [None, "7"]
     [told] = [act for act in acts.listed(connection, None, 9) if act.kind == "told_apart"]
     assert told.details["emptied"] == "quickbooks_product_id"
+
+
+def test_what_was_unlinked_and_is_different_becomes_a_document_of_its_own(
+    connection: Connection[Any],
+) -> None:
+    """Ids are taken out of documents of the same kind only: an invoice's may be a credit memo's."""
+    known = documents.known()
+    memo = by_hand(connection, "crm.invoices", kind="credit memo", quickbooks_invoice_id="7")
+    mine = by_hand(connection, "crm.invoices", kind="invoice", quickbooks_invoice_id="7")
+    assert sync(connection, known, documents.invoice("7", TotalAmt=5)) == [End("7", "updated")]
+    here = place_of(connection, known["documents"], "7", "Invoice")
+    linking.unlink(connection, here, "ann")
+
+    said = [linking.tell_apart(connection, here, str(key), "ann") for key in (memo, mine)]
+
+    assert ["was emptied" in each for each in said] == [False, True]
+    assert release(connection, known, "unlinked", "retry") == [End("7", "added")]
+    assert rows(connection, "SELECT quickbooks_invoice_id FROM crm.invoices ORDER BY id") == [
+        ("7",),
+        (None,),
+        ("7",),
+    ]
 
 
 def test_the_id_of_another_record_stays(connection: Connection[Any]) -> None:

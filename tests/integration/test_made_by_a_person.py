@@ -8,7 +8,8 @@ import pytest
 from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping, parse_all
-from tests.integration.crm import End, accounts, by_hand, customer, item, rows, sync
+from tests.integration import documents
+from tests.integration.crm import End, Record, accounts, by_hand, customer, item, rows, sync
 from tests.integration.documents import invoice, line
 from tests.integration.test_undo_lines import PARKED, with_customers
 from tests.integration.undo import release, undo
@@ -167,3 +168,38 @@ def test_a_module_whose_table_could_not_be_used_gets_its_references_when_it_can(
 
     assert told(connection, known) == [[], []]
     assert rows(connection, OF_INVOICES) == [("1", "By hand")]
+
+
+PAYMENTS = """\
+entities: [Payment]
+table: crm.payments
+import: {key: quickbooks_payment_id}
+fields: {quickbooks_payment_id: {from: Id}}
+lines:
+  from: Line
+  table: crm.payment_applications
+  parent: payment_id
+  position: position
+  fields:
+    invoice_id:     {from: Invoice, refers: {module: documents, entity: Invoice}}
+    credit_memo_id: {from: CreditMemo, refers: {module: documents, entity: CreditMemo}}
+"""
+
+
+@pytest.mark.parametrize("first", ["the payment", "the documents"])
+def test_a_document_that_a_person_made_is_told_by_its_id_and_its_kind(
+    connection: Connection[Any], first: str
+) -> None:
+    """QuickBooks counts invoices and credit memos each from 1."""
+    known = documents.known(PAYMENTS)
+    payment = Record("Payment", "9", {"Id": "9", "Line": [{"Invoice": "7", "CreditMemo": "7"}]})
+    if first == "the payment":
+        sync(connection, known, payment)
+
+    memo = by_hand(connection, "crm.invoices", kind="Credit memo", quickbooks_invoice_id="7")
+    paid = by_hand(connection, "crm.invoices", kind="invoice", quickbooks_invoice_id="7")
+    sync(connection, known, *([payment] if first == "the documents" else []))
+
+    applied = "SELECT invoice_id, credit_memo_id FROM crm.payment_applications"
+    assert rows(connection, applied) == [(paid, memo)]
+    assert rows(connection, PARKED) == []

@@ -188,7 +188,7 @@ SELECT meant.entity, meant.id, typed.record_key
  CROSS JOIN LATERAL (
        SELECT current.{key}::text AS record_key
          FROM {table} AS current
-        WHERE sync.normal(current.{column}::text) = sync.normal(meant.id) AND {scope} LIMIT 2) AS typed
+        WHERE sync.normal(current.{column}::text) = sync.normal(meant.id) AND {scope} AND {kind} LIMIT 2) AS typed
  WHERE meant.entity = ANY (%(entities)s)
    AND NOT EXISTS (SELECT FROM sync.target
                     WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meant.entity, meant.id))
@@ -279,6 +279,9 @@ NULL::text
 
 -- everywhere --
 true
+
+-- of_kind --
+sync.normal(current.{within}::text) = sync.normal(%(kinds)s::jsonb ->> {entity})
 
 -- not_told_apart --
 {scope} AND NOT EXISTS (SELECT FROM sync.different AS told
