@@ -177,3 +177,28 @@ def test_a_key_of_its_own_or_a_part_of_its_own_is_enough() -> None:
     assert parse_all(of_two_kinds(("a", "a"), ("kind", "kind")))
     with pytest.raises(MappingError):
         parse_all(of_two_kinds(("a", "a"), ("kind", "")))
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("check: [name, parent_id]", "import.check.2"),
+        ("within: parent_id", "import.within"),
+    ],
+)
+def test_records_are_not_compared_by_what_refers_to_others_of_the_module(
+    words: str, place: str
+) -> None:
+    """Whether it does already depends on which of them come together."""
+    text = (
+        "entities: [Customer]\ntable: crm.accounts\nimport:\n  key: number\n"
+        f"  {words}\nfields:\n  number: {{from: Id}}\n  name: {{from: DisplayName}}\n"
+        "  parent_id: {from: ParentRef.value, refers: accounts}\n"
+    )
+
+    assert together(accounts=text)[1:-1] == [
+        f"  line 5: {place} cannot be 'parent_id': it refers to other records of accounts, which "
+        "may come later. Take it out, or name another column."
+    ]
+    of_others = text.replace("refers: accounts", "refers: others")
+    assert parse_all({"accounts": of_others, "others": module("others")})

@@ -130,7 +130,7 @@ def _all(found: ReadOnly[str, Written], then: str = CHECK_AGAIN) -> dict[str, Ma
             problems[each.file] += said
             if mapping:
                 mappings[module] = mapping
-    rules = (_shared, _same_key, _cycles)
+    rules = (_shared, _same_key, _compared, _cycles)
     told = [_unresolved(mappings, dict.fromkeys(found, "")), *(rule(mappings) for rule in rules)]
     for file, problem in chain.from_iterable(told):
         problems[file].append(problem)
@@ -202,6 +202,22 @@ def _same_key(mappings: ReadOnly[str, Mapping]) -> Found:
                     "are whose, such as within: kind."
                 )
                 yield mapping.file, Problem(mapping.line("import.key"), said)
+
+
+def _compared(mappings: ReadOnly[str, Mapping]) -> Found:
+    """Columns by which a module's records are compared and that refer to others of the module: what
+    is equal would depend on which of them have come before."""
+    for mapping in mappings.values():
+        names = {f"import.check.{place}": name for place, name in enumerate(mapping.check, 1)}
+        names |= {"import.within": mapping.within} if mapping.within else {}
+        for place, name in names.items():
+            refers = mapping.fields[name].refers if name in mapping.fields else None
+            if refers and refers.module == mapping.module:
+                said = (
+                    f"{place} cannot be {quoted(name)}: it refers to other records of "
+                    f"{mapping.module}, which may come later. Take it out, or name another column."
+                )
+                yield mapping.file, Problem(mapping.line(place), said)
 
 
 def _shared(mappings: ReadOnly[str, Mapping]) -> Found:
