@@ -4,6 +4,7 @@ none."""
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -15,7 +16,9 @@ from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     End,
     Record,
+    accounts,
     by_hand,
+    customer,
     ends,
     gone,
     item,
@@ -200,11 +203,26 @@ def test_the_duplicate_of_a_record_that_is_inactive_in_quickbooks_says_so_and_wh
 
     assert ended == [End("8", "duplicate", "check_fields")]
     assert outcome(connection, "8", "message") == (
-        f"The CRM has a record with the same Product name: that of QuickBooks record 7, which is "
+        f"The CRM has a record with the same Product name: that of QuickBooks' Item 7, which is "
         f"{said} there. If this is another thing, rename the CRM record or tell the two apart.",
     )
     connection.execute("UPDATE crm.products SET name = 'Pump (old)'")
     assert sync(connection, products()) == [End("8", "added")]
+
+
+def test_the_duplicate_of_an_inactive_vendor_names_it_as_one(connection: Connection[Any]) -> None:
+    """The customer with the vendor's id is somebody else."""
+    of_vendors = accounts().replace("Customer]", "Vendor]").replace("_customer_id", "_vendor_id")
+    known = parse_all({"accounts": accounts(), "vendors": of_vendors})
+    vendor = replace(customer("1", DisplayName="Pump & Co", Active=False), entity="Vendor")
+    sync(connection, known, vendor, customer("1"))
+
+    sync(connection, known, customer("2", DisplayName="Pump & Co"))
+
+    assert outcome(connection, "2", "message") == (
+        "The CRM has a record with the same Account name: that of QuickBooks' Vendor 1, which is "
+        "inactive there. If this is another thing, rename the CRM record or tell the two apart.",
+    )
 
 
 def test_a_name_that_a_linked_record_gives_up_is_free_for_a_new_one(

@@ -355,11 +355,11 @@ UPDATE incoming
 UPDATE incoming
    SET outcome = 'duplicate', reason = 'check_fields', collides_with = hit.record_key,
        message = format('The CRM has a record with the same %%s', %(label)s::text) || coalesce(
-           (SELECT format(': that of QuickBooks record %%s, which is %%s there. If this is another thing, rename the CRM record or tell '
-                          'the two apart.', id, CASE state WHEN 'merged' THEN 'merged into another' ELSE state END)
+           (SELECT format(': that of QuickBooks'' %%s %%s, which is %%s there. If this is another thing, rename the CRM record or tell '
+                          'the two apart.', entity, id, CASE state WHEN 'merged' THEN 'merged into another' ELSE state END)
               FROM sync.link
              WHERE module = ANY (%(sharing)s) AND link.record_key = hit.record_key AND realm = %(realm)s AND state <> 'active'
-             ORDER BY id LIMIT 1), '.'),
+             ORDER BY entity, id LIMIT 1), '.'),
        details = CASE WHEN hit.count > 1 THEN jsonb_build_object('candidates', hit.keys) END
   FROM (SELECT i.n, (array_agg(current.{key}::text ORDER BY current.{key}))[1] AS record_key, count(*) AS count,
                (array_agg(current.{key}::text ORDER BY current.{key}))[1:20] AS keys
