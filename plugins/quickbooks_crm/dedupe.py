@@ -84,27 +84,27 @@ class Target:
     @property
     def identity(self) -> str | None:
         """The column in which the CRM keeps the QuickBooks id, by which a record made by hand can
-        be found. None with several entities: their ids are not unique together."""
+        be found. None where several entities share the table's: their ids are not unique
+        together."""
         if len(self.mapping.entities) > 1:
             return None
         fields = self.mapping.fields.values()
-        return next(
-            (field.column for field in fields if field.sources == PLAIN and not field.refers), None
-        )
+        column = next((f.column for f in fields if f.sources == PLAIN and not f.refers), None)
+        return None if self.mapping.within and column == self.mapping.key else column
 
     @property
     def typed_id(self) -> str | None:
-        """The column in which a person may have typed a QuickBooks id: the identity, or the key of
-        several entities whose `kinds` tell which one's it is."""
+        """The column in which a person may have typed a QuickBooks id: the identity, or the key
+        where `kinds` tell which entity's it is."""
         return self.identity or (self.mapping.key if self.kinds else None)
 
     @property
     def kinds(self) -> dict[str, str]:
-        """What the column `within` holds for each of several entities, by which records with the
-        same id are told apart; empty where no constants tell."""
+        """What the column `within` holds for each entity, by which records with the same id are
+        told apart; empty where no constants tell."""
         fields, key, within = self.mapping.fields, self.mapping.key, self.mapping.within
         ids = [field.column for field in fields.values() if field.sources == PLAIN]
-        if self.identity or key not in ids or not within:
+        if key not in ids or not within:
             return {}
         held = {entity: fields[within].of(entity).value for entity in self.mapping.entities}
         told = {entity: value for entity, value in held.items() if value is not None}

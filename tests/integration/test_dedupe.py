@@ -388,3 +388,23 @@ def test_a_phone_may_be_any_text_and_is_compared_by_its_digits(connection: Conne
         End("10", "duplicate", "same_in_batch"),
     ]
     assert outcome(connection, "8", "after")[0]["description"] == "ring twice"
+
+
+@pytest.mark.parametrize("first", ["Invoice", "CreditMemo"])
+def test_modules_of_one_table_with_the_same_key_are_parted_by_within(
+    connection: Connection[Any], first: str
+) -> None:
+    """As `_same_key` of the mappings asks for: QuickBooks counts each from 1."""
+    known = parse_all(
+        {
+            entity.casefold(): mapping("crm.invoices", entities=f"[{entity}]")
+            .replace("key: quickbooks_id", "key: quickbooks_invoice_id, within: kind")
+            .replace("quickbooks_id:", "quickbooks_invoice_id:")
+            .replace("name: {from: Name}", f"kind: {{value: {entity}}}")
+            for entity in ("Invoice", "CreditMemo")
+        }
+    )
+    others = {"Invoice": "CreditMemo", "CreditMemo": "Invoice"}
+
+    for entity in (first, others[first]):
+        assert sync(connection, known, Record(entity, "7", {"Id": "7"})) == [End("7", "added")]
