@@ -352,6 +352,37 @@ def test_a_merge_told_by_hand_is_as_good_as_a_webhook(connection: Connection[Any
     assert belongs(connection) == {"8": "2"}
 
 
+@pytest.mark.parametrize("mode", ["mode: ignore, ", "mode: create, ", ""])
+def test_the_loser_of_a_merge_that_cannot_be_brought_in_is_read_once_not_by_every_sync(
+    connection: Connection[Any], mode: str
+) -> None:
+    text = ACCOUNTS.replace("import: {", f"import: {{{mode}")
+    if "create" in mode:
+        text = text.replace("key: quickbooks_customer_id", "check: [name]")
+    known = parse_all({"accounts": text})
+    sync(connection, known, inactive("1"), customer("2"))
+    sync(connection, known, customer("1", Active=False, DisplayName=""))
+    merge(connection, loser="1", survivor="2")
+
+    sync(connection, known)
+
+    assert sync(connection, known) == []
+
+
+def test_the_loser_of_a_merge_that_could_not_be_brought_in_is_flagged_once_it_is_corrected(
+    connection: Connection[Any],
+) -> None:
+    known = mapped()
+    sync(connection, known, inactive("1"), customer("2"))
+    sync(connection, known, customer("1", Active=False, DisplayName=""))
+    merge(connection, loser="1", survivor="2")
+    sync(connection, known)
+
+    sync(connection, known, inactive("1"))
+
+    assert outcome(connection, "1", "outcome", "flag") == ("updated", "merged")
+
+
 # ── inactive, deleted and back, as the mapping says ─────────────────────────────────────────
 
 

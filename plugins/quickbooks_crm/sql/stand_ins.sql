@@ -127,8 +127,8 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE SET via = excluded.via, stands
 INSERT INTO stand_in_changed (module, entity, id) VALUES (%(module)s, %(entity)s, %(id)s) ON CONFLICT DO NOTHING;
 
 -- losers --
--- Records that were merged away, or are not any more, where the CRM does not know it yet. Where a person has undone it, it
--- stays so until the record changes.
+-- Records that were merged away, or are not any more, where the CRM does not know it yet. What is held back cannot come in,
+-- or a person has undone it: that stays so until the record or its cause changes, and then it is read anyway.
 INSERT INTO stand_in_again (entity, id)
 SELECT DISTINCT link.entity, link.id
   FROM sync.merge AS told
@@ -138,7 +138,7 @@ SELECT DISTINCT link.entity, link.id
  WHERE told.realm = %(realm)s
    AND (merged.loser IS NOT NULL AND link.state = 'inactive' OR merged.loser IS NULL AND link.state = 'merged')
    AND NOT EXISTS (SELECT FROM sync.held
-                    WHERE (realm, module, entity, id) = (link.realm, link.module, link.entity, link.id) AND reason = 'undone');
+                    WHERE (realm, module, entity, id) = (link.realm, link.module, link.entity, link.id));
 
 -- means_changed --
 ({value}) IN (SELECT id FROM stand_in_changed WHERE module = {module} AND entity = {entity})
