@@ -33,7 +33,10 @@ HANDLED = (
 """Tables of sync whose rows are dealt with here, or hold ids only; of all others, rows of what is
 erased are removed."""
 
-DECIDED = ("arrived", "conflict", "different", "former", "same", "stand_in", "unlinked")
+DECIDED = (
+    *("arrived", "conflict", "different", "former"),
+    *("moved", "same", "stand_in", "unlinked"),
+)
 """Of these only the rows of the people are removed: of their documents, and of others that name
 them, they say what was decided or what an undo needs, in ids or in what is emptied here."""
 VALUES = ("conflict", "former")

@@ -87,7 +87,7 @@ def link(connection: Connection[Any], place: Place, record_key: str, by_whom: st
             f"CRM record {record_key} is QuickBooks' {taken[0]} {taken[1]}. Unlink that first, or "
             "name another record."
         )
-    for name in ("link", "no_longer_parted"):
+    for name in ("moves", "link", "no_longer_parted"):
         connection.execute(statements("linking")[name], where)
     connection.execute(statements("linking")["hold"], where | {"reason": "linked", "due": True})
     _note(connection, place, "linked", where)
@@ -122,7 +122,7 @@ def unlink(connection: Connection[Any], place: Place, by_whom: str) -> str:
     if own is None:
         raise LinkRefused(f"{place.named} is no CRM record of {where['module']}. Nothing to do.")
     where["record_key"] = own[0]
-    for name in ("unlink", "wait_no_more", "in_conflict_no_more", "part"):
+    for name in ("moves", "unlink", "wait_no_more", "in_conflict_no_more", "part"):
         connection.execute(statements("linking")[name], where)
     connection.execute(statements("linking")["hold"], where | {"reason": "unlinked", "due": False})
     _note(connection, place, "unlinked", where)
@@ -139,8 +139,8 @@ def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_wh
         raise LinkRefused(
             f"{place.named} is CRM record {record_key}. Unlink it.", _command("unlink", place)
         )
-    connection.execute(statements("linking")["tell_apart"], where | {"other_key": ""})
-    connection.execute(statements("linking")["try_again"], where)
+    for name in ("moves", "no_duplicate", "tell_apart", "try_again"):
+        connection.execute(statements("linking")[name], where | {"other_key": ""})
     where["emptied"], said = _take_id_out(connection, place, record_key)
     _note(connection, place, "told_apart", where)
     told = f"{place.named} and CRM record {record_key} are different"

@@ -349,6 +349,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
             "loaded."
         )
     blocks = statements("load")
+    stand_ins.note_moving(connection, work.where)
     for name in ("links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
     causes.note(connection, work.target, work.where)

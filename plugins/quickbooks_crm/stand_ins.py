@@ -1,5 +1,5 @@
 """Which record a reference means: itself, the survivor of a merge, or the topmost parent of a
-sub-customer that is rolled up.
+sub-customer that is rolled up; and which CRM record that is no more.
 
 Worked out after each extract and before a replay, for what has changed; a load only follows it.
 Records whose references mean another record now come under a new generation, so that their modules
@@ -36,6 +36,7 @@ def work_out(connection: Connection[Any], run: Run, known: dict[str, Mapping]) -
     connection.execute(blocks["remember"], where | {"entities": _entities(known)})
     for module, entity in _targets(known):
         _walk(connection, known[module], entity, where)
+    connection.execute(blocks["moved"], where)
     return _again(connection, known, where)
 
 
@@ -81,6 +82,12 @@ def referring(
             row = connection.execute(query, asked).fetchone()
             found |= {mapping.module: row[0]} if row and row[0] else {}
     return found
+
+
+def note_moving(connection: Connection[Any], where: dict[str, Any]) -> None:
+    """Keep which rows of this load are not the CRM record any more that they were. `where` are the
+    load's parameters; the rows are in `incoming`, and what they were is in sync.target still."""
+    connection.execute(statements("stand_ins")["moving"], where)
 
 
 def follow(connection: Connection[Any], where: dict[str, Any]) -> None:

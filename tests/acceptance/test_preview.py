@@ -39,6 +39,7 @@ STATE = (
     "sync.lease",
     "sync.replay",
     "sync.stand_in",
+    "sync.moved",
     "sync.merge",
     "sync.generation",
 )

@@ -54,7 +54,7 @@ EMPTY = """
     TRUNCATE crm.products, crm.accounts, crm.contacts, crm.invoices, crm.invoice_lines, sync.run,
              sync.link, sync.held, sync.parked, sync.former, sync.outcome, sync.module_position,
              sync.resolved_reference, sync.generation, sync.staged, sync.stage, sync.conflict,
-             sync.stand_in, sync.merge, sync.added_keyword, quickbooks.record CASCADE;
+             sync.stand_in, sync.moved, sync.merge, sync.added_keyword, quickbooks.record CASCADE;
     DELETE FROM crm.keyword_values WHERE id NOT IN (71, 72);
     ALTER TABLE crm.keyword_values ALTER id RESTART WITH 101"""
 

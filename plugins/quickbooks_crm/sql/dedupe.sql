@@ -40,6 +40,9 @@ WITH gone AS MATERIALIZED (
                   SELECT ctid, record_key FROM sync.link
                    WHERE (realm, entity, id, module) = (%(realm)s, gone.entity, gone.id, %(referred)s) LIMIT 1) AS own
             WHERE own.record_key = gone.record_key))
+ RETURNING realm, module, entity, id
+), moved AS (
+    INSERT INTO sync.moved (realm, module, entity, id) SELECT realm, module, entity, id FROM buried ON CONFLICT DO NOTHING
 )
 UPDATE meaning SET record_key = NULL
   FROM gone
@@ -47,18 +50,22 @@ UPDATE meaning SET record_key = NULL
 
 -- bury_collisions --
 -- The same of duplicates, whose references mean the record that they collided with.
-UPDATE sync.held
-   SET collides_with = NULL
- WHERE EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(referred)s AND collides_with IS NOT NULL)
-   AND ctid = ANY (ARRAY (
-       SELECT own.ctid
-         FROM meaning
-        CROSS JOIN LATERAL (
-              SELECT ctid, collides_with FROM sync.held
-               WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meaning.entity, meaning.id)
-                 AND collides_with IS NOT NULL LIMIT 1) AS own
-        WHERE meaning.module = %(referred)s
-          AND NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.collides_with::{key_type})));
+WITH buried AS (
+    UPDATE sync.held
+       SET collides_with = NULL
+     WHERE EXISTS (SELECT FROM sync.held WHERE realm = %(realm)s AND module = %(referred)s AND collides_with IS NOT NULL)
+       AND ctid = ANY (ARRAY (
+           SELECT own.ctid
+             FROM meaning
+            CROSS JOIN LATERAL (
+                  SELECT ctid, collides_with FROM sync.held
+                   WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meaning.entity, meaning.id)
+                     AND collides_with IS NOT NULL LIMIT 1) AS own
+            WHERE meaning.module = %(referred)s
+              AND NOT EXISTS (SELECT FROM {table} AS current WHERE current.{key} = own.collides_with::{key_type})))
+ RETURNING realm, module, entity, id
+)
+INSERT INTO sync.moved (realm, module, entity, id) SELECT realm, module, entity, id FROM buried ON CONFLICT DO NOTHING;
 
 -- meaning_of_others --
 -- Those of duplicates are the records that they collided with, and some were linked just now.

@@ -28,6 +28,13 @@ SELECT entity, id FROM sync.link
    AND (realm, entity, id, module) <> (%(realm)s, %(entity)s, %(id)s, %(module)s)
  LIMIT 1;
 
+-- moves --
+-- What refers to it, and was led to a CRM record, is to be led to another.
+INSERT INTO sync.moved (realm, module, entity, id)
+SELECT realm, module, entity, id FROM sync.target
+ WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s)
+ON CONFLICT DO NOTHING;
+
 -- link --
 -- Nothing of it was written by a sync yet, so that what people entered stays where QuickBooks has nothing.
 INSERT INTO sync.link (realm, entity, id, module, record_key, source_hash, written, run_id)
@@ -74,6 +81,10 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE
 
 -- try_again --
 UPDATE sync.held SET due = true WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+
+-- no_duplicate --
+UPDATE sync.held SET collides_with = NULL
+ WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s) AND collides_with = %(record_key)s;
 
 -- tell_apart --
 INSERT INTO sync.different (realm, module, entity, id, record_key, other_key, by_whom)

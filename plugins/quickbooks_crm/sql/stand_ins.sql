@@ -123,6 +123,46 @@ SELECT %(realm)s, %(module)s, %(entity)s, id, via, stands_for FROM stand_in_end
 ON CONFLICT (realm, module, entity, id) DO UPDATE SET via = excluded.via, stands_for = excluded.stands_for
  WHERE (stand_in.via, stand_in.stands_for) IS DISTINCT FROM (excluded.via, excluded.stands_for);
 
+-- moving --
+-- Rows of a load that are not the CRM record any more that they were: the one that a person has deleted, or of which they were
+-- a duplicate. Before a module's first load there are none.
+INSERT INTO sync.moved (realm, module, entity, id)
+SELECT %(realm)s, %(module)s, i.entity, i.id
+  FROM incoming AS i
+ CROSS JOIN LATERAL (
+       SELECT record_key FROM sync.target
+        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id) LIMIT 1) AS meant
+ WHERE EXISTS (SELECT FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s)
+   AND NOT i.linked
+   AND meant.record_key IS DISTINCT FROM CASE WHEN i.outcome = 'duplicate' THEN i.collides_with ELSE i.record_key END
+ON CONFLICT DO NOTHING;
+
+-- moved --
+-- Records that are another CRM record now, or are tried again by this run, and those for which they stand in. While they are
+-- none, what refers to them stays where it is.
+WITH moved AS (
+    DELETE FROM sync.moved
+     WHERE ctid = ANY (ARRAY (
+           SELECT own.ctid
+             FROM sync.moved AS own
+            CROSS JOIN LATERAL (
+                  SELECT FROM sync.target
+                   WHERE (realm, module, entity, id) = (own.realm, own.module, own.entity, own.id)
+                   UNION ALL
+                  SELECT FROM sync.held
+                   WHERE (realm, module, entity, id) = (own.realm, own.module, own.entity, own.id) AND due LIMIT 1) AS found
+            WHERE own.realm = %(realm)s))
+ RETURNING realm, module, entity, id
+)
+INSERT INTO stand_in_changed (module, entity, id)
+SELECT module, entity, id FROM moved
+ UNION
+SELECT known.module, known.entity, known.id
+  FROM moved
+  JOIN sync.stand_in AS known
+    ON (known.realm, known.module, known.entity, known.stands_for) = (moved.realm, moved.module, moved.entity, moved.id)
+ON CONFLICT DO NOTHING;
+
 -- one_changed --
 INSERT INTO stand_in_changed (module, entity, id) VALUES (%(module)s, %(entity)s, %(id)s) ON CONFLICT DO NOTHING;
 
@@ -147,7 +187,7 @@ SELECT DISTINCT link.entity, link.id
 EXISTS (SELECT FROM sync.lines(record.payload -> {list}) AS line WHERE {condition})
 
 -- referring --
--- Those that are not to be loaded anyway.
+-- Those that are not to be loaded anyway, but for what a person has undone.
 INSERT INTO stand_in_again (entity, id)
 SELECT record.entity, record.id
   FROM quickbooks.record AS record
@@ -155,6 +195,8 @@ SELECT record.entity, record.id
    AND record.realm = %(realm)s AND record.entity = ANY (%(entities)s)
    AND record.generation <= (SELECT generation FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s)
    AND ({condition})
+   AND NOT EXISTS (SELECT FROM sync.held
+                    WHERE (realm, module, entity, id) = (record.realm, %(module)s, record.entity, record.id) AND reason = 'undone')
 ON CONFLICT DO NOTHING;
 
 -- count_again --
