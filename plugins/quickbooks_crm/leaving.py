@@ -1,7 +1,7 @@
 """A company leaves: what was read of it, and how each record ended, is forgotten; its CRM records
 are kept, flagged or removed, as was asked."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from graphlib import TopologicalSorter
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from quickbooks_crm import acts, catalog, removing, rights, runs, versions
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError, SettingsError
+from quickbooks_crm.mapping import Mapping, load_order
 from quickbooks_crm.quantity import many
 from quickbooks_crm.removing import Kept
 from quickbooks_crm.runs import Run
@@ -96,14 +97,11 @@ def remove_company(
 
 
 def targets_of(connection: Connection[Any], run: Run, left: list[str]) -> list[Target]:
-    """The company's modules with their tables, in load order, as its newest run used them; of those
+    """The company's modules with their tables, in load order, each as it was loaded last; of those
     whose table is gone `left` is told."""
-    block = statements("leaving")["newest_mappings"]
-    newest = connection.execute(block, {"realm": run.realm}).fetchone()
-    if newest is None:
-        return []
+    used = _last_used(connection, run)
     found = []
-    for known in runs.mappings(connection, Run(run.company, run.realm, newest[0])).values():
+    for known in (used[module] for module in load_order(used)):
         try:
             table = catalog.read(connection, known.table)
         except SettingsError:
@@ -111,6 +109,17 @@ def targets_of(connection: Connection[Any], run: Run, left: list[str]) -> list[T
             continue
         found.append(Target(known, table, run.company, tuple(columns(known))))
     return found
+
+
+def _last_used(connection: Connection[Any], run: Run) -> dict[str, Mapping]:
+    """The mapping of each module by which its records were written last."""
+    block = statements("leaving")["last_loads"]
+    loads = connection.execute(block, {"realm": run.realm}).fetchall()
+    used = {
+        run_id: runs.mappings(connection, replace(run, run_id=run_id))
+        for run_id in {run_id for _, run_id in loads}
+    }
+    return {module: used[run_id][module] for module, run_id in loads}
 
 
 def _crm(connection: Connection[Any], run: Run, what: What, left: Left) -> None:

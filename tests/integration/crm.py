@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import Connection, sql
-from psycopg.types.json import Jsonb
 
 from quickbooks_crm import catalog, one_module, runs, stage, stand_ins
 from quickbooks_crm.breakers import Threshold, Thresholds
@@ -131,7 +130,7 @@ def sync(
     ready(connection, company)
     run = Run(company, realm, run_id or f"run-{count(connection, 'sync.run') + 1}")
     mirror(connection, run, *records)
-    connection.execute(SETTINGS, [Jsonb(settings), run.realm, run.run_id])
+    runs.settle(connection, run, known.values(), load_order(known), dict(settings))
     known = with_children(known, settings.get("child_accounts", "child_account"))
     stand_ins.refresh(connection, runs.attempt(connection, run, "extract"), known)
     connection.execute("UPDATE sync.lease SET run_id = NULL")

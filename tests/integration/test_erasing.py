@@ -135,9 +135,6 @@ def loaded(connection: Connection[Any]) -> Connection[Any]:
     connection.execute(INVOICES)
     connection.execute(LINES_TABLE)
     sync(connection, known(), person(), CHILD, invoice("7"), *OTHERS)
-    run = Run("sample", REALM, "settled")
-    runs.start(connection, run, "manual", "ann")
-    runs.settle(connection, run, known().values(), list(known()))
     connection.execute(
         "INSERT INTO sync.company (company, realm, environment, name) VALUES "
         "('sample', %s, 'x', 'A')",
@@ -223,6 +220,18 @@ def test_what_a_person_typed_into_the_columns_is_blanked_too(loaded: Connection[
 
     query = "SELECT name, email, phone FROM crm.accounts WHERE quickbooks_customer_id = '57'"
     assert rows(loaded, query) == [("Erased Customer 57", None, None)]
+
+
+def test_what_is_blanked_goes_by_the_last_load_not_by_a_preview(loaded: Connection[Any]) -> None:
+    draft = known() | parse_all({"accounts": accounts()})
+    previewed = Run("sample", REALM, "previewed")
+    runs.start(loaded, previewed, "manual", "ann", "preview")
+    runs.settle(loaded, previewed, draft.values(), list(draft))
+
+    erase(loaded)
+
+    query = "SELECT phone FROM crm.accounts WHERE quickbooks_customer_id = '57'"
+    assert rows(loaded, query) == [(None,)]
 
 
 def test_others_stay_as_they_are(loaded: Connection[Any]) -> None:

@@ -6,10 +6,9 @@ import pytest
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import linking, one_module, runs
+from quickbooks_crm import linking, one_module
 from quickbooks_crm.linking import Place
 from quickbooks_crm.mapping import Mapping, parse_all
-from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     REALM,
     End,
@@ -62,9 +61,6 @@ def place(connection: Connection[Any]) -> Place:
 def family(connection: Connection[Any]) -> Connection[Any]:
     """A person and a sub-customer, who names them."""
     sync(connection, known(), person(), child())
-    run = Run("sample", REALM, "settled")
-    runs.start(connection, run, "manual", "ann")
-    runs.settle(connection, run, known().values(), list(known()))
     connection.execute(
         "INSERT INTO sync.company (company, realm, environment, name) VALUES "
         "('sample', %s, 'x', 'A')",

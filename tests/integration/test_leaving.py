@@ -25,6 +25,7 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.undo import undo
 
 FLAGS = "when_deleted: {deleted: true, active: false}\n"
 OTHER = "9341452000000002"
@@ -40,17 +41,8 @@ def known() -> dict[str, Mapping]:
     return products() | parse_all({"accounts": flagged, "contacts": CONTACTS})
 
 
-def settle(
-    connection: Connection[Any],
-    realm: str = REALM,
-    company: str = "sample",
-    mappings: dict[str, Mapping] | None = None,
-) -> None:
-    """Keep the mappings that a company's runs use, as a run does."""
-    used = mappings or known()
-    run = Run(company, realm, "settled")
-    runs.start(connection, run, "manual", "ann")
-    runs.settle(connection, run, used.values(), list(used))
+def settle(connection: Connection[Any], realm: str = REALM, company: str = "sample") -> None:
+    """Keep which company of QuickBooks ours is, as a run does."""
     connection.execute(
         "INSERT INTO sync.company (company, realm, environment, name) VALUES (%s, %s, 'x', 'A')",
         [company, realm],
@@ -94,7 +86,7 @@ SOMETHING = {
     "timestamp with time zone": "2026-01-01",
     "text[]": "{}",
 }
-KNOWN = {"run_id": "settled"}
+KNOWN = {"run_id": "run-1"}
 
 
 def fill_every_table(connection: Connection[Any]) -> None:
@@ -156,6 +148,31 @@ def test_its_crm_records_are_kept_flagged_or_removed(
     assert rows(loaded, "SELECT active, deleted FROM crm.accounts") == accounts_
     done = {"keep": "kept", "flag": "flagged", "remove": "removed"}[what]
     assert left.crm["crm.products"][done] == 1
+
+
+def test_modules_that_an_undone_run_did_not_know_leave_too(connection: Connection[Any]) -> None:
+    sync(connection, products(), item("7"), run_id="first")
+    sync(connection, known(), customer("1", FamilyName="Lee"), run_id="second")
+    undo(connection, products(), "first")
+    settle(connection)
+
+    removed(connection)
+
+    assert (count(connection, "crm.accounts"), count(connection, "crm.contacts")) == (0, 0)
+
+
+def test_flags_are_those_of_the_last_load_not_of_a_preview(loaded: Connection[Any]) -> None:
+    draft = {"accounts": known()["accounts"].text.replace(FLAGS, ""), "contacts": CONTACTS}
+    previewed = Run("sample", REALM, "previewed")
+    runs.start(loaded, previewed, "manual", "ann", "preview")
+    runs.settle(loaded, previewed, parse_all(draft).values(), list(draft))
+
+    left = remove_company(loaded, "sample", "flag", "ann")
+
+    assert rows(loaded, "SELECT active, deleted FROM crm.accounts") == [(False, True)]
+    assert left.notes == [
+        "The mapping of contacts has no when_deleted: its records stay as they are."
+    ]
 
 
 def test_a_plan_tells_what_would_happen_and_changes_nothing(loaded: Connection[Any]) -> None:
@@ -309,7 +326,7 @@ def test_a_document_that_the_table_does_not_let_go_keeps_its_lines(
     for id in ("7", "8"):
         bill = {"Id": id, "DocNumber": f"Item {id}", "Line": [{"Description": f"Of {id}"}]}
         sync(connection, bills, Record("Invoice", id, bill))
-    settle(connection, mappings=bills)
+    settle(connection)
     guard(connection, "crm.invoices", body.replace("OLD.name", "OLD.number"))
 
     removed(connection)
@@ -339,7 +356,7 @@ def test_what_the_lines_of_a_document_that_stays_refer_to_stays_too(
     for id in ("7", "8"):
         bill = {"Id": id, "Line": [{"Description": f"Of {id}", "Item": id}]}
         sync(connection, mappings, item(id), Record("Invoice", id, bill))
-    settle(connection, mappings=mappings)
+    settle(connection)
     connection.execute("CREATE TABLE crm.notes (invoice_id bigint REFERENCES crm.invoices)")
     connection.execute(
         "INSERT INTO crm.notes SELECT id FROM crm.invoices WHERE quickbooks_invoice_id = '8'"

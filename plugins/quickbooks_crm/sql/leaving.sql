@@ -5,11 +5,13 @@ UNION
 SELECT realm FROM sync.lease WHERE company = %(company)s
 LIMIT 1;
 
--- newest_mappings --
--- The newest run of the company that had settled what it uses.
-SELECT run_id FROM sync.run
- WHERE realm = %(realm)s AND mappings <> '{}'
- ORDER BY started_at DESC LIMIT 1;
+-- last_loads --
+-- The run that was the last to load each module: no preview, and no undo, which goes by the mappings of the run that it undoes.
+SELECT DISTINCT ON (module) module, run_id
+  FROM sync.activity
+  JOIN sync.run USING (realm, run_id)
+ WHERE realm = %(realm)s AND kind NOT IN ('preview', 'undo')
+ ORDER BY module, loaded_at DESC;
 
 -- take_linked --
 -- The CRM records of a module that no other company's records are.
