@@ -179,15 +179,18 @@ def require_for_undo(connection: Connection[Any], run: Run, targets: Iterable[Ta
 
 def _of_undo(target: Target, done: set[str]) -> Iterator[Need]:
     for table in filter(None, (target.table, target.table.lines)):
-        lines = table is target.table.lines
-        if "added" in done or (lines and "updated" in done):
+        of_lines = table is target.table.lines
+        if "added" in done or (of_lines and "updated" in done):
             yield Need("DELETE", table.schema, table.table)
-        if "removed" in done or (lines and "updated" in done):
+        if "removed" in done or (of_lines and "updated" in done):
             every = [c.name for c in table.columns.values() if c.writable or c.sequence]
             yield Need("INSERT", table.schema, table.table, tuple(every))
     mapped = [name for name in target.columns if name in target.table.columns]
     changed = tuple(name for name in mapped if name != target.table.key)
     yield Need("UPDATE", target.table.schema, target.table.table, changed)
+    if (said := target.mapping.lines) and (lines := target.table.lines):
+        filled = tuple(n for n in (said.position, *said.rows.fields) if n in lines.columns)
+        yield Need("UPDATE", lines.schema, lines.table, filled)
 
 
 def require_for_flags(connection: Connection[Any], targets: Iterable[Target]) -> None:

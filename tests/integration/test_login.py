@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog, database, fitting, leaving, mapping, rights, runs
+from quickbooks_crm import catalog, database, fitting, leaving, mapping, rights
 from quickbooks_crm.command_line import main
 from quickbooks_crm.companies import INCLUDE
 from quickbooks_crm.dedupe import Target
@@ -25,6 +25,8 @@ from tests.integration.crm import (
     stage_rows,
     sync,
 )
+from tests.integration.documents import invoice, line
+from tests.integration.documents import known as documents
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────
 
@@ -229,13 +231,21 @@ def test_an_undo_that_lacks_a_right_says_which_before_it_begins(
     )
 
 
+def test_an_undo_of_documents_needs_to_change_their_lines(connection: Connection[Any]) -> None:
+    known = documents()
+    sync(connection, known, invoice("7", line("A")))
+    connection.execute("REVOKE UPDATE ON crm.invoice_lines FROM current_user")
+    table = catalog.of(connection, known["documents"])
+    target = Target(known["documents"], table, "sample", tuple(columns(known["documents"])))
+
+    with pytest.raises(SettingsError, match=r"no right to UPDATE .* crm\.invoice_lines"):
+        rights.require_for_undo(connection, Run("sample", REALM, "run-1"), [target])
+
+
 def test_a_removal_that_lacks_a_right_says_which_before_it_begins(
     connection: Connection[Any],
 ) -> None:
-    known = products()
-    sync(connection, known, item("7"))
-    run = Run("sample", REALM, "run-1")
-    runs.settle(connection, run, known.values(), list(known))
+    sync(connection, products(), item("7"))
     connection.execute(
         "INSERT INTO sync.company (company, realm, environment, name)"
         " VALUES ('sample', %s, '', '')",

@@ -1,13 +1,16 @@
 """Undoing what a run did to documents: a document and its lines are one record."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping
 from tests.integration.crm import End, by_hand, customer, item, one, outcome, rows, sync
-from tests.integration.documents import KEYED, invoice, known, line, owned, with_customers
+from tests.integration.documents import KEYED, TEXTS, invoice, known, line, owned, with_customers
+from tests.integration.test_loads_at_once import until_waiting
 from tests.integration.undo import LINKS, undo
 
 CRM = """
@@ -70,6 +73,23 @@ def test_a_document_of_which_somebody_changed_a_line_is_kept(connection: Connect
 
     assert undo(connection, known(), "wrong") == [End("7", "kept", "changed_since")]
     assert outcome(connection, "7", "message") == ("Changed since by somebody in the CRM: @lines.",)
+
+
+@pytest.mark.parametrize("runs", [["first"], ["first", "wrong"]])
+def test_what_somebody_is_changing_in_a_line_is_waited_for_and_kept(
+    connection: Connection[Any], database_url: str, runs: list[str]
+) -> None:
+    for run_id in runs:
+        sync(connection, known(), invoice("7", line(run_id), line("B")), run_id=run_id)
+    with psycopg.connect(database_url) as person, ThreadPoolExecutor() as beside:
+        person.execute("UPDATE crm.invoice_lines SET description = 'own' WHERE position = 1")
+        undoing = beside.submit(undo, connection, known(), runs[-1])
+        with psycopg.connect(database_url, autocommit=True) as onlooker:
+            assert until_waiting(onlooker, 1)
+        person.commit()
+
+    assert undoing.result() == [End("7", "kept", "changed_since")]
+    assert rows(connection, TEXTS) == [(1, "own"), (2, "B")]
 
 
 def test_a_reference_that_the_run_closed_in_a_line_is_open_again(

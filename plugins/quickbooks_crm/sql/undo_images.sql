@@ -124,7 +124,7 @@ UPDATE undoing
  WHERE held.n = undoing.n;
 
 -- current_lines --
--- The lines that each document holds now: those that the mapping fills of them, and the whole rows.
+-- The lines that each document holds now: those that the mapping fills of them, and the whole rows. Nobody changes these either.
 UPDATE undoing
    SET image = image || jsonb_build_object('@lines', held.lines), whole_lines = held.whole
   FROM (SELECT u.n, coalesce(jsonb_agg(to_jsonb(line.*) - {line_unmapped}::text[] ORDER BY line.{position}, line.{line_key})
@@ -132,7 +132,9 @@ UPDATE undoing
                coalesce(jsonb_agg(to_jsonb(line.*) ORDER BY line.{position}, line.{line_key})
                             FILTER (WHERE line.{line_key} IS NOT NULL), '[]') AS whole
           FROM undoing AS u
-          LEFT JOIN {lines} AS line ON line.{parent} = u.record_key::{parent_type}
+          LEFT JOIN (SELECT * FROM {lines} AS own
+                      WHERE own.{parent} IN (SELECT record_key::{parent_type} FROM undoing WHERE image IS NOT NULL)
+                        FOR UPDATE) AS line ON line.{parent} = u.record_key::{parent_type}
          WHERE u.image IS NOT NULL
          GROUP BY u.n) AS held
  WHERE held.n = undoing.n;
