@@ -38,7 +38,8 @@ DECIDED = (
     *("moved", "same", "stand_in", "unlinked"),
 )
 """Of these only the rows of the people are removed: of their documents, and of others that name
-them, they say what was decided or what an undo needs, in ids or in what is emptied here."""
+them, they say what was decided, or of these others what an undo needs, in ids or in what is emptied
+here."""
 VALUES = ("conflict", "former")
 """Those of them that hold values, too."""
 
@@ -213,6 +214,7 @@ def _from_runs(
 ) -> None:
     blocks, where = statements("erasing"), {"realm": run.realm, "values": sought}
     where["modules"] = [target.mapping.module for target in targets]
+    connection.execute(blocks["forget_former"], where)
     for target in targets:
         columns = [*erased.columns.get(target.table.name, ()), *blanking.told_in_lines(target)]
         values = where | {
@@ -222,7 +224,7 @@ def _from_runs(
             "naming": naming[target.mapping.module],
         }
         for name in ("hide_outcomes", "hide_telling", "hide_written", "hide_former"):
-            connection.execute(blocks[name].format(hidden=blocks["hidden"]), values)
+            connection.execute(blocks[name], values)
         for name in VALUES:
             table = sql.Identifier("sync", name)
             statement = blocks["forget_fields"].format(table=table, hidden=blocks["hidden"])

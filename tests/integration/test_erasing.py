@@ -24,6 +24,7 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.undo import undo
 
 CANARY = "Zyxwvut"
 """Part of every value by which the erased person could be told."""
@@ -210,6 +211,26 @@ def test_documents_keep_their_amounts_without_the_person(loaded: Connection[Any]
         "Line": [{"Id": "1", "Amount": 99.5}],
     }
     assert (erased.documents, erased.others) == (1, 1)
+
+
+def test_what_a_document_no_longer_says_is_forgotten_too(loaded: Connection[Any]) -> None:
+    sync(loaded, known(), invoice("7", CustomerMemo=None))
+
+    erase(loaded)
+
+    assert found(loaded) == []
+
+
+def test_no_undo_brings_back_what_a_document_held(loaded: Connection[Any]) -> None:
+    sync(loaded, known(), invoice("9"), run_id="wrong")
+    undo(loaded, known(), "wrong", run_id="back")
+    erase(loaded)
+
+    ended = undo(loaded, known(), "back")
+
+    assert ended == [End("9", "kept", "image_gone")]
+    assert found(loaded) == []
+    assert rows(loaded, "SELECT number FROM crm.bills ORDER BY 1") == [("N7",), ("N8",)]
 
 
 def test_what_a_person_typed_into_the_columns_is_blanked_too(loaded: Connection[Any]) -> None:

@@ -115,13 +115,14 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE
 CASE WHEN is_whole THEN %(columns)s::text[] ELSE %(naming)s::text[] END
 
 -- hide_outcomes --
--- An undo needs to know of which references it is.
+-- Of these people and their documents nothing is kept, for an earlier version may have told more than the one that was blanked; of
+-- other records what does not name these people. An undo needs to know of which references it is.
 UPDATE sync.outcome
    SET message = CASE WHEN reason IS NOT NULL THEN 'Erased on request.' END,
-       details = CASE WHEN NOT is_person AND details ? 'references' THEN sync.only(details, '{{references}}') END,
-       before = CASE WHEN NOT is_person THEN sync.without_keys(before, {hidden}) END,
-       after = CASE WHEN NOT is_person THEN sync.without_keys(after, {hidden})
-                    WHEN after IS NOT NULL THEN '{{}}'::jsonb END
+       details = CASE WHEN NOT is_person AND details ? 'references' THEN sync.only(details, '{references}') END,
+       before = CASE WHEN NOT is_whole THEN sync.without_keys(before, %(naming)s::text[]) END,
+       after = CASE WHEN NOT is_whole THEN sync.without_keys(after, %(naming)s::text[])
+                    WHEN after IS NOT NULL THEN '{}'::jsonb END
   FROM erasing
  WHERE outcome.realm = %(realm)s AND outcome.module = %(module)s
    AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id);
@@ -135,11 +136,17 @@ UPDATE sync.outcome
    AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id)
    AND EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(concat(before, after)), sought) > 0);
 
+-- forget_former --
+-- What documents held, no undo brings back.
+DELETE FROM sync.former
+ USING erasing
+ WHERE is_whole AND former.realm = %(realm)s AND (former.entity, former.id) = (erasing.entity, erasing.id);
+
 -- hide_former --
 UPDATE sync.former
-   SET was = CASE kind WHEN 'link' THEN former.was || jsonb_build_object('written', sync.without_keys(former.was -> 'written', {hidden}))
-                       ELSE sync.without_keys(former.was, {hidden}) END,
-       became = became || jsonb_build_object('written', sync.without_keys(became -> 'written', {hidden}))
+   SET was = CASE kind WHEN 'link' THEN former.was || jsonb_build_object('written', sync.without_keys(former.was -> 'written', %(naming)s::text[]))
+                       ELSE sync.without_keys(former.was, %(naming)s::text[]) END,
+       became = became || jsonb_build_object('written', sync.without_keys(became -> 'written', %(naming)s::text[]))
   FROM erasing
  WHERE former.realm = %(realm)s AND former.module = %(module)s AND former.kind IN ('link', 'line')
    AND (former.entity, former.id) = (erasing.entity, erasing.id);
