@@ -113,7 +113,7 @@ def _old(connection: Connection[Any], realm: str, what: str, kept: Retention) ->
 def _throw_away(connection: Connection[Any], realm: str, run_id: str, what: str) -> int:
     """How many rows of a run went, each batch in a transaction of its own."""
     blocks, where = statements("retention"), {"realm": realm, "run_id": run_id, "batch": BATCH}
-    query = blocks["part"].format(done=blocks[what].format())
+    query = blocks["part"].format(done=blocks[what].format(needed=blocks["needed"]))
     gone, last = 0, ("", "", "")
     while row := connection.execute(query, where | _after(last)).fetchone():
         gone, last = gone + row[0], row[1:]
@@ -129,5 +129,7 @@ def _after(last: tuple[str, str, str]) -> dict[str, str]:
 
 
 def _count(connection: Connection[Any], what: str, where: dict[str, Any]) -> int:
-    row = connection.execute(statements("retention")[_COUNTED[what]], where).fetchone()
+    blocks = statements("retention")
+    query = blocks[_COUNTED[what]].format(needed=blocks["needed"])
+    row = connection.execute(query, where).fetchone()
     return row[0] if row else 0

@@ -8,7 +8,19 @@ from psycopg import Connection
 
 from quickbooks_crm import acts, retention
 from quickbooks_crm.retention import Purged, Retention, plan, purge
-from tests.integration.crm import REALM, count, item, one, products, rows, sync
+from tests.integration.crm import (
+    REALM,
+    End,
+    by_hand,
+    count,
+    item,
+    one,
+    products,
+    ready,
+    rows,
+    sync,
+)
+from tests.integration.undo import bring_all, undo
 
 KEPT = Retention()
 IMAGES = "SELECT count(*) FROM sync.outcome WHERE before IS NOT NULL OR after <> '{}'"
@@ -81,6 +93,27 @@ def test_rows_go_some_at_a_time_and_a_purge_that_is_killed_goes_on(
 
     assert purged(ran).outcomes == 4
     assert count(ran, "sync.outcome") == 0
+
+
+def test_what_a_run_has_taken_over_unchanged_is_undone_for_as_long_as_the_run_can_be(
+    connection: Connection[Any],
+) -> None:
+    ready(connection)
+    own = {"company_id": "sample", "active": True}
+    by_hand(connection, "crm.products", name="Item 7", quickbooks_product_id="7", **own)
+    assert sync(connection, products(), item("7"), run_id="took") == [End("7", "unchanged")]
+    after(connection, 40)
+    planned = plan(connection, "sample", REALM, KEPT)
+    assert purged(connection) == planned
+
+    assert undo(connection, products(), "took", run_id="back") == [End("7", "unchanged")]
+
+    bring_all(connection, products(), "replayed")
+    assert count(connection, "sync.link") == 0
+    after(connection, 40)
+    purged(connection)
+    assert undo(connection, products(), "back") == [End("7", "unchanged")]
+    assert count(connection, "sync.link") == 1
 
 
 def test_a_run_whose_images_are_gone_says_so(ran: Connection[Any]) -> None:

@@ -26,7 +26,14 @@ DELETE FROM sync.outcome AS own USING part
 -- unchanged --
 DELETE FROM sync.outcome AS own USING part
  WHERE own.realm = %(realm)s AND own.run_id = %(run_id)s AND own.outcome = 'unchanged'
-   AND (own.module, own.entity, own.id) = (part.module, part.entity, part.id)
+   AND (own.module, own.entity, own.id) = (part.module, part.entity, part.id) AND NOT {needed}
+
+-- needed --
+-- An undo has to know that a record which the run has linked was a row of it. What an undo itself leaves unchanged are such records.
+(EXISTS (SELECT FROM sync.link
+          WHERE (link.realm, link.entity, link.id, link.module, link.linked_in)
+              = (own.realm, own.entity, own.id, own.module, own.run_id))
+ OR EXISTS (SELECT FROM sync.run WHERE (run.realm, run.run_id) = (own.realm, own.run_id) AND undoes IS NOT NULL))
 
 -- images --
 UPDATE sync.outcome AS own
@@ -39,11 +46,12 @@ UPDATE sync.outcome AS own
 SELECT count(*) FROM sync.outcome WHERE realm = %(realm)s AND run_id = ANY (%(run_ids)s);
 
 -- count_unchanged --
-SELECT count(*) FROM sync.outcome WHERE realm = %(realm)s AND run_id = ANY (%(run_ids)s) AND outcome = 'unchanged';
+SELECT count(*) FROM sync.outcome AS own
+ WHERE realm = %(realm)s AND run_id = ANY (%(run_ids)s) AND outcome = 'unchanged' AND NOT {needed};
 
 -- count_images --
 SELECT count(*) FROM sync.outcome
- WHERE realm = %(realm)s AND run_id = ANY (%(run_ids)s) AND (before IS NOT NULL OR after <> '{}');
+ WHERE realm = %(realm)s AND run_id = ANY (%(run_ids)s) AND (before IS NOT NULL OR after <> '{{}}');
 
 -- references --
 DELETE FROM sync.resolved_reference
