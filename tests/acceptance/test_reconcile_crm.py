@@ -1,10 +1,13 @@
 """Where the mirror and the CRM do not agree, a reconcile finds it and repairs it."""
 
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from quickbooks_crm import wording
 from quickbooks_crm.reconcile.report import words
-from tests.acceptance.kept_in_step import Kept, counts
+from tests.acceptance.kept_in_step import Kept, counts, own_include
 from tests.acceptance.reconciled import (
     REPAIR,
     drift,
@@ -85,6 +88,19 @@ def test_an_amount_changed_in_the_crm_breaks_its_control_total_until_it_is_repai
     assert (report.in_step, run.state, repaired.in_step) == (False, "failed", True)
     assert f"accounts.balance {currency}" in wording.summary(run)
     assert set(totals(reconcile(kept)[0], "accounts.balance").values()) == {Decimal(0)}
+
+
+def test_an_amount_that_people_may_edit_has_no_control_total(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No repair could make it agree."""
+    file = own_include(tmp_path, monkeypatch) / "mappings" / "accounts.yaml"
+    file.write_text(file.read_text().replace("{from: Balance}", "{from: Balance, edits: crm}"))
+    kept.ask("UPDATE crm.accounts SET balance = balance + 7")
+
+    report, _ = reconcile(kept)
+
+    assert (totals(report, "accounts.balance"), report.in_step) == ({}, True)
 
 
 def test_records_held_back_explain_a_control_total(kept: Kept) -> None:

@@ -61,12 +61,14 @@ def _names(target: Target) -> dict[str, sql.Composable]:
 
 
 def _amounts(target: Target) -> Iterator[tuple[Field, Column]]:
-    """The numeric columns that a merge fills with an amount of money of QuickBooks, and nothing
-    else does. Rates, quantities and fields that Intuit's reference does not have are not summed."""
+    """The numeric columns that a merge fills with an amount of money of QuickBooks, and nothing and
+    nobody else does. Rates, quantities and fields that Intuit's reference does not have are not
+    summed."""
     mapping = target.mapping
+    others = {*mapping.when_inactive, *mapping.edited_in_crm}
     for name, field in mapping.fields.items():
         column = target.table.columns.get(name)
-        if column is None or column.kind != "numeric" or name in mapping.when_inactive:
+        if column is None or column.kind != "numeric" or name in others:
             continue
         sums = all(_is_money(entity, field.of(entity)) for entity in mapping.entities)
         if sums and not field.refers and mapping.mode == "merge":
