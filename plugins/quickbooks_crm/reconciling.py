@@ -17,6 +17,7 @@ from quickbooks_crm.reconcile import comparing, report
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.running import Request, run_of
+from quickbooks_crm.status import warn_of_replays_due
 
 
 def check_settings(company: str, run_id: str, request: Request) -> list[str]:
@@ -38,13 +39,15 @@ def compare(company: str, run_id: str, wish: Wish) -> Report:
         database.connect() as connection,
         noted(connection, run, "compare"),
     ):
+        asked = runs.asked(connection, run)
         modules = [
             (
                 one_module.target(connection, known, settings),
                 runs.position(connection, run.realm, name),
             )
-            for name, known in runs.asked(connection, run).items()
+            for name, known in asked.items()
         ]
+        warn_of_replays_due(connection, run, list(asked.values()))
         attempt = runs.attempt(connection, run, "compare")
         with alive(attempt):
             company_check.require_same_company(connection, run, quickbooks)

@@ -176,6 +176,18 @@ def warn_when_login_ends(connection: Connection[Any], run: Run) -> None:
         runs.warn(connection, run, "login_ends", login.warning)
 
 
+def warn_of_replays_due(
+    connection: Connection[Any], run: Run, modules: Sequence[ModuleMapping]
+) -> None:
+    """Tell on the run, which compares, that what an earlier mapping made may differ."""
+    for module in replays_due(connection, run.realm, modules):
+        said = (
+            f"{module}: {_replay(run.company, module)}. Control totals may differ for that, and no "
+            "repair mends it."
+        )
+        runs.warn(connection, run, f"{module}.replay", said)
+
+
 def told(found: Status) -> Iterator[str]:
     """The lines that tell a person of it."""
     yield f"{found.company}: {_company(found.bound)}"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from quickbooks_crm import wording
+from quickbooks_crm import repeating, wording
 from quickbooks_crm.reconcile.report import words
-from tests.acceptance.kept_in_step import Kept, counts, own_include
+from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, own_include
 from tests.acceptance.reconciled import (
     REPAIR,
     drift,
@@ -101,6 +101,26 @@ def test_an_amount_that_people_may_edit_has_no_control_total(
     report, _ = reconcile(kept)
 
     assert (totals(report, "accounts.balance"), report.in_step) == ({}, True)
+
+
+def test_a_reconcile_says_that_a_replay_is_due_until_it_is_done(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = own_include(tmp_path, monkeypatch) / "mappings" / "products.yaml"
+    file.write_text(file.read_text().replace("{from: UnitPrice}", "{from: PurchaseCost}"))
+
+    report, run = reconcile(kept)
+    repeating.replay_all("sample", "replayed", BY_HAND)
+    replayed, later = reconcile(kept)
+
+    told = (
+        "Warning: products: a replay is due, since its mapping has changed and records in the CRM "
+        "are as an earlier one made them: python -m quickbooks_crm replay --company sample "
+        "--module products (with --plan: how many would change). Control totals may differ for "
+        "that, and no repair mends it."
+    )
+    assert told in wording.summary(run).splitlines()
+    assert (report.in_step, replayed.in_step, later.warnings) == (False, True, ())
 
 
 def test_records_held_back_explain_a_control_total(kept: Kept) -> None:
