@@ -1,13 +1,13 @@
 """Why records are held back or wait, and whether that has changed, so that they are tried again: a
-person has renamed, changed or removed the CRM record in their way, the table's rules are others, or
-what they wait for is there."""
+person has renamed, changed or removed the CRM record in their way, the table's rules, the CRM's
+users or its keywords are others, or what they wait for is there."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from psycopg import Connection, sql
 
-from quickbooks_crm import owners
+from quickbooks_crm import keywords, owners
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.mapping import Mapping
@@ -105,9 +105,10 @@ def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
         blocks["column"].format(column=sql.Identifier(name))
         for name in sorted(filter(None, compared))
     )
-    users = (blocks["and_users"].format(users=u) for u in owners.who_there_is(connection, target))
+    there = [*owners.who_there_is(connection, target), *keywords.what_is_listed(target)]
+    found = (blocks["and_found"].format(found=one) for one in there)
     return blocks["cause"].format(
-        **_names(target), compared=sql.SQL(", ").join(columns), users=sql.SQL("").join(users)
+        **_names(target), compared=sql.SQL(", ").join(columns), found=sql.SQL("").join(found)
     )
 
 
@@ -131,5 +132,8 @@ def _values(target: Target) -> dict[str, Any]:
     return {
         "schema": table.schema,
         "name": table.table,
-        "tables": [part.table for part in target.mapping.parts],
+        "tables": [
+            *(part.table for part in target.mapping.parts),
+            *keywords.tables_of_lists(target),
+        ],
     }

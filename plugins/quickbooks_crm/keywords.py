@@ -192,6 +192,26 @@ def _growing(target: Target) -> dict[str, KeywordList]:
     return {field.list: field.listed for field in fields if field.listed and field.inserts}
 
 
+def what_is_listed(target: Target) -> list[sql.Composable]:
+    """For each list that keywords of a target are taken from, expressions of what is on it now."""
+    found: list[sql.Composable] = []
+    for listed in _lists(target):
+        for block in ("what_is_listed", "what_aliases") if listed.aliases else ("what_is_listed",):
+            statement = statements("keywords")[block]
+            found.append(statement.format(**_tables(listed), list_key=sql.Literal(listed.key)))
+    return found
+
+
+def tables_of_lists(target: Target) -> list[str]:
+    """The tables that hold what is on these lists."""
+    return list(dict.fromkeys(map(_values_table, _lists(target))))
+
+
+def _lists(target: Target) -> list[KeywordList]:
+    fields = keyword_fields(target.mapping, target.table)
+    return list(dict.fromkeys(field.listed for field in fields if field.listed))
+
+
 def _refused(name: str, refusal: psycopg.Error) -> RunError:
     return RunError(
         f"The keyword list {name} does not take the new keywords of this load "

@@ -21,6 +21,7 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.keyword_lists import RAISES, TERMS, guard, listed, mapped
 from tests.integration.own_tables import into, own
 
 __all__ = ["own"]
@@ -243,6 +244,67 @@ def test_a_row_is_tried_again_when_the_value_is_free_whatever_the_unique_index_i
     own.execute("UPDATE own.things SET name = 'Garden hose'")
 
     assert sync(own, known) == [End("7", "added")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO crm.keyword_values (list_id, value) VALUES (7, 'Net 45')",
+        "INSERT INTO crm.keyword_aliases (list_id, value_id, alias) VALUES (7, 72, 'net 45')",
+        "UPDATE crm.keyword_values SET value = 'Net 45' WHERE id = 72",
+    ],
+)
+def test_a_row_without_a_required_keyword_is_tried_again_when_it_is_on_the_list(
+    crm: Connection[Any], change: str
+) -> None:
+    listed(crm, "terms")
+    known = mapped("terms: {from: Terms, required: true}")
+    refused = End("7", "not_added", "missing_required")
+    assert sync(crm, known, item("7", Terms="Net 45")) == [refused]
+    assert sync(crm, known) == []
+
+    crm.execute(change.encode())
+
+    assert sync(crm, known) == [End("7", "added")]
+    assert held(crm) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TRIGGER guards ON crm.keyword_values",
+        "ALTER TABLE crm.keyword_values DISABLE TRIGGER guards; "
+        "INSERT INTO crm.keyword_values (list_id, value) VALUES (7, 'Net 45')",
+    ],
+)
+def test_a_row_with_a_refused_keyword_is_tried_again_when_its_list_may_take_it(
+    crm: Connection[Any], change: str
+) -> None:
+    listed(crm, "terms")
+    guard(crm, RAISES)
+    known = mapped(TERMS, unknown_keywords="insert")
+    refused = End("7", "not_added", "refused_by_table")
+    assert sync(crm, known, item("7", Terms="Net 45")) == [refused]
+    assert sync(crm, known) == []
+
+    crm.execute(change.encode())
+
+    assert sync(crm, known) == [End("7", "added")]
+
+
+def test_a_row_held_back_is_tried_once_when_its_own_load_has_added_a_keyword(
+    crm: Connection[Any],
+) -> None:
+    """Another field of its may take keywords from the same list, and add none."""
+    listed(crm, "terms")
+    guard(crm, RAISES)
+    known = mapped(TERMS, unknown_keywords="insert")
+    refused = End("7", "not_added", "refused_by_table")
+
+    sync(crm, known, item("7", Terms="Net 45"), item("8", Terms="Net 90"))
+
+    assert sync(crm, known) == [refused]
+    assert sync(crm, known) == []
 
 
 def test_what_the_mapping_excludes_waits_for_the_record_or_the_mapping(

@@ -73,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suiting": {"catalog", "check", "mapping"},
     "quoting": set(),
     "database": {"environment", "errors", "quoting", "sql"},
-    "causes": {"dedupe", "lines", "mapping", "owners", "sql"},
+    "causes": {"dedupe", "keywords", "lines", "mapping", "owners", "sql"},
     "parted": {"sql"},
     "linking": {"acts", "dedupe", "errors", "refusals", "sql"},
     "webhooks": {"database", "errors", "quantity", "sql", "webhooks"},

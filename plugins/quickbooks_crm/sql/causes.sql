@@ -79,10 +79,10 @@ current.{column} = new.{column}
 current.{column}
 
 -- cause --
--- What keeps a record out, as one hash: the rules of the table, the users who can own it, and what is compared of the
--- records in its way.
+-- What keeps a record out, as one hash: the rules of the table and of its keyword lists, the users who can own it, what is on
+-- the lists, and what is compared of the records in its way.
 md5(concat_ws(' | ',
-    CASE WHEN own.outcome = 'not_added' THEN (SELECT concat_ws(' | ', sync.rules_of(%(tables)s){users})) END,
+    CASE WHEN own.outcome = 'not_added' THEN (SELECT concat_ws(' | ', sync.rules_of(%(tables)s){found})) END,
     (SELECT string_agg(concat_ws(' ', jsonb_build_array({compared}), links.said), ', ' ORDER BY current.{key})
        FROM {table} AS current
        LEFT JOIN LATERAL (
@@ -90,8 +90,8 @@ md5(concat_ws(' | ',
               FROM sync.link WHERE record_key = current.{key}::text AND module = ANY (%(sharing)s)) AS links ON true
       WHERE current.{key} = ANY (own.candidates::{key_type}[]))))
 
--- and_users --
-, {users}
+-- and_found --
+, {found}
 
 -- note --
 UPDATE sync.held AS held

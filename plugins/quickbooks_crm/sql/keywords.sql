@@ -35,6 +35,14 @@ SELECT %(list)s::text, sync.normal(other.alias), own.value
  ORDER BY other.id
 ON CONFLICT DO NOTHING;
 
+-- what_is_listed --
+-- The keywords of a list: when they are others, a refused record may have its own.
+(SELECT md5(string_agg(value::text, ', ' ORDER BY value::text)) FROM {keyword_values} WHERE list_id::text = {list_key})
+
+-- what_aliases --
+(SELECT md5(string_agg(concat_ws(' ', value_id, alias), ', ' ORDER BY value_id, alias::text))
+   FROM {keyword_aliases} WHERE list_id::text = {list_key})
+
 -- written --
 -- The keywords that the mapping itself lists.
 INSERT INTO keyword_known (list, normal, value)
