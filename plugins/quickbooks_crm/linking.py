@@ -71,7 +71,7 @@ class Seen:
 
 def link(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
     """Make a QuickBooks record be a CRM record for good; the next sync brings the record up to
-    date. What was done, in a sentence. Raises `LinkRefused` when it cannot be."""
+    date, if any does. What was done, in a sentence. Raises `LinkRefused` when it cannot be."""
     where = _begin(connection, place) | {"record_key": record_key, "by_whom": by_whom}
     _require_both(connection, place, record_key)
     own = connection.execute(statements("linking")["link_of"], where).fetchone()
@@ -87,11 +87,22 @@ def link(connection: Connection[Any], place: Place, record_key: str, by_whom: st
             f"CRM record {record_key} is QuickBooks' {taken[0]} {taken[1]}. Unlink that first, or "
             "name another record."
         )
+    then = _what_a_sync_does(connection, place)
     for name in ("moves", "link", "no_longer_parted"):
         connection.execute(statements("linking")[name], where)
     connection.execute(statements("linking")["hold"], where | {"reason": "linked", "due": True})
     _note(connection, place, "linked", where)
-    return f"{place.named} is CRM record {record_key} from now on; the next sync updates it."
+    return f"{place.named} is CRM record {record_key} from now on; {then}."
+
+
+def _what_a_sync_does(connection: Connection[Any], place: Place) -> str:
+    """What becomes of a record that is linked now."""
+    mode = place.target.mapping.mode
+    if mode != "merge":
+        return f"no sync updates it, since its mapping has mode: {mode}"
+    if connection.execute(statements("linking")["is_excluded"], place.where).fetchone() is not None:
+        return "no sync updates it as long as its mapping excludes it"
+    return "the next sync updates it"
 
 
 def link_instead(

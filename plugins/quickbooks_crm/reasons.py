@@ -14,7 +14,7 @@ REASONS = {
     "same_in_batch": "another QuickBooks record is the same thing",
     "excluded_by_mapping": "the mapping excludes it",
     "before_start_date": "the document is older than the company's start date",
-    "linked": "a person has linked it; the next sync brings it up to date",
+    "linked": "a person has linked it; the next sync takes it up",
     "erased_on_request": "erased on request",
     "unlinked": "a person has unlinked it from its CRM record",
     "undone": "undone by a person; tried again when it or its mapping changes, or with `retry "

@@ -73,6 +73,34 @@ def test_a_linked_record_is_brought_up_to_date_by_the_next_sync(
     assert due(connection) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "excluded", "why"),
+    [
+        (
+            "{mode: ignore, key: code, check: [name]}",
+            "Group",
+            ", since its mapping has mode: ignore",
+        ),
+        ("{mode: create, check: [name]}", "Group", ", since its mapping has mode: create"),
+        (NAMED, "Category", " as long as its mapping excludes it"),
+    ],
+)
+def test_of_a_linked_record_that_no_sync_updates_it_is_said_why(
+    connection: Connection[Any], settings: str, excluded: str, why: str
+) -> None:
+    known = products(settings, exclude=f"[{{where: {{Type: {excluded}}}, because: a folder}}]")
+    mine = by_hand(connection, "crm.products", name="Pump")
+    sync(connection, known, item("7", Name="Pump", Type="Category", UnitPrice=2))
+    target = one_module.target(connection, known["products"], company())
+    asked = Place("sample", REALM, target, ("products",), "Item", "7")
+
+    said = linking.link(connection, asked, str(mine), "ann")
+
+    assert said == f"Item 7 is CRM record {mine} from now on; no sync updates it{why}."
+    sync(connection, known)
+    assert rows(connection, "SELECT id, price FROM crm.products") == [(mine, None)]
+
+
 def test_what_a_person_entered_stays_where_quickbooks_has_nothing(
     connection: Connection[Any],
 ) -> None:

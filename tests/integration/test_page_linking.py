@@ -55,7 +55,7 @@ def test_a_record_is_linked_to_the_quickbooks_record_that_a_person_picks(
     assert answer.json()["go"] == f"records/sample/accounts/record?key={mine}"
     assert "Customer 7 is CRM record" in answer.json()["said"]
     shown = text(record(clerk, mine))
-    assert "linked by hand, next sync updates it" in shown
+    assert "linked by hand, not updated by a sync yet" in shown
     assert "linked Customer 7 user" in shown
     bring(connection)
     assert "Company name Acme Ltd" in text(record(clerk, mine))

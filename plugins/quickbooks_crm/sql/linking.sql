@@ -18,6 +18,12 @@ SELECT current.{key}::text
 -- everywhere --
 true
 
+-- is_excluded --
+-- Only a mapping excludes also what is linked.
+SELECT FROM sync.held
+ WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s)
+   AND reason = 'excluded_by_mapping';
+
 -- link_of --
 SELECT record_key FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
 
