@@ -1,5 +1,6 @@
 """The Activity pages over HTTP, inside Airflow's own application and behind its login."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,9 +12,12 @@ import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.types.json import Jsonb
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from quickbooks_crm import breakers
 from quickbooks_crm.breakers import Danger
+from quickbooks_crm.pages.unexpected import Unexpected
 from quickbooks_crm.runs import Run
 from tests.integration.runs import NOON, REALM, called, counted, ended, started
 
@@ -413,6 +417,23 @@ def test_what_fails_unexpectedly_is_told_by_a_page_with_a_reference_that_the_log
     assert "Acme" not in line.getMessage() + answer.text + str(line.exc_info)
     assert answer.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_who_goes_before_the_question_is_asked_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def goes() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def hears(message: object) -> None:
+        raise AssertionError(f"nobody is there to hear {message}")
+
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    asyncio.run(Unexpected(asked)({"type": "http"}, goes, hears))
+
+    assert [r for r in caplog.records if r.name == "quickbooks_crm.pages.unexpected"] == []
 
 
 def test_who_asks_for_json_is_told_in_json(viewer: httpx.Client, broken: None) -> None:

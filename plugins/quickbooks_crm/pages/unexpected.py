@@ -6,6 +6,7 @@ import secrets
 import traceback
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quickbooks_crm.pages.looks import Problem, refusal
@@ -34,6 +35,8 @@ class Unexpected:
 
         try:
             await self.app(scope, receive, sent)
+        except ClientDisconnect:
+            return  # who asked has gone: nobody is there to be told, and nothing failed here
         except Exception as error:  # nobody has thought of it: that is what this is for
             reference = _noted(scope, error)
             if begun:
