@@ -131,6 +131,19 @@ def test_a_table_form_field_that_lacks_columns_of_ours_is_taken_as_not_there(
     assert (found.label, found.required) == ("Note", False)
 
 
+@pytest.mark.usefixtures("own")
+def test_a_form_may_keep_no_more_than_which_columns_there_are(connection: Connection[Any]) -> None:
+    connection.execute(
+        "CREATE TABLE own.form_field (table_name text, column_name text, keyword_list_id integer)"
+    )
+    connection.execute("INSERT INTO own.form_field VALUES ('own.Order', 'note', 7)")
+    connection.execute("CREATE TABLE own.keyword_values (id integer, list_id integer, value text)")
+
+    found = catalog.read(connection, "own.Order").columns["note"]
+
+    assert (found.label, found.required, bool(found.keywords)) == ("Note", False, True)
+
+
 @pytest.mark.parametrize(
     ("columns", "listed"),
     [("id integer, list_id integer, value text", True), ("word text, list_id integer", False)],

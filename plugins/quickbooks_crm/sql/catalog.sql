@@ -89,16 +89,20 @@ SELECT asked.table_name,
 -- A table that only is called like one of ours, and lacks columns of it or has them of another kind, is another CRM's own.
 WITH ours AS (
     SELECT c.oid, c.relnamespace, c.relname
-      FROM (VALUES ('form_field', 'table_name', 'S'), ('form_field', 'column_name', 'S'), ('form_field', 'label', 'S'),
-                   ('form_field', 'required', 'B'), ('keyword_lists', 'id', NULL), ('keyword_lists', 'name', 'S'),
-                   ('keyword_values', 'id', NULL), ('keyword_values', 'list_id', NULL), ('keyword_values', 'value', 'S'),
-                   ('keyword_aliases', 'list_id', NULL), ('keyword_aliases', 'value_id', NULL), ('keyword_aliases', 'alias', 'S'))
-           AS known (table_name, column_name, kind)
+      FROM (VALUES ('form_field', 'table_name', 'S', true), ('form_field', 'column_name', 'S', true),
+                   ('form_field', 'label', 'S', false), ('form_field', 'required', 'B', false),
+                   ('keyword_lists', 'id', NULL, true), ('keyword_lists', 'name', 'S', true),
+                   ('keyword_values', 'id', NULL, true), ('keyword_values', 'list_id', NULL, true),
+                   ('keyword_values', 'value', 'S', true),
+                   ('keyword_aliases', 'list_id', NULL, true), ('keyword_aliases', 'value_id', NULL, true),
+                   ('keyword_aliases', 'alias', 'S', true))
+           AS known (table_name, column_name, kind, needed)
       JOIN pg_class AS c ON c.relname = known.table_name
       LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = known.column_name AND NOT a.attisdropped
       LEFT JOIN pg_type AS t ON t.oid = a.atttypid
      GROUP BY c.oid
-    HAVING bool_and(a.attname IS NOT NULL AND t.typcategory = coalesce(known.kind::"char", t.typcategory))
+    HAVING bool_and(CASE WHEN a.attname IS NULL THEN NOT known.needed
+                         ELSE t.typcategory = coalesce(known.kind::"char", t.typcategory) END)
 )
 SELECT n.nspname AS name,
        has_schema_privilege(n.oid, 'USAGE') AS usable,
