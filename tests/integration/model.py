@@ -48,8 +48,8 @@ class Model(Documents):
         self.ends, self.default_owner = {}, default_owner
         for module, id in self.forgotten:
             self.changed[module].add(id)
+        self._follow_merges(self.forgotten)
         self.forgotten = set()
-        self._follow_merges()
         due = {
             who
             for who, (keys, seen) in self.causes.items()

@@ -54,6 +54,7 @@ class Memory:
     reference waited for: no run did that, so none takes it back."""
     merges: dict[str, str] = field(default_factory=dict)  # the latest told comes last
     meanings: dict[str, str | None] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)  # customers who are another account than before
     before: "Memory | None" = None
     after: "Memory | None" = None
 
@@ -153,30 +154,46 @@ class Memory:
 
     # Who is meant
 
-    def _follow_merges(self) -> None:
-        """Records that refer to a customer who means another one now come again, and those of which
-        the CRM does not know yet that they were merged away."""
+    def _follow_merges(self, tried_again: set[Who]) -> None:
+        """Records that refer to a customer who means another one now, or is another account, come
+        again, and those of which the CRM does not know yet that they were merged away."""
         meanings = {id: self._survivor(id) for id in self.merges if self._is_merged_away(id)}
         changed = {id for id, meant in meanings.items() if self.meanings.get(id, "") != meant}
         changed |= {id for id, meant in self.meanings.items() if meant and id not in meanings}
         self.meanings = meanings
-        again = {c.id for c in self.mirror.values() if {c.id, c.said["ParentRef"]} & changed}
+        settled = {
+            id
+            for id in self.moved
+            if self._target(id) is not None or ("accounts", id) in tried_again
+        }
+        self.moved -= settled
+        changed |= settled | {id for id, meant in meanings.items() if meant in settled}
+        again = {c.id for c in self.mirror.values() if self._refers_to(c, changed)}
         for (module, id), link in self.links.items():
             known = link.state == "merged"
             news = known != self._is_merged_away(id) and link.state in ("merged", "inactive")
-            end = self.held.get((module, id))
-            if (
-                module in REFERS
-                and id in self.merges
-                and news
-                and not (end and end.reason == "undone")
-            ):
+            held = (module, id) in self.held
+            if module in REFERS and id in self.merges and news and not held:
                 again.add(id)
         for module in REFERS:
             self.changed[module] |= again & self.mirror.keys()
         for invoice in self.invoices.values():
-            if {invoice.of, *[line.of for line in invoice.lines]} & changed:
+            refers = {invoice.of, *[line.of for line in invoice.lines]} & changed
+            if refers and not self._is_undone("documents", invoice.id):
                 self.changed["documents"].add(invoice.id)
+
+    def _refers_to(self, customer: Customer, changed: set[str]) -> bool:
+        """As an account to its parent, or as a contact to its own account; not as what was
+        undone."""
+        named = {"accounts": customer.said["ParentRef"], "contacts": customer.id}
+        return any(
+            id in changed and not self._is_undone(module, customer.id)
+            for module, id in named.items()
+        )
+
+    def _is_undone(self, module: str, id: str) -> bool:
+        end = self.held.get((module, id))
+        return end is not None and end.reason == "undone"
 
     def _is_merged_away(self, id: str) -> bool:
         """Not if it is active again, or if something was merged into it later."""
@@ -242,15 +259,27 @@ class Memory:
         """A record that a person deleted is nobody's any more, for those that refer to it."""
         if who in self.links and self.links[who].key not in self.records["accounts"]:
             del self.links[who]
+            self.moved.add(who[1])
         end = self.held.get(who)
-        if end and end.collides not in self.records["accounts"]:
+        if end and end.collides and end.collides not in self.records["accounts"]:
             self.held[who] = replace(end, collides=None)
+            self.moved.add(who[1])
 
     # What is kept of a load
+
+    def _note_moving(self, row: Row) -> None:
+        """Whether the customer is another account than the one that references mean."""
+        assert row.end
+        brought_in = row.end.outcome in ("added", "updated", "unchanged")
+        now = row.found if brought_in else row.end.collides
+        if self._target(row.customer.id) not in (None, now):
+            self.moved.add(row.customer.id)
 
     def _remember(self, module: str, says: Settings, row: Row, linked: bool) -> None:
         assert row.end
         who = (module, row.customer.id)
+        if module == "accounts" and module in self.loaded_with and not linked:
+            self._note_moving(row)
         self.ends[who] = row.end
         self.held.pop(who, None)
         if row.end.outcome in ("duplicate", "not_added", "excluded"):
