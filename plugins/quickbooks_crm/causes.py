@@ -25,7 +25,7 @@ def note(connection: Connection[Any], target: Target, where: dict[str, Any]) -> 
         mapped = [e for c, e in zip(columns, mapped, strict=True) if c in target.columns]
         if mapped:
             statement = blocks["in_its_place"].format(
-                **_names(target), equal=sql.SQL(" AND ").join(mapped)
+                **target.names, equal=sql.SQL(" AND ").join(mapped)
             )
             connection.execute(statement, values | {"constraint": constraint})
     _note_lines(connection, target, values)
@@ -108,23 +108,13 @@ def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
     there = [*owners.who_there_is(connection, target), *keywords.what_is_listed(target)]
     found = (blocks["and_found"].format(found=one) for one in there)
     return blocks["cause"].format(
-        **_names(target), compared=sql.SQL(", ").join(columns), found=sql.SQL("").join(found)
+        **target.names, compared=sql.SQL(", ").join(columns), found=sql.SQL("").join(found)
     )
 
 
 def _unique(connection: Connection[Any], target: Target) -> list[str]:
     rows = connection.execute(statements("causes")["unique_columns"], _values(target)).fetchall()
     return [name for (name,) in rows if name in target.table.columns]
-
-
-def _names(target: Target) -> dict[str, sql.Composable]:
-    table = target.table
-    return {
-        "table": table.identifier,
-        "key": sql.Identifier(table.key),
-        "key_type": table.key_type,
-        "record": target.record,
-    }
 
 
 def _values(target: Target) -> dict[str, Any]:

@@ -71,6 +71,16 @@ class Target:
         return self.table.record(self.columns)
 
     @property
+    def names(self) -> dict[str, sql.Composable]:
+        """What statements call the table, its primary key, and the columns of such a row."""
+        return {
+            "table": self.table.identifier,
+            "key": sql.Identifier(self.table.key),
+            "key_type": self.table.key_type,
+            "record": self.record,
+        }
+
+    @property
     def refers(self) -> list[str]:
         """The fields that refer to other records; those of lines as `@lines.product_id`, say."""
         parts = zip(self.mapping.parts, ("", f"{LINES}."), strict=False)
@@ -132,7 +142,7 @@ def receive(
     _take_references(connection, referred, where)
     apart_from = sql.Literal(APART_FROM[target.table.lines is not None])
     for name in RECEIVING:
-        connection.execute(blocks[name].format(**_names(target), apart_from=apart_from), where)
+        connection.execute(blocks[name].format(**target.names, apart_from=apart_from), where)
     for name in ("count_again", "leave_linked", "never_here"):
         connection.execute(blocks[name], where)
 
@@ -147,7 +157,7 @@ def _take_references(
         connection.execute(blocks[name], where)
     for other in referred:
         for name in ("bury_links", "bury_collisions"):
-            statement = blocks[name].format(**_names(other))
+            statement = blocks[name].format(**other.names)
             connection.execute(statement, where | {"referred": other.mapping.module})
         _link_typed(connection, other, "meant_by_rows", where)
     connection.execute(blocks["meaning_of_others"], where)
@@ -165,7 +175,7 @@ def _link_typed(
     if target.typed_id is None:
         return
     blocks = statements("dedupe")
-    names = _names(target) | {"column": sql.Identifier(target.typed_id), "scope": _own(target)}
+    names = target.names | {"column": sql.Identifier(target.typed_id), "scope": _own(target)}
     names["kind"] = of_kind(target, sql.Identifier("meant", "entity"))
     typed = blocks["typed"].format(**names, meant=blocks[meant])
     own: dict[str, Any] = {"referred": target.mapping.module, "company": target.company}
@@ -190,7 +200,7 @@ def take_values(connection: Connection[Any], target: Target, where: dict[str, An
     """Note the values by which rows without a link are compared."""
     blocks = statements("dedupe")
     values = blocks["values"].format(
-        **_names(target),
+        **target.names,
         identity_value=_normal(target, "new", target.identity),
         key_value=_key_value(target),
         check_values=_combination(target, target.mapping.check),
@@ -224,7 +234,7 @@ def find_by_check(connection: Connection[Any], target: Target, where: dict[str, 
     blocks = statements("dedupe")
     if target.mapping.check:
         equal = _equal(target, target.mapping.check, "check_values", "equal")
-        query = blocks["same_check"].format(**_names(target), equal=equal, scope=_scope(target))
+        query = blocks["same_check"].format(**target.names, equal=equal, scope=_scope(target))
         connection.execute(query, where | {"label": _labels(target, target.mapping.check)})
     connection.execute(blocks["same_in_batch"])
 
@@ -276,7 +286,7 @@ def _find(
     value: str,
 ) -> None:
     query = statements("dedupe")["same_value"].format(
-        **_names(target),
+        **target.names,
         equal=_equal(target, columns, value, "equal_part" if len(columns) > 1 else "equal_value"),
         scope=_scope(target),
     )
@@ -286,16 +296,6 @@ def _find(
         "of_another_company": OF_ANOTHER_COMPANY[target.mapping.company is not None],
     }
     connection.execute(query, where | told)
-
-
-def _names(target: Target) -> dict[str, sql.Composable]:
-    table = target.table
-    return {
-        "table": table.identifier,
-        "key": sql.Identifier(table.key),
-        "key_type": table.key_type,
-        "record": target.record,
-    }
 
 
 def _normal(target: Target, row: str, column: str | None) -> sql.Composable:
@@ -348,7 +348,7 @@ def _combination(target: Target, columns: tuple[str, ...]) -> sql.Composable:
 def _scope(target: Target) -> sql.Composable:
     """Which CRM records count: those of the same company and those of none, but for those that
     a person has told apart from a row."""
-    return statements("dedupe")["not_told_apart"].format(**_names(target), scope=_own(target))
+    return statements("dedupe")["not_told_apart"].format(**target.names, scope=_own(target))
 
 
 def _own(target: Target) -> sql.Composable:

@@ -456,15 +456,7 @@ def _counts(connection: Connection[Any], work: Load) -> dict[str, int]:
 
 
 def _names(target: Target) -> dict[str, sql.Composable]:
-    table = target.table
-    return {
-        "table": table.identifier,
-        "key": sql.Identifier(table.key),
-        "key_type": table.key_type,
-        "record": target.record,
-        "image": target.image("current"),
-        "new_image": target.image("new"),
-    }
+    return target.names | {"image": target.image("current"), "new_image": target.image("new")}
 
 
 def _new_key(target: Target) -> sql.Composable:

@@ -88,14 +88,14 @@ class Undo:
         """The names and texts that the statements share."""
         table = self.target.table
         lost = [name for name in self.target.columns if name not in table.columns]
-        return _of_lines(self.target) | {
-            "table": table.identifier,
-            "key": sql.Identifier(table.key),
-            "key_type": table.key_type,
-            "record": self.target.record,
-            "gone": sql.Literal(lost),
-            "unmapped": sql.Literal(self.target.unmapped),
-        }
+        return (
+            _of_lines(self.target)
+            | self.target.names
+            | {
+                "gone": sql.Literal(lost),
+                "unmapped": sql.Literal(self.target.unmapped),
+            }
+        )
 
 
 def undo(connection: Connection[Any], work: Undo) -> None:
