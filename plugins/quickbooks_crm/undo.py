@@ -46,6 +46,7 @@ REMEMBERED = (
     "parked_back",
     "conflicts_back",
     "unlinked_back",
+    "moves",
     "held_before",
 )
 HELD = ("collisions_gone", "hold", "hold_unlinked", "refused_due")

@@ -8,9 +8,11 @@ from psycopg import Connection
 
 from quickbooks_crm import linking, one_module, stand_ins
 from quickbooks_crm.linking import Place
+from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import (
     REALM,
     End,
+    accounts,
     by_hand,
     customer,
     item,
@@ -207,6 +209,26 @@ def test_undoing_what_settled_a_duplicate_before_the_next_sync_leaves_what_refer
     sync(connection, KNOWN)
     assert of_invoice(connection) == made
     assert sync(connection, KNOWN) == []
+
+
+def test_what_refers_to_a_record_stays_where_it_was_taken_over_until_that_is_undone_and_it_is_back(
+    connection: Connection[Any],
+) -> None:
+    named = accounts().replace("{key: quickbooks_customer_id, check: [name]}", "{key: name}")
+    known = parse_all({name: m.text for name, m in KNOWN.items()} | {"accounts": named})
+    ready(connection)
+    made = by_hand(connection, "crm.accounts", company_id="sample", name="Acme")
+    sync(connection, known, acme(), run_id="takes over")
+    sync(connection, known, invoice("1", CustomerRef={"value": "7"}))
+    undo(connection, known, "takes over")
+    assert sync(connection, known) == []
+    assert of_invoice(connection) == made
+
+    sync(connection, known, customer("7", DisplayName="Acme of Ohio"))
+    sync(connection, known)
+
+    assert of_invoice(connection) == one(connection, OWN) != made
+    assert sync(connection, known) == []
 
 
 def test_an_undone_document_stays_so_when_what_it_refers_to_moves(

@@ -245,3 +245,13 @@ ON CONFLICT (realm, module, entity, id) DO UPDATE
    SET collides_with = excluded.collides_with,
        due = CASE known.reason WHEN 'refused_by_table' THEN excluded.due ELSE known.due END
  WHERE known.run_id = excluded.run_id;
+
+-- moves --
+-- What refers to a record that an undo has let go of stays where it is, and follows when that record comes in again.
+INSERT INTO sync.moved (realm, module, entity, id)
+SELECT %(realm)s, %(module)s, u.entity, u.id
+  FROM undoing AS u
+ WHERE u.outcome IN ('updated', 'unchanged') AND NOT u.partial
+   AND NOT EXISTS (SELECT FROM sync.link
+                    WHERE (realm, entity, id, module, record_key) = (%(realm)s, u.entity, u.id, %(module)s, u.record_key))
+ON CONFLICT DO NOTHING;
