@@ -88,7 +88,7 @@ def link(connection: Connection[Any], place: Place, record_key: str, by_whom: st
             "name another record."
         )
     then = _what_a_sync_does(connection, place)
-    for name in ("moves", "link", "no_longer_parted"):
+    for name in ("moves", "link", "forget_parted", "no_longer_parted"):
         connection.execute(statements("linking")[name], where)
     connection.execute(statements("linking")["hold"], where | {"reason": "linked", "due": True})
     _note(connection, place, "linked", where)
@@ -237,6 +237,8 @@ def take_back(
         )
     for entity, id, record_key, other_key in rows:
         told = replace(place, entity=entity, id=id)
+        if what == "linked":
+            connection.execute(statements("linking")["part_again"], told.where)
         connection.execute(statements("linking")["try_again"], told.where)
         named = {"record_key": record_key, "other_key": other_key}
         _note(connection, told, "taken_back", where | named)

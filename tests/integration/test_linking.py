@@ -229,6 +229,23 @@ def test_an_unlinked_record_can_be_linked_to_another(connection: Connection[Any]
     assert count(connection, "sync.unlinked") == 0
 
 
+def test_an_unlinked_record_is_unlinked_again_when_its_new_link_is_taken_back(
+    connection: Connection[Any],
+) -> None:
+    other = by_hand(connection, "crm.products", name="Other")
+    sync(connection, products(NAMED), item("7", Name="Pump"))
+    linking.unlink(connection, place(connection), "ann")
+    parted = rows(connection, "SELECT * FROM sync.unlinked")
+    linking.link(connection, place(connection), str(other), "bob")
+    since = one(connection, "SELECT held_since FROM sync.held")
+
+    linking.take_back(connection, place(connection), "linked", since, "bob")
+
+    assert rows(connection, "SELECT * FROM sync.unlinked") == parted
+    assert due(connection) == [End("7", "not_added", "unlinked")]
+    assert rows(connection, LINKS) == []
+
+
 def test_what_is_no_crm_record_cannot_be_unlinked(connection: Connection[Any]) -> None:
     two_pumps(connection)
 

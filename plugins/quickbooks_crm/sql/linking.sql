@@ -74,8 +74,27 @@ UPDATE {table} AS current SET {column} = NULL
    AND sync.normal(current.{column}::text) = sync.normal(%(id)s) AND {kind}
    AND NOT EXISTS (SELECT FROM sync.link WHERE record_key = %(record_key)s AND module = ANY (%(sharing)s));
 
+-- forget_parted --
+DELETE FROM sync.former
+ WHERE (realm, run_id, module, kind, entity, id) = (%(realm)s, 'by hand', %(module)s, 'unlinked', %(entity)s, %(id)s);
+
 -- no_longer_parted --
-DELETE FROM sync.unlinked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s);
+-- Kept, so that it is parted again when the link is taken back.
+WITH off AS (
+    DELETE FROM sync.unlinked WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, %(entity)s, %(id)s)
+ RETURNING unlinked.*
+)
+INSERT INTO sync.former (realm, run_id, module, kind, entity, id, field, was)
+SELECT realm, 'by hand', module, 'unlinked', entity, id, '', to_jsonb(off.*) FROM off;
+
+-- part_again --
+INSERT INTO sync.unlinked
+SELECT was.*
+  FROM sync.former AS former
+ CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.unlinked, former.was) AS was
+ WHERE (former.realm, former.run_id, former.module, former.kind, former.entity, former.id)
+     = (%(realm)s, 'by hand', %(module)s, 'unlinked', %(entity)s, %(id)s)
+ON CONFLICT DO NOTHING;
 
 -- hold --
 -- Held back, or due for the next load.
