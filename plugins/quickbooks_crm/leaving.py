@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from quickbooks_crm import acts, catalog, removing, rights, runs, versions
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError, SettingsError
-from quickbooks_crm.mapping import Mapping, load_order
+from quickbooks_crm.mapping import Mapping, order_of_any
 from quickbooks_crm.quantity import many
 from quickbooks_crm.removing import Kept
 from quickbooks_crm.runs import Run
@@ -101,7 +101,7 @@ def targets_of(connection: Connection[Any], run: Run, left: list[str]) -> list[T
     whose table is gone `left` is told."""
     used = _last_used(connection, run)
     found = []
-    for known in (used[module] for module in load_order(used)):
+    for known in (used[module] for module in order_of_any(used)):
         try:
             table = catalog.read(connection, known.table)
         except SettingsError:

@@ -161,6 +161,23 @@ def test_modules_that_an_undone_run_did_not_know_leave_too(connection: Connectio
     assert (count(connection, "crm.accounts"), count(connection, "crm.contacts")) == (0, 0)
 
 
+def test_modules_that_refer_to_each_other_by_mappings_of_different_times_leave(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER TABLE crm.accounts ADD likes bigint")
+    connection.execute("ALTER TABLE crm.products ADD maker bigint")
+    plain, likes = products()["products"].text, "likes: {from: Of, refers: products}"
+    maker = plain.replace("price:", "maker: {from: Of, refers: accounts}, price:")
+    before = parse_all({"products": plain, "accounts": accounts(likes)})
+    sync(connection, before, item("7"), customer("1", Of="7"))
+    sync(connection, parse_all({"products": maker, "accounts": accounts()}), item("7", Of="1"))
+    settle(connection)
+
+    removed(connection)
+
+    assert (count(connection, "crm.accounts"), count(connection, "crm.products")) == (0, 0)
+
+
 def test_flags_are_those_of_the_last_load_not_of_a_preview(loaded: Connection[Any]) -> None:
     draft = {"accounts": known()["accounts"].text.replace(FLAGS, ""), "contacts": CONTACTS}
     previewed = Run("sample", REALM, "previewed")

@@ -279,6 +279,12 @@ def load_order(mappings: ReadOnly[str, Mapping]) -> list[str]:
     return order
 
 
+def order_of_any(mappings: ReadOnly[str, Mapping]) -> list[str]:
+    """The same of mappings that were never in force together: those of a circle come last."""
+    order, stuck = _ordered(mappings)
+    return [*order, *sorted(stuck)]
+
+
 def loads_after(mappings: ReadOnly[str, Mapping]) -> dict[str, set[str]]:
     """After which other modules each one loads, in load order: those before it that write a table
     which it writes, too. The others need not wait for each other."""
