@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from psycopg import sql
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.command_line.leaving import THROWN
 from quickbooks_crm.retention import Purged
-from tests.acceptance.kept_in_step import Kept, kept_in_step
+from tests.acceptance.kept_in_step import Kept, kept_in_step, own_include
 
 CANARY = "Zyxwvut"
 TABLES = """
@@ -69,6 +70,32 @@ def test_a_person_is_erased_and_no_read_of_quickbooks_brings_them_back(
     assert (erased, holding(kept, CANARY)) == ([], [])
     assert {m.module: m.excluded for m in changed.counts} == {"accounts": 1, "contacts": 1}
     assert kept.crm("crm.accounts", who)["name"] == f"Erased Customer {who}"
+
+
+def test_what_an_erasure_emptied_in_the_lines_of_a_document_is_nobodys_change(
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of the document itself nothing is emptied here: no column of it names the person."""
+    own_include(tmp_path, monkeypatch, "[products, accounts, quotes, invoices]")
+    with kept_in_step(database_url, monkeypatch, customers=5, items=2, invoices=4) as kept:
+        kept.quickbooks.company.clock.advance(-3600)  # what changes just now is not compared
+        who = kept.quickbooks.add("Customer", DisplayName=f"{CANARY} Ann")
+        line = {"Id": "1", "Amount": 5, "DetailType": "SalesItemLineDetail"}
+        kept.quickbooks.add(
+            *("Invoice",), CustomerRef={"value": who}, TotalAmt=5,
+            Line=[line | {"Description": f"For {CANARY}"}],
+        )  # fmt: skip
+        kept.sync()
+        kept.quickbooks.company.clock.advance(3600)
+
+        assert main(["erase", "--company", "sample", "Customer", who, "--yes"]) == 0
+        assert "crm.invoice_lines: blanked description" in capsys.readouterr().out
+        main(["reconcile", "--company", "sample", "--everything"])
+
+        assert "changed in the CRM" not in capsys.readouterr().out
 
 
 def test_a_company_leaves_and_only_what_was_done_is_remembered(

@@ -188,8 +188,9 @@ SELECT place.module, place.target
  ORDER BY place.module;
 
 -- hide_written --
+-- What the lines of a document were is forgotten whole: lines without the emptied columns would look changed by somebody.
 UPDATE sync.link
-   SET written = sync.without_keys(written, %(columns)s::text[])
+   SET written = sync.without_keys(written - '@lines', %(columns)s::text[])
   FROM erasing
  WHERE is_whole AND link.realm = %(realm)s AND link.module = %(module)s AND (link.entity, link.id) = (erasing.entity, erasing.id)
    AND written ? '@lines';
