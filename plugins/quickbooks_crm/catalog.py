@@ -425,12 +425,18 @@ def _keyword_list(form: dict[str, Any], schema: dict[str, Any]) -> KeywordList |
     return KeywordList(schema["name"], str(id), several, schema["aliases"])
 
 
+def _label(name: str) -> str:
+    """What people are told a column is called that the CRM's forms say nothing of."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
 def _column(row: dict[str, Any], found: Found) -> Column:
     form = found.forms.get(row["name"], {})
     kind = "choice" if row["choices"] else _KINDS.get(row["base_type"], "other")
     return Column(
         name=row["name"],
-        label=form.get("label") or row["name"].replace("_", " ").capitalize(),
+        label=form.get("label") or _label(row["name"]),
         type=row["type"],
         kind=kind,
         length=row["length"],

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from quickbooks_crm import catalog
 from quickbooks_crm.companies import INCLUDE
@@ -105,8 +105,22 @@ def test_labels_and_required_marks_come_from_the_crms_forms(connection: Connecti
 
 
 @pytest.mark.usefixtures("own")
-def test_without_a_form_a_label_is_made_of_the_name(connection: Connection[Any]) -> None:
-    assert catalog.read(connection, "own.Order").columns["so"].label == "So"
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("so", "So"),
+        ("sales_region", "Sales region"),
+        ("Full Name", "Full Name"),
+        ("vatID", "VatID"),
+    ],
+)
+def test_without_a_form_a_label_is_made_of_the_name(
+    connection: Connection[Any], name: str, label: str
+) -> None:
+    statement = sql.SQL('ALTER TABLE own."Order" ADD COLUMN IF NOT EXISTS {} text')
+    connection.execute(statement.format(sql.Identifier(name)))
+
+    assert catalog.read(connection, "own.Order").columns[name].label == label
 
 
 @pytest.mark.usefixtures("own")

@@ -105,12 +105,12 @@ def at(address: str) -> dict[str, str]:
         ({"DisplayName": "Nobody"}, "refused_by_table", "left the record out without saying why"),
         ({"PrimaryEmailAddr": at("none")}, "refused_by_table", 'check constraint "Client_E-Mail'),
         ({"PrimaryEmailAddr": at("A@x.example")}, "refused_by_table", "exclusion constraint"),
-        ({"DisplayName": "ANN"}, "check_fields", "same Full name"),
+        ({"DisplayName": "ANN"}, "check_fields", "same Full Name"),
         ({"Status": "friend"}, "invalid_value", "is none of lead, customer, gone"),
         ({"Balance": -1000}, "refused_by_table", 'check constraint "amount_check"'),
         ({"Balance": 1e10}, "invalid_value", "is too large"),
         ({"DisplayName": "x" * 61}, "invalid_value", "is longer than 60 characters"),
-        ({"DisplayName": " "}, "missing_required", "Full name is required but blank"),
+        ({"DisplayName": " "}, "missing_required", "Full Name is required but blank"),
     ],
 )
 def test_a_row_that_a_foreign_table_refuses_ends_with_its_reason_and_the_others_load(
