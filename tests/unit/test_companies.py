@@ -76,7 +76,7 @@ def test_the_mistakes_of_all_companies_come_in_one_message(tmp_path: Path) -> No
 such as '7 * * * *', or one of @hourly, @daily, @weekly, @monthly, @quarterly, @yearly, \
 or null to run by hand only.
           line 3: modules must be a list: 'products'. Write [products].
-        Check again with: make mappings""")
+        Check again with: make mappings (a CRM of your own: python -m quickbooks_crm check)""")
 
 
 def test_modules_that_have_no_mapping_are_named(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_all_problems_are_listed_in_the_order_of_the_file() -> None:
           line 8: import.mode cannot be: 'marge'. Did you mean 'merge'?
           line 11: fields.name.requird is not a key here: 'requird'. Did you mean 'required'?
           line 13: fields.price.form is not a key here: 'form'. Did you mean 'from'?
-        Check again with: make mappings""")
+        Check again with: make mappings (a CRM of your own: python -m quickbooks_crm check)""")
 
 
 WRONG = {

@@ -136,7 +136,7 @@ def test_the_problems_of_all_files_come_in_one_message(tmp_path: Path) -> None:
           line 1: the file is UTF-16. Save it as UTF-8.
         c.yml is not a valid mapping (1 problem)
           line 1: the file's name must end in .yaml. Rename it.
-        Check again with: make mappings""")
+        Check again with: make mappings (a CRM of your own: python -m quickbooks_crm check)""")
 
 
 def test_a_folder_without_mappings_is_an_error(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 _SHOWN = 40
 
-CHECK_AGAIN = "Check again with: make mappings"
+CHECK_AGAIN = "Check again with: make mappings (a CRM of your own: python -m quickbooks_crm check)"
 """What to do when files are corrected."""
 
 
