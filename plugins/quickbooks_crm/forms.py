@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from quickbooks_crm.correcting import WHATS, Correction
-from quickbooks_crm.reasons import REASONS
+from quickbooks_crm.reasons import HELD
 from quickbooks_crm.running import Request
 
 PLAIN = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$", "maxLength": 250}
@@ -147,8 +147,8 @@ def correct(modules: list[str]) -> dict[str, Param]:
         "reasons": Param(
             [],
             type="array",
-            items={"type": "string", "enum": list(REASONS)},
-            examples=list(REASONS),
+            items={"type": "string", "enum": list(HELD)},
+            examples=list(HELD),
             title="Reasons, of a retry",
             description="Only what is held back for one of these. None chosen means all but what "
             "is excluded, undone or unlinked.",

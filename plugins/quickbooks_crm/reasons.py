@@ -1,7 +1,7 @@
 """Why a record is not in the CRM, or was not undone: each reason in words, without any customer's
 value."""
 
-REASONS = {
+HELD = {
     "missing_required": "a required field is blank",
     "invalid_value": "a value does not fit its field",
     "ambiguous_key": "the key fits more than one CRM record",
@@ -19,6 +19,11 @@ REASONS = {
     "unlinked": "a person has unlinked it from its CRM record",
     "undone": "undone by a person; tried again when it or its mapping changes, or with `retry "
     "--reason undone`",
+    "deleted_in_quickbooks": "deleted in QuickBooks before it was in the CRM",
+}
+"""Why a record is held back."""
+
+KEPT = {
     "changed_since": "changed since by somebody in the CRM or a later run",
     "linked_since": "linked, unlinked or brought up to date since",
     "gone_since": "the CRM record has been deleted since",
@@ -26,8 +31,10 @@ REASONS = {
     "number_taken": "the CRM has another record under that key by now",
     "came_since": "the CRM has it as another record by now",
     "referenced": "records that stay refer to it",
-    "deleted_in_quickbooks": "deleted in QuickBooks before it was in the CRM",
 }
+"""Why a record was not undone."""
+
+REASONS = HELD | KEPT
 
 
 def sentence(reason: str) -> str:

@@ -268,11 +268,14 @@ def test_a_run_that_there_is_not_is_told(synced: Kept, command: Callable[..., En
     assert ended.stderr.startswith("There is no run run-9 of sample. What there is: python -m")
 
 
-def test_a_reason_that_nothing_is_held_back_for_is_refused(command: Callable[..., Ended]) -> None:
-    finished = command("retry", "--reason", "key_tken")
+@pytest.mark.parametrize("reason", ["key_tken", "changed_since"])
+def test_a_reason_that_nothing_is_held_back_for_is_refused(
+    command: Callable[..., Ended], reason: str
+) -> None:
+    finished = command("retry", "--reason", reason)
 
     assert finished.returncode == 2
-    assert "invalid choice: 'key_tken'" in finished.stderr
+    assert f"invalid choice: '{reason}'" in finished.stderr
     assert "key_taken" in finished.stderr
 
 

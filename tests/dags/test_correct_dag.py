@@ -13,7 +13,7 @@ from airflow.models.dagrun import DagRun
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.session import create_session
 
-from quickbooks_crm import asking, correcting, one_module, pipeline, undo
+from quickbooks_crm import asking, correcting, one_module, pipeline, reasons, undo
 from quickbooks_crm.activity import Run
 from quickbooks_crm.correcting import Correction
 from quickbooks_crm.errors import CompanyBusy, SettingsError, UndoImpossible
@@ -94,6 +94,7 @@ def test_its_form_asks_what_to_do_and_asks_first_unless_told_otherwise(dag: Any)
     form = {name: dag.params.get_param(name) for name in dag.params}
 
     assert form["what"].schema["enum"] == ["retry", "replay", "undo"]
+    assert form["reasons"].schema["items"]["enum"] == list(reasons.HELD)
     assert form["ask_first"].value is True
     assert all(param.schema["title"] for param in form.values())
 

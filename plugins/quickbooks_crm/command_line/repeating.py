@@ -57,7 +57,7 @@ COMMANDS = {
             **rows.PLANNED,
             "--reason": SEVERAL
             | {
-                "choices": sorted(reasons.REASONS),
+                "choices": sorted(reasons.HELD),
                 "metavar": "REASON",
                 "help": "only those held back for this reason, such as key_taken; may be repeated",
             },
