@@ -165,6 +165,9 @@ def test_what_cannot_be_linked_is_told(kept: Kept, command: Command) -> None:
 
     assert refused[0] == 1
     assert refused[2].startswith("crm.accounts has no record 9999 of sample.")
-    assert (unknown[0], unknown[2]) == (2, "Company sample does not take nothing.\n")
+    assert (unknown[0], unknown[2]) == (
+        2,
+        "Company sample does not take nothing. It takes: products, accounts, contacts.\n",
+    )
     assert misused[0] == 2
     assert misused[2].startswith("Name two CRM records of the module by their keys")

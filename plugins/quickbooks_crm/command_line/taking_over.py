@@ -59,9 +59,13 @@ def _review(asked: argparse.Namespace) -> None:
 def _modules(company: Company, known: dict[str, Mapping], asked: list[str]) -> list[str]:
     taken = {m for m, own in known.items() if company.takes(m, own.by_name)}
     unknown = [name for name in asked if name not in taken]
+    in_order = [m for m in mapping.load_order(known) if m in taken]
     if unknown:
-        raise SettingsError(f"Company {company.name} does not take {', '.join(unknown)}.")
-    return [m for m in mapping.load_order(known) if m in taken and m in (asked or taken)]
+        raise SettingsError(
+            f"Company {company.name} does not take {', '.join(unknown)}. It takes: "
+            f"{', '.join(in_order)}."
+        )
+    return [m for m in in_order if m in (asked or taken)]
 
 
 def _reviewed(

@@ -256,7 +256,7 @@ def test_whether_a_module_is_had_by_name_only_is_said_by_its_file_alone(
     assert "products" not in command("review")[1]
     assert command("link", "products", "Item", "1", "1") == (
         2,
-        "Company sample does not take products.\n",
+        "Company sample does not take products. It takes: accounts, contacts.\n",
     )
 
 
