@@ -98,7 +98,7 @@ def _erase(asked: argparse.Namespace) -> None:
         )
         done = erasing.erase(connection, name, people, asked.crm, who, is_plan(asked))
     if not is_plan(asked):
-        log.info("%s erased %d people of %s", who, len(people), name)
+        log.info("%s erased %s of %s", who, many(len(people), "person", "people"), name)
     if asked.json:
         print(json.dumps(asdict(done) | {"planned": is_plan(asked)}))
     else:
