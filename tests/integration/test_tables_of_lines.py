@@ -48,6 +48,28 @@ def test_a_line_that_the_table_refuses_keeps_its_document_out_and_is_named(
     assert rows(connection, TEXTS) == [(1, "a"), (1, "b")]
 
 
+@pytest.mark.parametrize("column", ["place", "said", "candidate", "exchanged"])
+def test_a_line_that_the_table_refuses_keeps_out_no_other_whatever_its_columns_are_called(
+    connection: Connection[Any], column: str
+) -> None:
+    rule = "ADD CHECK (description <> 'bad')"
+    connection.execute(f"ALTER TABLE crm.invoice_lines ADD {column} text, {rule}".encode())
+    sync(connection, known(), invoice("3", line("b")))
+
+    ended = sync(
+        connection,
+        known(),
+        invoice("1", line("a")),
+        invoice("2", line("bad")),
+        invoice("3", line("c")),
+    )
+
+    assert ended == [
+        End("1", "added"), End("2", "not_added", "refused_by_table"), End("3", "updated")
+    ]  # fmt: skip
+    assert rows(connection, TEXTS) == [(1, "c"), (1, "a")]
+
+
 def test_a_line_that_a_trigger_leaves_out_keeps_its_document_out(
     connection: Connection[Any],
 ) -> None:

@@ -238,8 +238,10 @@ END $refusals$;
 -- row_by_row --
 -- The same statement for one row after the other; a row that the table refuses keeps the database's reason. One that is
 -- refused for what another row still holds is tried again when the others are through, as long as that helps. For no row
--- first: what fails then, such as a right that is missing, is no row's fault.
+-- first: what fails then, such as a right that is missing, is no row's fault. The table may have columns that are called as
+-- the variables are.
 DO $refusals$
+#variable_conflict use_variable
 DECLARE
     candidate record;
     context text;
