@@ -486,6 +486,7 @@ TRIGGER = """
         TRIGGER.format("RAISE insufficient_privilege;"),
         TRIGGER.format("RAISE serialization_failure;"),
         TRIGGER.format("RAISE 'full' USING ERRCODE = 'disk_full';"),
+        TRIGGER.format("RAISE query_canceled;"),
         TRIGGER.format("NEW.name := NEW.nothing;"),
         TRIGGER.format("EXECUTE 'SELECT nothing';"),
         TRIGGER.format("PERFORM * FROM pg_authid;"),
@@ -530,3 +531,16 @@ def test_a_lock_that_a_trigger_cannot_get_stops_the_load(
     with psycopg.connect(database_url) as other, pytest.raises(psycopg.errors.LockNotAvailable):
         other.execute("LOCK own.busy")
         sync(own, into(), item("6"), item("7", Name="bad"))
+
+
+def test_a_statement_that_is_cancelled_while_a_trigger_works_stops_the_load(
+    own: Connection[Any],
+) -> None:
+    things(own, "")
+    own.execute(TRIGGER.format("PERFORM pg_sleep(30);").encode())
+    own.execute("SET statement_timeout = '500ms'")
+
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        sync(own, into(), item("6"), item("7", Name="bad"))
+
+    assert count(own, "own.things") == 0

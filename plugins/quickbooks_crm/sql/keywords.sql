@@ -193,7 +193,7 @@ BEGIN
                     RAISE EXCEPTION 'a trigger left it out without saying why';
                 END IF;
             EXCEPTION
-                WHEN ASSERT_FAILURE OR OTHERS THEN
+                WHEN ASSERT_FAILURE OR QUERY_CANCELED OR OTHERS THEN
                     GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
                     IF NOT sync.is_refusal(SQLSTATE, context) THEN
                         RAISE;

@@ -39,7 +39,7 @@ BEGIN
         BEGIN
             PERFORM FROM jsonb_to_record(line.fields) AS new ({line_record});
         EXCEPTION
-            WHEN ASSERT_FAILURE OR OTHERS THEN
+            WHEN ASSERT_FAILURE OR QUERY_CANCELED OR OTHERS THEN
                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
                 IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;

@@ -212,7 +212,7 @@ BEGIN
         BEGIN
             PERFORM FROM jsonb_to_record(candidate.fields) AS new ({record});
         EXCEPTION
-            WHEN ASSERT_FAILURE OR OTHERS THEN
+            WHEN ASSERT_FAILURE OR QUERY_CANCELED OR OTHERS THEN
                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
                 IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
@@ -265,7 +265,7 @@ BEGIN
                 {statement};
                 {lines}
             EXCEPTION
-                WHEN ASSERT_FAILURE OR OTHERS THEN
+                WHEN ASSERT_FAILURE OR QUERY_CANCELED OR OTHERS THEN
                     GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
                     IF NOT sync.is_refusal(SQLSTATE, context) THEN
                         RAISE;
@@ -443,7 +443,7 @@ BEGIN
         BEGIN
             {close}
         EXCEPTION
-            WHEN ASSERT_FAILURE OR OTHERS THEN
+            WHEN ASSERT_FAILURE OR QUERY_CANCELED OR OTHERS THEN
                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
                 IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;

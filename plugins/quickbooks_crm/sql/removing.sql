@@ -82,7 +82,7 @@ BEGIN
                 RAISE EXCEPTION USING MESSAGE = 'kept';
             END IF;
         EXCEPTION
-            WHEN ASSERT_FAILURE OR OTHERS THEN
+            WHEN ASSERT_FAILURE OR QUERY_CANCELED OR OTHERS THEN
                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
                 IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;

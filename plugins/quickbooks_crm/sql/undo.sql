@@ -225,7 +225,7 @@ BEGIN
                 RAISE EXCEPTION 'a trigger left the record out or gave it another number';
             END IF;
         EXCEPTION
-            WHEN ASSERT_FAILURE OR OTHERS THEN
+            WHEN ASSERT_FAILURE OR QUERY_CANCELED OR OTHERS THEN
                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
                 IF NOT sync.is_refusal(SQLSTATE, context) THEN
                     RAISE;
