@@ -39,6 +39,9 @@ _KINDS = {
     "time": "time",
     "timetz": "time",
 }
+_MOVING = re.compile(r"\(|\b(CURRENT|LOCAL|SESSION|SYSTEM)_?[A-Z]+|\bUSER\b")
+"""What tells a default that is another each time, apart from its texts: it calls a function, or
+names one without parentheses, such as CURRENT_DATE."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,19 @@ class Column:
 
     @property
     def steady(self) -> bool:
-        """Whether it has no default, or one that is always the same."""
-        calls = "(" in re.sub("'[^']*'", "", self.default or "")
-        return not calls and self.kind not in ("timestamp", "other")
+        """Whether it has no default, or one that is always the same. A moment mostly tells when its
+        row was changed."""
+        moves = _MOVING.search(re.sub("'[^']*'", "", self.default or ""))
+        return not moves and self.kind != "timestamp"
+
+    @property
+    def untouched(self) -> sql.Composable:
+        """What it holds, as JSON, as long as nobody writes to it; NULL if that is not always the
+        same."""
+        default = self.default if self.steady else None
+        type_ = sql.SQL(self.type if default else "text")
+        block = statements("catalog")["untouched"]
+        return block.format(default=sql.SQL(default or "NULL"), type=type_)
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,8 @@ def three_way(connection: Connection[Any], target: Target, where: dict[str, Any]
 
 def _edited(column: Column) -> sql.Composed:
     """A field that people edit, and what it holds when nobody has."""
-    return statements("edits")["edited"].format(
-        name=sql.Literal(column.name),
-        default=sql.SQL((column.steady and column.default) or "NULL"),
-        type=sql.SQL(column.type),
-    )
+    block = statements("edits")["edited"]
+    return block.format(name=sql.Literal(column.name), untouched=column.untouched)
 
 
 def record(connection: Connection[Any], target: Target, where: dict[str, Any]) -> dict[str, str]:

@@ -185,7 +185,7 @@ def _keep_filled(
     filled = [
         blocks["filled"].format(
             column=sql.Identifier(column.name),
-            default=sql.SQL(column.default or "NULL"),
+            untouched=column.untouched,
             name=sql.Literal(column.name),
         )
         for column in _left_alone(work.target, table)

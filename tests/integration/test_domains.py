@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from tests.integration.crm import End, item, outcome, rows, sync
+from quickbooks_crm.mapping import parse_all
+from tests.integration.crm import End, item, mapping, outcome, rows, sync
 from tests.integration.own_tables import into, own, things
 
 __all__ = ["own"]
@@ -68,3 +69,20 @@ def test_what_a_domain_refuses_is_refused_of_that_row_only(own: Connection[Any])
     assert ended[1:] == [End("8", "added"), End("9", "added")]
     assert "stage_check" in outcome(own, "7", "message")[0]
     assert sync(own, known, item("7", Value="good"))[0].outcome == "added"
+
+
+@pytest.mark.parametrize("default", ["", "DEFAULT CURRENT_USER"])
+def test_people_may_edit_what_a_domain_forbids_to_be_blank(
+    own: Connection[Any], default: str
+) -> None:
+    own.execute("CREATE DOMAIN own.stage AS text NOT NULL")
+    things(own, f"value own.stage {default}, note text")
+    fields = "value: {from: Value, edits: crm}, note: {from: Note, edits: crm}"
+    known = parse_all({"things": mapping("own.things", fields)})
+    sync(own, known, item("7", Value="a"), item("8", Value="a"))
+    own.execute("UPDATE own.things SET value = 'mine' WHERE quickbooks_id = '7'")
+
+    ended = sync(own, known, item("7", Value="a", Name="Pump"), item("8", Value="b"))
+
+    assert ended == [End("7", "updated"), End("8", "updated")]
+    assert rows(own, VALUES) == [("7", "mine"), ("8", "b")]

@@ -119,6 +119,9 @@ SELECT n.nspname AS name,
 -- default --
 ({default})::{type}
 
+-- untouched --
+to_jsonb(({default})::{type})
+
 -- hold --
 -- Reading locks out whoever wants to change the table's form.
 SELECT FROM {table} LIMIT 0;

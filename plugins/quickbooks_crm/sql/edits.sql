@@ -17,7 +17,7 @@ UPDATE sync.link
  WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, agreed.entity, agreed.id, %(module)s);
 
 -- edited --
-({name}, coalesce(to_jsonb(({default})::{type}), 'null'))
+({name}, coalesce({untouched}, 'null'))
 
 -- default_stays --
 -- A column's default that no sync has written stays where QuickBooks has nothing, as any such value does.

@@ -185,7 +185,7 @@ UPDATE undoing
  WHERE told.n = undoing.n AND cardinality(told.fields) > 0;
 
 -- filled --
-CASE WHEN current.{column} IS DISTINCT FROM {default} THEN {name} END
+CASE WHEN to_jsonb(current.{column}) IS DISTINCT FROM {untouched} THEN {name} END
 
 -- line_filled_since --
 -- The same of lines that would go, unless an undo has brought them back just so.
