@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from quickbooks_crm import (
     accounting,
+    afterwards,
     causes,
     circles,
     dedupe,
@@ -182,6 +183,7 @@ def _bring_up_to_date(connection: Connection[Any], work: Load) -> None:
     _find_or_add(connection, work)
     while dedupe.free_losers(connection):
         _find_or_add(connection, work)
+    afterwards.tell(connection, work.target)
     dedupe.name_collisions(connection)
     connection.execute(statements("load")["flags"])
 

@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load": {
         *(
             "accounting",
+            "afterwards",
             "breakers",
             "causes",
             "circles",
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("runs", "shown", "sql", "stand_ins", "views"),
     },
     "views": {"catalog", "sql"},
+    "afterwards": {"dedupe", "sql"},
     "undo": {
         *("catalog", "dedupe", "errors", "lines", "refusals", "runs", "sql"),
         *("undone", "unused_keywords"),
