@@ -55,7 +55,9 @@ def probe(connection: Connection[Any], realm: str, target: Target, sharing: Iter
     values = {"realm": realm, "module": target.mapping.module, "sharing": list(sharing)}
     values |= _values(target)
     if connection.execute(blocks["any"], values).fetchone() == (True,):
-        connection.execute(blocks["probe"].format(cause=_cause(connection, target)), values)
+        with connection.transaction():  # a cause is told in the form in which the load noted it
+            connection.execute(statements("load")["settings"])
+            connection.execute(blocks["probe"].format(cause=_cause(connection, target)), values)
 
 
 def let_in(connection: Connection[Any], realm: str, run_id: str, module: str) -> None:

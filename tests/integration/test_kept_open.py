@@ -1,5 +1,6 @@
 """Within a run, a connection that is let go waits for who asks for one next, as good as new."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -8,7 +9,9 @@ from psycopg import Connection
 
 from demo.postgres import Server
 from quickbooks_crm import database
-from tests.integration.crm import one
+from tests.integration.crm import End, item, one, sync
+from tests.integration.own_tables import into, things
+from tests.integration.undo import undo
 
 pytestmark = pytest.mark.usefixtures("crm")
 WHO = "SELECT pg_backend_pid()"
@@ -89,6 +92,64 @@ def test_what_the_server_sets_for_the_login_stays_out_of_the_way(
     finally:
         connection.execute("ALTER ROLE CURRENT_USER RESET statement_timeout")
         connection.commit()
+
+
+FORMS = {
+    "TimeZone": "Asia/Tokyo",
+    "DateStyle": "German",
+    "IntervalStyle": "sql_standard",
+    "bytea_output": "escape",
+    "extra_float_digits": "0",
+}
+VALUE = """
+    SELECT concat_ws(' ', timestamptz '2026-07-01 12:00:00Z', interval '1 day 02:00', bytea 'a',
+                     0.1::float8 + 0.2::float8)"""
+
+
+@pytest.fixture
+def other_forms(connection: Connection[Any]) -> None:
+    """A database that writes values in other ways than most."""
+    database = one(connection, "SELECT quote_ident(current_database())")
+    for name, value in FORMS.items():
+        connection.execute(f"ALTER DATABASE {database} SET {name} = '{value}'".encode())
+    connection.commit()
+
+
+@pytest.mark.usefixtures("other_forms")
+def test_the_same_value_is_the_same_text_however_the_server_writes_it() -> None:
+    with database.kept_open():
+        for _ in range(2):
+            with database.connect() as own:
+                text = "2026-07-01 12:00:00+00 1 day 02:00:00 \\x61 0.30000000000000004"
+                assert one(own, VALUE) == text
+                moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
+                assert one(own, "SELECT timestamptz '2026-07-01 12:00:00Z'") == moment
+                assert one(own, "SELECT interval '1 day 02:00'") == timedelta(days=1, hours=2)
+
+
+@pytest.mark.usefixtures("other_forms")
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("timestamptz", "2026-07-01T23:59:59-08:00"),
+        ("interval", "1 day 02:00:00"),
+        ("tstzrange", "[2026-07-01 00:00:00+00,2026-08-01 00:00:00-08)"),
+        ("bytea", "\\x61"),
+        ("double precision", "0.1"),
+    ],
+)
+def test_nothing_is_tried_again_for_how_the_server_writes_what_is_in_its_way(
+    type_: str, value: str
+) -> None:
+    with database.connect() as own:
+        own.execute("CREATE SCHEMA own")
+        things(own, f"value {type_} UNIQUE")
+        two = (item(id, Value=value) for id in "78")
+        refused = End("8", "not_added", "refused_by_table")
+        assert sync(own, into("x"), *two, run_id="wrong") == [End("7", "added"), refused]
+
+        assert sync(own, into("x")) == []
+        assert undo(own, into("x"), "wrong")[0] == End("7", "removed")
 
 
 def test_one_in_the_middle_of_something_is_closed(connection: Connection[Any]) -> None:

@@ -7,6 +7,11 @@ SELECT set_config(name, '0', false)
                 'idle_session_timeout')
    AND setting <> '0';
 
+-- own_forms --
+-- The same text for the same value, whatever the server or the login is set to; numbers with all their digits.
+SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), set_config('IntervalStyle', 'postgres', false),
+       set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '1', false);
+
 -- own_names_first --
 -- Temporary tables are found before the CRM's of the same name, unless a search path names their schema later.
 SELECT set_config('search_path', coalesce(string_agg(quote_ident(schema), ', ' ORDER BY place), ''), false)
