@@ -11,12 +11,15 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
 
-from quickbooks_crm.catalog import Table
+from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target, image
 from quickbooks_crm.mapping import Lines
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
+
+NOTHING = sql.SQL("")
 
 CLOSING = (
     "closing",
@@ -86,14 +89,27 @@ class LineTarget:
     @property
     def blank(self) -> sql.Composable:
         """What a line holds of which QuickBooks says nothing: the defaults of its columns that take
-        no blank."""
-        block = statements("lines")["default"]
+        no blank, as far as these are always the same."""
+        blocks = statements("lines")
         defaults = [
-            block.format(name=sql.Literal(name), default=column.own_default)
-            for name in self.lines.rows.fields
-            if (column := self.table.columns[name]).fills
+            blocks["default"].format(name=sql.Identifier(column.name), default=column.own_default)
+            for column in self._filling
+            if column.steady
         ]
-        return sql.SQL(", ").join(defaults)
+        return blocks["blank"].format(defaults=sql.SQL(", ").join(defaults))
+
+    @property
+    def afresh(self) -> sql.Composable:
+        """What a known line is to get from the defaults of its columns again, where these are
+        others each time: nothing as long as the line stays as it is, else all of them."""
+        moving = {column.name: None for column in self._filling if not column.steady}
+        block = statements("lines")["afresh"]
+        return block.format(**self.names, moving=sql.Literal(Jsonb(moving))) if moving else NOTHING
+
+    @property
+    def _filling(self) -> list[Column]:
+        columns = (self.table.columns[name] for name in self.lines.rows.fields)
+        return [column for column in columns if column.fills]
 
     def writing(self, action: str, which: str, which_line: str) -> dict[str, sql.Composed]:
         """The statements that bring the lines of documents up to date, in their order. What was
@@ -105,7 +121,6 @@ class LineTarget:
             "which_line": blocks[which_line],
             "pending": blocks["pending"].format(which=blocks[which]),
             "columns": sql.SQL(", ").join(map(sql.Identifier, written)),
-            "new_columns": sql.SQL(", ").join(values.values()),
             "new_values": sql.SQL(", ").join(self._or_default(n, v) for n, v in values.items()),
         }
         known = ("remove", "change") if action == "update" else ()
@@ -117,7 +132,7 @@ class LineTarget:
         all at once. `wanted` says which `line` is to have what `wanted.image`."""
         blocks = statements("lines")
         every = [c.name for c in self.table.columns.values() if c.writable or c.sequence]
-        values = [blocks["new_value"].format(column=sql.Identifier(name)) for name in every]
+        values = {name: blocks["new_value"].format(column=sql.Identifier(name)) for name in every}
         return blocks["exchange"].format(
             change=change,
             wanted=wanted,
@@ -125,7 +140,7 @@ class LineTarget:
             lines_named=sql.Literal(self.table.identifier.as_string()),
             line_record=self.table.record(every),
             every_column=sql.SQL(", ").join(map(sql.Identifier, every)),
-            every_value=sql.SQL(", ").join(values),
+            every_value=sql.SQL(", ").join(self._or_default(n, v) for n, v in values.items()),
         )
 
     def _or_default(self, name: str, value: sql.Composable) -> sql.Composable:
@@ -172,7 +187,7 @@ def put_off_constraints(connection: Connection[Any], target: Target) -> None:
 def compare(connection: Connection[Any], target: Target) -> None:
     """Note in the images of known documents which lines they hold, and are to hold."""
     if own := LineTarget.of(target):
-        connection.execute(statements("lines")["compare"].format(**own.names))
+        connection.execute(statements("lines")["compare"].format(**own.names, afresh=own.afresh))
 
 
 def write(connection: Connection[Any], target: Target, action: str) -> bool:

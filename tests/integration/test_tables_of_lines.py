@@ -7,9 +7,11 @@ from psycopg import Connection
 
 from quickbooks_crm import catalog, fitting
 from quickbooks_crm.companies import Company
+from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.suiting import missing_fields
-from tests.integration.crm import End, item, one, outcome, rows, sync
+from tests.integration.crm import End, item, one, outcome, products, rows, sync
 from tests.integration.documents import (
+    DOCUMENTS,
     KEYED,
     LINES,
     REFERRED,
@@ -226,6 +228,76 @@ def test_a_line_that_moves_up_does_not_take_over_what_stood_there(
 
     assert rows(connection, LINES) == [(1, "b", 1, None, None)]
     assert (ended, again) == ([End("1", "updated")], [End("1", "unchanged")])
+
+
+def coded(connection: Connection[Any], columns: str) -> dict[str, Mapping]:
+    """Documents whose lines have such columns, each mapped to what QuickBooks calls Code."""
+    connection.execute("CREATE SEQUENCE crm.codes")
+    added = ", ".join(f"ADD {column}" for column in columns.split("; "))
+    connection.execute(f"ALTER TABLE crm.invoice_lines {added}".encode())
+    fields = "".join(f"    {c.split()[0]}: {{from: Code}}\n" for c in columns.split("; "))
+    text = DOCUMENTS.replace("    description:", f"{fields}    description:")
+    return parse_all({"products": products()["products"].text, "documents": text})
+
+
+CODES = "SELECT position, code FROM crm.invoice_lines ORDER BY invoice_id, position"
+A_NEW_CODE = "code integer NOT NULL DEFAULT nextval('crm.codes')"
+
+
+def test_a_line_keeps_the_default_that_it_got_as_long_as_it_stays_as_it_is(
+    connection: Connection[Any],
+) -> None:
+    mappings = coded(connection, A_NEW_CODE)
+    sync(connection, mappings, invoice("1", line("a"), line("b", Code=77), line("c")))
+
+    changed = invoice("1", line("a"), line("b", Code=77), line("d"), DocNumber="5")
+    ended = sync(connection, mappings, changed)
+
+    assert ended == [End("1", "updated")]
+    assert rows(connection, CODES) == [(1, 1), (2, 77), (3, 3)]
+
+
+@pytest.mark.parametrize("rule", ["CHECK (true)", "UNIQUE (description)"])
+def test_a_line_that_moves_up_gets_a_default_of_its_own(
+    connection: Connection[Any], rule: str
+) -> None:
+    """Also where lines are in each other's way, so that they change places all at once."""
+    mappings = coded(connection, A_NEW_CODE)
+    connection.execute(f"ALTER TABLE crm.invoice_lines ADD {rule}".encode())
+    sync(connection, mappings, invoice("1", line("a", Code=77), line("b")))
+
+    ended = sync(connection, mappings, invoice("1", line("b"), line("a", Code=77)))
+
+    assert ended == [End("1", "updated")]
+    [(_, first), second] = rows(connection, CODES)
+    assert first not in (1, 77) and second == (2, 77)
+
+
+def test_a_default_that_fails_keeps_out_the_documents_that_need_it(
+    connection: Connection[Any],
+) -> None:
+    connection.execute(
+        "CREATE FUNCTION crm.code() RETURNS integer LANGUAGE plpgsql AS "
+        "'BEGIN RAISE ''codes are used up''; END'"
+    )
+    mappings = coded(connection, "code integer NOT NULL DEFAULT crm.code()")
+
+    three = (invoice("1", line("a", Code=1)), invoice("2", line("b")), invoice("3"))
+    ended = sync(connection, mappings, *three)
+
+    assert ended == [
+        End("1", "added"), End("2", "not_added", "refused_by_table"), End("3", "added")
+    ]  # fmt: skip
+    assert outcome(connection, "2", "message") == (
+        "The CRM table refused line 1: codes are used up.",
+    )
+
+
+def test_lines_may_have_any_number_of_defaults(connection: Connection[Any]) -> None:
+    mappings = coded(connection, "; ".join(f"c{n} integer NOT NULL DEFAULT {n}" for n in range(60)))
+
+    assert sync(connection, mappings, invoice("1", line("a"))) == [End("1", "added")]
+    assert one(connection, "SELECT c59 FROM crm.invoice_lines") == 59
 
 
 def test_a_line_may_say_whose_it_is(connection: Connection[Any]) -> None:

@@ -4,13 +4,16 @@
 -- The lines of documents that go on, each with the CRM records that it refers to and its place.
 CREATE TEMP TABLE incoming_line ON COMMIT DROP AS
 SELECT i.n, line.place AS position,
-       jsonb_build_object({blank}) || line.fields || jsonb_build_object({position_name}, line.place) {references} AS fields
+       {blank} || line.fields || jsonb_build_object({position_name}, line.place) {references} AS fields
   FROM incoming AS i
  CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
  WHERE i.outcome IS NULL;
 
+-- blank --
+(SELECT to_jsonb(blank.*) FROM (SELECT {defaults}) AS blank)
+
 -- default --
-{name}, {default}
+{default} AS {name}
 
 -- reference --
 || CASE WHEN i.fields ? format('@lines.%%s.%%s', line.place, {name}::text)
@@ -78,10 +81,14 @@ UPDATE incoming
                       SELECT {image} AS image FROM {lines} AS current
                        WHERE current.{parent} = i.record_key::{parent_type} AND current.{position} = line.position
                        ORDER BY current.{line_key} LIMIT 1) AS known ON true
-                CROSS JOIN LATERAL jsonb_to_record(coalesce(known.image, '{{}}') || line.fields) AS new ({line_record})
+                CROSS JOIN LATERAL jsonb_to_record(coalesce(known.image, '{{}}') {afresh} || line.fields) AS new ({line_record})
                 WHERE line.n = i.n) AS wanted
          WHERE i.action = 'update') AS compared
  WHERE compared.n = incoming.n;
+
+-- afresh --
+|| CASE WHEN known.image = (SELECT {new_image} FROM jsonb_to_record(known.image || line.fields) AS new ({line_record}))
+        THEN '{{}}' ELSE {moving} END
 
 -- put_off --
 -- What a table can say in the end, it is not to say of a document without its lines.
@@ -125,7 +132,7 @@ ON CONFLICT DO NOTHING;
 
 -- change --
 UPDATE {lines} AS current
-   SET ({columns}) = ROW ({new_columns})
+   SET ({columns}) = ROW ({new_values})
   FROM incoming AS i
   JOIN incoming_line AS line ON line.n = i.n
  CROSS JOIN LATERAL (SELECT i.image -> '@lines' -> (line.position - 1)::integer AS image) AS wanted
