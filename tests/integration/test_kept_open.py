@@ -9,9 +9,9 @@ from psycopg import Connection
 
 from demo.postgres import Server
 from quickbooks_crm import database
-from tests.integration.crm import End, item, one, sync
+from tests.integration.crm import End, item, one, rows, sync
 from tests.integration.own_tables import into, things
-from tests.integration.undo import undo
+from tests.integration.undo import bring_all, undo
 
 pytestmark = pytest.mark.usefixtures("crm")
 WHO = "SELECT pg_backend_pid()"
@@ -150,6 +150,35 @@ def test_nothing_is_tried_again_for_how_the_server_writes_what_is_in_its_way(
 
         assert sync(own, into("x")) == []
         assert undo(own, into("x"), "wrong")[0] == End("7", "removed")
+
+
+@pytest.mark.parametrize(
+    ("place", "sent", "held"),
+    [
+        ("de_DE.UTF-8", ["1234.5", "-7.25", "0.05"], ["1234.50", "-7.25", "0.05"]),
+        ("ja_JP.UTF-8", ["1234", "-7", "5"], ["1234", "-7", "5"]),
+        ("C", ["1234.5", "-7.25", "0.05"], ["1234.50", "-7.25", "0.05"]),
+    ],
+)
+def test_an_amount_of_money_is_what_quickbooks_says_wherever_the_server_is(
+    connection: Connection[Any], place: str, sent: list[str], held: list[str]
+) -> None:
+    name = one(connection, "SELECT quote_ident(current_database())")
+    try:
+        connection.execute(f"ALTER DATABASE {name} SET lc_monetary = '{place}'".encode())
+    except psycopg.errors.InvalidParameterValue:
+        pytest.skip(f"the server of these tests does not know {place}")
+    connection.commit()
+    with database.connect() as own:
+        own.execute("CREATE SCHEMA own")
+        things(own, "value money NOT NULL DEFAULT 9::numeric::money")
+        records = [item(str(number), Value=value) for number, value in enumerate(sent, 1)]
+        sync(own, into("x"), *records, item("9"), run_id="wrong")
+
+        amounts = "SELECT value::numeric::text FROM own.things ORDER BY quickbooks_id"
+        assert [amount for (amount,) in rows(own, amounts)][:-1] == held
+        assert {end.outcome for end in bring_all(own, into("x"), "again")} == {"unchanged"}
+        assert {end.outcome for end in undo(own, into("x"), "wrong")} == {"removed"}
 
 
 def test_one_in_the_middle_of_something_is_closed(connection: Connection[Any]) -> None:

@@ -8,9 +8,12 @@ SELECT set_config(name, '0', false)
    AND setting <> '0';
 
 -- own_forms --
--- The same text for the same value, whatever the server or the login is set to; numbers with all their digits.
+-- The same text for the same value, whatever the server or the login is set to; numbers with all their digits. Where money is
+-- written with a comma, as in German, Postgres takes the point of 1234.5 for nothing, and reads ten times as much; where it has
+-- other decimal places than two, it means another amount under another setting.
 SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), set_config('IntervalStyle', 'postgres', false),
-       set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '1', false);
+       set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '1', false),
+       CASE WHEN scale(0::money::numeric) = 2 THEN set_config('lc_monetary', 'C', false) END;
 
 -- own_names_first --
 -- Temporary tables are found before the CRM's of the same name, unless a search path names their schema later.
