@@ -112,7 +112,7 @@ class Column:
     @property
     def array(self) -> bool:
         """Whether it holds several values."""
-        return self.type.endswith("[]")
+        return self.bare.endswith("[]")
 
     @property
     def steady(self) -> bool:

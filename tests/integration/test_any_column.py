@@ -28,12 +28,14 @@ __all__ = ["own"]
         ("numeric(9, 2)[]", [1.5, "2"], [Decimal("1.50"), Decimal("2.00")]),
         ("date[]", ["2024-02-29"], [date(2024, 2, 29)]),
         ("text[]", "{a,b}", ["a", "b"]),
+        ("own.labels", ["a", "b c"], ["a", "b c"]),
         ("text[]", None, None),
     ],
 )
 def test_a_list_of_quickbooks_fills_a_column_of_several_values_one_by_one(
     own: Connection[Any], type_: str, sent: Any, held: Any
 ) -> None:
+    own.execute("CREATE DOMAIN own.labels AS text[] CHECK (cardinality(VALUE) < 3)")
     things(own, f"value {type_}")
 
     sync(own, into(type_), item("7", Value=sent))
