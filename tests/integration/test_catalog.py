@@ -11,7 +11,8 @@ from quickbooks_crm.companies import INCLUDE
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import load, parse
 from tests.integration import counting
-from tests.integration.crm import mapping
+from tests.integration.crm import End, item, mapping, sync
+from tests.integration.own_tables import into, things
 
 MAPPINGS = INCLUDE / "mappings"
 
@@ -143,6 +144,29 @@ def test_a_table_form_field_that_lacks_columns_of_ours_is_taken_as_not_there(
     found = catalog.read(connection, "own.Order").columns["note"]
 
     assert (found.label, found.required) == ("Note", False)
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    "made",
+    [
+        "INDEX form_field ON own.listed (table_name, column_name)",
+        "TYPE own.form_field AS (table_name text, column_name text)",
+        "TABLE own.form_field (id integer); REVOKE ALL ON own.form_field FROM CURRENT_USER",
+    ],
+    ids=["index", "type", "not readable"],
+)
+def test_what_is_only_called_form_field_is_in_nobodys_way(
+    connection: Connection[Any], made: str
+) -> None:
+    connection.execute("CREATE TABLE own.listed (table_name text, column_name text)")
+    connection.execute(f"CREATE {made}".encode())
+    things(connection, "value text NOT NULL")
+
+    ended = sync(connection, into("x"), item("7", Value="a"), item("8"))
+
+    assert ended == [End("7", "added"), End("8", "not_added", "missing_required")]
+    assert sync(connection, into("x")) == []
 
 
 @pytest.mark.usefixtures("own")

@@ -97,7 +97,7 @@ WITH ours AS (
                    ('keyword_aliases', 'list_id', NULL, true), ('keyword_aliases', 'value_id', NULL, true),
                    ('keyword_aliases', 'alias', 'S', true))
            AS known (table_name, column_name, kind, needed)
-      JOIN pg_class AS c ON c.relname = known.table_name
+      JOIN pg_class AS c ON c.relname = known.table_name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = known.column_name AND NOT a.attisdropped
       LEFT JOIN pg_type AS t ON t.oid = a.atttypid
      GROUP BY c.oid
