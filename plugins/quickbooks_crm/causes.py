@@ -29,7 +29,8 @@ def note(connection: Connection[Any], target: Target, where: dict[str, Any]) -> 
             )
             connection.execute(statement, values | {"constraint": constraint})
     _note_lines(connection, target, values)
-    connection.execute(blocks["note"].format(cause=_cause(connection, target)), values)
+    cause = _cause(connection, target, keywords.what_will_be_listed(target))
+    connection.execute(blocks["note"].format(cause=cause), values)
 
 
 def _note_lines(connection: Connection[Any], target: Target, values: dict[str, Any]) -> None:
@@ -55,9 +56,10 @@ def probe(connection: Connection[Any], realm: str, target: Target, sharing: Iter
     values = {"realm": realm, "module": target.mapping.module, "sharing": list(sharing)}
     values |= _values(target)
     if connection.execute(blocks["any"], values).fetchone() == (True,):
+        cause = _cause(connection, target, keywords.what_is_listed(target))
         with connection.transaction():  # a cause is told in the form in which the load noted it
             connection.execute(statements("load")["settings"])
-            connection.execute(blocks["probe"].format(cause=_cause(connection, target)), values)
+            connection.execute(blocks["probe"].format(cause=cause), values)
 
 
 def let_in(connection: Connection[Any], realm: str, run_id: str, module: str) -> None:
@@ -99,7 +101,9 @@ def forget_arrived(connection: Connection[Any], where: dict[str, Any]) -> None:
     connection.execute(statements("causes")["forget_arrived"], where)
 
 
-def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
+def _cause(
+    connection: Connection[Any], target: Target, listed: list[sql.Composable]
+) -> sql.Composable:
     blocks = statements("causes")
     compared = {target.table.key, target.identity, target.mapping.key, *target.mapping.check}
     compared |= {target.mapping.company, *_unique(connection, target)}
@@ -107,7 +111,7 @@ def _cause(connection: Connection[Any], target: Target) -> sql.Composable:
         blocks["column"].format(column=sql.Identifier(name))
         for name in sorted(filter(None, compared))
     )
-    there = [*owners.who_there_is(connection, target), *keywords.what_is_listed(target)]
+    there = [*owners.who_there_is(connection, target), *listed]
     found = (blocks["and_found"].format(found=one) for one in there)
     return blocks["cause"].format(
         **target.names, compared=sql.SQL(", ").join(columns), found=sql.SQL("").join(found)

@@ -163,16 +163,18 @@ def set_aside(connection: Connection[Any], rows: list[int]) -> None:
     connection.execute(statements("keywords")["set_aside"], {"rows": rows})
 
 
+def find_used(connection: Connection[Any], target: Target) -> None:
+    """Find the new keywords that records have got: these are to join their lists."""
+    if _growing(target):
+        connection.execute(statements("keywords")["used"])
+
+
 def join_lists(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Add the new keywords that records have got to their lists, and note which. Comes last, list
     by list in a fixed order, so that two loads at a time neither wait for each other in a circle
     nor add the same keyword twice."""
-    lists = _growing(target)
-    if not lists:
-        return
     blocks = statements("keywords")
-    connection.execute(blocks["used"])
-    for name, listed in sorted(lists.items()):
+    for name, listed in sorted(_growing(target).items()):
         asked = where | {"list": name, "list_key": listed.key, "values": _values_table(listed)}
         try:
             with connection.transaction():
@@ -194,12 +196,23 @@ def _growing(target: Target) -> dict[str, KeywordList]:
 
 def what_is_listed(target: Target) -> list[sql.Composable]:
     """For each list that keywords of a target are taken from, expressions of what is on it now."""
-    found: list[sql.Composable] = []
-    for listed in _lists(target):
-        for block in ("what_is_listed", "what_aliases") if listed.aliases else ("what_is_listed",):
-            statement = statements("keywords")[block]
-            found.append(statement.format(**_tables(listed), list_key=sql.Literal(listed.key)))
-    return found
+    return [one for listed in _lists(target) for one in _found(listed, "what_is_listed")]
+
+
+def what_will_be_listed(target: Target) -> list[sql.Composable]:
+    """The same of what will be on it when this load has added to it."""
+    blocks = dict.fromkeys(_growing(target), "what_will_be_listed")
+    return [
+        one
+        for listed in _lists(target)
+        for one in _found(listed, blocks.get(listed.name, "what_is_listed"))
+    ]
+
+
+def _found(listed: KeywordList, block: str) -> Iterator[sql.Composable]:
+    which = {"list": sql.Literal(listed.name), "list_key": sql.Literal(listed.key)}
+    for name in (block, "what_aliases") if listed.aliases else (block,):
+        yield statements("keywords")[name].format(**_tables(listed), **which)
 
 
 def tables_of_lists(target: Target) -> list[str]:

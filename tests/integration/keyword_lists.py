@@ -8,6 +8,7 @@ from quickbooks_crm.mapping import Mapping
 from tests.integration.crm import products, rows
 
 TERMS = "terms: {from: Terms}"
+REQUIRED_TERMS = "terms: {from: Terms, required: true}"
 TAGS = "tags: {from: Tags}"
 KEYED = "key: quickbooks_product_id"
 HELD = "SELECT %s FROM crm.products ORDER BY quickbooks_product_id::integer"

@@ -8,7 +8,17 @@ from psycopg import Connection
 
 from quickbooks_crm import activity, catalog, keywords, wording
 from tests.integration.crm import REALM, End, counts, item, one, outcome, products, rows, sync
-from tests.integration.keyword_lists import ADDED, KEYED, TAGS, TERMS, held, listed, mapped, values
+from tests.integration.keyword_lists import (
+    ADDED,
+    KEYED,
+    REQUIRED_TERMS,
+    TAGS,
+    TERMS,
+    held,
+    listed,
+    mapped,
+    values,
+)
 
 
 @pytest.mark.parametrize("said", ["Net 30", "net  30 ", "ＮＥＴ 30", "NET30", "net30"])
@@ -193,7 +203,7 @@ def test_a_required_field_whose_keywords_are_all_unknown_is_missing(
     connection: Connection[Any],
 ) -> None:
     listed(connection, "terms")
-    known = mapped("terms: {from: Terms, required: true}")
+    known = mapped(REQUIRED_TERMS)
 
     ended = sync(connection, known, item("7", Terms="Net 45"), item("8", Terms="net30"))
 
@@ -205,7 +215,7 @@ def test_a_record_that_is_there_stays_as_it_is_while_a_required_keyword_is_unkno
     connection: Connection[Any],
 ) -> None:
     listed(connection, "terms")
-    known = mapped("terms: {from: Terms, required: true}")
+    known = mapped(REQUIRED_TERMS)
     sync(connection, known, item("7", Terms="Net 30"))
 
     ended = sync(connection, known, item("7", Name="New", Terms="Net 45"))
@@ -251,6 +261,18 @@ def test_two_fields_of_one_list_add_a_keyword_once(connection: Connection[Any]) 
 
     assert rows(connection, "SELECT terms, tags FROM crm.products") == [("Net 45", ["Net 45"])]
     assert values(connection) == ["Net 30", "Net 45", "Net 60"]
+
+
+def test_a_keyword_that_a_load_adds_is_on_the_list_for_all_its_rows_and_fields(
+    connection: Connection[Any],
+) -> None:
+    listed(connection, "terms")
+    listed(connection, "tags", several=True)
+    known = mapped(f"{REQUIRED_TERMS}, tags: {{from: Tags, keywords: insert}}")
+
+    sync(connection, known, item("7", Terms="NET 45"), item("8", Terms="Net 60", Tags="Net 45"))
+
+    assert held(connection, "terms") == ["Net 45", "Net 60"]
 
 
 def test_when_another_load_adds_the_keyword_first_this_one_is_done_again_and_takes_its_spelling(

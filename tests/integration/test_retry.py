@@ -11,8 +11,10 @@ from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import (
     REALM,
     End,
+    accounts,
     by_hand,
     count,
+    customer,
     item,
     mapping,
     one,
@@ -21,7 +23,15 @@ from tests.integration.crm import (
     rows,
     sync,
 )
-from tests.integration.keyword_lists import RAISES, TERMS, guard, listed, mapped
+from tests.integration.keyword_lists import (
+    RAISES,
+    REQUIRED_TERMS,
+    TERMS,
+    guard,
+    listed,
+    mapped,
+    values,
+)
 from tests.integration.own_tables import into, own
 
 __all__ = ["own"]
@@ -258,7 +268,7 @@ def test_a_row_without_a_required_keyword_is_tried_again_when_it_is_on_the_list(
     crm: Connection[Any], change: str
 ) -> None:
     listed(crm, "terms")
-    known = mapped("terms: {from: Terms, required: true}")
+    known = mapped(REQUIRED_TERMS)
     refused = End("7", "not_added", "missing_required")
     assert sync(crm, known, item("7", Terms="Net 45")) == [refused]
     assert sync(crm, known) == []
@@ -292,10 +302,10 @@ def test_a_row_with_a_refused_keyword_is_tried_again_when_its_list_may_take_it(
     assert sync(crm, known) == [End("7", "added")]
 
 
-def test_a_row_held_back_is_tried_once_when_its_own_load_has_added_a_keyword(
+def test_a_row_with_a_refused_keyword_is_tried_once_when_its_own_load_has_added_others(
     crm: Connection[Any],
 ) -> None:
-    """Another field of its may take keywords from the same list, and add none."""
+    """The list may take it beside them."""
     listed(crm, "terms")
     guard(crm, RAISES)
     known = mapped(TERMS, unknown_keywords="insert")
@@ -304,6 +314,43 @@ def test_a_row_held_back_is_tried_once_when_its_own_load_has_added_a_keyword(
     sync(crm, known, item("7", Terms="Net 45"), item("8", Terms="Net 90"))
 
     assert sync(crm, known) == [refused]
+    assert sync(crm, known) == []
+
+
+def test_a_row_held_back_is_not_tried_again_for_a_keyword_that_its_own_load_has_added(
+    crm: Connection[Any],
+) -> None:
+    """It could have had that one in the load."""
+    listed(crm, "terms")
+    listed(crm, "tags", several=True)
+    known = mapped(f"{REQUIRED_TERMS}, tags: {{from: Tags, keywords: insert}}")
+    without, with_new = item("7", Terms="Net 45"), item("8", Terms="Net 60", Tags="Net 90")
+    refused = End("7", "not_added", "missing_required")
+    assert sync(crm, known, without, with_new) == [refused, End("8", "added")]
+    assert values(crm) == ["Net 30", "Net 60", "Net 90"]
+
+    assert sync(crm, known) == []
+
+    crm.execute("INSERT INTO crm.keyword_values (list_id, value) VALUES (7, 'Net 45')")
+    assert sync(crm, known) == [End("7", "added")]
+
+
+def test_a_row_without_a_required_keyword_is_tried_again_when_another_module_has_added_it(
+    crm: Connection[Any],
+) -> None:
+    listed(crm, "terms")
+    crm.execute("ALTER TABLE crm.accounts ADD COLUMN payment text")
+    crm.execute(
+        "INSERT INTO crm.form_field (table_name, column_name, label, type, keyword_list_id, "
+        "multi_value) VALUES ('crm.accounts', 'payment', 'Payment', 'keyword', 7, false)"
+    )
+    inserts = parse_all({"accounts": accounts("payment: {from: Terms, keywords: insert}")})
+    known = mapped(REQUIRED_TERMS) | inserts
+    refused = End("7", "not_added", "missing_required")
+    ends = sync(crm, known, item("7", Terms="Net 45"), customer("1", Terms="Net 45"))
+    assert ends == [refused, End("1", "added")]
+
+    assert sync(crm, known) == [End("7", "added")]
     assert sync(crm, known) == []
 
 

@@ -37,7 +37,15 @@ ON CONFLICT DO NOTHING;
 
 -- what_is_listed --
 -- The keywords of a list: when they are others, a refused record may have its own.
-(SELECT md5(string_agg(value::text, ', ' ORDER BY value::text)) FROM {keyword_values} WHERE list_id::text = {list_key})
+(SELECT md5(string_agg(DISTINCT value::text, ', ' ORDER BY value::text)) FROM {keyword_values} WHERE list_id::text = {list_key})
+
+-- what_will_be_listed --
+-- The same with those that this load adds: its rows could have had them already. But what the list has refused, it may take
+-- beside them.
+(SELECT md5(string_agg(DISTINCT keyword.value, ', ' ORDER BY keyword.value))
+   FROM (SELECT value::text FROM {keyword_values} WHERE list_id::text = {list_key}
+          UNION ALL
+         SELECT value FROM keyword_used WHERE list = {list} AND NOT EXISTS (SELECT FROM keyword_refused)) AS keyword)
 
 -- what_aliases --
 (SELECT md5(string_agg(concat_ws(' ', value_id, alias), ', ' ORDER BY value_id, alias::text))
