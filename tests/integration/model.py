@@ -95,10 +95,10 @@ class Model(Documents):
         self._new_ones(module, says, new, new_keys)
         for row in rows:
             self._remember(module, says, row, row.place in linked)
+        self._list(module, rows, new_tags)
         for row in rows:
             self._remember_cause(module, says, row)
         self._remember_conflicts(module, says, rows)
-        self._list(module, rows, new_tags)
         self._close_references(module)
         self.changed[module] = set()
 

@@ -336,14 +336,14 @@ class Memory:
             self.causes[who] = (keys, self._seen(who, says, keys))
 
     def _seen(self, who: Who, says: Settings, keys: tuple[Key, ...]) -> Any:
-        """What is compared of records, and whose they are; of whom an owner is sought, who there
-        is."""
+        """What is compared of records, and whose they are; of what is not added also what tags are
+        listed, and, where an owner is sought, who there is."""
         module = who[0]
-        waits = module == "accounts" and self.held[who].outcome == "not_added"
+        not_added = self.held[who].outcome == "not_added"
         columns = {"company", *says.check, says.key} | (
             {"quickbooks_id"} if says.typed_ids else set()
         )
-        return [
+        in_the_way = [
             (
                 [self.records[module][key][column] for column in sorted(filter(None, columns))],
                 sorted(
@@ -354,7 +354,10 @@ class Memory:
             )
             for key in sorted(keys)
             if key in self.records[module]
-        ], {key for key, user in self.users.items() if user.active and waits}
+        ]
+        active = {key for key, user in self.users.items() if user.active}
+        owners = active if not_added and module == "accounts" else set()
+        return in_the_way, owners, frozenset(self.tags) if not_added else set()
 
     def _close_references(self, module: str) -> None:
         """What waited for a record that is there now, in whatever run it was loaded."""
