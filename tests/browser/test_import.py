@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.real_airflow import Demo
+from tests.real_airflow import Demo, when_no_schedule_is_due
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -72,6 +72,7 @@ def test_a_session_that_ends_loses_nothing_and_a_no_changes_nothing_in_the_dark(
 
 def _noted(shown: Demo) -> str:
     """A note that somebody has written in QuickBooks, of the customer that is shown first."""
+    when_no_schedule_is_due()
     note = f"Noted {os.urandom(4).hex()}"
     shown.act("change", {"entity": "Customer", "id": "1", "fields": {"Notes": note}})
     return note

@@ -3,13 +3,10 @@
 It comes after the other files of this directory: it empties what they look at.
 """
 
-import time
-from datetime import UTC, datetime
-
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.real_airflow import Demo
+from tests.real_airflow import Demo, when_no_schedule_is_due
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -20,7 +17,7 @@ IN_AIRFLOW = 120_000
 def test_a_company_is_connected_and_its_first_module_imported(
     page: Page, pages: FrameLocator, shown: Demo
 ) -> None:
-    _when_no_schedule_is_due()
+    when_no_schedule_is_due()
     _begin_with_nothing(shown)
     items = shown.quickbooks("rows/Item")
 
@@ -67,9 +64,3 @@ def _begin_with_nothing(shown: Demo) -> None:
 
 def _open(pages: FrameLocator, name: str) -> None:
     pages.get_by_label("QuickBooks").get_by_role("link", name=name).click()
-
-
-def _when_no_schedule_is_due() -> None:
-    """The company's own schedule, seven minutes past every hour, would be quicker."""
-    while 5 <= datetime.now(UTC).minute <= 7:
-        time.sleep(1)
