@@ -115,7 +115,7 @@ def _new(known: Any, timeout: int) -> Connection[Any]:
 
 def _settle(connection: Connection[Any]) -> None:
     """Let no setting of the server or the login come between."""
-    for name in ("own_limits", "own_forms", "own_names_first"):
+    for name in ("own_settings", "own_names_first"):
         connection.execute(statements("database")[name])
     if _IDLE.get() is not None:  # before any other stage has temporary tables on it
         connection.execute(statements("load")["room_for_rows"])

@@ -1,19 +1,19 @@
--- own_limits --
+-- own_settings --
 -- What the server sets for this login, or for all of them, would end long work half way, on every try again. Tasks, pages
--- and writing transactions have limits of their own.
+-- and writing transactions have limits of their own. And the same text for the same value, whatever else is set; numbers with
+-- all their digits. Where money is written with a comma, as in German, Postgres takes the point of 1234.5 for nothing, and reads
+-- ten times as much; where it has other decimal places than two, it means another amount under another setting.
 SELECT set_config(name, '0', false)
   FROM pg_settings
  WHERE name IN ('statement_timeout', 'transaction_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
                 'idle_session_timeout')
-   AND setting <> '0';
-
--- own_forms --
--- The same text for the same value, whatever the server or the login is set to; numbers with all their digits. Where money is
--- written with a comma, as in German, Postgres takes the point of 1234.5 for nothing, and reads ten times as much; where it has
--- other decimal places than two, it means another amount under another setting.
-SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), set_config('IntervalStyle', 'postgres', false),
-       set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '1', false),
-       CASE WHEN scale(0::money::numeric) = 2 THEN set_config('lc_monetary', 'C', false) END;
+   AND setting <> '0'
+UNION ALL
+SELECT set_config(name, value, false)
+  FROM (VALUES ('TimeZone', 'UTC'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('bytea_output', 'hex'),
+               ('extra_float_digits', '1')) AS own (name, value)
+UNION ALL
+SELECT set_config('lc_monetary', 'C', false) WHERE scale(0::money::numeric) = 2;
 
 -- own_names_first --
 -- Temporary tables are found before the CRM's of the same name, unless a search path names their schema later.
