@@ -85,20 +85,29 @@ def _lines(
     """The documents with their lines as the table takes them; and of each that has a line which may
     not be loaded, everything that is wrong with its lines."""
     names = list(lines.rows.fields)
-    rows = _shaped(unfolded(batch, names, WHO), lines.rows, table)
+    given = unfolded(batch, names, WHO)
+    rows = _shaped(given, lines.rows, table)
+    if rows is not given:
+        batch = batch.assign(**{LINES: folded(rows, names, batch)})
     found = _found(rows, lines.rows, table)
-    bad = _any(found, rows)
+    return batch, _wrong_lines(rows, found) if found else {}
+
+
+def _wrong_lines(rows: DataFrame, found: list[_Problem]) -> dict[int, list[dict[str, str]]]:
     place = at_position(rows).astype(str)
     wrong: dict[int, list[dict[str, str]]] = {}
-    for row in rows.index[bad]:
+    for row in rows.index[_any(found, rows)]:
         told = wrong.setdefault(int(rows[OF][row]), [])
         told += [{"line": place[row], **detail} for detail in _details(rows.loc[row], row, found)]
-    return batch.assign(**{LINES: folded(rows, names, batch)}), wrong
+    return wrong
 
 
 def _shaped(batch: DataFrame, mapping: Mapping, table: Table) -> DataFrame:
-    names = _values(mapping)
-    return batch.assign(**{name: shaped(batch[name], table.columns[name]) for name in names})
+    """The batch itself when no column wants its values written otherwise."""
+    given = {name: batch[name] for name in _values(mapping)}
+    written = {name: shaped(values, table.columns[name]) for name, values in given.items()}
+    other = {name: values for name, values in written.items() if values is not given[name]}
+    return batch.assign(**other) if other else batch
 
 
 def _values(mapping: Mapping) -> list[str]:
@@ -132,11 +141,10 @@ def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Seri
 
 def _is_email(text: str) -> bool:
     """QuickBooks allows several addresses in one field, separated by commas."""
-    if _is_plain_email(text):
-        return True
     try:
-        for address in text.split(","):
-            validate_email(address.strip(), check_deliverability=False, test_environment=True)
+        for address in map(str.strip, text.split(",")):
+            if not _is_plain_email(address):
+                validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return False
     return True

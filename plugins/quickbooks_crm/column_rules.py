@@ -11,7 +11,7 @@ import pandas as pd
 from pandas import Series
 
 from quickbooks_crm.catalog import Column
-from quickbooks_crm.transform import each
+from quickbooks_crm.transform import each, texts
 
 _NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
 _WHOLE_NUMBER = r"[+-]?[0-9]+"
@@ -84,10 +84,11 @@ def rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
 def _text(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     """The rules of texts, as far as one of them may be broken: to look at all texts at once takes
     less time than to judge each."""
-    texts = values.dropna().tolist()
-    if not {"{", "["}.isdisjoint(text[:1] for text in texts):
+    found = texts(values)
+    together = "\n".join(["", *found])
+    if "\n{" in together or "\n[" in together:
         yield _nested(values), "is not a single value"
-    if column.length and max(map(len, texts), default=0) > column.length:
+    if column.length and max(map(len, found), default=0) > column.length:
         yield values.str.len() > column.length, f"is longer than {column.length} characters"
     if limit := _BYTES.get(column.base):
         long = each(values, lambda text: len(text.encode(errors="surrogatepass")) > limit)
@@ -113,7 +114,7 @@ def _is_nested(text: str) -> bool:
 
 
 def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
-    if all(map(_plain_number(column).fullmatch, values.dropna().unique())):
+    if all(map(_plain_number(column).fullmatch, set(texts(values)))):
         return
     written = values.where(values.str.fullmatch(_NUMBER, na=False))
     parts = written.str.extract(f"^{_NUMBER}$")

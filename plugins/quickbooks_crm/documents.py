@@ -32,7 +32,7 @@ def unfolded(batch: DataFrame, names: list[str], along: list[str]) -> DataFrame:
 def folded(lines: DataFrame, names: list[str], batch: DataFrame) -> Series:
     """The lines of each document of a batch as a list, each line a tuple of the values by these
     names."""
-    each = [lines[name].to_numpy(object, na_value=None) for name in names]  # type: ignore[call-overload]  # no None
+    each = [lines[name].to_numpy(object, na_value=None).tolist() for name in names]  # type: ignore[call-overload]  # no None
     values = list(zip(*each, strict=True))
     counts = lines[OF].value_counts().reindex(batch.index, fill_value=0).tolist()
     ends = accumulate(counts)
