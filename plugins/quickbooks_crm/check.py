@@ -14,7 +14,7 @@ from quickbooks_crm.documents import OF, at_position, folded, unfolded
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Field, Lines, Mapping
-from quickbooks_crm.transform import ENDED, WHO, each
+from quickbooks_crm.transform import ENDED, WHO, each, with_columns
 
 _SHORT = 40
 _PLAIN_EMAIL = re.compile(
@@ -107,7 +107,7 @@ def _shaped(batch: DataFrame, mapping: Mapping, table: Table) -> DataFrame:
     given = {name: batch[name] for name in _values(mapping)}
     written = {name: shaped(values, table.columns[name]) for name, values in given.items()}
     other = {name: values for name, values in written.items() if values is not given[name]}
-    return batch.assign(**other) if other else batch
+    return with_columns(batch, other) if other else batch
 
 
 def _values(mapping: Mapping) -> list[str]:

@@ -191,7 +191,7 @@ def _lines(kept: DataFrame, lines: Lines) -> Series:
 
 def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:
     fields = {column: _of_each(kept, field) for column, field in mapping.fields.items()}
-    shaped = kept[WHO].assign(**fields)
+    shaped = with_columns(kept[WHO], fields)
     for states, settings in _flags(mapping):
         for column, value in settings.items():
             own = (
@@ -263,6 +263,15 @@ def _ended(rows: DataFrame, sentences: Series) -> DataFrame:
     by = Series("excluded_by_mapping", index=rows.index, dtype="str")
     by = by.mask(rows["@state"] == "early", "before_start_date")
     return rows[WHO].assign(outcome="excluded", reason=by, message=sentences, details=None)
+
+
+def with_columns(batch: DataFrame, values: ReadOnly[str, Series]) -> DataFrame:
+    """The batch with these columns too, whatever they are called: `assign` takes none called
+    `self`."""
+    wide = batch.copy(deep=False)
+    for name, column in values.items():
+        wide[name] = column
+    return wide
 
 
 def each(values: Series, rule: Callable[[str], object]) -> Series:

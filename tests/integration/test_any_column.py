@@ -182,6 +182,7 @@ def test_any_text_is_a_value_of_json(own: Connection[Any], type_: str) -> None:
     [
         *("select", "User", "two words", "größe", "table", "a.b", 'qu"ote', "it's", "100%"),
         *("n", "n" * 63, "ü" * 31, "{brace}", "current", "i", "new", "record_key", "ctid_"),
+        *("self", "back\\slash", "index"),
     ],
 )
 def test_a_column_of_any_name_is_filled_and_found(own: Connection[Any], name: str) -> None:
