@@ -69,7 +69,8 @@ class Column:
     `scale` is how many decimal places it has, of times those
     of a second. `lacking` are the rights on it that this login has not, `locked` the sequences that
     its default takes numbers from and that the login may not use. `points_to` is the schema, table
-    and column that a foreign key of its own leads to."""
+    and column that a foreign key of its own leads to. `item` is what each value of a column that
+    holds several must be."""
 
     name: str
     label: str
@@ -90,6 +91,7 @@ class Column:
     locked: tuple[str, ...] = ()
     number: int = 0
     points_to: tuple[str, str, str] | None = None
+    item: "Column | None" = None
 
     @property
     def fills(self) -> bool:
@@ -112,7 +114,14 @@ class Column:
     @property
     def array(self) -> bool:
         """Whether it holds several values."""
-        return self.bare.endswith("[]")
+        return self.item is not None
+
+    @property
+    def rounds(self) -> bool:
+        """Whether it drops parts of a value that nobody but Postgres can tell: intervals have many
+        ways of writing."""
+        each = self.item or self
+        return each.base == "interval" and each.scale is not None and each.scale < 6
 
     @property
     def steady(self) -> bool:
@@ -187,7 +196,11 @@ class Table:
         """What tells whether rows that were checked for the table still suit it."""
         told = [
             (c.name, c.type, c.base, c.scale, c.required, c.default, c.writable, c.choices)
-            for c in (*self.columns.values(), *(self.lines.columns.values() if self.lines else ()))
+            for table in (self, self.lines)
+            if table
+            for column in table.columns.values()
+            for c in (column, column.item)
+            if c
         ]
         return blake2b(repr(told).encode(), digest_size=16).hexdigest()
 
@@ -325,6 +338,11 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
             yield f"{where}: a column whose name begins with @ cannot be mapped. Rename it."
         elif not table.columns[name].writable or _numbers_itself(table, name):
             yield f"{where}: {_not_writable(table, name)}"
+        elif table.columns[name].rounds:
+            yield (
+                f"{where}: {table.name}.{name} takes {table.columns[name].type}, which drops in "
+                "silence what is finer. Make the column an interval without such a limit."
+            )
     key = table.columns[table.key]
     if not (key.sequence or key.default or key.name in places.values()):
         yield (
@@ -446,20 +464,19 @@ def _label(name: str) -> str:
 
 def _column(row: dict[str, Any], found: Found) -> Column:
     form = found.forms.get(row["name"], {})
-    kind = "choice" if row["choices"] else _KINDS.get(row["base_type"], "other")
-    return Column(
+    own = Column(
         name=row["name"],
         label=form.get("label") or _label(row["name"]),
         type=row["type"],
-        kind=kind,
-        length=row["length"],
-        precision=row["precision"],
-        scale=row["scale"],
+        kind="other",
+        length=None,
+        precision=None,
+        scale=None,
         required=row["not_null"] or bool(form.get("required")),
         default=row["default_expression"],
         writable=not (row["identity"] or row["generated"]),
         sequence=row["sequence"],
-        choices=tuple(row["choices"] or ()),
+        choices=(),
         keywords=_keyword_list(form, found.schema),
         lacking=tuple(row["lacking"]),
         base=row["base_type"],
@@ -467,4 +484,20 @@ def _column(row: dict[str, Any], found: Found) -> Column:
         locked=tuple(row["locked"]),
         number=row["number"],
         points_to=tuple(row["points_to"]) if row["points_to"] else None,
+    )
+    if not row["item_base_type"]:
+        return _of_one_value(own, row)
+    item = replace(own, type=row["item_type"], base=row["item_base_type"])
+    return replace(own, item=_of_one_value(item, row))
+
+
+def _of_one_value(column: Column, row: dict[str, Any]) -> Column:
+    """The column with what is known of a value of its type."""
+    return replace(
+        column,
+        kind="choice" if row["choices"] else _KINDS.get(column.base, "other"),
+        length=row["length"],
+        precision=row["precision"],
+        scale=row["scale"],
+        choices=tuple(row["choices"] or ()),
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from pandas import Series
 
 from quickbooks_crm.catalog import Column
+from quickbooks_crm.items import items, listed
 from quickbooks_crm.transform import each, texts
 
 _NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
@@ -27,7 +28,10 @@ _FLOATS = {"float4": "f", "float8": "d"}
 
 
 def shaped(values: Series, column: Column) -> Series:
-    """The values as the column's type wants them written."""
+    """The values as the column's type wants them written; the same series when it is all the same
+    to it."""
+    if column.item:
+        return _shaped_items(values, column.item)
     match column.kind:
         case "integer":  # QuickBooks writes 5 as 5 or 5.00
             return values.str.replace(r"\.0*$", "", regex=True)
@@ -47,8 +51,26 @@ def _in_utc(values: Series) -> Series:
     return values.mask(parsed.notna(), written.astype("str"))
 
 
+def _shaped_items(values: Series, item: Column) -> Series:
+    """Lists of QuickBooks with each item as its type wants it written."""
+    lists = values.map(listed, na_action="ignore").dropna()
+    given = lists.explode().astype("str")
+    written = shaped(given, item)
+    if written is given:
+        return values
+    together = written.groupby(level=0).agg(_list)
+    return values.mask(values.index.isin(together.index), together)
+
+
+def _list(items: Series) -> str:
+    return json.dumps([None if item != item else item for item in items])
+
+
 def rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     """For each rule of the column's type: which values break it, and how to say so."""
+    if column.item:
+        yield from _rules_of_items(values, column.item)
+        return
     match column.kind:
         case "text":
             yield from _text(values, column)
@@ -79,6 +101,14 @@ def rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
             yield ~values.str.fullmatch(_UUID, na=False), "is not a UUID"
         case "choice":
             yield ~values.isin(column.choices), f"is none of {', '.join(column.choices)}"
+
+
+def _rules_of_items(values: Series, item: Column) -> Iterator[tuple[Series, str]]:
+    """The rules of each item of a list; what is no list is for the table to refuse."""
+    given = values.map(items, na_action="ignore").explode().dropna().astype("str")
+    for wrong, rule in rules(given, item):
+        rows = given.index[wrong & given.notna()]
+        yield Series(values.index.isin(rows), index=values.index), f"has an item that {rule}"
 
 
 def _text(values: Series, column: Column) -> Iterator[tuple[Series, str]]:

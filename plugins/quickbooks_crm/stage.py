@@ -1,7 +1,6 @@
 """Rows on their way: read from the mirror in batches of bounded size, laid down for the load,
 sealed when whole."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from quickbooks_crm import copying
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.images import LINES
+from quickbooks_crm.items import listed
 from quickbooks_crm.mapping import Lines, Mapping, Reference
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked
@@ -291,15 +291,10 @@ def _row(names: tuple[str, ...]) -> Callable[..., Any]:
 def _parted(text: Any, separator: str) -> Any:
     """The items of a list of QuickBooks, in one text for keywords; what is no list of single values
     stays as it is."""
-    if not isinstance(text, str) or not text.startswith("["):
+    items = listed(text) if isinstance(text, str) else None
+    if items is None:
         return text
-    try:
-        items = json.loads(text, parse_float=str, parse_int=str)
-    except ValueError:
-        return text
-    if any(isinstance(item, dict | list) for item in items):
-        return text
-    return separator.join(map(str, filter(None, items))) if separator else items
+    return separator.join(filter(None, items)) if separator else items
 
 
 def _json(values: Iterable[Any]) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Columns of any type and any name: what they take is stored and stays, what they do not take ends
 its own row."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +26,17 @@ __all__ = ["own"]
         ("varchar(3)[]", ["abc"], ["abc"]),
         ("integer[]", [1, 2], [1, 2]),
         ("numeric(9, 2)[]", [1.5, "2"], [Decimal("1.50"), Decimal("2.00")]),
-        ("date[]", ["2024-02-29"], [date(2024, 2, 29)]),
+        ("date[]", ["2024-02-29", None], [date(2024, 2, 29), None]),
+        ("integer[]", [5.00, "6.0"], [5, 6]),
+        ("integer[]", "{5,NULL,6}", [5, None, 6]),
+        ("boolean[]", [True, False], [True, False]),
+        (
+            "timestamp[]",
+            ["2024-01-01T02:00:00-08:00", None, "2024-01-01T02:00:00"],
+            [datetime(2024, 1, 1, 10), None, datetime(2024, 1, 1, 2)],
+        ),
+        ("own.mood[]", ["sad", "happy"], "{sad,happy}"),
+        ("own.prices", ["1.5"], "{1.50}"),
         ("text[]", "{a,b}", ["a", "b"]),
         ("own.labels", ["a", "b c"], ["a", "b c"]),
         ("text[]", None, None),
@@ -36,6 +46,7 @@ def test_a_list_of_quickbooks_fills_a_column_of_several_values_one_by_one(
     own: Connection[Any], type_: str, sent: Any, held: Any
 ) -> None:
     own.execute("CREATE DOMAIN own.labels AS text[] CHECK (cardinality(VALUE) < 3)")
+    _make_types(own)
     things(own, f"value {type_}")
 
     sync(own, into(type_), item("7", Value=sent))
@@ -64,16 +75,77 @@ def test_an_empty_list_is_no_value_for_a_column_that_requires_one(own: Connectio
 
 
 @pytest.mark.parametrize(
-    ("type_", "sent"), [("text[]", [{"a": 1}, "b"]), ("integer[]", ["a"]), ("integer[]", [1.5])]
+    ("type_", "sent", "rule"),
+    [
+        ("integer[]", ["a"], "is not a whole number"),
+        ("integer[]", [1, 1.5], "is not a whole number"),
+        ("smallint[]", [40000], "is too large"),
+        ("numeric(9, 2)[]", [1.5, 1.005], "has more than 2 decimal places"),
+        ("numeric(9, 2)[]", "{1.5, 1.005}", "has more than 2 decimal places"),
+        ("numeric(9, 2)[]", '{{"1.5"},{"1.005"}}', "has more than 2 decimal places"),
+        ("numeric(9, 2)[]", [12345678], "is too large"),
+        ("money[]", ["1.005"], "has more than 2 decimal places"),
+        ("real[]", ["200000.01"], "has more digits than real holds"),
+        ("varchar(3)[]", ["abc", "abcd"], "is longer than 3 characters"),
+        ("name[]", ["x" * 70], "is longer than 63 bytes"),
+        ("date[]", ["2024-02-29", "now"], "is not a date (year-month-day)"),
+        ("boolean[]", [True, "yes"], "is neither true nor false"),
+        ("time(0)[]", ["10:00:00.7"], "is finer than the 0 decimal places of a second"),
+        ("uuid[]", ["42"], "is not a UUID"),
+        ("own.mood[]", ["happy", "cross"], "is none of happy, sad"),
+        ("own.price[]", ["1.005"], "has more than 2 decimal places"),
+        ("own.prices", ["1.005"], "has more than 2 decimal places"),
+    ],
 )
-def test_a_list_with_an_item_that_the_column_does_not_take_ends_its_own_row(
-    own: Connection[Any], type_: str, sent: Any
+def test_a_list_with_an_item_that_the_column_does_not_hold_as_it_is_ends_its_own_row(
+    own: Connection[Any], type_: str, sent: Any, rule: str
 ) -> None:
+    _make_types(own)
     things(own, f"value {type_}")
 
     ended = sync(own, into(type_), item("7", Value=sent), item("8"))
 
+    assert ended == [End("7", "not_added", "invalid_value"), End("8", "added")]
+    assert f"has an item that {rule}" in outcome(own, "7", "message")[0]
+
+
+@pytest.mark.parametrize(
+    ("type_", "dropping"),
+    [
+        ("interval", False),
+        ("interval[]", False),
+        ("interval second", False),
+        ("interval(6)", False),
+        ("interval day to second", False),
+        ("interval(0)", True),
+        ("interval(0)[]", True),
+        ("interval day to second(3)", True),
+        ("interval day", True),
+        ("interval year to month", True),
+    ],
+)
+def test_an_interval_that_would_drop_what_is_finer_cannot_be_mapped(
+    own: Connection[Any], type_: str, dropping: bool
+) -> None:
+    things(own, f"value {type_}")
+
+    told = list(catalog.misfits(catalog.read(own, "own.things"), into(type_)["things"]))
+
+    assert ["drops in silence what is finer" in problem for problem in told] == [True] * dropping
+
+
+def test_a_list_within_a_list_is_refused_by_the_table(own: Connection[Any]) -> None:
+    things(own, "value text[]")
+
+    ended = sync(own, into("text[]"), item("7", Value=[{"a": 1}, "b"]), item("8"))
+
     assert ended == [End("7", "not_added", "refused_by_table"), End("8", "added")]
+
+
+def _make_types(own: Connection[Any]) -> None:
+    own.execute("CREATE TYPE own.mood AS ENUM ('happy', 'sad')")
+    own.execute("CREATE DOMAIN own.price AS numeric(9, 2)")
+    own.execute("CREATE DOMAIN own.prices AS own.price[]")
 
 
 @pytest.mark.parametrize(

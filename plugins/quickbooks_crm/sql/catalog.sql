@@ -1,6 +1,7 @@
 -- columns --
 -- The columns of tables as the database's own catalog knows them; no rows of a table that there is not. A view over one
--- table is known by that table's columns of the same names: its key, what must not be empty, what is filled by itself.
+-- table is known by that table's columns of the same names: its key, what must not be empty, what is filled by itself. Of a
+-- column of several values, lengths, scales and choices are those of each.
 SELECT asked.table_name,
        a.attname AS name,
        coalesce(own.attnum, 0) AS number,
@@ -8,20 +9,24 @@ SELECT asked.table_name,
        format_type(a.atttypid, a.atttypmod) AS type,
        base.typname AS base_type,
        format_type(base.oid, -1) AS bare_type,
-       CASE WHEN base.typname IN ('varchar', 'bpchar') AND domains.modifier > 4 THEN domains.modifier - 4 END AS length,
-       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN ((domains.modifier - 4) >> 16) & 65535
-            WHEN base.typname = 'money' THEN 18 END AS precision,
-       CASE WHEN base.typname = 'numeric' AND domains.modifier > 4 THEN (((domains.modifier - 4) & 2047) # 1024) - 1024
-            WHEN base.typname = 'money' THEN scale(0::money::numeric)
-            WHEN base.typname IN ('time', 'timetz', 'timestamp', 'timestamptz')
-            THEN CASE WHEN domains.modifier >= 0 THEN domains.modifier ELSE 6 END END AS scale,
+       CASE WHEN item.oid <> base.oid THEN item.typname END AS item_base_type,
+       format_type(item.oid, domains.modifier) AS item_type,
+       CASE WHEN item.typname IN ('varchar', 'bpchar') AND domains.modifier > 4 THEN domains.modifier - 4 END AS length,
+       CASE WHEN item.typname = 'numeric' AND domains.modifier > 4 THEN ((domains.modifier - 4) >> 16) & 65535
+            WHEN item.typname = 'money' THEN 18 END AS precision,
+       CASE WHEN item.typname = 'numeric' AND domains.modifier > 4 THEN (((domains.modifier - 4) & 2047) # 1024) - 1024
+            WHEN item.typname = 'money' THEN scale(0::money::numeric)
+            WHEN item.typname IN ('time', 'timetz', 'timestamp', 'timestamptz')
+            THEN CASE WHEN domains.modifier >= 0 THEN domains.modifier ELSE 6 END
+            WHEN item.typname = 'interval' AND domains.modifier >= 0
+            THEN CASE WHEN domains.modifier >> 28 & 1 = 0 THEN 0 ELSE least(domains.modifier & 65535, 6) END END AS scale,
        coalesce(own.attnotnull, false) OR domains.not_null AS not_null,
        CASE WHEN own.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), domains.default_expression) END AS default_expression,
        coalesce(own.attidentity <> '', false) AS identity,
        coalesce(own.attgenerated <> '', false) OR NOT pg_column_is_updatable(c.oid, a.attnum, false) AS generated,
        owned.sequence,
        coalesce(own.attnum = ANY (p.conkey), false) AS in_primary_key,
-       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = base.oid) AS choices,
+       (SELECT array_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = item.oid) AS choices,
        ARRAY (SELECT wanted FROM unnest('{SELECT,INSERT,UPDATE}'::text[]) AS wanted
                WHERE NOT has_column_privilege(c.oid, a.attnum, wanted))
        || CASE WHEN NOT has_sequence_privilege(owned.oid, 'USAGE') THEN '{USAGE}' ELSE '{}' END::text[] AS lacking,
@@ -65,20 +70,29 @@ SELECT asked.table_name,
         ORDER BY belongs.deptype DESC, sequence.oid
         LIMIT 1) AS owned ON true
  CROSS JOIN LATERAL (
-       WITH RECURSIVE domain AS (
-           SELECT oid, typbasetype, a.atttypmod AS modifier, typtypmod, typnotnull, typdefaultbin, 0 AS depth FROM pg_type WHERE oid = a.atttypid
+       WITH RECURSIVE made_of AS (
+           SELECT oid, typbasetype, typelem, typinput, a.atttypmod AS modifier, typtypmod, typnotnull, typdefaultbin, 0 AS depth,
+                  false AS in_list
+             FROM pg_type WHERE oid = a.atttypid
            UNION ALL
-           SELECT inner_type.oid, inner_type.typbasetype, domain.typtypmod, inner_type.typtypmod, inner_type.typnotnull,
-                  inner_type.typdefaultbin, domain.depth + 1
-             FROM domain
-            CROSS JOIN LATERAL (SELECT * FROM pg_type WHERE oid = domain.typbasetype LIMIT 1) AS inner_type
+           SELECT inner_type.oid, inner_type.typbasetype, inner_type.typelem, inner_type.typinput,
+                  CASE WHEN made_of.typbasetype <> 0 THEN made_of.typtypmod ELSE made_of.modifier END, inner_type.typtypmod,
+                  inner_type.typnotnull, inner_type.typdefaultbin, made_of.depth + 1, made_of.in_list OR made_of.typbasetype = 0
+             FROM made_of
+            CROSS JOIN LATERAL (SELECT * FROM pg_type
+                                 WHERE oid = CASE WHEN made_of.typbasetype <> 0 THEN made_of.typbasetype
+                                                  WHEN made_of.typinput = 'array_in'::regproc THEN made_of.typelem END
+                                 LIMIT 1) AS inner_type
        )
-       SELECT max(oid::bigint) FILTER (WHERE typbasetype = 0)::oid AS base, bool_or(typnotnull) AS not_null,
-              max(modifier) FILTER (WHERE typbasetype = 0) AS modifier,
-              (array_agg(pg_get_expr(typdefaultbin, 0) ORDER BY depth) FILTER (WHERE typbasetype <> 0 AND typdefaultbin IS NOT NULL))[1]
-              AS default_expression
-         FROM domain) AS domains
+       SELECT max(oid::bigint) FILTER (WHERE typbasetype = 0 AND NOT in_list)::oid AS base,
+              (array_agg(oid ORDER BY depth DESC))[1] AS item,
+              (array_agg(modifier ORDER BY depth DESC))[1] AS modifier,
+              bool_or(typnotnull) FILTER (WHERE NOT in_list) AS not_null,
+              (array_agg(pg_get_expr(typdefaultbin, 0) ORDER BY depth)
+               FILTER (WHERE typbasetype <> 0 AND typdefaultbin IS NOT NULL AND NOT in_list))[1] AS default_expression
+         FROM made_of) AS domains
   JOIN pg_type AS base ON base.oid = domains.base
+  JOIN pg_type AS item ON item.oid = domains.item
   LEFT JOIN LATERAL (SELECT oid, adbin, adrelid FROM pg_attrdef WHERE adrelid = kept.oid AND adnum = own.attnum LIMIT 1) AS d ON true
   LEFT JOIN LATERAL (SELECT conkey FROM pg_constraint WHERE conrelid = kept.oid AND contype = 'p' LIMIT 1) AS p ON true
  ORDER BY asked.table_name, a.attnum;
