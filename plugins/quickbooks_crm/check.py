@@ -9,7 +9,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from pandas import DataFrame, Series
 
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.column_rules import rules, shaped
+from quickbooks_crm.column_rules import rules, shaped, single
 from quickbooks_crm.documents import OF, at_position, folded, unfolded
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.images import LINES
@@ -133,10 +133,18 @@ def _invalid(batch: DataFrame, mapping: Mapping, table: Table) -> Iterator[_Prob
 def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Series, str]]:
     """For each rule of the field and its column: which values, blanks aside, break it, and how to
     say so."""
-    for wrong, rule in rules(values, column):
+    for wrong, rule in _rules(values, field, column):
         yield wrong & values.notna(), rule
     if field.kind == "email":
         yield ~each(values, _is_email) & values.notna(), "is not an e-mail address"
+
+
+def _rules(values: Series, field: Field, column: Column) -> Iterator[tuple[Series, str]]:
+    """Of keywords the column gets what their list spells, however they are given."""
+    if not (field.keywords or column.keywords):
+        yield from rules(values, column)
+    elif not column.array:
+        yield from single(values)
 
 
 def _is_email(text: str) -> bool:

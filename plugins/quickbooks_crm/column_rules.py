@@ -114,15 +114,20 @@ def _rules_of_items(values: Series, item: Column) -> Iterator[tuple[Series, str]
 def _text(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     """The rules of texts, as far as one of them may be broken: to look at all texts at once takes
     less time than to judge each."""
+    yield from single(values)
     found = texts(values)
-    together = "\n".join(["", *found])
-    if "\n{" in together or "\n[" in together:
-        yield _nested(values), "is not a single value"
     if column.length and max(map(len, found), default=0) > column.length:
         yield values.str.len() > column.length, f"is longer than {column.length} characters"
     if limit := _BYTES.get(column.base):
         long = each(values, lambda text: len(text.encode(errors="surrogatepass")) > limit)
         yield long, f"is longer than {limit} byte{'s' if limit > 1 else ''}"
+
+
+def single(values: Series) -> Iterator[tuple[Series, str]]:
+    """The rule that a value is one value."""
+    together = "\n".join(["", *texts(values)])
+    if "\n{" in together or "\n[" in together:
+        yield _nested(values), "is not a single value"
 
 
 def _nested(values: Series) -> Series:

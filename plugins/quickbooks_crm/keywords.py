@@ -249,7 +249,7 @@ def _described(connection: Connection[Any], field: KeywordField) -> dict[str, An
 
 def _longest(connection: Connection[Any], field: KeywordField) -> int | None:
     """How long a new keyword may be for its list and its column; None: as long as it is."""
-    limits = [field.column.length]
+    limits = [(field.column.item or field.column).length]
     if field.listed:
         where = {"values": _values_table(field.listed)}
         row = connection.execute(statements("keywords")["longest"], where).fetchone()

@@ -190,6 +190,45 @@ def test_a_keyword_of_a_row_that_is_not_in_the_crm_does_not_join_the_list(
     assert values(connection) == ["Net 30", "Net 60", "Net 90"]
 
 
+@pytest.mark.parametrize(
+    ("several", "said", "kept"),
+    [
+        (False, "Thirty days net", "Net 30"),
+        (True, ["Thirty days net", "Net 60"], ["Net 30", "Net 60"]),
+    ],
+)
+def test_an_alias_may_be_longer_than_what_the_column_takes(
+    connection: Connection[Any], several: bool, said: Any, kept: Any
+) -> None:
+    listed(connection, "terms", several)
+    type_ = "varchar(6)[]" if several else "varchar(6)"
+    connection.execute(f"ALTER TABLE crm.products ALTER terms TYPE {type_}".encode())
+    connection.execute(
+        "INSERT INTO crm.keyword_aliases (list_id, value_id, alias) "
+        "VALUES (7, 71, 'Thirty days net')"
+    )
+
+    ended = sync(connection, mapped(TERMS), item("7", Terms=said))
+
+    assert ended == [End("7", "added")]
+    assert held(connection, "terms") == [kept]
+
+
+@pytest.mark.parametrize("unknown", ["ignore", "insert"])
+def test_an_unknown_keyword_that_is_too_long_for_the_column_is_left_out_and_told(
+    connection: Connection[Any], unknown: str
+) -> None:
+    listed(connection, "terms")
+    connection.execute("ALTER TABLE crm.products ALTER terms TYPE varchar(6)")
+    known = mapped(TERMS, unknown_keywords=unknown)
+
+    ended = sync(connection, known, item("7", Terms="In ninety days"))
+
+    assert ended == [End("7", "added")]
+    assert held(connection, "terms") == [None]
+    assert "In ninety days" in str(outcome(connection, "7", "details"))
+
+
 def test_a_keyword_that_is_too_long_for_its_list_is_left_out(connection: Connection[Any]) -> None:
     listed(connection, "terms")
     connection.execute("ALTER TABLE crm.keyword_values ALTER value TYPE varchar(14)")
