@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from hashlib import blake2b
 from typing import Any
 
@@ -15,6 +14,7 @@ from psycopg import Connection, sql
 from quickbooks_crm.catalog_rows import Found, keeping, look
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Lines, Mapping
+from quickbooks_crm.mapping.problems import nearest
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
 
@@ -288,8 +288,12 @@ def _require_there(name: str, found: Found) -> None:
             f"SCHEMA {schema}."
         )
     if not found.columns:
+        table = name.partition(".")[2]
+        alike = [other for other in found.others if nearest(table, [other.partition(".")[2]])]
+        near = nearest(name, alike)
+        hint = f"Did you mean '{near}'? " if near else ""
         raise SettingsError(
-            f"The CRM database has no table {name}, or this login may not see it. "
+            f"The CRM database has no table {name}, or this login may not see it. {hint}"
             "Create it (the reference CRM: python -m quickbooks_crm install-crm), or name "
             "another one."
         )
@@ -383,8 +387,8 @@ def _hint(name: str, table: Table) -> str:
     """The column that was probably meant, by its name or by what forms call it."""
     called = name.strip().casefold()
     labelled = [c.name for c in table.columns.values() if c.label.strip().casefold() == called]
-    near = labelled or get_close_matches(name, table.columns, 1)
-    return f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(table.columns)}."
+    near = labelled[0] if labelled else nearest(name, table.columns)
+    return f"Did you mean '{near}'?" if near else f"It has: {', '.join(table.columns)}."
 
 
 def _numbers_itself(table: Table, name: str) -> bool:
@@ -417,8 +421,8 @@ def unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
 def _meant(name: str, table: Table, mapping: Mapping) -> str:
     """The field that a name was probably meant to be, unless it is a column in its own right."""
     others = [column for column in mapping.fields if column not in mapping.check]
-    near = [] if name in table.columns else get_close_matches(name, others, 1)
-    return f"Did you mean '{near[0]}'? " if near else ""
+    near = None if name in table.columns else nearest(name, others)
+    return f"Did you mean '{near}'? " if near else ""
 
 
 def company_kept(connection: Connection[Any], column: Column, company: str) -> str | None:

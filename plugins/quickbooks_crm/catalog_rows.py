@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from psycopg import Connection, sql
+from psycopg import Connection, Cursor, sql
 from psycopg.rows import dict_row
 
 from quickbooks_crm.sql import statements
@@ -18,11 +18,13 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Found:
     """What the database says of one table: of its schema, nothing if there is none; of its columns,
-    none if there is no such table; and of each column what the CRM's forms say."""
+    none if there is no such table; and of each column what the CRM's forms say. `others` are the
+    tables that there are in its place."""
 
     schema: Row
     columns: list[Row]
     forms: dict[str, Row]
+    others: tuple[str, ...] = ()
 
 
 _KEPT: WeakKeyDictionary[Connection[Any], dict[str, Found]] = WeakKeyDictionary()
@@ -58,11 +60,18 @@ def _read(connection: Connection[Any], names: list[str]) -> dict[str, Found]:
         columns = defaultdict(list)
         for row in cursor.execute(blocks["columns"], asked):
             columns[row["table_name"]].append(row)
+        others = () if all(map(columns.get, names)) else _others(cursor)
     forms = _forms(connection, schemas.values(), names)
     return {
-        name: Found(schemas.get(schema, {}), columns[name], forms[name])
+        name: Found(schemas.get(schema, {}), columns[name], forms[name], others)
         for name, (schema, _, _) in zip(names, parts, strict=True)
     }
+
+
+def _others(cursor: Cursor[Row]) -> tuple[str, ...]:
+    """Every table that a mapping could name."""
+    cursor.execute(statements("catalog")["tables"])
+    return tuple(row["name"] for row in cursor)
 
 
 def _forms(

@@ -31,14 +31,22 @@ FLOATING = {"float4": 6, "float8": 15}
 
 
 def missing_fields(mapping: Mapping, table: Table) -> list[str]:
-    """The labels of required CRM fields that the mapping gives neither a source nor a default."""
+    """The labels of required CRM fields that the mapping gives neither a source nor a default; of
+    one that it names with other capitals, also how to write it."""
     lines, filled = mapping.lines, {mapping.company, *mapping.fields}
-    missing = [column.label for column in table.required if column.name not in filled]
+    missing = [_missing(c, mapping) for c in table.required if c.name not in filled]
     if lines and table.lines:
         filled = {lines.parent, lines.position, lines.rows.company, *lines.rows.fields}
         required = [column for column in table.lines.required if column.name not in filled]
-        missing += [f"{column.label} of {table.lines.name}" for column in required]
+        missing += [_missing(c, lines.rows, f" of {table.lines.name}") for c in required]
     return missing
+
+
+def _missing(column: Column, mapping: Mapping, where: str = "") -> str:
+    folded = column.name.casefold()
+    written = [name for name in mapping.fields if name.casefold() == folded]
+    hint = f" (write '{column.name}' for '{written[0]}')" if written else ""
+    return f"{column.label}{where}{hint}"
 
 
 def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:

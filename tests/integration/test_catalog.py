@@ -232,12 +232,43 @@ def test_a_table_that_is_changed_is_read_anew_but_for_one_moment(
 def test_a_table_that_is_not_there_is_named_with_what_to_do(connection: Connection[Any]) -> None:
     """K11."""
     with pytest.raises(SettingsError) as told:
-        catalog.read(connection, "crm.productz")
+        catalog.read(connection, "crm.warehouse")
 
     assert str(told.value) == (
-        "The CRM database has no table crm.productz, or this login may not see it. Create it (the "
+        "The CRM database has no table crm.warehouse, or this login may not see it. Create it (the "
         "reference CRM: python -m quickbooks_crm install-crm), or name another one."
     )
+
+
+@pytest.mark.parametrize(
+    ("made", "written"),
+    [
+        ("sales.party", "sales.Party"),
+        ("sales.Party", "sales.party"),
+        ("Sales.party", "sales.party"),
+        ("sales.party", "sales.partys"),
+        ("crm.products", "crm.productz"),
+    ],
+)
+def test_a_table_that_is_called_nearly_so_is_told(
+    connection: Connection[Any], made: str, written: str
+) -> None:
+    schema, _, table = made.partition(".")
+    create = "CREATE SCHEMA IF NOT EXISTS {}; CREATE TABLE IF NOT EXISTS {} (id bigint PRIMARY KEY)"
+    names = sql.Identifier(schema), sql.Identifier(schema, table)
+    connection.execute(sql.SQL(create).format(*names))
+
+    with pytest.raises(SettingsError, match=f"no table {written}, .* Did you mean '{made}'?"):
+        catalog.read(connection, written)
+
+
+def test_a_column_is_told_by_its_name_in_other_capitals(connection: Connection[Any]) -> None:
+    connection.execute('CREATE TABLE crm.things (id bigint PRIMARY KEY, "VAT" text)')
+    known = parse("things", mapping("crm.things", "vat: {from: Vat}"), "things.yaml")
+
+    told = list(catalog.misfits(catalog.read(connection, "crm.things"), known))
+
+    assert any("has no column 'vat'. Did you mean 'VAT'?" in problem for problem in told)
 
 
 def test_a_table_that_is_not_there_is_told_with_the_line_that_names_it(

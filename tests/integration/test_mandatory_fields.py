@@ -9,11 +9,13 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import checking, companies, database, pipeline
+from quickbooks_crm import catalog, checking, companies, database, pipeline
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
+from quickbooks_crm.mapping import parse
 from quickbooks_crm.running import Request
+from quickbooks_crm.suiting import missing_fields
 from tests.acceptance.kept_in_step import own_include
-from tests.integration.crm import REALM, count, rows
+from tests.integration.crm import REALM, count, mapping, rows
 
 BUILT_IN = """
     ALTER TABLE crm.products ADD COLUMN warehouse text NOT NULL;
@@ -85,6 +87,17 @@ def test_one_message_names_all_missing_fields_by_label_and_module_and_no_row_mov
         assert count(company, table) == 0
     assert rows(company, "SELECT errors -> 'check_settings' ->> 'code' FROM sync.run") == [
         ("mandatory_fields",)
+    ]
+
+
+def test_a_required_field_that_is_mapped_with_other_capitals_is_told_how_to_be_written(
+    company: Connection[Any],
+) -> None:
+    company.execute('ALTER TABLE crm.products ADD COLUMN "Origin" text NOT NULL')
+    known = parse("products", mapping("crm.products", "origin: {from: Sku}"), "products.yaml")
+
+    assert missing_fields(known, catalog.of(company, known)) == [
+        "Origin (write 'Origin' for 'origin')"
     ]
 
 
