@@ -119,6 +119,13 @@ class Memory:
         for what in ("records", "links", "parked", "refused", "conflicts", "tags"):
             setattr(self, what, deepcopy(getattr(self.before, what)))
         self.links = {**by_hand, **self.links}
+        self.moved |= {
+            id
+            for (module, id), link in after.links.items()
+            if module == "accounts"
+            and link.key in self.records[module]
+            and ((module, id) not in self.links or self.links[module, id].key != link.key)
+        }
         linked = self.links.keys() | after.links.keys()
         self.parked = {place: id for place, id in self.parked.items() if place[:2] in linked} | {
             place: id for place, id in after.parked.items() if place[:2] not in linked
