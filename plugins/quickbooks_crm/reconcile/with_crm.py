@@ -49,9 +49,10 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
         connection.execute(blocks["accounted"], where)
         connection.execute(blocks["strayed"].format(**names), where)
         for field, column in _amounts(target):
-            which = {"field": column.name, "scale": _scale(column)}
-            statement = blocks["control_totals"].format(amount=_of_each(field))
-            connection.execute(statement, where | which)
+            through = blocks["money"] if column.base == "money" else sql.SQL("")
+            amount = {"amount": _of_each(field), "through": through}
+            statement = blocks["control_totals"].format(**amount)
+            connection.execute(statement, where | {"field": column.name})
         connection.execute(blocks["beside_no_more"])
 
 
@@ -61,14 +62,14 @@ def _names(target: Target) -> dict[str, sql.Composable]:
 
 
 def _amounts(target: Target) -> Iterator[tuple[Field, Column]]:
-    """The numeric columns that a merge fills with an amount of money of QuickBooks, and nothing and
-    nobody else does. Rates, quantities and fields that Intuit's reference does not have are not
-    summed."""
+    """The columns of numbers that a merge fills with an amount of money of QuickBooks, and nothing
+    and nobody else does. Rates, quantities and fields that Intuit's reference does not have are
+    not summed."""
     mapping = target.mapping
     others = {*mapping.when_inactive, *mapping.edited_in_crm}
     for name, field in mapping.fields.items():
         column = target.table.columns.get(name)
-        if column is None or column.kind != "numeric" or name in others:
+        if column is None or column.kind not in ("numeric", "integer") or name in others:
             continue
         sums = all(_is_money(entity, field.of(entity)) for entity in mapping.entities)
         if sums and not field.refers and mapping.mode == "merge":
@@ -109,8 +110,3 @@ def _line_image(target: Target) -> sql.Composable:
     own = LineTarget.of(target)
     block = statements("reconcile")["line_image" if own else "no_lines"]
     return block.format(**own.names, key=sql.Identifier(target.table.key)) if own else block
-
-
-def _scale(column: Column) -> int:
-    """The places that the column keeps; a numeric without a scale keeps all that Postgres can."""
-    return 100 if column.scale is None else column.scale

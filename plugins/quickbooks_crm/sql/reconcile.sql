@@ -258,7 +258,8 @@ ON CONFLICT (realm, run_id, side, subject, entity, id) DO UPDATE
    SET kind = excluded.kind, details = excluded.details, repaired = false;
 
 -- control_totals --
--- The sum of a column on both sides, by currency. What QuickBooks leaves blank counts on neither.
+-- The sum of a column on both sides, by currency. What QuickBooks leaves blank counts on neither. Nothing is rounded: what has
+-- more places than the column takes is held back, and explains the difference as it is.
 INSERT INTO sync.control_total (realm, run_id, side, subject, field, currency, source, held, held_records, waiting,
                                 waiting_records, target)
 SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, %(field)s, currency,
@@ -267,12 +268,15 @@ SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, %(field)s, currency,
        count(*) FILTER (WHERE NOT waiting AND held IS NOT NULL),
        coalesce(sum(amount) FILTER (WHERE waiting), 0),
        count(*) FILTER (WHERE waiting),
-       coalesce(sum((image ->> %(field)s)::numeric) FILTER (WHERE NOT waiting AND held IS NULL), 0)
+       coalesce(sum((image ->> %(field)s){through}::numeric) FILTER (WHERE NOT waiting AND held IS NULL), 0)
   FROM (SELECT waiting, held, image, coalesce(payload #>> '{{CurrencyRef,value}}', '') AS currency,
-               round({amount}, %(scale)s) AS amount
+               {amount} AS amount
           FROM beside WHERE NOT deleted) AS side_by_side
  WHERE amount IS NOT NULL
  GROUP BY currency;
+
+-- money --
+::money
 
 -- amount --
 sync.amount({value})
