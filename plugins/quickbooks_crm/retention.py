@@ -49,7 +49,7 @@ _STAGES = {"outcomes": "emptied_at", "unchanged": "thinned_at", "images": "purge
 
 
 _BESIDES = {"outcomes": ("references", "drift"), "images": ("former", "added_keywords")}
-"""What goes along with it."""
+"""What goes along with it, where it is something that an undo needs."""
 
 _COUNTED = {
     "outcomes": "count_outcomes",
@@ -113,6 +113,8 @@ def _old(connection: Connection[Any], realm: str, what: str, kept: Retention) ->
 def _throw_away(connection: Connection[Any], realm: str, run_id: str, what: str) -> int:
     """How many rows of a run went, each batch in a transaction of its own."""
     blocks, where = statements("retention"), {"realm": realm, "run_id": run_id, "batch": BATCH}
+    if what in _BESIDES:
+        connection.execute(blocks["undoable_no_more"], where)
     query = blocks["part"].format(done=blocks[what].format(needed=blocks["needed"]))
     gone, last = 0, ("", "", "")
     while row := connection.execute(query, where | _after(last)).fetchone():

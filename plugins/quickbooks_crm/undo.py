@@ -20,7 +20,7 @@ from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
-from quickbooks_crm.undone import Undone
+from quickbooks_crm.undone import Undone, hold_images
 
 ACTIONS = {
     "insert": ("put_off", "insert", "insert_lines", "judge", "tell_lines"),
@@ -101,12 +101,13 @@ class Undo:
 
 def undo(connection: Connection[Any], work: Undo) -> None:
     """Undo a module, and account for each record. Be inside a transaction: all of it commits or
-    nothing."""
+    nothing. Raises `UndoImpossible` when what it held before the run has been thrown away."""
     blocks, where = statements("undo"), work.where
     for name in ("settings", "constraints_at_once", "one_writer"):
         connection.execute(statements("load")[name], where if name == "one_writer" else None)
     connection.execute(blocks["by_key"])
     connection.execute(blocks["in_the_name_of"], where)
+    hold_images(connection, work.undone, where)
     _take(connection, work)
     _keep(connection, work)
     _carry_out(connection, work)

@@ -1,6 +1,6 @@
 """The run that is undone: whether it can be, and what of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -66,6 +66,14 @@ def require_images(undone: Undone, modules: list[str]) -> None:
             "longer kept. Nothing was undone. Correct the records in QuickBooks or in the CRM; "
             "other modules can be undone with --module."
         )
+
+
+def hold_images(connection: Connection[Any], undone: Undone, where: dict[str, Any]) -> None:
+    """Let nobody throw away what a module held before the run until the transaction ends. Raises
+    `UndoImpossible` when somebody has, since the run was found."""
+    if connection.execute(statements("undo")["hold_images"], where).fetchone() == (False,):
+        module = where["module"]
+        require_images(replace(undone, modules={module: False}), [module])
 
 
 def begin(connection: Connection[Any], run: Run, undone: Undone, modules: list[str]) -> None:

@@ -196,6 +196,7 @@ def test_the_page_of_what_was_started_leads_here(
         ({"kind": "preview"}, {"added": 2}, []),
         ({"state": "running"}, {"added": 2}, []),
         ({"purged_at": NOON}, {"added": 2, "duplicate": 1}, ["retry", "replay"]),
+        ({"emptied_at": NOON}, {"added": 2, "duplicate": 1}, ["retry", "replay"]),
     ],
 )
 def test_a_run_offers_what_can_be_done_with_it(

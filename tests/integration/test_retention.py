@@ -3,11 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 
 from quickbooks_crm import acts, retention
+from quickbooks_crm.errors import UndoImpossible
 from quickbooks_crm.retention import Purged, Retention, plan, purge
+from quickbooks_crm.runs import Run
+from quickbooks_crm.undone import find, hold_images
 from tests.integration.crm import (
     REALM,
     End,
@@ -62,7 +66,7 @@ def test_the_older_a_run_the_less_of_it_is_kept(
 
 
 def test_counts_records_links_and_what_is_held_stay_for_ever(ran: Connection[Any]) -> None:
-    query = "SELECT to_jsonb(a) FROM sync.activity AS a ORDER BY to_generation"
+    query = "SELECT to_jsonb(a) - 'undoable' FROM sync.activity AS a ORDER BY to_generation"
     kept = rows(ran, query), rows(ran, "SELECT * FROM sync.link ORDER BY id")
     after(ran, 5_000)
 
@@ -122,6 +126,53 @@ def test_a_run_whose_images_are_gone_says_so(ran: Connection[Any]) -> None:
     purged(ran)
 
     assert one(ran, "SELECT count(*) FROM sync.run WHERE purged_at IS NOT NULL") == 2
+
+
+@pytest.mark.parametrize("days", [{"outcomes": 30}, {"images": 30}])
+def test_a_run_of_which_something_was_thrown_away_is_not_undone(
+    connection: Connection[Any], days: dict[str, int]
+) -> None:
+    sync(connection, products(), item("7"), run_id="wrong")
+    after(connection, 40)
+    purged(connection, **days)
+
+    with pytest.raises(UndoImpossible, match="what products held before it is no longer kept"):
+        undo(connection, products(), "wrong")
+
+    assert count(connection, "sync.link") == count(connection, "crm.products") == 1
+
+
+@pytest.mark.parametrize("what", ["outcomes", "images"])
+def test_neither_is_one_of_which_a_purge_that_was_killed_has_thrown_away_half(
+    connection: Connection[Any], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    sync(connection, products(), item("7"), run_id="wrong")
+    after(connection, 40)
+    monkeypatch.setitem(retention._BESIDES, what, ("killed before this",))
+    with pytest.raises(KeyError):
+        purged(connection, **{what: 30})
+
+    with pytest.raises(UndoImpossible):
+        undo(connection, products(), "wrong")
+
+    assert count(connection, "sync.link") == count(connection, "crm.products") == 1
+
+
+def test_nothing_is_thrown_away_of_a_run_while_it_is_undone(
+    connection: Connection[Any], database_url: str
+) -> None:
+    sync(connection, products(), item("7"), run_id="wrong")
+    after(connection, 40)
+    run = Run("sample", REALM, "back")
+    where = {"realm": REALM, "undone": "wrong", "module": "products"}
+
+    with psycopg.connect(database_url, autocommit=True) as other, connection.transaction():
+        hold_images(connection, find(connection, run, "wrong"), where)
+        other.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            purged(other, images=30)
+
+    assert one(connection, IMAGES) == 1
 
 
 def test_generations_of_quiet_runs_go_and_those_that_records_stand_under_stay(

@@ -8,6 +8,11 @@ SELECT run_id FROM sync.run
 -- mark --
 UPDATE sync.run SET {done} = now() WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
+-- undoable_no_more --
+-- Of a run of which something goes that an undo needs: else one that comes in between would see half of it. It waits for one that
+-- is at work.
+UPDATE sync.activity SET undoable = false WHERE realm = %(realm)s AND run_id = %(run_id)s AND undoable;
+
 -- part --
 -- Some outcomes of a run, in their order, so that nobody waits for a large one; how many were done, and the last of them.
 WITH part AS MATERIALIZED (

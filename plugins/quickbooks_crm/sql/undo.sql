@@ -13,7 +13,7 @@ SELECT set_config('sync.realm', %(realm)s, true), set_config('sync.run_id', %(ru
 
 -- undone_run --
 -- The run that is to be undone, and whether it may still be at work.
-SELECT run.company, run.kind, run.purged_at IS NOT NULL AS purged,
+SELECT run.company, run.kind, coalesce(run.purged_at, run.emptied_at) IS NOT NULL AS purged,
        run.state = 'running' AND EXISTS (
            SELECT FROM sync.lease
             WHERE lease.realm = run.realm AND lease.run_id = run.run_id
@@ -31,6 +31,12 @@ SELECT module, bool_and(undoable)
          UNION ALL
         SELECT module, true FROM sync.resolved_reference WHERE realm = %(realm)s AND run_id = %(undone)s) AS changed
  GROUP BY module;
+
+-- hold_images --
+-- Whether what an undo of the module needs is still kept; nobody throws it away until the transaction ends.
+SELECT undoable FROM sync.activity
+ WHERE realm = %(realm)s AND run_id = %(undone)s AND module = %(module)s
+   FOR SHARE;
 
 -- begin --
 UPDATE sync.run
