@@ -117,6 +117,7 @@ def undo(connection: Connection[Any], work: Undo) -> None:
     for name in ("outcomes", "activity"):
         connection.execute(blocks[name], where)
     connection.execute(statements("outcomes")["reasons"], where)
+    connection.execute(statements("replay")["begin_anew"], where)
     (unused_keywords.bring_back if work.undone.again else unused_keywords.drop)(connection, where)
     connection.execute(blocks["done"])
 

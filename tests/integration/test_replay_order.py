@@ -208,6 +208,20 @@ def test_a_replay_begins_anew_when_another_mapping_has_loaded_meanwhile(
     assert rows(people, NAMES) == [("1", "newest"), ("2", "new 2")]
 
 
+def test_a_replay_begins_anew_when_an_undo_has_brought_records_back_meanwhile(
+    people: Connection[Any],
+) -> None:
+    sync(people, BEFORE, named("1", "1", "new 1"), run_id="wrong")
+    sync(people, BEFORE, named("2", "2", "new 2"), named("3", "3", "new 3"))
+    undo(people, BEFORE, "wrong", run_id="back")
+
+    stopped(people, AFTER, parts=1)
+    undo(people, BEFORE, "back")
+    bring_all(people, AFTER, "replayed")
+
+    assert rows(people, NAMES) == [("1", "new 1"), ("2", "new 2"), ("3", "new 3")]
+
+
 def test_a_replay_that_an_earlier_version_has_begun_begins_anew(people: Connection[Any]) -> None:
     sync(people, BEFORE, *(named(id, id, f"new {id}") for id in "12"))
     stopped(people, AFTER, parts=1)

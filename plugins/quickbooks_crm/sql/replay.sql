@@ -62,5 +62,10 @@ ON CONFLICT (realm, module) DO UPDATE
 -- done --
 DELETE FROM sync.replay WHERE realm = %(realm)s AND module = %(module)s;
 
+-- begin_anew --
+-- An undo has brought records back as an earlier mapping had made them: the turn of some may be over.
+UPDATE sync.replay SET (after_linked, after_entity, after_id) = ROW (NULL, NULL, NULL)
+ WHERE realm = %(realm)s AND module = %(module)s;
+
 -- linked --
 SELECT count(*) FROM sync.link WHERE realm = %(realm)s AND module = %(module)s;
