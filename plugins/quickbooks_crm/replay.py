@@ -24,9 +24,14 @@ SLICE = 100_000
 
 def bring(connection: Connection[Any], bringing: Bringing, module: str, apart: Apart) -> None:
     """Bring everything of a module to its mapping: slice by slice, in the order of one load of all.
-    Each part is loaded inside `apart`, which makes it a transaction of its own."""
+    Each part is loaded inside `apart`, which makes it a transaction of its own. The first load of a
+    module is one part: what was brought of it is of a table that nobody knows before its end."""
     run, known = bringing.run, bringing.known[module]
     window = one_module.pending(connection, run.realm, module)
+    if not window.position:
+        with apart():
+            one_module.bring(connection, bringing, module)
+        return
     for after in range(0, _put_in_order(connection, run, known, window), SLICE):
         part = Slice(window.position, window.sealed, after, after + SLICE)
         with apart():

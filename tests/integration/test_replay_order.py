@@ -222,6 +222,23 @@ def test_a_replay_begins_anew_when_an_undo_has_brought_records_back_meanwhile(
     assert rows(people, NAMES) == [("1", "new 1"), ("2", "new 2"), ("3", "new 3")]
 
 
+def test_a_first_load_that_is_a_replay_is_brought_whole_or_not_at_all(
+    people: Connection[Any],
+) -> None:
+    """Else no one would know by which table its links go: another mapping's table would be taken
+    for it."""
+    ready(people)
+    mirror(people, Run("sample", REALM, "read"), *(named(id, id, f"new {id}") for id in "12"))
+
+    stopped(people, AFTER, parts=0)
+    assert count(people, "sync.link") == 0
+    stopped(people, AFTER, parts=1)
+
+    assert rows(people, NAMES) == [("1", "new 1"), ("2", "new 2")]
+    assert runs.targets(people, REALM) == {"people": "own.people"}
+    assert count(people, "sync.replay") == 0
+
+
 def test_a_replay_that_an_earlier_version_has_begun_begins_anew(people: Connection[Any]) -> None:
     sync(people, BEFORE, *(named(id, id, f"new {id}") for id in "12"))
     stopped(people, AFTER, parts=1)
