@@ -11,7 +11,7 @@ import pandas as pd
 from pandas import Series
 
 from quickbooks_crm.catalog import Column
-from quickbooks_crm.items import items, listed
+from quickbooks_crm.items import items, with_items
 from quickbooks_crm.transform import each, texts
 
 _NUMBER = r"[+-]?(?P<whole>[0-9]*)(?:\.(?P<places>[0-9]*))?"
@@ -52,18 +52,20 @@ def _in_utc(values: Series) -> Series:
 
 
 def _shaped_items(values: Series, item: Column) -> Series:
-    """Lists of QuickBooks with each item as its type wants it written."""
-    lists = values.map(listed, na_action="ignore").dropna()
-    given = lists.explode().astype("str")
-    written = shaped(given, item)
-    if written is given:
+    """Lists with each item as its type wants it written."""
+    found = _items(values)
+    written = shaped(found, item)
+    if written is found:
         return values
-    together = written.groupby(level=0).agg(_list)
-    return values.mask(values.index.isin(together.index), together)
+    together = written.groupby(level=0).agg(list)
+    given = values[together.index]
+    others = [with_items(*each) for each in zip(given, together, strict=True)]
+    return values.mask(values.index.isin(given.index), Series(others, given.index))
 
 
-def _list(items: Series) -> str:
-    return json.dumps([None if item != item else item for item in items])
+def _items(values: Series) -> Series:
+    """Every item of all lists, each with the index of its list."""
+    return values.map(items, na_action="ignore").explode().dropna().astype("str")
 
 
 def rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
@@ -105,7 +107,7 @@ def rules(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
 
 def _rules_of_items(values: Series, item: Column) -> Iterator[tuple[Series, str]]:
     """The rules of each item of a list; what is no list is for the table to refuse."""
-    given = values.map(items, na_action="ignore").explode().dropna().astype("str")
+    given = _items(values)
     for wrong, rule in rules(given, item):
         rows = given.index[wrong & given.notna()]
         yield Series(values.index.isin(rows), index=values.index), f"has an item that {rule}"

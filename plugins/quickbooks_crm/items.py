@@ -3,11 +3,18 @@ as Postgres writes them ({1,2})."""
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 
+_BOUNDS = re.compile(r"(?a)\s*(?:(?:\[[-+]?\d+(?::[-+]?\d+)?\]\s*)+=\s*)?(?=\{)")
+"""What Postgres allows before a list: white space, which is ASCII to it, and which items these
+are."""
+
+_PLAIN = r'(?:[^{},"\\\s]|\\.)'
 _ITEM = re.compile(
-    r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>(?:[^",{}\\\s]|\\.)(?:[^",{}\\]|\\.)*)', re.S
+    rf'(?as)"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>{_PLAIN}(?:(?:[^{{}},"\\]|\\.)*{_PLAIN})?)'
 )
-_ESCAPED = re.compile(r"\\(.)", re.S)
+_ESCAPED = re.compile(r"(?s)\\(.)")
+_SPECIAL = re.compile(r'["\\]')
 
 
 def listed(text: str) -> list[str | None] | None:
@@ -26,15 +33,28 @@ def listed(text: str) -> list[str | None] | None:
 
 def items(text: str) -> list[str]:
     """Every single value in a list of either kind, none of what is no list."""
-    if text.startswith("{"):
-        found = map(_item, _ITEM.finditer(text))
+    if before := _BOUNDS.match(text):
+        found = map(_item, _ITEM.finditer(text, before.end()))
         return [item for item in found if item is not None]
     return [item for item in listed(text) or () if item is not None]
+
+
+def with_items(text: str, wanted: Iterable[str]) -> str:
+    """The same list with these in place of its `items`."""
+    each = iter(wanted)
+    if before := _BOUNDS.match(text):
+        return before[0] + _ITEM.sub(lambda found: _instead(found, each), text[before.end() :])
+    return json.dumps([None if item is None else next(each) for item in listed(text) or ()])
 
 
 def _item(found: re.Match[str]) -> str | None:
     """One as it is meant: NULL without quotation marks is none."""
     if found["quoted"] is not None:
         return _ESCAPED.sub(r"\1", found["quoted"])
-    plain = _ESCAPED.sub(r"\1", found["plain"].rstrip())
-    return None if plain.upper() == "NULL" else plain
+    return None if found["plain"].upper() == "NULL" else _ESCAPED.sub(r"\1", found["plain"])
+
+
+def _instead(found: re.Match[str], wanted: Iterator[str]) -> str:
+    if _item(found) is None:
+        return found[0]
+    return '"' + _SPECIAL.sub(r"\\\g<0>", next(wanted)) + '"'

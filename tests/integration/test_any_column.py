@@ -83,12 +83,15 @@ def test_an_empty_list_is_no_value_for_a_column_that_requires_one(own: Connectio
         ("numeric(9, 2)[]", [1.5, 1.005], "has more than 2 decimal places"),
         ("numeric(9, 2)[]", "{1.5, 1.005}", "has more than 2 decimal places"),
         ("numeric(9, 2)[]", '{{"1.5"},{"1.005"}}', "has more than 2 decimal places"),
+        ("numeric(9, 2)[]", " {1.005}", "has more than 2 decimal places"),
+        ("numeric(9, 2)[]", "[2:3]={1.5,1.005}", "has more than 2 decimal places"),
         ("numeric(9, 2)[]", [12345678], "is too large"),
         ("money[]", ["1.005"], "has more than 2 decimal places"),
         ("real[]", ["200000.01"], "has more digits than real holds"),
         ("varchar(3)[]", ["abc", "abcd"], "is longer than 3 characters"),
         ("name[]", ["x" * 70], "is longer than 63 bytes"),
         ("date[]", ["2024-02-29", "now"], "is not a date (year-month-day)"),
+        ("date[]", r'{2024-02-29,"\now"}', "is not a date (year-month-day)"),
         ("boolean[]", [True, "yes"], "is neither true nor false"),
         ("time(0)[]", ["10:00:00.7"], "is finer than the 0 decimal places of a second"),
         ("uuid[]", ["42"], "is not a UUID"),
@@ -132,6 +135,29 @@ def test_an_interval_that_would_drop_what_is_finer_cannot_be_mapped(
     told = list(catalog.misfits(catalog.read(own, "own.things"), into(type_)["things"]))
 
     assert ["drops in silence what is finer" in problem for problem in told] == [True] * dropping
+
+
+@pytest.mark.parametrize(
+    ("type_", "sent", "held"),
+    [
+        ("integer[]", '{5.00, "6.0" ,7}', "{5,6,7}"),
+        ("integer[]", "[2:3]={5.00,null}", "[2:3]={5,NULL}"),
+        ("integer[]", "{{1.0,NULL},{3,4}}", "{{1,NULL},{3,4}}"),
+        ("timestamp[]", "{2024-01-01T02:00:00-08:00,NULL}", '{"2024-01-01 10:00:00",NULL}'),
+        ("timestamp[]", ' {"2024-01-01T02:00:00-08:00"}', '{"2024-01-01 10:00:00"}'),
+        ("text[]", r'{a\,b\ , "c\"\\d" }', r'{"a,b ","c\"\\d"}'),
+        ("varchar(2)[]", r"{\a\b, \  }", '{ab," "}'),
+    ],
+)
+def test_a_list_that_is_written_as_postgres_does_is_read_item_by_item_too(
+    own: Connection[Any], type_: str, sent: str, held: str
+) -> None:
+    things(own, f"value {type_}")
+
+    sync(own, into(type_), item("7", Value=sent))
+
+    assert rows(own, "SELECT value::text FROM own.things") == [(held,)]
+    assert sync(own, into(type_), item("7", Value=sent)) == [End("7", "unchanged")]
 
 
 def test_a_list_within_a_list_is_refused_by_the_table(own: Connection[Any]) -> None:
