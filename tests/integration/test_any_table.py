@@ -2,6 +2,7 @@
 fit is told before any row moves, what fails for one row only refuses that row."""
 
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from quickbooks_crm import catalog, fitting, rights, runs
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping, parse_all
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     REALM,
@@ -20,6 +22,7 @@ from tests.integration.crm import (
     count,
     item,
     mapping,
+    one,
     outcome,
     ready,
     rows,
@@ -491,6 +494,7 @@ TRIGGER = """
         TRIGGER.format("EXECUTE 'SELECT nothing';"),
         TRIGGER.format("PERFORM * FROM pg_authid;"),
         TRIGGER.format("ASSERT false;"),
+        TRIGGER.format("PERFORM array_in('{a}', 0, -1);"),
     ],
 )
 def test_what_fails_for_one_row_only_refuses_that_row(own: Connection[Any], refusing: str) -> None:
@@ -506,6 +510,38 @@ def test_what_fails_for_one_row_only_refuses_that_row(own: Connection[Any], refu
 
 
 REFUSED = ("not_added", "refused_by_table")
+
+
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        ("23505", True),  # a unique value
+        ("P0001", True),  # what a trigger raises
+        ("CRM01", True),  # what it raises by a name of its own
+        ("42883", True),  # a function that a trigger calls is not there
+        ("XX000", True),  # what code raises that names no other
+        ("XX001", False),  # damaged data
+        ("XX002", False),  # a damaged index
+        ("08006", False),  # the connection is lost
+        ("25006", False),  # the database is read only
+        ("40001", False),  # two transactions at once
+        ("40P01", False),  # they wait for each other
+        ("53100", False),  # the disk is full
+        ("53200", False),  # no memory is left
+        ("55P03", False),  # somebody holds a lock
+        ("57014", False),  # somebody has cancelled it
+        ("57P01", False),  # the server is shut down
+        ("58030", False),  # the disk fails
+    ],
+)
+def test_what_the_server_is_at_fault_for_is_no_refusal(
+    own: Connection[Any], state: str, refusal: bool
+) -> None:
+    error = type("Failed", (psycopg.Error,), {"sqlstate": state})()
+
+    assert one(own, f"SELECT sync.is_refusal('{state}', 'PL/Python function \"judge\"')") is refusal
+    with nullcontext() if refusal else pytest.raises(psycopg.Error):
+        let_faults_through(error)
 
 
 @pytest.mark.parametrize("right", ["INSERT", "UPDATE"])
