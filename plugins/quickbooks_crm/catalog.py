@@ -64,13 +64,12 @@ class KeywordList:
 @dataclass(frozen=True)
 class Column:
     """One column. `number` is the table's own for it, which stays when it is renamed. `kind` is
-    text, integer, numeric, boolean, date, time, timestamp, uuid, choice or other; `base` the type
-    of Postgres itself that it is made of, `bare` the same as a statement names it, of any length.
-    `scale` is how many decimal places it has, of times those
-    of a second. `lacking` are the rights on it that this login has not, `locked` the sequences that
-    its default takes numbers from and that the login may not use. `points_to` is the schema, table
-    and column that a foreign key of its own leads to. `item` is what each value of a column that
-    holds several must be."""
+    text, integer, numeric, boolean, date, time, timestamp, uuid, choice, composite or other; `base`
+    the type of Postgres itself that it is made of, `bare` the same as a statement names it, of any
+    length. `scale` is how many decimal places it has, of times those of a second. `lacking` are the
+    rights on it that this login has not, `locked` the sequences that its default takes numbers from
+    and that the login may not use. `points_to` is the schema, table and column that a foreign key
+    of its own leads to. `item` is what each value of a column that holds several must be."""
 
     name: str
     label: str
@@ -117,11 +116,23 @@ class Column:
         return self.item is not None
 
     @property
-    def rounds(self) -> bool:
-        """Whether it drops parts of a value that nobody but Postgres can tell: intervals have many
-        ways of writing."""
+    def unfillable(self) -> str:
+        """Why no value of QuickBooks would be held as it is, of a type of which nobody but Postgres
+        can tell; empty if that is not so."""
         each = self.item or self
-        return each.base == "interval" and each.scale is not None and each.scale < 6
+        if each.base == "interval" and each.scale is not None and each.scale < 6:
+            return (
+                "which drops in silence what is finer. Make the column an interval without such a "
+                "limit."
+            )
+        if each.base == "hstore":
+            return (
+                "which Postgres does not read again as it writes it to JSON. Make the column "
+                "jsonb, or take it out."
+            )
+        if each.kind == "composite":
+            return "which is made of several columns of its own. Take it out."
+        return ""
 
     @property
     def steady(self) -> bool:
@@ -342,11 +353,8 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
             yield f"{where}: a column whose name begins with @ cannot be mapped. Rename it."
         elif not table.columns[name].writable or _numbers_itself(table, name):
             yield f"{where}: {_not_writable(table, name)}"
-        elif table.columns[name].rounds:
-            yield (
-                f"{where}: {table.name}.{name} takes {table.columns[name].type}, which drops in "
-                "silence what is finer. Make the column an interval without such a limit."
-            )
+        elif why := table.columns[name].unfillable:
+            yield f"{where}: {table.name}.{name} takes {table.columns[name].type}, {why}"
     key = table.columns[table.key]
     if not (key.sequence or key.default or key.name in places.values()):
         yield (
@@ -499,9 +507,15 @@ def _of_one_value(column: Column, row: dict[str, Any]) -> Column:
     """The column with what is known of a value of its type."""
     return replace(
         column,
-        kind="choice" if row["choices"] else _KINDS.get(column.base, "other"),
+        kind=_kind(column, row),
         length=row["length"],
         precision=row["precision"],
         scale=row["scale"],
         choices=tuple(row["choices"] or ()),
     )
+
+
+def _kind(column: Column, row: dict[str, Any]) -> str:
+    if row["choices"]:
+        return "choice"
+    return "composite" if row["composite"] else _KINDS.get(column.base, "other")

@@ -138,6 +138,33 @@ def test_an_interval_that_would_drop_what_is_finer_cannot_be_mapped(
 
 
 @pytest.mark.parametrize(
+    ("type_", "why"),
+    [
+        ("own.pair", "which is made of several columns of its own. Take it out."),
+        ("own.pair[]", "which is made of several columns of its own. Take it out."),
+        ("own.small_pair", "which is made of several columns of its own. Take it out."),
+        (
+            "own.hstore",
+            "which Postgres does not read again as it writes it to JSON. Make the column jsonb, or "
+            "take it out.",
+        ),
+    ],
+)
+def test_a_column_of_a_type_that_is_not_held_as_it_is_sent_is_told_before_any_row_moves(
+    own: Connection[Any], type_: str, why: str
+) -> None:
+    """A type stands in for that of the extension hstore, which not every server has."""
+    own.execute("CREATE TYPE own.pair AS (amount numeric(9, 2), name varchar(3))")
+    own.execute("CREATE DOMAIN own.small_pair AS own.pair CHECK ((VALUE).amount < 10)")
+    own.execute("CREATE TYPE own.hstore AS ENUM ()")
+    things(own, f"value {type_}")
+
+    [told] = catalog.misfits(catalog.read(own, "own.things"), into(type_)["things"])
+
+    assert told == f"things.yaml line 4: fields.value: own.things.value takes {type_}, {why}"
+
+
+@pytest.mark.parametrize(
     ("type_", "sent", "held"),
     [
         ("integer[]", '{5.00, "6.0" ,7}', "{5,6,7}"),

@@ -11,6 +11,7 @@ SELECT asked.table_name,
        format_type(base.oid, -1) AS bare_type,
        CASE WHEN item.oid <> base.oid THEN item.typname END AS item_base_type,
        format_type(item.oid, domains.modifier) AS item_type,
+       item.typtype = 'c' AS composite,
        CASE WHEN item.typname IN ('varchar', 'bpchar') AND domains.modifier > 4 THEN domains.modifier - 4 END AS length,
        CASE WHEN item.typname = 'numeric' AND domains.modifier > 4 THEN ((domains.modifier - 4) >> 16) & 65535
             WHEN item.typname = 'money' THEN 18 END AS precision,
