@@ -28,6 +28,7 @@ def note(connection: Connection[Any], target: Target, where: dict[str, Any]) -> 
                 **target.names, equal=sql.SQL(" AND ").join(mapped)
             )
             connection.execute(statement, values | {"constraint": constraint})
+            connection.execute(blocks["say_in_its_place"], values | {"constraint": constraint})
     _note_lines(connection, target, values)
     cause = _cause(connection, target, keywords.what_will_be_listed(target))
     connection.execute(blocks["note"].format(cause=cause), values)

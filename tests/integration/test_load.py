@@ -213,6 +213,45 @@ def test_names_that_move_in_a_full_circle_pass_a_deferrable_constraint(
     assert held == [("B",), ("A",)]
 
 
+@pytest.mark.parametrize("names", [["B", "A"], ["B", "C", "A"]])
+def test_a_record_whose_value_another_one_holds_names_it(
+    connection: Connection[Any], names: list[str]
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX unlike ON crm.products (name)")
+    known = products("{key: quickbooks_product_id}")
+    now = [item(str(id), Name=name) for id, name in enumerate(names, 1)]
+    sync(connection, known, *[item(str(id), Name=name) for id, name in enumerate("ABC", 1)])
+
+    sync(connection, known, *now, item("9", Name="A"))
+
+    held = dict(rows(connection, "SELECT name, id FROM crm.products"))
+    refused = (
+        "The CRM table refused the record: duplicate key value violates unique constraint "
+        '"unlike". In its way: CRM record {}.'
+    )
+    told = [outcome(connection, one.id, "message")[0] for one in now]
+    assert told == [refused.format(held[name]) for name in names]
+    assert outcome(connection, "9", "message")[0] == refused.format(held["A"])
+
+
+@pytest.mark.parametrize("names", [["B", "A"], ["B", "C", "A"]])
+def test_a_circle_of_names_comes_in_one_by_one_once_a_record_is_called_otherwise(
+    connection: Connection[Any], names: list[str]
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX ON crm.products (name)")
+    known = products("{key: quickbooks_product_id}")
+    sync(connection, known, *[item(str(id), Name=n) for id, n in enumerate(sorted(names), 1)])
+    sync(connection, known, *[item(str(id), Name=name) for id, name in enumerate(names, 1)])
+    connection.execute("UPDATE crm.products SET name = 'Z' WHERE quickbooks_product_id = '1'")
+
+    ended = [sync(connection, known) for _ in names]
+
+    backwards = range(len(names), 0, -1)
+    assert ended == [[End(str(id), "updated")] for id in backwards]
+    held = rows(connection, "SELECT name FROM crm.products ORDER BY quickbooks_product_id")
+    assert [name for (name,) in held] == names
+
+
 @pytest.mark.parametrize("names", [["B", "C", "D"], ["C", "A", "B"], ["X", "A", "B"]])
 def test_names_that_move_on_from_record_to_record_pass_a_unique_index_in_any_order(
     connection: Connection[Any], names: list[str]

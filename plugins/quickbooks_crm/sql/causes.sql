@@ -51,6 +51,18 @@ UPDATE sync.held AS held
          WHERE i.outcome = 'not_added' AND i.reason = 'refused_by_table' AND i.details ->> 'constraint' = %(constraint)s) AS known
  WHERE held.ctid = known.place;
 
+-- say_in_its_place --
+-- The database's reason says which value it is, in whatever words, and not whose.
+UPDATE incoming AS i
+   SET message = format('%%s In its way: CRM record%%s %%s.', i.message, CASE WHEN cardinality(own.candidates) > 1 THEN 's' END,
+                        array_to_string(own.candidates, ', '))
+  FROM (SELECT ctid AS place, entity, id, outcome, reason, details FROM incoming) AS refused
+ CROSS JOIN LATERAL (
+       SELECT candidates FROM sync.held
+        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, refused.entity, refused.id) LIMIT 1) AS own
+ WHERE i.ctid = refused.place AND refused.outcome = 'not_added' AND refused.reason = 'refused_by_table'
+   AND refused.details ->> 'constraint' = %(constraint)s AND NOT refused.details ? 'line' AND own.candidates <> '{}';
+
 -- lines_in_its_place --
 -- The documents with a line that has the value already which a unique index of the lines' table refused.
 UPDATE sync.held AS held
