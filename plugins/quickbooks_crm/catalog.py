@@ -299,10 +299,7 @@ def _require_there(name: str, found: Found) -> None:
             f"SCHEMA {schema}."
         )
     if not found.columns:
-        table = name.partition(".")[2]
-        alike = [other for other in found.others if nearest(table, [other.partition(".")[2]])]
-        near = nearest(name, alike)
-        hint = f"Did you mean '{near}'? " if near else ""
+        hint = f"Did you mean '{found.near}'? " if found.near else ""
         raise SettingsError(
             f"The CRM database has no table {name}, or this login may not see it. {hint}"
             "Create it (the reference CRM: python -m quickbooks_crm install-crm), or name "
@@ -348,7 +345,7 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
     for place, name in places.items():
         where = f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"
         if name not in table.columns:
-            yield f"{where}: {table.name} has no column '{name}'. {_hint(name, table)}"
+            yield absent(table, mapping, place, name)
         elif name.startswith("@"):
             yield f"{where}: a column whose name begins with @ cannot be mapped. Rename it."
         elif not table.columns[name].writable or _numbers_itself(table, name):
@@ -361,6 +358,21 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
             f"{mapping.file}: new records of {table.name} get no {key.name}. "
             "Give the column a default, or map it."
         )
+
+
+def absent(table: Table, mapping: Mapping, place: str, name: str) -> str:
+    """What is said of a column that a place of the mapping names and the table has not."""
+    where = f"{mapping.file} line {mapping.line(place)}: {mapping.at}{place}"
+    near = meant(name, table)
+    hint = f"Did you mean '{near}'?" if near else f"It has: {', '.join(table.columns)}."
+    return f"{where}: {table.name} has no column '{name}'. {hint}"
+
+
+def meant(name: str, table: Table) -> str | None:
+    """The column that was probably meant, by its name or by what forms call it."""
+    called = name.strip().casefold()
+    labelled = [c.name for c in table.columns.values() if c.label.strip().casefold() == called]
+    return labelled[0] if labelled else nearest(name, table.columns)
 
 
 def _not_writable(table: Table, name: str) -> str:
@@ -391,14 +403,6 @@ def moved_key(table: Table, known_by: dict[str, Any]) -> bool:
     return not (same and now["kind"] in (known_by["kind"], "text"))
 
 
-def _hint(name: str, table: Table) -> str:
-    """The column that was probably meant, by its name or by what forms call it."""
-    called = name.strip().casefold()
-    labelled = [c.name for c in table.columns.values() if c.label.strip().casefold() == called]
-    near = labelled[0] if labelled else nearest(name, table.columns)
-    return f"Did you mean '{near}'?" if near else f"It has: {', '.join(table.columns)}."
-
-
 def _numbers_itself(table: Table, name: str) -> bool:
     return name == table.key and table.columns[name].sequence is not None
 
@@ -422,11 +426,11 @@ def unfilled(table: Table, mapping: Mapping) -> Iterator[str]:
                 "records of other companies are never compared."
             )
         else:
-            hint = _meant(name, table, mapping)
+            hint = _meant_field(name, table, mapping)
             yield f"{where}, which no line of fields fills. {hint}Map it, or {remedy}."
 
 
-def _meant(name: str, table: Table, mapping: Mapping) -> str:
+def _meant_field(name: str, table: Table, mapping: Mapping) -> str:
     """The field that a name was probably meant to be, unless it is a column in its own right."""
     others = [column for column in mapping.fields if column not in mapping.check]
     near = None if name in table.columns else nearest(name, others)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from psycopg import Connection, Cursor, sql
+from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
+from quickbooks_crm.mapping.problems import nearest
 from quickbooks_crm.sql import statements
 
 Row = dict[str, Any]
@@ -18,13 +19,13 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Found:
     """What the database says of one table: of its schema, nothing if there is none; of its columns,
-    none if there is no such table; and of each column what the CRM's forms say. `others` are the
-    tables that there are in its place."""
+    none if there is no such table, and then the table that was probably meant; and of each column
+    what the CRM's forms say."""
 
     schema: Row
     columns: list[Row]
     forms: dict[str, Row]
-    others: tuple[str, ...] = ()
+    near: str | None = None
 
 
 _KEPT: WeakKeyDictionary[Connection[Any], dict[str, Found]] = WeakKeyDictionary()
@@ -60,18 +61,26 @@ def _read(connection: Connection[Any], names: list[str]) -> dict[str, Found]:
         columns = defaultdict(list)
         for row in cursor.execute(blocks["columns"], asked):
             columns[row["table_name"]].append(row)
-        others = () if all(map(columns.get, names)) else _others(cursor)
     forms = _forms(connection, schemas.values(), names)
+    near = _near(connection, [name for name in names if name not in columns])
     return {
-        name: Found(schemas.get(schema, {}), columns[name], forms[name], others)
+        name: Found(schemas.get(schema, {}), columns[name], forms[name], near.get(name))
         for name, (schema, _, _) in zip(names, parts, strict=True)
     }
 
 
-def _others(cursor: Cursor[Row]) -> tuple[str, ...]:
-    """Every table that a mapping could name."""
-    cursor.execute(statements("catalog")["tables"])
-    return tuple(row["name"] for row in cursor)
+def _near(connection: Connection[Any], absent: list[str]) -> dict[str, str | None]:
+    """The tables that were probably meant by these, which are not there."""
+    if not absent:
+        return {}
+    there = [name for (name,) in connection.execute(statements("catalog")["tables"])]
+    return {name: nearest(name, _alike(name, there)) for name in absent}
+
+
+def _alike(name: str, there: Iterable[str]) -> list[str]:
+    """Those whose own names are alike, too: all tables of a schema are, by its name."""
+    own = name.partition(".")[2]
+    return [other for other in there if nearest(own, [other.partition(".")[2]])]
 
 
 def _forms(

@@ -16,6 +16,7 @@ from quickbooks_crm.suiting import (
     called_alike,
     may_be_too_long,
     may_not_hold,
+    misnamed_fields,
     missing_fields,
     misspelt,
     never_fits,
@@ -116,9 +117,12 @@ def _taken(known: dict[str, Mapping], company: Company, asked: tuple[str, ...]) 
 
 
 def _require_mandatory(connection: Connection[Any], taken: list[Mapping]) -> None:
-    missing = [
-        f"  {m.module}: {', '.join(fields)}" for m in taken if (fields := _missing(connection, m))
-    ]
+    missing = []
+    for m in taken:
+        if fields := _missing(connection, m):
+            missing.append(f"  {m.module}: {', '.join(fields)}")
+            near = misnamed_fields(m, catalog.of(connection, m))
+            missing += [f"    {said}" for said in near]
     if missing:
         raise MandatoryFieldsMissing(
             "Required CRM fields have neither a source nor a default:\n"

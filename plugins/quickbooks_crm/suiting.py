@@ -2,12 +2,13 @@
 kinds of QuickBooks' fields that never can, and texts that may be too long. Pure; knows Intuit's
 reference, not the records."""
 
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator
 
+from quickbooks_crm import catalog
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.mapping import Field, Join, Mapping, Shown, Source
+from quickbooks_crm.mapping import Condition, Field, Join, Mapping, Shown, Source
 from quickbooks_crm.mapping.paths import Path, is_plain, written
+from quickbooks_crm.mapping.problems import nearest
 from quickbooks_crm.mapping.quickbooks_fields import (
     LINE,
     Kind,
@@ -31,22 +32,24 @@ FLOATING = {"float4": 6, "float8": 15}
 
 
 def missing_fields(mapping: Mapping, table: Table) -> list[str]:
-    """The labels of required CRM fields that the mapping gives neither a source nor a default; of
-    one that it names with other capitals, also how to write it."""
+    """The labels of required CRM fields that the mapping gives neither a source nor a default."""
     lines, filled = mapping.lines, {mapping.company, *mapping.fields}
-    missing = [_missing(c, mapping) for c in table.required if c.name not in filled]
+    missing = [column.label for column in table.required if column.name not in filled]
     if lines and table.lines:
         filled = {lines.parent, lines.position, lines.rows.company, *lines.rows.fields}
         required = [column for column in table.lines.required if column.name not in filled]
-        missing += [_missing(c, lines.rows, f" of {table.lines.name}") for c in required]
+        missing += [f"{column.label} of {table.lines.name}" for column in required]
     return missing
 
 
-def _missing(column: Column, mapping: Mapping, where: str = "") -> str:
-    folded = column.name.casefold()
-    written = [name for name in mapping.fields if name.casefold() == folded]
-    hint = f" (write '{column.name}' for '{written[0]}')" if written else ""
-    return f"{column.label}{where}{hint}"
+def misnamed_fields(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The fields that name no column, and nearly a required one that nothing fills, each with its
+    line."""
+    for part, own in _parts(mapping, table):
+        missing = {column.name for column in own.required} - part.fields.keys()
+        for name in part.fields:
+            if name not in own.columns and catalog.meant(name, own) in missing:
+                yield catalog.absent(own, part, f"fields.{name}", name)
 
 
 def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:
@@ -134,14 +137,24 @@ def called_alike(mapping: Mapping, table: Table) -> Iterator[str]:
 
 
 def misspelt(mapping: Mapping, table: Table) -> Iterator[str]:
-    """The sources that Intuit's reference does not know, of no entity, though it knows one that is
+    """The paths that Intuit's reference does not know, of no entity, though it knows one that is
     written nearly so, each with its line: such a path is no mistake in itself, it finds nothing."""
     for part, _ in _parts(mapping, table):
+        for at, exclusion in enumerate(part.exclude, 1):
+            place = f"exclude.{at}.where"
+            where = f"{mapping.file} line {part.line(place)}: {part.at}{place}"
+            for path, near in _misspelt(_compared(part, exclusion.where)):
+                yield f"{where}: '{path}' is not known in QuickBooks. Did you mean '{near}'?"
         for field in part.fields.values():
             for path, near in _misspelt(list(_sources(part, field))):
                 yield (
                     f"{_place(part, field)}: '{path}' is not known in QuickBooks, and a field that "
                     f"is not there leaves {field.column} blank. Did you mean '{near}'?"
+                )
+            for path, near in _misspelt(_compared(part, field.negate or ())):
+                yield (
+                    f"{_place(part, field, '.negate')}: '{path}' is not known in QuickBooks. Did "
+                    f"you mean '{near}'?"
                 )
 
 
@@ -154,9 +167,9 @@ def _misspelt(sources: list[tuple[str, Source]]) -> Iterator[tuple[str, str]]:
                 entities.setdefault(written(path), []).append(entity)
     for said, those in entities.items():
         names = {written(field): _thing(field) for each in those for field in fields_of(each)}
-        near = get_close_matches(said, names, 1, cutoff=0.7)
+        near = nearest(said, names, cutoff=0.7)
         if near and _thing(tuple(said.split("."))) not in names.values():
-            yield said, near[0]
+            yield said, near
 
 
 def _thing(path: Path) -> Path:
@@ -197,6 +210,12 @@ def _sources(mapping: Mapping, field: Field) -> Iterator[tuple[str, Source]]:
     for entity in mapping.entities:
         for source in field.of(entity).sources:
             yield (LINE if mapping.at else entity), source
+
+
+def _compared(mapping: Mapping, conditions: Iterable[Condition]) -> list[tuple[str, Source]]:
+    """Each path that is compared, with what it is looked for in."""
+    within = [LINE] if mapping.at else mapping.entities
+    return [(entity, condition.path) for entity in within for condition in conditions]
 
 
 def _kind(entity: str, source: Source) -> Kind:

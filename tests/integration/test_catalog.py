@@ -1,5 +1,6 @@
 """A CRM's tables as they are, and what does not fit them."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -269,6 +270,27 @@ def test_a_column_is_told_by_its_name_in_other_capitals(connection: Connection[A
     told = list(catalog.misfits(catalog.read(connection, "crm.things"), known))
 
     assert any("has no column 'vat'. Did you mean 'VAT'?" in problem for problem in told)
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("crm.Products", "crm.products"),
+        ("CRM.PRODUCTS", "crm.products"),
+        ("own.order", "own.Order"),
+        ("Own.Order", "own.Order"),
+        ("sync.runs", None),
+        ("somewhere.else", None),
+    ],
+)
+def test_a_table_in_other_letters_is_told_with_the_one_that_was_meant(
+    connection: Connection[Any], written: str, meant: str | None
+) -> None:
+    with pytest.raises(SettingsError, match=f"has no table {written}, ") as told:
+        catalog.read(connection, written)
+
+    assert re.findall("Did you mean '(.+)'", str(told.value)) == ([meant] if meant else [])
 
 
 def test_a_table_that_is_not_there_is_told_with_the_line_that_names_it(

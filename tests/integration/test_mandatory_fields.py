@@ -9,13 +9,11 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog, checking, companies, database, pipeline
+from quickbooks_crm import checking, companies, database, pipeline
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
-from quickbooks_crm.mapping import parse
 from quickbooks_crm.running import Request
-from quickbooks_crm.suiting import missing_fields
 from tests.acceptance.kept_in_step import own_include
-from tests.integration.crm import REALM, count, mapping, rows
+from tests.integration.crm import REALM, count, rows
 
 BUILT_IN = """
     ALTER TABLE crm.products ADD COLUMN warehouse text NOT NULL;
@@ -90,17 +88,6 @@ def test_one_message_names_all_missing_fields_by_label_and_module_and_no_row_mov
     ]
 
 
-def test_a_required_field_that_is_mapped_with_other_capitals_is_told_how_to_be_written(
-    company: Connection[Any],
-) -> None:
-    company.execute('ALTER TABLE crm.products ADD COLUMN "Origin" text NOT NULL')
-    known = parse("products", mapping("crm.products", "origin: {from: Sku}"), "products.yaml")
-
-    assert missing_fields(known, catalog.of(company, known)) == [
-        "Origin (write 'Origin' for 'origin')"
-    ]
-
-
 def test_with_a_default_in_the_table_the_run_may_start(company: Connection[Any]) -> None:
     company.execute(BUILT_IN.encode())
     company.execute("ALTER TABLE crm.products ALTER warehouse SET DEFAULT 'main'")
@@ -167,7 +154,28 @@ def test_missing_fields_are_told_before_all_else_that_does_not_fit(
     with pytest.raises(MandatoryFieldsMissing) as told:
         look()
 
-    assert str(told.value).splitlines()[1:-1] == ["  products: Product name"]
+    assert str(told.value).splitlines()[1:-1] == [
+        "  products: Product name",
+        "    products.yaml line 16: fields.nmae: crm.products has no column 'nmae'. "
+        "Did you mean 'name'?",
+    ]
+
+
+@before_a_run_and_by_hand
+def test_a_required_column_in_other_letters_is_told_with_the_one_that_was_meant(
+    company: Connection[Any], mappings: Path, look: Callable[[], object]
+) -> None:
+    company.execute("ALTER TABLE crm.products ADD COLUMN origin text NOT NULL")
+    edit(mappings / "products.yaml", "  name:", "  ORIGIN: {value: QuickBooks}\n  name:")
+
+    with pytest.raises(MandatoryFieldsMissing) as told:
+        look()
+
+    assert str(told.value).splitlines()[1:-1] == [
+        "  products: Origin",
+        "    products.yaml line 16: fields.ORIGIN: crm.products has no column 'ORIGIN'. "
+        "Did you mean 'origin'?",
+    ]
 
 
 @before_a_run_and_by_hand

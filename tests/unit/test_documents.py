@@ -280,6 +280,11 @@ def test_whole_numbers_of_lines_lose_their_noughts() -> None:
             "import.within parts records with the same key: write a key, and give this column a "
             "source.",
         ),
+        (
+            mapping("kind: {from: A}", **{"import": "{key: product_id, within: Kind}"}),
+            "import.within parts records with the same key: write a key, and give this column a "
+            "source. Did you mean 'kind'?",
+        ),
     ],
 )
 def test_a_mistake_is_told_where_it_is(text: str, said: str) -> None:

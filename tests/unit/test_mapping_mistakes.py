@@ -192,6 +192,11 @@ WRONG = {
         "line 4: fields.a.owner names 'b', which is no field that refers to a record. Write true, "
         "or a column whose line has refers.",
     ),
+    "the owner of a record in other letters": (
+        mapping("a: {owner: B}, b: {from: B, refers: products}"),
+        "line 4: fields.a.owner names 'B', which is no field that refers to a record. Did you mean "
+        "'b'? Write true, or a column whose line has refers.",
+    ),
     "an owner named twice": (
         mapping("a: {from: A, owner: b}, b: {from: B, refers: products}"),
         "line 4: fields.a.from is never used: the owner is that of b.",
@@ -260,6 +265,11 @@ WRONG = {
         mapping(when_deleted="{deleted: true}"),
         "line 5: when_deleted.deleted is not a column of fields. Give it a source there too, "
         "such as value: false, so that a record that comes back loses the flag.",
+    ),
+    "a flag in other letters": (
+        mapping("deleted: {value: false}", when_deleted="{Deleted: true}"),
+        "line 5: when_deleted.Deleted is not a column of fields. Did you mean 'deleted'? Give it a "
+        "source there too, such as value: false, so that a record that comes back loses the flag.",
     ),
     "a flag that changes the key": (
         mapping(when_inactive="{product_id: gone}"),
@@ -337,6 +347,20 @@ def test_key_and_check_fields_without_a_line_of_fields_are_no_mistake_of_the_fil
     found = read(mapping(**{"import": "{key: nam, check: [name, cod]}"}))
 
     assert (found.key, found.check) == ("nam", ("name", "cod"))
+
+
+NEEDED = ("entities", "table", "import", "fields")
+
+
+@pytest.mark.parametrize("word", ["company", "exclude", "import", "fields", "lines", "by_name"])
+def test_a_word_in_capitals_is_told_alone_without_what_follows_from_it(word: str) -> None:
+    text = mapping(company="x", exclude="[]", lines="{}", by_name="true")
+    written = [line for line in text.splitlines() if line.split(":")[0] in (*NEEDED, word)]
+
+    found = problems("\n".join(written).replace(f"{word}:", f"{word.upper()}:"))
+
+    said = f"{word.upper()} is not a key here: '{word.upper()}'. Did you mean '{word}'?"
+    assert [problem.partition(": ")[2] for problem in found] == [said]
 
 
 KNOWN = {"required", "default", "blank_overwrites", "lookup", "refers"}

@@ -116,6 +116,8 @@ def test_two_columns_that_are_called_the_same_are_told() -> None:
     ("path", "meant"),
     [
         ("UnitPrise", "UnitPrice"),
+        ("id", "Id"),
+        ("UNITPRICE", "UnitPrice"),
         ("Metadata.CreateTime", "MetaData.CreateTime"),
         ("[Sku, Nmae]", "Name"),
         ("{join: [Sku, UnitPrices]}", "UnitPrice"),
@@ -132,6 +134,31 @@ def test_a_path_that_is_nearly_a_field_of_quickbooks_is_told(path: str, meant: s
     assert len(said) == (1 if meant else 0)
     assert not meant or f"leaves a blank. Did you mean '{meant}'?" in said[0]
     assert not meant or said[0].startswith("products.yaml line 4: fields.a.from: '")
+
+
+@pytest.mark.parametrize(
+    ("fields", "exclude", "said"),
+    [
+        (
+            "",
+            "[{where: {Active: false}, because: x}, {where: {type: Category}, because: x}]",
+            "line 5: exclude.2.where: 'type' is not known in QuickBooks. Did you mean 'Type'?",
+        ),
+        (
+            "a: {from: UnitPrice, negate: {taxable: true}}",
+            "[{where: {Type: Category}, because: x}]",
+            "line 4: fields.a.negate: 'taxable' is not known in QuickBooks. Did you mean "
+            "'Taxable'?",
+        ),
+    ],
+)
+def test_a_condition_of_what_is_nearly_a_field_of_quickbooks_is_told(
+    fields: str, exclude: str, said: str
+) -> None:
+    """Such a condition never holds, or always."""
+    known = read(mapping(fields, exclude=exclude))
+
+    assert list(misspelt(known, table())) == [f"products.yaml {said}"]
 
 
 def test_a_keyword_is_no_longer_than_those_on_its_list() -> None:

@@ -52,8 +52,8 @@ def suggestion(written: str, options: Iterable[str]) -> str:
     return "Remove it."
 
 
-def nearest(written: str, options: Iterable[str]) -> str | None:
-    """The option that was probably meant, if one is near."""
+def nearest(written: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The option that was probably meant, if one is near, whatever the case of its letters."""
     by_folded = {option.casefold(): option for option in reversed(list(options))}
-    near = get_close_matches(written.casefold(), by_folded, n=1)
+    near = get_close_matches(written.casefold(), by_folded, n=1, cutoff=cutoff)
     return by_folded[near[0]] if near else None

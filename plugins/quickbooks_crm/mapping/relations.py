@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from quickbooks_crm.mapping.document import Document, Place
-from quickbooks_crm.mapping.problems import Problem, quoted
+from quickbooks_crm.mapping.problems import Problem, nearest, quoted
 from quickbooks_crm.mapping.words import MAPPING
 
 
@@ -50,6 +50,13 @@ def _columns(tree: Any) -> dict[str, dict[str, Any]]:
     return {
         column: words for column, words in _group(tree, "fields").items() if isinstance(words, dict)
     }
+
+
+def _meant(column: str, tree: Any) -> str:
+    """A word about the column of fields that was probably meant by one that is none."""
+    columns = _columns(tree)
+    near = None if column in columns else nearest(column, columns)
+    return f"Did you mean {near!r}? " if near else ""
 
 
 def _all_known(place: Place, words: Any) -> bool:
@@ -159,8 +166,8 @@ def _inherited(tree: Any, column: str, words: dict[str, Any], same_as: str) -> F
     if "refers" not in _columns(tree).get(same_as, {}):
         yield (
             place,
-            f"names {quoted(same_as)}, which is no field that refers to a record. Write true, or "
-            "a column whose line has refers.",
+            f"names {quoted(same_as)}, which is no field that refers to a record. "
+            f"{_meant(same_as, tree)}Write true, or a column whose line has refers.",
         )
 
 
@@ -200,13 +207,14 @@ def _keys(tree: Any) -> Found:
     if mode == "create" and key is not None:
         yield place, "has no use with mode create, which never looks for a record. Remove it."
     elif mode in ("merge", "ignore") and "key" not in _group(tree, "import"):
-        if not _all_known(("import",), tree.get("import", {})):
+        above: Place = ("import",) if "import" in tree else ()
+        if not _all_known(above, tree["import"] if above else tree):
             return
         yield place, f"is missing. With mode {mode}, write the column that finds a record again."
     within = _group(tree, "import").get("within")
     if isinstance(within, str) and (not key or within not in _columns(tree)):
         said = "parts records with the same key: write a key, and give this column a source."
-        yield ("import", "within"), said
+        yield ("import", "within"), f"{said} {_meant(within, tree)}".rstrip()
     if isinstance(key, str) and mode != "create":
         words = _columns(tree).get(key, {})
         if "value" in words:
@@ -238,8 +246,8 @@ def _unfit_flag(tree: Any, column: str) -> str:
         return "is a reference, which cannot be set to a constant. Remove it."
     if column not in _group(tree, "fields"):
         return (
-            "is not a column of fields. Give it a source there too, such as value: false, "
-            "so that a record that comes back loses the flag."
+            f"is not a column of fields. {_meant(column, tree)}Give it a source there too, such as "
+            "value: false, so that a record that comes back loses the flag."
         )
     return ""
 

@@ -98,13 +98,6 @@ SELECT asked.table_name,
   LEFT JOIN LATERAL (SELECT conkey FROM pg_constraint WHERE conrelid = kept.oid AND contype = 'p' LIMIT 1) AS p ON true
  ORDER BY asked.table_name, a.attnum;
 
--- tables --
-SELECT n.nspname || '.' || c.relname AS name
-  FROM pg_class AS c
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname NOT IN ('quickbooks', 'sync', 'information_schema') AND n.nspname !~ '^pg_'
- ORDER BY 1;
-
 -- schemas --
 -- Which of the schemas there are, whether the login may look into them, whether they say what the CRM's forms ask for, which
 -- the login may then read or not, and whether they keep keyword lists, names of these lists, and other names of their values.
@@ -137,6 +130,16 @@ SELECT n.nspname AS name,
   FROM pg_namespace AS n
   LEFT JOIN ours AS form ON form.relname = 'form_field' AND form.relnamespace = n.oid
  WHERE n.nspname = ANY (%(schemas)s::text[]);
+
+-- tables --
+-- The tables and views that a mapping may name.
+SELECT n.nspname || '.' || c.relname
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'f')
+   AND n.nspname NOT IN ('quickbooks', 'sync', 'information_schema')
+   AND n.nspname NOT LIKE 'pg\_%'
+ ORDER BY 1;
 
 -- default --
 ({default})::{type}
