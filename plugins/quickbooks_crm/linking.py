@@ -150,10 +150,12 @@ def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_wh
         raise LinkRefused(
             f"{place.named} is CRM record {record_key}. Unlink it.", _command("unlink", place)
         )
-    for name in ("moves", "no_duplicate", "tell_apart", "try_again"):
-        connection.execute(statements("linking")[name], where | {"other_key": ""})
+    where |= {"other_key": ""}
+    for name in ("moves", "no_duplicate", "try_again"):
+        connection.execute(statements("linking")[name], where)
     where["emptied"], said = _take_id_out(connection, place, record_key)
-    _note(connection, place, "told_apart", where)
+    if _is_new(connection, "tell_apart", where) or where["emptied"]:
+        _note(connection, place, "told_apart", where)
     told = f"{place.named} and CRM record {record_key} are different"
     if connection.execute(statements("linking")["is_parted"], where).fetchone() is None:
         return f"{told}; the next sync knows.{said}"
@@ -196,8 +198,8 @@ def tell_records_apart(
     sentence."""
     where = _begin(connection, place) | _pair(connection, place, one, other)
     where |= {"by_whom": by_whom}
-    connection.execute(statements("linking")["tell_apart"], where)
-    _note(connection, place, "told_apart", where)
+    if _is_new(connection, "tell_apart", where):
+        _note(connection, place, "told_apart", where)
     first, second = where["record_key"], where["other_key"]
     return f"CRM records {first} and {second} are different; review lists them no more."
 
@@ -206,9 +208,10 @@ def say_same(connection: Connection[Any], place: Place, record_key: str, by_whom
     """Remember that a QuickBooks record is the same thing as a CRM record which another one is: it
     stays a duplicate, and nobody is asked again. What was done, in a sentence."""
     where = _begin(connection, place) | {"record_key": record_key, "other_key": ""}
+    where |= {"by_whom": by_whom}
     _require_both(connection, place, record_key)
-    connection.execute(statements("linking")["say_same"], where | {"by_whom": by_whom})
-    _note(connection, place, "said_same", where | {"by_whom": by_whom})
+    if _is_new(connection, "say_same", where):
+        _note(connection, place, "said_same", where)
     return f"{place.named} is CRM record {record_key} once more. It stays out of the CRM."
 
 
@@ -218,8 +221,9 @@ def say_records_same(
     """Remember that two CRM records are the same thing, which no sync makes one. What was done, in
     a sentence."""
     where = _begin(connection, place) | _pair(connection, place, one, other)
-    connection.execute(statements("linking")["say_same"], where | {"by_whom": by_whom})
-    _note(connection, place, "said_same", where | {"by_whom": by_whom})
+    where |= {"by_whom": by_whom}
+    if _is_new(connection, "say_same", where):
+        _note(connection, place, "said_same", where)
     return f"CRM records {one} and {other} are the same; keep one of them in the CRM."
 
 
@@ -243,6 +247,11 @@ def take_back(
         named = {"record_key": record_key, "other_key": other_key}
         _note(connection, told, "taken_back", where | named)
     return "It was taken back."
+
+
+def _is_new(connection: Connection[Any], name: str, where: dict[str, Any]) -> bool:
+    """Remember what a person says of two records; whether nobody had said it before."""
+    return connection.execute(statements("linking")[name], where).rowcount == 1
 
 
 def _pair(connection: Connection[Any], place: Place, one: str, other: str) -> dict[str, str]:

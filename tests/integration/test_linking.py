@@ -279,6 +279,25 @@ def test_what_is_different_is_not_found_by_its_key(connection: Connection[Any]) 
     assert rows(connection, LINKS) == [("7", str(second))]
 
 
+def test_what_is_said_of_two_records_again_is_noted_once(connection: Connection[Any]) -> None:
+    first, second = map(str, two_pumps(connection))
+    own, pair = place(connection), place(connection, "", "")
+
+    for _ in range(2):
+        linking.tell_apart(connection, own, first, "ann")
+        linking.tell_records_apart(connection, pair, first, second, "ann")
+        linking.say_same(connection, own, second, "ann")
+        linking.say_records_same(connection, pair, second, first, "ann")
+
+    noted = rows(connection, "SELECT kind, subject FROM sync.act ORDER BY kind, subject")
+    assert noted == [
+        ("said_same", f"CRM record {first}"),
+        ("said_same", "Item 7"),
+        ("told_apart", f"CRM record {first}"),
+        ("told_apart", "Item 7"),
+    ]
+
+
 def test_what_is_one_thing_is_not_different(connection: Connection[Any]) -> None:
     sync(connection, products(NAMED), item("7"))
 
