@@ -17,6 +17,7 @@ from quickbooks_crm.check import unfit
 from quickbooks_crm.errors import SettingsError, TableBusy
 from quickbooks_crm.mapping.shape import is_the_crms
 from quickbooks_crm.mapping.suggest import normal
+from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
 
 Type = Literal["text", "multi_line", "numeric", "date", "time", "date_time", "keyword"]
@@ -29,7 +30,6 @@ LONGEST_TEXT = 10_485_760
 PATIENCE_MS = 2_000
 """How long a try waits for the table: everybody who wants it waits behind it."""
 
-_BUSY = (errors.LockNotAvailable, errors.DeadlockDetected)
 _VIEW = (
     "no table but a view or a table of another database. Add the field to the table behind it, and "
     "then to the view."
@@ -115,28 +115,44 @@ def add_field(connection: Connection[Any], wanted: NewField, by: str, plan: bool
             added = _add(connection, wanted, by)
             if plan:
                 raise psycopg.Rollback(whole)
-    except _BUSY as error:
-        raise TableBusy(
-            f"{wanted.table} is in use, and was not free for {PATIENCE_MS // 1000} seconds, five "
-            "times. Nothing was changed. Try again when no import or long report runs."
-        ) from error
-    except errors.InsufficientPrivilege as error:
-        raise SettingsError(
-            f"The login of the Airflow connection crm may not change {wanted.table}: only the "
-            "owner of a table can add a column to it. Nothing was changed. Let whoever looks after "
-            "the CRM's database make that login a member of the owner's role, or add the column."
-        ) from error
-    except errors.TooManyColumns as error:
-        raise SettingsError(
-            f"{wanted.table} has as many columns as Postgres allows, 1,600 with those that were "
-            "dropped. Nothing was changed. Map a column that it has."
-        ) from error
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
-        raise SettingsError(
-            f"The CRM's form does not take '{wanted.label}': {_rule(error)}. Nothing was changed. "
-            "Write another label or default, or let whoever looks after the CRM change the form."
-        ) from error
+    except psycopg.Error as error:
+        raise _refusal(error, wanted) from error
     return added
+
+
+def _refusal(error: psycopg.Error, wanted: NewField) -> SettingsError | TableBusy:
+    """What to tell of an error that the database raised. Raises it again when neither the field nor
+    the table is at fault."""
+    match error:
+        case errors.LockNotAvailable() | errors.DeadlockDetected():
+            return TableBusy(
+                f"{wanted.table} is in use, and was not free for {PATIENCE_MS // 1000} seconds, "
+                "five times. Nothing was changed. Try again when no import or long report runs."
+            )
+        case errors.InsufficientPrivilege():
+            return SettingsError(
+                f"The login of the Airflow connection crm may not change {wanted.table}: only the "
+                "owner of a table can add a column to it. Nothing was changed. Let whoever looks "
+                "after the CRM's database make that login a member of the owner's role, or add the "
+                "column."
+            )
+        case errors.TooManyColumns():
+            return SettingsError(
+                f"{wanted.table} has as many columns as Postgres allows, 1,600 with those that "
+                "were dropped. Nothing was changed. Map a column that it has."
+            )
+        case psycopg.DataError() | psycopg.IntegrityError():
+            return SettingsError(
+                f"The CRM's form does not take '{wanted.label}': {_rule(error)}. Nothing was "
+                "changed. Write another label or default, or let whoever looks after the CRM "
+                "change the form."
+            )
+    let_faults_through(error)
+    return SettingsError(
+        f"The CRM's database takes no new column in {wanted.table}: {error.diag.message_primary} "
+        f"({error.sqlstate}). Nothing was changed. Let whoever looks after it allow that, or add "
+        "the column."
+    )
 
 
 def _rule(error: psycopg.Error) -> str:
@@ -298,11 +314,12 @@ def _default(wanted: NewField, type_: sql.Composable) -> sql.Composable:
 
 
 def _not_null(plan: _Plan, table: Table, wanted: NewField, form: bool) -> bool:
-    """Whether the table itself can require the value: not while it has records without one."""
+    """Whether the table itself can require the value: not while it has records without one, or may
+    have some that this login does not see."""
     if not wanted.required or wanted.defaults:
         return wanted.required
     query = statements("new_field")["has_rows"].format(table=table.identifier)
-    if plan.connection.execute(query).fetchone() == (False,):
+    if not table.guarded and plan.connection.execute(query).fetchone() == (False,):
         return True
     if not form:
         raise SettingsError(

@@ -11,7 +11,8 @@ def candidates(table: Table) -> Iterator[Candidate]:
     """The columns that a mapping may fill, with where their foreign keys lead."""
     required = {column.name for column in table.required}
     for column in table.columns.values():
-        if column.writable and not (column.sequence and column.name == table.key):
+        numbered = column.sequence and column.name == table.key
+        if column.writable and not numbered and not column.unfillable:
             target = column.points_to
             yield Candidate(
                 column.name,

@@ -445,6 +445,43 @@ TAKING_NO_COLUMN = f"""
     CREATE TABLE own.wide (id int PRIMARY KEY, {", ".join(f"c{n} int" for n in range(1599))})"""
 
 
+def test_what_the_database_itself_forbids_is_told_in_its_words(other: Connection[Any]) -> None:
+    other.execute('CREATE TABLE "My CRM".copies (firm "My CRM"."Firms")')
+
+    with pytest.raises(SettingsError) as told:
+        add_field(other, replace(FIRMS, default="North"), "ann")
+
+    assert str(told.value) == (
+        'The CRM\'s database takes no new column in My CRM.Firms: cannot alter table "Firms" '
+        'because column "copies.firm" uses its row type (0A000). Nothing was changed. Let whoever '
+        "looks after it allow that, or add the column."
+    )
+
+
+@pytest.mark.parametrize("type_", ["varchar(200)", "integer"])
+def test_a_column_of_a_table_that_inherits_is_no_new_field(
+    other: Connection[Any], type_: str
+) -> None:
+    """Postgres would make both one column, or refuse it, by their types."""
+    made = f'CREATE TABLE "My CRM".big (sales_region {type_}) INHERITS ("My CRM"."Firms")'
+    other.execute(made.encode())
+
+    assert add_field(other, FIRMS, "ann").column == "sales_region_2"
+
+
+def test_records_that_the_login_does_not_see_are_records_without_the_field(
+    other: Connection[Any],
+) -> None:
+    other.execute(
+        """INSERT INTO "My CRM"."Firms" VALUES (1, 'hidden');
+           ALTER TABLE "My CRM"."Firms" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+           CREATE POLICY seen ON "My CRM"."Firms" USING ("Name" <> 'hidden')"""
+    )
+
+    with pytest.raises(SettingsError, match="Give it a default, or do not require it"):
+        add_field(other, replace(FIRMS, required=True, default=None), "ann")
+
+
 def test_a_login_that_does_not_own_the_table_is_told_so(
     other: Connection[Any], database_url: str
 ) -> None:

@@ -26,9 +26,13 @@ SELECT known.name FROM unnest(%(names)s::text[], %(labels)s::text[]) AS known (n
  WHERE sync.normal(known.label) = sync.normal(%(label)s);
 
 -- cannot_name_a_column --
--- Names that are taken, by Postgres itself too, and words that SQL keeps for itself.
-SELECT a.attname::text FROM pg_attribute AS a
- WHERE a.attrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text)) AND NOT a.attisdropped
+-- Names that are taken, by Postgres itself too and in tables that inherit the column, and words that SQL keeps for itself.
+WITH RECURSIVE own AS (
+    SELECT to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text))::oid AS oid
+    UNION
+    SELECT inhrelid FROM own JOIN pg_inherits ON inhparent = own.oid
+)
+SELECT a.attname::text FROM own JOIN pg_attribute AS a ON a.attrelid = own.oid WHERE NOT a.attisdropped
 UNION
 SELECT word FROM pg_get_keywords() WHERE catcode <> 'U';
 
