@@ -88,3 +88,61 @@ def test_what_has_more_places_than_the_column_takes_is_in_no_total_rounded(
     [total] = found.totals
     assert sums(total) == ["22.601", "12.351", "10.25", "0.000"]
     assert total.figures == ["22.601", "12.351 (2)", "0.000", "10.250", "0.000"]
+
+
+def euros(id: str, total: str) -> Record:
+    return bill(id, total, CurrencyRef={"value": "EUR"})
+
+
+def by_currency(found: Report) -> dict[str, tuple[str, str]]:
+    """Of each currency the sum of the CRM and how far it is from QuickBooks'."""
+    return {total.currency: (str(total.target), str(total.difference)) for total in found.totals}
+
+
+@pytest.mark.parametrize(("written", "currency"), [("USD", "USD"), (None, "")])
+def test_an_amount_counts_in_the_currency_that_a_person_gave_it_in_the_crm(
+    connection: Connection[Any], written: str | None, currency: str
+) -> None:
+    """Who adds up the CRM by currency gets other sums than QuickBooks."""
+    known = bills(connection, "numeric(20, 2)")
+    sync(connection, known, euros("1", "10.25"), euros("2", "5.00"))
+    connection.execute(
+        "UPDATE crm.bills_sent SET currency = %s WHERE quickbooks_id = '2'", [written]
+    )
+
+    found = compared(connection, known)
+
+    assert [(drift.kind, drift.ids, drift.fields) for drift in found.drift] == [
+        ("changed_in_crm", ["2"], ["currency"])
+    ]
+    assert by_currency(found) == {currency: ("5.00", "5.00"), "EUR": ("10.25", "-5.00")}
+    assert not found.in_step
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_record_that_is_held_back_or_gone_counts_in_no_currency_of_the_crm(
+    connection: Connection[Any], held: bool
+) -> None:
+    known = bills(connection, "numeric(20, 2)")
+    sync(connection, known, euros("1", "10.25"))
+    connection.execute("UPDATE crm.bills_sent SET currency = 'USD'")
+    if held:
+        sync(connection, known, euros("1", "10.255"))
+    else:
+        connection.execute("DELETE FROM crm.bills_sent")
+
+    found = compared(connection, known)
+
+    assert list(by_currency(found)) == ["EUR"]
+
+
+def test_a_currency_that_a_person_gave_where_quickbooks_has_none_is_theirs(
+    connection: Connection[Any],
+) -> None:
+    known = bills(connection, "numeric(20, 2)")
+    sync(connection, known, bill("1", "10.25"))
+    connection.execute("UPDATE crm.bills_sent SET currency = 'USD'")
+
+    found = compared(connection, known)
+
+    assert (by_currency(found), found.in_step) == ({"": ("10.25", "0.00")}, True)

@@ -16,6 +16,9 @@ from quickbooks_crm.runs import Attempt
 from quickbooks_crm.sql import statements
 from quickbooks_crm.suiting import known
 
+CURRENCY = ("CurrencyRef", "value")
+"""Where QuickBooks says what the amounts of a record are in."""
+
 
 def compare(connection: Connection[Any], attempt: Attempt, target: Target, position: int) -> None:
     """Record how many of a module's records are in the CRM, which of them are not as they were
@@ -52,7 +55,8 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
             through = blocks["money"] if column.base == "money" else sql.SQL("")
             amount = {"amount": _of_each(field), "through": through}
             statement = blocks["control_totals"].format(**amount)
-            connection.execute(statement, where | {"field": column.name})
+            which = {"field": column.name, "currency": _currency(target)}
+            connection.execute(statement, where | which)
         connection.execute(blocks["beside_no_more"])
 
 
@@ -74,6 +78,15 @@ def _amounts(target: Target) -> Iterator[tuple[Field, Column]]:
         sums = all(_is_money(entity, field.of(entity)) for entity in mapping.entities)
         if sums and not field.refers and mapping.mode == "merge":
             yield field, column
+
+
+def _currency(target: Target) -> str | None:
+    """The column that QuickBooks fills with the currency, if there is one, and people do not."""
+    for name, field in target.mapping.fields.items():
+        says = any(CURRENCY in variant.sources for variant in field.variants)
+        if says and name not in target.mapping.edited_in_crm:
+            return name
+    return None
 
 
 def _is_money(entity: str, field: Field) -> bool:

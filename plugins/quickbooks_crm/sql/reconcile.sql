@@ -259,21 +259,26 @@ ON CONFLICT (realm, run_id, side, subject, entity, id) DO UPDATE
 
 -- control_totals --
 -- The sum of a column on both sides, by currency. What QuickBooks leaves blank counts on neither. Nothing is rounded: what has
--- more places than the column takes is held back, and explains the difference as it is.
+-- more places than the column takes is held back, and explains the difference as it is. What a person has put under another
+-- currency counts there.
 INSERT INTO sync.control_total (realm, run_id, side, subject, field, currency, source, held, held_records, waiting,
                                 waiting_records, target)
-SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, %(field)s, currency,
-       sum(amount),
-       coalesce(sum(amount) FILTER (WHERE NOT waiting AND held IS NOT NULL), 0),
-       count(*) FILTER (WHERE NOT waiting AND held IS NOT NULL),
-       coalesce(sum(amount) FILTER (WHERE waiting), 0),
-       count(*) FILTER (WHERE waiting),
-       coalesce(sum((image ->> %(field)s){through}::numeric) FILTER (WHERE NOT waiting AND held IS NULL), 0)
-  FROM (SELECT waiting, held, image, coalesce(payload #>> '{{CurrencyRef,value}}', '') AS currency,
-               {amount} AS amount
+SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, %(field)s, side.currency,
+       coalesce(sum(side.amount), 0),
+       coalesce(sum(side.amount) FILTER (WHERE NOT waiting AND held IS NOT NULL), 0),
+       count(side.amount) FILTER (WHERE NOT waiting AND held IS NOT NULL),
+       coalesce(sum(side.amount) FILTER (WHERE waiting), 0),
+       count(side.amount) FILTER (WHERE waiting),
+       coalesce(sum(side.kept) FILTER (WHERE NOT waiting AND held IS NULL), 0)
+  FROM (SELECT waiting, held, coalesce(payload #>> '{{CurrencyRef,value}}', '') AS currency, {amount} AS amount,
+               (image ->> %(field)s){through}::numeric AS kept,
+               CASE WHEN in_crm AND NOT waiting AND held IS NULL AND written ->> %(currency)s <> coalesce(image ->> %(currency)s, '')
+                    THEN coalesce(image ->> %(currency)s, '') END AS given
           FROM beside WHERE NOT deleted) AS side_by_side
- WHERE amount IS NOT NULL
- GROUP BY currency;
+ CROSS JOIN LATERAL (VALUES (side_by_side.currency, side_by_side.amount, NULL),
+                            (coalesce(given, side_by_side.currency), NULL, side_by_side.kept)) AS side (currency, amount, kept)
+ WHERE side_by_side.amount IS NOT NULL
+ GROUP BY side.currency;
 
 -- money --
 ::money
