@@ -118,6 +118,7 @@ def undo(connection: Connection[Any], work: Undo) -> None:
         connection.execute(blocks[name], where)
     connection.execute(statements("outcomes")["reasons"], where)
     connection.execute(statements("replay")["begin_anew"], where)
+    connection.execute(statements("stage")["unseal_all_runs"], where)
     (unused_keywords.bring_back if work.undone.again else unused_keywords.drop)(connection, where)
     connection.execute(blocks["done"])
 

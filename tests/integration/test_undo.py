@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm import one_module, stage
+from quickbooks_crm.errors import StageIncomplete
 from quickbooks_crm.mapping import parse_all
+from quickbooks_crm.one_module import Bringing
+from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     CONTACTS,
+    REALM,
     End,
     accounts,
     by_hand,
@@ -17,13 +22,14 @@ from tests.integration.crm import (
     gone,
     item,
     mapping,
+    mirror,
     one,
     outcome,
     products,
     rows,
     sync,
 )
-from tests.integration.undo import LINKS, people, undo
+from tests.integration.undo import LINKS, company, people, undo
 
 HELD = "SELECT module, id, outcome, reason FROM sync.held ORDER BY module, id"
 PARKED = "SELECT module, id, field, target_id FROM sync.parked ORDER BY module, id"
@@ -494,3 +500,29 @@ def test_keys_and_columns_of_every_sort_come_back(connection: Connection[Any]) -
     assert rows(connection, 'SELECT * FROM "Own"."Order"') == first
     undo(connection, known, "back")
     assert rows(connection, 'SELECT * FROM "Own"."Order" ORDER BY name') == second
+
+
+def test_what_was_staged_before_an_undo_is_not_loaded_after_it(
+    connection: Connection[Any],
+) -> None:
+    """A run that brings all was stopped before its load."""
+    sync(connection, products(), item("7"), run_id="wrong")
+    bringing = Bringing(
+        Run("sample", REALM, "yes"), company(), products(), whole=frozenset({"products"})
+    )
+    mirror(connection, bringing.run)
+    _stage(connection, bringing)
+
+    undo(connection, products(), "wrong")
+
+    with connection.transaction(), pytest.raises(StageIncomplete):
+        one_module.load_rows(connection, bringing, "products")
+    assert _stage(connection, bringing)["staged"] == 0
+
+
+def _stage(connection: Connection[Any], bringing: Bringing) -> dict[str, int]:
+    run, known = bringing.run, bringing.known["products"]
+    with connection.transaction():
+        stage.clear(connection, run, known)
+        window = one_module.wanted(connection, bringing, "products")
+        return one_module.stage_rows(connection, run, known, window)

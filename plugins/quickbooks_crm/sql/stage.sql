@@ -115,6 +115,7 @@ DELETE FROM sync.stage WHERE realm = %(realm)s AND run_id = %(run_id)s AND modul
 DELETE FROM sync.staged WHERE realm = %(realm)s AND module = %(module)s;
 
 -- unseal_all_runs --
+-- Also after an undo: what was staged before it may be what it holds back.
 DELETE FROM sync.stage WHERE realm = %(realm)s AND module = %(module)s;
 
 -- copy --
