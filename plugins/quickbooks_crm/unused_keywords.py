@@ -30,7 +30,11 @@ def bring_back(connection: Connection[Any], where: dict[str, Any]) -> None:
     blocks = statements("unused_keywords")
     for (name,) in connection.execute(blocks["dropped"], where).fetchall():
         statement = blocks["bring_back"].format(keyword_values=_values_table(name))
-        connection.execute(statement, where | {"list": name})
+        try:
+            with connection.transaction():
+                connection.execute(statement, where | {"list": name})
+        except psycopg.Error as refusal:
+            let_faults_through(refusal)  # the list takes one of them no more: it stays as it is
 
 
 def _used(connection: Connection[Any], schema: str, asked: dict[str, Any]) -> set[str]:

@@ -53,6 +53,7 @@ SELECT DISTINCT entity FROM sync.former
  WHERE realm = %(realm)s AND run_id = %(undone)s AND module = %(module)s AND kind = 'keyword';
 
 -- bring_back --
+-- But for those that the list has by now, perhaps in another spelling.
 WITH back AS (
     INSERT INTO {keyword_values} OVERRIDING SYSTEM VALUE
     SELECT was.*
@@ -60,6 +61,8 @@ WITH back AS (
      CROSS JOIN LATERAL jsonb_populate_record(NULL::{keyword_values}, former.was) AS was
      WHERE former.realm = %(realm)s AND former.run_id = %(undone)s AND former.module = %(module)s
        AND former.kind = 'keyword' AND former.entity = %(list)s
+       AND NOT EXISTS (SELECT FROM {keyword_values} AS own
+                        WHERE own.list_id = was.list_id AND sync.normal(own.value) = sync.normal(was.value))
     ON CONFLICT DO NOTHING
     RETURNING id::text AS key
 )
