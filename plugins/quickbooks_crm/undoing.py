@@ -75,9 +75,15 @@ def carry_out(company: str, run_id: str, wish: Wish) -> Report:
     """Undo a run, as far as nobody has changed since what it did. Each module commits by itself:
     what is killed can be done again, and does the rest. Raises `UndoImpossible` before anything is
     undone."""
+    run = run_of(company, run_id)
     with database.connect() as connection:
         database.require_current(connection)
-        report = _undo(connection, run_of(company, run_id), wish)
+        plan = _plan(connection, run, wish)
+        runs.start(connection, run, wish.trigger, wish.started_by, "undo")
+        with ExitStack() as at_the_end:
+            at_the_end.callback(_finish, run)
+            _undo(connection, plan, wish)
+        report = _report(connection, plan)
     for module in report.run.counts:
         ends = {name: getattr(module, name) for name in ("read", *report.run.outcomes)}
         log.info("%s: %s", module.module, one_module.words(ends))
@@ -86,10 +92,15 @@ def carry_out(company: str, run_id: str, wish: Wish) -> Report:
 
 def rehearse(company: str, run_id: str, wish: Wish) -> Report:
     """What an undo would do: all of it is done, and rolled back."""
+    run = run_of(company, run_id)
     with database.connect() as connection:
         database.require_current(connection)
         with connection.transaction(force_rollback=True):
-            return _undo(connection, run_of(company, run_id), wish)
+            plan = _plan(connection, run, wish)
+            runs.start(connection, run, wish.trigger, wish.started_by, "undo")
+            _undo(connection, plan, wish)
+            runs.finish(connection, run)
+            return _report(connection, plan)
 
 
 def preview(company: str, run_id: str, wish: Wish) -> None:
@@ -114,20 +125,22 @@ def _rehearse(plan: _Plan, inside: Connection[Any]) -> list[str]:
     return plan.modules
 
 
-def _undo(connection: Connection[Any], run: Run, wish: Wish) -> Report:
-    plan = _plan(connection, run, wish)
-    runs.start(connection, run, wish.trigger, wish.started_by, "undo")
-    with ExitStack() as at_the_end:
-        at_the_end.callback(runs.finish, connection, run)
-        with noted(connection, run, "begin"), connection.transaction():
-            runs.take_lease(connection, run)
-            if wish.previewed:
-                answers.follow(connection, run, "undo", wish.previewed)
-            begin(connection, run, plan.undone, plan.modules)
-        for module in plan.modules:
-            with noted(connection, run, f"{module}.undo"):
-                _undo_module(connection, plan, module)
-    return _report(connection, run, plan.undone.again)
+def _undo(connection: Connection[Any], plan: _Plan, wish: Wish) -> None:
+    run = plan.bringing.run
+    with noted(connection, run, "begin"), connection.transaction():
+        runs.take_lease(connection, run)
+        if wish.previewed:
+            answers.follow(connection, run, "undo", wish.previewed)
+        begin(connection, run, plan.undone, plan.modules)
+    for module in plan.modules:
+        with noted(connection, run, f"{module}.undo"):
+            _undo_module(connection, plan, module)
+
+
+def _finish(run: Run) -> None:
+    """End the undo on a connection of its own, since its other one may be what failed."""
+    with database.connect() as connection:
+        runs.finish(connection, run)
 
 
 def _plan(connection: Connection[Any], run: Run, wish: Wish) -> _Plan:
@@ -186,12 +199,13 @@ def _undo_rows(connection: Connection[Any], plan: _Plan, module: str) -> None:
     undo.undo(connection, Undo(run, plan.undone, target, pointing, position, hash_in_force))
 
 
-def _report(connection: Connection[Any], run: Run, again: bool) -> Report:
+def _report(connection: Connection[Any], plan: _Plan) -> Report:
+    run = plan.bringing.run
     found = activity.run(connection, run.realm, run.run_id)
     if found is None:
         raise SyncFailed(f"Run {run.run_id} has left no activity.")
     kept = {m.module: list(_kept(connection, run, m.module)) for m in found.counts if m.kept}
-    return Report(found, kept, again)
+    return Report(found, kept, plan.undone.again)
 
 
 def _kept(connection: Connection[Any], run: Run, module: str) -> Iterator[activity.Row]:

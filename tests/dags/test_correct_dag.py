@@ -3,7 +3,7 @@ a person has said Yes to."""
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +12,13 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.session import create_session
+from psycopg import Connection
 
 from quickbooks_crm import asking, correcting, one_module, pipeline, reasons, undo
 from quickbooks_crm.activity import Run
 from quickbooks_crm.correcting import Correction
-from quickbooks_crm.errors import CompanyBusy, SettingsError, UndoImpossible
+from quickbooks_crm.errors import CompanyBusy, DatabaseFailed, SettingsError, UndoImpossible
+from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.running import Request
 from quickbooks_crm.undo import Undo
 from tests.acceptance.kept_in_step import BY_HAND, FirstSyncs, Kept, counts, said_yes
@@ -227,28 +229,61 @@ def test_a_correction_whose_process_was_killed_is_finished_by_the_next_try_of_th
     assert by_hand == [{"count": left}]
 
 
+@pytest.mark.parametrize("what", ["undo", "replay"])
+def test_a_correction_whose_connection_is_lost_has_failed_and_is_finished_by_the_next_try(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    asked = Correction(what, BY_HAND, run="run-1")
+    with monkeypatch.context() as patch, pytest.raises(DatabaseFailed, match="AdminShutdown"):
+        _before(patch, "accounts", _lose)
+        correcting.carry_out("sample", "u", asked)
+    lost = kept.run("u")
+
+    correcting.carry_out("sample", "u", asked)
+
+    assert (lost.state, [p.task for p in lost.problems]) == ("failed", [f"accounts.{LAST[what]}"])
+    assert kept.run("u").state == "success"
+
+
+LAST = {"undo": "undo", "replay": "load"}
+
+
+def _lose(connection: Connection[Any]) -> None:
+    connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
 def _killed_at(module: str, asked: Correction) -> None:
     """Begin it in a process of its own, which is killed when it has come to a module."""
     child = os.fork()
     if child == 0:
-        undone, loaded = undo.undo, one_module.load_rows
-
-        def undoing(connection: Any, work: Undo) -> None:
-            if work.target.mapping.module == module:
-                os.kill(os.getpid(), signal.SIGKILL)
-            undone(connection, work)
-
-        def loading(connection: Any, bringing: Any, name: str, part: bool = False) -> Any:
-            if name == module:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return loaded(connection, bringing, name, part)
-
-        undo.undo, one_module.load_rows = undoing, loading
+        _before(pytest.MonkeyPatch(), module, lambda _: os.kill(os.getpid(), signal.SIGKILL))
         try:
             correcting.carry_out("sample", "u", asked)
         finally:
             os._exit(1)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def _before(
+    patch: pytest.MonkeyPatch, module: str, act: Callable[[Connection[Any]], object]
+) -> None:
+    """Let something happen when a correction has come to a module."""
+    undone, loaded = undo.undo, one_module.load_rows
+
+    def undoing(connection: Connection[Any], work: Undo) -> None:
+        if work.target.mapping.module == module:
+            act(connection)
+        undone(connection, work)
+
+    def loading(
+        connection: Connection[Any], bringing: Bringing, name: str, part: bool = False
+    ) -> dict[str, int]:
+        if name == module:
+            act(connection)
+        return loaded(connection, bringing, name, part)
+
+    patch.setattr(undo, "undo", undoing)
+    patch.setattr(one_module, "load_rows", loading)
 
 
 @pytest.mark.parametrize("carries_out", [False, True])
