@@ -35,6 +35,26 @@ def test_a_record_deleted_from_the_crm_is_found_and_added_again(kept: Kept) -> N
     assert reconcile(kept)[0].drift == ()
 
 
+@pytest.mark.parametrize("first", ["QuickBooks", "CRM"])
+def test_a_record_deleted_in_quickbooks_and_from_the_crm_is_no_drift(
+    kept: Kept, first: str
+) -> None:
+    """Nothing is missing, and no repair would bring it back."""
+    id = person(kept)
+    if first == "QuickBooks":
+        kept.quickbooks.delete("Customer", id)
+        kept.sync()
+    for table in ("contacts", "accounts"):
+        kept.ask(f"DELETE FROM crm.{table} WHERE quickbooks_customer_id = %s", id)
+    if first == "CRM":
+        kept.quickbooks.delete("Customer", id)
+        kept.sync()
+
+    report, _ = reconcile(kept)
+
+    assert (drift(report), report.in_step) == ({}, True)
+
+
 def test_a_record_that_is_nowhere_is_found_and_loaded(kept: Kept) -> None:
     id = person(kept)
     kept.ask("DELETE FROM sync.link WHERE module = 'contacts' AND id = %s", id)

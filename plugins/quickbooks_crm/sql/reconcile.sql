@@ -218,6 +218,7 @@ ON CONFLICT (realm, run_id, side, subject) DO UPDATE
 
 -- strayed --
 -- Records whose CRM side is not what the last load left. A value that a person gave where QuickBooks has none is theirs.
+-- What QuickBooks has deleted may be deleted from the CRM, too: no load would bring it back.
 -- What follows from a difference between QuickBooks and the mirror is not told twice.
 INSERT INTO sync.drift AS told (realm, run_id, side, subject, entity, id, kind, details)
 SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, beside.entity, beside.id, kind,
@@ -233,7 +234,7 @@ SELECT %(realm)s, %(run_id)s, 'crm', %(module)s, beside.entity, beside.id, kind,
  CROSS JOIN LATERAL (
        SELECT CASE
               WHEN record_key IS NULL AND held IS NULL THEN 'nowhere'
-              WHEN record_key IS NOT NULL AND NOT in_crm THEN 'crm_record_gone'
+              WHEN record_key IS NOT NULL AND NOT in_crm AND NOT deleted THEN 'crm_record_gone'
               WHEN record_key IS NULL AND held = 'duplicate' AND collides_with IS NOT NULL
                    AND NOT EXISTS (SELECT FROM {table} AS original WHERE original.{key} = collides_with::{key_type})
               THEN 'original_gone'
