@@ -163,7 +163,8 @@ CREATE TABLE IF NOT EXISTS crm.payment_applications (
 );
 CREATE INDEX IF NOT EXISTS payment_applications_invoice ON crm.payment_applications (invoice_id);
 CREATE INDEX IF NOT EXISTS payment_applications_credit_memo ON crm.payment_applications (credit_memo_id) WHERE credit_memo_id IS NOT NULL;
-COMMENT ON TABLE crm.payment_applications IS 'What a payment pays, and which credits it uses up. With neither, it settles an entry of the ledger.';
+COMMENT ON TABLE crm.payment_applications IS
+    'What a payment pays, and which credits it uses up. With neither, it settles an entry of the ledger, or a document that is not in the CRM.';
 COMMENT ON COLUMN crm.payment_applications.invoice_id IS 'The invoice that is paid.';
 COMMENT ON COLUMN crm.payment_applications.credit_memo_id IS 'The credit memo, a record of invoices too, that is used up.';
 COMMENT ON COLUMN crm.payment_applications.amount IS 'How much of it, never negative. Invoices less credit memos plus what is unapplied is the payment''s total.';
