@@ -14,7 +14,7 @@ from quickbooks_crm.documents import OF, at_position, folded, unfolded
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Field, Lines, Mapping
-from quickbooks_crm.transform import ENDED, WHO, each, with_columns
+from quickbooks_crm.transform import ENDED, WHO, each, texts, with_columns
 
 _SHORT = 40
 _PLAIN_EMAIL = re.compile(
@@ -144,7 +144,7 @@ def _rules(values: Series, field: Field, column: Column) -> Iterator[tuple[Serie
     if not (field.keywords or column.keywords):
         yield from rules(values, column)
     elif not column.array:
-        yield from single(values)
+        yield from single(values, texts(values))
 
 
 def _is_email(text: str) -> bool:

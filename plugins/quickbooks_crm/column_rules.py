@@ -116,8 +116,8 @@ def _rules_of_items(values: Series, item: Column) -> Iterator[tuple[Series, str]
 def _text(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     """The rules of texts, as far as one of them may be broken: to look at all texts at once takes
     less time than to judge each."""
-    yield from single(values)
     found = texts(values)
+    yield from single(values, found)
     if column.length and max(map(len, found), default=0) > column.length:
         yield values.str.len() > column.length, f"is longer than {column.length} characters"
     if limit := _BYTES.get(column.base):
@@ -125,9 +125,9 @@ def _text(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
         yield long, f"is longer than {limit} byte{'s' if limit > 1 else ''}"
 
 
-def single(values: Series) -> Iterator[tuple[Series, str]]:
-    """The rule that a value is one value."""
-    together = "\n".join(["", *texts(values)])
+def single(values: Series, found: list[str]) -> Iterator[tuple[Series, str]]:
+    """The rule that a value is one value; `found` are the `texts` among them."""
+    together = "\n".join(["", *found])
     if "\n{" in together or "\n[" in together:
         yield _nested(values), "is not a single value"
 

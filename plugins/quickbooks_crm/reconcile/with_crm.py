@@ -51,12 +51,12 @@ def compare(connection: Connection[Any], attempt: Attempt, target: Target, posit
         connection.execute(blocks["records_and_crm"].format(**names, **beside))
         connection.execute(blocks["accounted"], where)
         connection.execute(blocks["strayed"].format(**names), where)
+        where |= {"currency": _currency(target)}
         for field, column in _amounts(target):
             through = blocks["money"] if column.base == "money" else sql.SQL("")
             amount = {"amount": _of_each(field), "through": through}
             statement = blocks["control_totals"].format(**amount)
-            which = {"field": column.name, "currency": _currency(target)}
-            connection.execute(statement, where | which)
+            connection.execute(statement, where | {"field": column.name})
         connection.execute(blocks["beside_no_more"])
 
 
