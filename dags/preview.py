@@ -31,7 +31,7 @@ def rehearse(company: str) -> list[str]:
 )
 def record_activity(company: str) -> str:
     context = get_current_context()
-    pipeline.record_activity(company, context["run_id"])
+    pipeline.record_activity(company, context["run_id"], "preview")
     work = context["ti"].xcom_pull(task_ids="rehearse")
     if not asking.worth_asking(company, context["run_id"], work):
         raise DownstreamTasksSkipped(tasks=[PROCEED])

@@ -150,10 +150,10 @@ def _load(connection: Connection[Any], bringing: Bringing, module: str) -> dict[
     return counts
 
 
-def record_activity(company: str, run_id: str) -> str:
+def record_activity(company: str, run_id: str, kind: str = "sync") -> str:
     """End the run, whatever happened, and say, in the log too, what it did. Raises `SyncFailed`
     when a module did not load."""
-    missing, summary = running.finish(company, run_id)
+    missing, summary = running.finish(company, run_id, kind)
     log.info("what this run did\n%s", summary)
     if missing:
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.\n{summary}")
@@ -163,7 +163,7 @@ def record_activity(company: str, run_id: str) -> str:
 def sync(company: str, run_id: str, request: Request, everything: bool = False) -> None:
     """A whole run, one stage after the other. Raises what stopped it; a breaker of one module stops
     no other, and the breakers after the first are notes on it."""
-    with running.completed(company, run_id):
+    with running.completed(company, run_id, "sync"):
         check_settings(company, run_id, request)
         work = extract(company, run_id, everything)["work"]
         for module in work:

@@ -37,7 +37,7 @@ def rehearse(company: str, run_id: str, read: bool = False) -> list[str]:
 
 def sync(company: str, run_id: str, request: Request, read: bool = False) -> None:
     """A whole rehearsal of a sync, one stage after the other. Raises what stopped it."""
-    with running.ended(company, run_id):
+    with running.ended(company, run_id, "preview"):
         check_settings(company, run_id, request)
         rehearse(company, run_id, read)
 
@@ -62,7 +62,7 @@ def _again(
     bring: preview.Bring,
     asks: Callable[[Connection[Any], Run], None],
 ) -> None:
-    with running.ended(run.company, run.run_id):
+    with running.ended(run.company, run.run_id, "preview"):
         modules = check_settings(run.company, run.run_id, request)
         with database.connect() as connection, noted(connection, run, "preview"):
             asks(connection, run)

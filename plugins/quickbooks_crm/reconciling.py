@@ -22,9 +22,10 @@ from quickbooks_crm.status import warn_of_replays_due
 
 def check_settings(company: str, run_id: str, request: Request) -> list[str]:
     """The same as of a sync, for a run that compares."""
-    modules = pipeline.check_settings(company, run_id, request)
+    run = run_of(company, run_id)
+    modules = running.settle(run, request, "reconcile")
     with database.connect() as connection:
-        comparing.begin(connection, run_of(company, run_id))
+        comparing.begin(connection, run)
     return modules
 
 
@@ -58,7 +59,7 @@ def record(company: str, run_id: str) -> bool:
     """End the run, whatever happened; whether a repair left something for a sync to load. Raises
     `SyncFailed` when it could not compare everything, and `DriftFound` when somebody has to see to
     what it found."""
-    pipeline.record_activity(company, run_id)
+    pipeline.record_activity(company, run_id, "reconcile")
     run = run_of(company, run_id)
     with database.connect() as connection:
         found = report.read(connection, run.realm, run.run_id)
@@ -73,7 +74,7 @@ def record(company: str, run_id: str) -> bool:
 def reconcile(company: str, run_id: str, request: Request, wish: Wish) -> Report:
     """A whole reconcile, one stage after the other. Raises what stopped it; that something differs
     does not."""
-    with running.completed(company, run_id):
+    with running.completed(company, run_id, "reconcile"):
         check_settings(company, run_id, request)
         pipeline.extract(company, run_id)
         return compare(company, run_id, wish)

@@ -38,7 +38,7 @@ def _again(
     reasons: Sequence[str] = (),
 ) -> None:
     """Bring modules in again; a breaker of one module stops no other."""
-    with running.completed(run.company, run.run_id):
+    with running.completed(run.company, run.run_id, kind):
         modules = running.settle(run, request, kind)
         with database.connect() as connection:
             runs.asked_for_by(connection, run, None, reasons)

@@ -185,38 +185,39 @@ def each(modules: Iterable[str], act: Callable[[str], object]) -> None:
 
 
 @contextmanager
-def ended(company: str, run_id: str) -> Iterator[None]:
-    """The stages of a run, which ends whatever happens in them."""
+def ended(company: str, run_id: str, kind: str) -> Iterator[None]:
+    """The stages of a run of a kind, which ends whatever happens in them."""
     with database.kept_open(), ExitStack() as at_the_end:
-        at_the_end.callback(finish, company, run_id)
+        at_the_end.callback(finish, company, run_id, kind)
         yield
 
 
 @contextmanager
-def completed(company: str, run_id: str) -> Iterator[None]:
+def completed(company: str, run_id: str, kind: str) -> Iterator[None]:
     """The same. Raises `SyncFailed` when the stages went well and a module did not load."""
     with database.kept_open():
         with ExitStack() as at_the_end:
-            at_the_end.callback(finish, company, run_id)
+            at_the_end.callback(finish, company, run_id, kind)
             yield
             at_the_end.pop_all()
-        missing, _ = finish(company, run_id)
+        missing, _ = finish(company, run_id, kind)
     if missing:
         raise SyncFailed(f"Not finished in this run: {', '.join(missing)}.")
 
 
-def finish(company: str, run_id: str) -> tuple[list[str], str]:
-    """End a run: what of it is missing, and what it did, in words."""
+def finish(company: str, run_id: str, kind: str) -> tuple[list[str], str]:
+    """End a run of a kind: what of it is missing, and what it did, in words. One that was refused,
+    since another has its id, ends nothing of that."""
     run = run_of(company, run_id)
     with database.connect() as connection:
         database.require_current(connection)
+        if not runs.has_begun(connection, run, kind):
+            return ["check_settings"], f"Run {run_id} has not started."
         _warn(connection, run)
         missing = runs.finish(connection, run)
         reconciled.settle(connection, run.realm, run.run_id)
         found = activity.run(connection, run.realm, run.run_id)
-    if found is None:
-        return ["check_settings"], f"Run {run_id} has not started."
-    return missing, wording.summary(found)
+    return missing, wording.summary(found) if found else ""
 
 
 def _warn(connection: Connection[Any], run: Run) -> None:

@@ -101,6 +101,12 @@ def start(
         )
 
 
+def has_begun(connection: Connection[Any], run: Run, kind: str) -> bool:
+    """Whether the run is there, and not another one that is called the same."""
+    values = asdict(run) | {"kind": kind}
+    return connection.execute(statements("runs")["has_begun"], values).fetchone() is not None
+
+
 def take_lease(connection: Connection[Any], run: Run) -> None:
     """Make this run the only one that may write for its company. Raises `CompanyBusy` while another
     is at work."""

@@ -107,7 +107,7 @@ def preview(company: str, run_id: str, wish: Wish) -> None:
     """What an undo would do, kept as the activity of a preview: the same, without the lease, in a
     transaction of which nothing stays. Raises `UndoImpossible` where nothing can be undone."""
     run = run_of(company, run_id)
-    with running.ended(company, run_id), database.connect() as connection:
+    with running.ended(company, run_id, "preview"), database.connect() as connection:
         database.require_current(connection)
         runs.start(connection, run, wish.trigger, wish.started_by, "preview")
         with noted(connection, run, "preview"):

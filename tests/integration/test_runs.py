@@ -2,6 +2,7 @@
 ends."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,17 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, mapping, pipeline, runs, wording
+from quickbooks_crm import (
+    activity,
+    companies,
+    mapping,
+    pipeline,
+    previewing,
+    reconciling,
+    repeating,
+    runs,
+    wording,
+)
 from quickbooks_crm.errors import (
     CompanyBusy,
     QuickBooksRefused,
@@ -20,6 +31,8 @@ from quickbooks_crm.errors import (
     SyncFailed,
 )
 from quickbooks_crm.mirror import Mirror
+from quickbooks_crm.reconcile.comparing import Wish
+from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, own_include
 from tests.faults.watched import before_each_statement
 from tests.integration.at_work import (
@@ -361,3 +374,42 @@ def test_a_run_does_not_take_the_id_of_one_of_another_kind_or_company(
 
     kept = connection.execute("SELECT kind, company, started_by, state FROM sync.run").fetchall()
     assert [tuple(row) for row in kept] == [("sync", "sample", "anna", "failed")]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        previewing.sync,
+        repeating.replay_all,
+        lambda *asked: reconciling.reconcile(*asked, Wish()),
+    ],
+    ids=["preview", "replay", "reconcile"],
+)
+def test_a_run_that_is_refused_for_its_id_does_not_end_the_one_that_has_it(
+    kept: Kept, start: Callable[[str, str, Request], object]
+) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+
+    with pytest.raises(SettingsError, match="There is a run run-1 of another kind than"):
+        start("sample", "run-1", BY_HAND)
+
+    assert state(kept, "run-1") == "running"
+    assert kept.ask("SELECT run_id FROM sync.lease") == [{"run_id": "run-1"}]
+
+
+def test_the_activity_of_a_run_that_is_refused_for_its_id_is_not_that_of_the_one_that_has_it(
+    kept: Kept,
+) -> None:
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+
+    with pytest.raises(SyncFailed, match=r"Run run-1 has not started\."):
+        pipeline.record_activity("sample", "run-1", "preview")
+
+    assert state(kept, "run-1") == "running"
+
+
+def test_the_settings_of_a_reconcile_may_be_checked_again(kept: Kept) -> None:
+    for _ in range(2):
+        reconciling.check_settings("sample", "run-1", BY_HAND)
+
+    assert kept.run("run-1").kind == "reconcile"

@@ -39,10 +39,8 @@ class Wish:
 
 
 def begin(connection: Connection[Any], run: Run) -> None:
-    """Make the run a reconcile, which has compared nothing yet."""
-    with connection.transaction():
-        for name in ("is_reconcile", "forget_all"):
-            connection.execute(statements("reconcile")[name], asdict(run))
+    """Let the run have compared nothing yet."""
+    connection.execute(statements("reconcile")["forget_all"], asdict(run))
 
 
 def compare(

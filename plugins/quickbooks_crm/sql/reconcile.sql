@@ -326,9 +326,6 @@ INSERT INTO sync.generation (realm, run_id) VALUES (%(realm)s, %(run_id)s) RETUR
 -- What extract found to load is left to the next sync, so that this run is not unfinished without it.
 UPDATE sync.run SET work = '{}' WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
--- is_reconcile --
-UPDATE sync.run SET kind = 'reconcile' WHERE realm = %(realm)s AND run_id = %(run_id)s;
-
 -- not_in_step --
 UPDATE sync.run SET state = 'failed' WHERE realm = %(realm)s AND run_id = %(run_id)s;
 

@@ -6,6 +6,9 @@ ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL,
        errors = '{}', warnings = '{}', blocked = '{}', answer = NULL, answered_by = NULL, answered_at = NULL
  WHERE (run.kind, run.company) = (excluded.kind, excluded.company);
 
+-- has_begun --
+SELECT FROM sync.run WHERE (realm, run_id, company, kind) = (%(realm)s, %(run_id)s, %(company)s, %(kind)s);
+
 -- settle --
 -- What this run will use, whatever happens to the files meanwhile.
 UPDATE sync.run
