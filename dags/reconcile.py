@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped
 from quickbooks_crm import forms, pipeline, reconciling
 from quickbooks_crm.plans import Plan, plans
 from quickbooks_crm.reconcile.comparing import Wish
+from quickbooks_crm.timetable import ReconcileTimetable
 from quickbooks_crm.trying_again import EVERY_TASK
 
 
@@ -55,7 +56,7 @@ def build(name: str, plan: Plan) -> None:
         dag_id=f"reconcile_{name}",
         dag_display_name=f"Reconcile: {plan.title}",
         description="Compares QuickBooks, the mirror and the CRM, and fails when they differ.",
-        schedule=plan.reconcile,
+        schedule=plan.reconcile and ReconcileTimetable(plan.reconcile, timezone="UTC"),
         start_date=datetime(2026, 1, 1),
         catchup=False,
         max_active_runs=1,

@@ -1,5 +1,5 @@
-"""Registers the pages with Airflow, and imports what tasks need before they are forked; nothing
-else."""
+"""Registers the pages and a timetable with Airflow, and imports what tasks need before they are
+forked; nothing else."""
 
 import logging
 from contextlib import suppress
@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+
+from quickbooks_crm.timetable import ReconcileTimetable
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class QuickBooksCrmPlugin(AirflowPlugin):
 
     name = "quickbooks_crm"
     fastapi_apps = _WhenAsked()
+    timetables = [ReconcileTimetable]  # noqa: RUF012 - Airflow's own form
     external_views = [  # noqa: RUF012 - Airflow's own form
         {
             "name": "QuickBooks",  # Airflow cuts longer names off

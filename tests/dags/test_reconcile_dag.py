@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import timezone
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.utils.types import DagRunType
 
 from tests.acceptance.kept_in_step import FirstSyncs, Kept
 from tests.dags.test_dags import DAGS, newest, states
@@ -14,8 +17,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationW
 
 
 @pytest.fixture
-def dag(airflow_metadata: None) -> Any:
-    return DagBag(DAGS).dags["reconcile_sample"]
+def bag(airflow_metadata: None) -> DagBag:
+    return DagBag(DAGS)
+
+
+@pytest.fixture
+def dag(bag: DagBag) -> Any:
+    return bag.dags["reconcile_sample"]
 
 
 @pytest.fixture
@@ -25,10 +33,31 @@ def kept(first_syncs: FirstSyncs, monkeypatch: pytest.MonkeyPatch) -> Iterator[K
 
 
 def test_it_runs_every_week_one_at_a_time_and_asks_what_it_may_do(dag: Any) -> None:
-    assert (dag.schedule, dag.max_active_runs, dag.catchup) == ("41 2 * * 0", 1, False)
+    assert (dag.timetable.summary, dag.max_active_runs, dag.catchup) == ("41 2 * * 0", 1, False)
     form = {name: dag.params.get_param(name) for name in ("everything", "repair")}
     assert [param.value for param in form.values()] == [False, False]
     assert all(param.schema["title"] for param in form.values())
+
+
+def test_its_runs_are_not_called_as_a_sync_that_is_due_in_the_same_minute(bag: DagBag) -> None:
+    """Airflow makes the id of a scheduled run of the time alone."""
+    due = timezone.datetime(2026, 3, 1, 2, 41)
+    timetables = [
+        DagSerialization.from_dict(DagSerialization.to_dict(bag.dags[dag])).timetable
+        for dag in ("quickbooks_to_crm_sample", "reconcile_sample")
+    ]
+
+    ids = [
+        timetable.generate_run_id(
+            run_type=DagRunType.SCHEDULED, run_after=due, data_interval=None, partition_key=None
+        )
+        for timetable in timetables
+    ]
+
+    assert ids == [
+        "scheduled__2026-03-01T02:41:00+00:00",
+        "scheduled__2026-03-01T02:41:00+00:00_reconcile",
+    ]
 
 
 def test_its_tasks_follow_each_other_and_a_repair_is_loaded_when_the_run_has_ended(
