@@ -3,11 +3,12 @@ kinds of QuickBooks' fields that never can, and texts that may be too long. Pure
 reference, not the records."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from quickbooks_crm import catalog
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import Condition, Field, Join, Mapping, Shown, Source
-from quickbooks_crm.mapping.paths import Path, is_plain, written
+from quickbooks_crm.mapping.paths import Path, is_plain, picks_of, written
 from quickbooks_crm.mapping.problems import nearest
 from quickbooks_crm.mapping.quickbooks_fields import (
     LINE,
@@ -161,15 +162,23 @@ def misspelt(mapping: Mapping, table: Table) -> Iterator[str]:
 def _misspelt(sources: list[tuple[str, Source]]) -> Iterator[tuple[str, str]]:
     """Each path that no entity is known to have, with the known one that is nearest to it."""
     entities: dict[str, list[str]] = {}
-    for entity, source in sources:
-        for path in source.paths if isinstance(source, Join) else [source]:
-            if not isinstance(path, Shown) and is_plain(path):
-                entities.setdefault(written(path), []).append(entity)
+    for entity, path in chain.from_iterable(_paths(*source) for source in sources):
+        if is_plain(path):
+            entities.setdefault(written(path), []).append(entity)
     for said, those in entities.items():
         names = {written(field): _thing(field) for each in those for field in fields_of(each)}
         near = nearest(said, names, cutoff=0.7)
         if near and _thing(tuple(said.split("."))) not in names.values():
             yield said, near
+
+
+def _paths(entity: str, source: Source) -> Iterator[tuple[str, Path]]:
+    """The paths of a source, each with the entity that it is looked for in."""
+    for pick in picks_of(source):
+        if isinstance(pick, Shown):
+            yield from ((entity, pick.path), (pick.entity, pick.show))
+        else:
+            yield entity, pick
 
 
 def _thing(path: Path) -> Path:

@@ -125,6 +125,10 @@ def test_two_columns_that_are_called_the_same_are_told() -> None:
         ("ParentRef.name", None),
         ("SomethingQuiteNew", None),
         ("'CustomField[Name=Nmae].StringValue'", None),
+        ("ParentRef.value, lookup: {entity: Item, show: name}", "Name"),
+        ("ParentRef.value, lookup: {entity: Term, show: DueDay}", "DueDays"),
+        ("PrentRef.value, lookup: {entity: Item, show: Name}", "ParentRef.value"),
+        ("ParentRef.value, lookup: {entity: Department, show: SubDepartment}", None),
     ],
 )
 def test_a_path_that_is_nearly_a_field_of_quickbooks_is_told(path: str, meant: str | None) -> None:
