@@ -397,9 +397,12 @@ def hold(connection: Connection[Any], mapping: Mapping) -> None:
 
 def moved_key(table: Table, known_by: dict[str, Any]) -> bool:
     """Whether the primary key is another than the one by which links know the table's records. It
-    may have another name, or hold the same as text."""
+    may have another name, or hold the same as text. A table that is restored numbers its columns
+    anew, and none higher than before; a column that is dropped and made again is numbered
+    higher."""
     now = table.known_by
-    same = now["name"] == known_by["name"] or now["number"] == known_by["number"]
+    restored = now["name"] == known_by["name"] and now["number"] < known_by["number"]
+    same = restored or now["number"] == known_by["number"]
     return not (same and now["kind"] in (known_by["kind"], "text"))
 
 

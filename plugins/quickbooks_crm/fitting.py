@@ -179,21 +179,32 @@ def require_same_keys(
 ) -> None:
     """Raise `SettingsError` when a module's table has another primary key than its links hold
     values of: they would mean no records, or strangers. A table that is gone is another thing."""
-    told = []
+    if told := list(moved_keys(connection, known, keys)):
+        raise SettingsError(
+            "\n".join(
+                f"{moved} Give the table its key back; or give the mapping a file of another name, "
+                "which makes it a module of its own and finds its records by import.key."
+                for moved in told
+            )
+        )
+
+
+def moved_keys(
+    connection: Connection[Any], known: dict[str, Mapping], keys: dict[str, dict[str, Any]]
+) -> Iterator[str]:
+    """The modules whose table has another primary key than their links hold values of."""
     for name in sorted(keys.keys() & known.keys()):
         with suppress(SettingsError):
             table = catalog.of(connection, known[name])
             if catalog.moved_key(table, keys[name]):
-                key = table.columns[table.key]
-                told.append(
+                was, key = keys[name], table.columns[table.key]
+                again = (key.name, key.kind) == (was["name"], was["kind"])
+                now = "another column of that name" if again else f"{key.name} ({key.type})"
+                yield (
                     f"{known[name].file} line {known[name].line('table')}: {name} has been loaded "
-                    f"into {table.name} by its primary key {keys[name]['name']} "
-                    f"({keys[name]['kind']}), and that is {key.name} ({key.type}) now. Give the "
-                    "table its key back; or give the mapping a file of another name, which makes "
-                    "it a module of its own and finds its records by import.key."
+                    f"into {table.name} by its primary key {was['name']} ({was['kind']}), and that "
+                    f"is {now} now."
                 )
-    if told:
-        raise SettingsError("\n".join(told))
 
 
 def misfits(

@@ -98,14 +98,22 @@ def remove_company(
 
 def targets_of(connection: Connection[Any], run: Run, left: list[str]) -> list[Target]:
     """The company's modules with their tables, in load order, each as it was loaded last; of those
-    whose table is gone `left` is told."""
-    used = _last_used(connection, run)
+    whose table is gone, or has another primary key than their links know its records by, `left` is
+    told."""
+    used, keys = _last_used(connection, run), runs.keys(connection, run)
     found = []
     for known in (used[module] for module in order_of_any(used)):
         try:
             table = catalog.read(connection, known.table)
         except SettingsError:
             left.append(f"The table {known.table} of {known.module} is not there any more.")
+            continue
+        known_by = keys.get(known.module)
+        if known_by and catalog.moved_key(table, known_by):
+            left.append(
+                f"The primary key of {known.table} is another column than when {known.module} was "
+                "loaded: its records cannot be told from others any more, and stay as they are."
+            )
             continue
         found.append(Target(known, table, run.company, tuple(columns(known))))
     return found

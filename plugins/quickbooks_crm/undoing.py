@@ -15,6 +15,7 @@ from quickbooks_crm import (
     catalog,
     companies,
     database,
+    fitting,
     in_force,
     one_module,
     rights,
@@ -27,7 +28,7 @@ from quickbooks_crm.alive import alive
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MappingError, SettingsError, SyncFailed, UndoImpossible
 from quickbooks_crm.failures import noted
-from quickbooks_crm.mapping import load_order
+from quickbooks_crm.mapping import Mapping, load_order
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.running import again_after_deadlock, run_of
 from quickbooks_crm.runs import Run
@@ -149,11 +150,24 @@ def _plan(connection: Connection[Any], run: Run, wish: Wish) -> _Plan:
     known = runs.mappings(connection, Run(run.company, run.realm, wish.undone))
     modules = _modules(undone, load_order(known), wish)
     require_images(undone, modules)
+    _require_same_keys(connection, run, undone, {module: known[module] for module in modules})
     bringing = Bringing(run, company, known)
     before = Run(run.company, run.realm, wish.undone)
     rights.require_for_undo(connection, before, bringing.targets(connection, modules))
     hashes = {module: mapping.hash for module, mapping in known.items()}
     return _Plan(bringing, undone, modules, hashes | _in_force(connection, company))
+
+
+def _require_same_keys(
+    connection: Connection[Any], run: Run, undone: Undone, known: dict[str, Mapping]
+) -> None:
+    """By another primary key than the run has left its records under, these would be others."""
+    if moved := list(fitting.moved_keys(connection, known, runs.keys(connection, run))):
+        raise UndoImpossible(
+            f"Run {undone.run_id} cannot be undone, since its records cannot be told from others "
+            f"any more. Nothing was undone: {' '.join(moved)} Give the table its key back; other "
+            "modules can be undone with --module."
+        )
 
 
 def _in_force(connection: Connection[Any], company: Company) -> dict[str, str]:

@@ -246,6 +246,7 @@ def test_a_record_that_a_view_takes_and_does_not_show_is_not_added_and_the_other
         ("DROP CONSTRAINT things_pkey, ADD uid uuid PRIMARY KEY DEFAULT gen_random_uuid()", True),
         ("DROP CONSTRAINT things_pkey, ADD PRIMARY KEY (quickbooks_id)", True),
         ("DROP COLUMN id, ADD id uuid PRIMARY KEY DEFAULT gen_random_uuid()", True),
+        ("DROP COLUMN id, ADD id bigserial PRIMARY KEY", True),
     ],
 )
 def test_a_primary_key_that_is_another_later_is_told_before_any_row_moves(
@@ -263,6 +264,21 @@ def test_a_primary_key_that_is_another_later_is_told_before_any_row_moves(
         told = str(error)
 
     assert ("by its primary key id (integer)" in told) == moved
+
+
+def test_a_primary_key_of_a_table_that_was_restored_is_the_same(own: Connection[Any]) -> None:
+    """A restored table has no place for columns that were dropped."""
+    things(own, "", "dropped text, id bigserial PRIMARY KEY")
+    own.execute("ALTER TABLE own.things DROP dropped")
+    sync(own, into(), item("7"))
+    own.execute("CREATE TABLE own.dumped AS TABLE own.things; DROP TABLE own.things")
+    things(own, "", "id bigserial PRIMARY KEY")
+    own.execute("INSERT INTO own.things TABLE own.dumped")
+
+    keys = runs.keys(own, Run("sample", REALM, "run-2"))
+    fitting.require_same_keys(own, into(), keys)
+
+    assert sync(own, into(), item("7", Name="Pump")) == [End("7", "updated")]
 
 
 # ── whose records they are ──────────────────────────────────────────────────────────────────

@@ -331,6 +331,26 @@ def test_values_that_stand_elsewhere_are_told(loaded: Connection[Any]) -> None:
     assert erased.found == {"crm.products": 1}
 
 
+def test_nobody_else_is_erased_who_has_the_persons_number_by_now(loaded: Connection[Any]) -> None:
+    """The contact was renumbered, and so another has its number."""
+    loaded.execute("UPDATE crm.contacts SET last_name = 'Other' WHERE last_name <> %s", [CANARY])
+    loaded.execute(
+        "CREATE TABLE kept AS SELECT * FROM crm.contacts ORDER BY last_name = 'Other' DESC;"
+        "DELETE FROM crm.contacts; INSERT INTO crm.contacts OVERRIDING SYSTEM VALUE TABLE kept;"
+        "DROP TABLE kept; ALTER TABLE crm.contacts DROP id, ADD id bigserial PRIMARY KEY"
+    )
+    contacts = "SELECT last_name FROM crm.contacts ORDER BY 1"
+    before = rows(loaded, contacts)
+
+    erased = erase(loaded, "remove")
+
+    assert rows(loaded, contacts) == before
+    assert erased.notes[0] == (
+        "The primary key of crm.contacts is another column than when contacts was loaded: its "
+        "records cannot be told from others any more, and stay as they are."
+    )
+
+
 def test_people_are_found_by_their_address(loaded: Connection[Any]) -> None:
     several = {"Address": f"x@y.example, ANN@{CANARY}.example"}
     sync(loaded, known(), customer("60", PrimaryEmailAddr=several))

@@ -422,3 +422,24 @@ def test_a_table_that_is_gone_stops_nothing_and_is_told(loaded: Connection[Any])
 
     assert left.notes == ["The table crm.contacts of contacts is not there any more."]
     assert count(loaded, "crm.accounts") == 0
+
+
+def test_records_under_keys_that_mean_others_by_now_stay_and_are_told(
+    connection: Connection[Any],
+) -> None:
+    """A record that a person made has the number that a record of the company had."""
+    sync(connection, products(), item("6"))
+    sync(connection, products(), item("7"))
+    connection.execute("DELETE FROM crm.products WHERE name = 'Item 6'")
+    by_hand(connection, "crm.products", company_id="sample", name="By hand")
+    settle(connection)
+    connection.execute("ALTER TABLE crm.products DROP id CASCADE, ADD id bigserial PRIMARY KEY")
+
+    left = removed(connection)
+
+    query = "SELECT name FROM crm.products ORDER BY name"
+    assert rows(connection, query) == [("By hand",), ("Item 7",)]
+    assert left.notes == [
+        "The primary key of crm.products is another column than when products was loaded: its "
+        "records cannot be told from others any more, and stay as they are."
+    ]
