@@ -87,16 +87,27 @@ class Undo:
     @property
     def names(self) -> dict[str, sql.Composable]:
         """The names and texts that the statements share."""
-        table = self.target.table
-        lost = [name for name in self.target.columns if name not in table.columns]
         return (
             _of_lines(self.target)
             | self.target.names
             | {
-                "gone": sql.Literal(lost),
+                "gone": sql.Literal(self.gone),
+                "gone_of_lines": sql.Literal(self.gone_of_lines),
                 "unmapped": sql.Literal(self.target.unmapped),
             }
         )
+
+    @property
+    def gone(self) -> list[str]:
+        """The columns that the mapping fills and that the table has no more."""
+        return [name for name in self.target.columns if name not in self.target.table.columns]
+
+    @property
+    def gone_of_lines(self) -> list[str]:
+        """The same of the table of its documents' lines."""
+        own = LineTarget.of(self.target)
+        filled = own.lines.rows.fields if own else ()
+        return [name for name in filled if own and name not in own.table.columns]
 
 
 def undo(connection: Connection[Any], work: Undo) -> None:
@@ -131,6 +142,8 @@ def _take(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["undoing"].format(**work.names, **told, undone_before=before))
     for name in ("undoing_index", "undoing_record", "undoing_key", "undoing_statistics"):
         connection.execute(blocks[name])
+    if work.gone_of_lines:
+        connection.execute(blocks["lines_without"].format(**work.names))
     connection.execute(blocks["current"].format(**work.names))
     if LineTarget.of(work.target):
         connection.execute(blocks["current_lines"].format(**work.names))
@@ -147,6 +160,13 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     connection.execute(blocks["gone_since"])
     connection.execute(blocks["number_taken"])
     connection.execute(blocks["changed_since"].format(**work.names), work.where)
+    for gone, block in (
+        (work.gone, "changed_of_gone"),
+        (work.gone_of_lines, "changed_of_gone_lines"),
+    ):
+        if gone:
+            fields = blocks[block].format(**work.names)
+            connection.execute(blocks["column_gone"].format(fields=fields), work.where)
     connection.execute(blocks["linked_since"], work.where)
     connection.execute(blocks["waits_since"], work.where)
     for name in ("read_later", "waits_again"):
@@ -307,7 +327,8 @@ def _of_lines(target: Target) -> dict[str, sql.Composable]:
         return {}
     names = own.names
     names["line_unmapped"] = names.pop("unmapped")
-    mapped = [own.lines.position, *own.lines.rows.fields]
+    filled = (own.lines.position, *own.lines.rows.fields)
+    mapped = [name for name in filled if name in own.table.columns]
     return names | {
         "line_columns": _listed(mapped),
         "new_line_columns": _listed(mapped, new),

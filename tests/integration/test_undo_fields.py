@@ -405,3 +405,25 @@ def test_a_column_that_was_added_since_gets_its_default_when_records_come_back(
     assert undo(connection, known, "back") == [End("7", "added"), End("1", "added")]
     for table in ("products", "invoices", "invoice_lines"):
         assert rows(connection, f"SELECT grade FROM crm.{table}") == [("std",)]
+
+
+# ── what there is no more when it is undone ─────────────────────────────────────────────────
+
+
+def test_what_a_column_that_is_gone_held_cannot_be_put_back_and_is_told(
+    connection: Connection[Any],
+) -> None:
+    known = documents()
+    sync(connection, known, item("7", Sku="A"), item("8", Sku="C"))
+    wrong = [item("7", Sku="B", Name="Wrong"), item("8", Sku="C", Name="Other"), item("9")]
+    sync(connection, known, *wrong, run_id="wrong")
+    connection.execute("ALTER TABLE crm.products DROP code")
+
+    ended = undo(connection, known, "wrong")
+
+    assert ended == [End("7", "kept", "changed_since"), End("8", "updated"), End("9", "removed")]
+    assert outcome(connection, "7", "message") == (
+        "Changed since by somebody in the CRM: the table has no code any more.",
+    )
+    names = rows(connection, "SELECT name FROM crm.products ORDER BY name")
+    assert names == [("Item 8",), ("Wrong",)]

@@ -319,3 +319,27 @@ def test_a_document_is_kept_when_somebodys_record_refers_to_a_line_that_would_go
     said = "1 record of crm.deliveries refers to its lines (line_id)."
     assert outcome(connection, "8", "message") == (said,)
     assert len(rows(connection, "SELECT id FROM crm.deliveries")) == 3
+
+
+def test_a_column_of_lines_that_is_gone_keeps_only_documents_that_the_run_changed_it_in(
+    connection: Connection[Any],
+) -> None:
+    changed, plain = (line("A", **selling(n)) for n in (1, 2))
+    sync(connection, known(), invoice("7", changed), invoice("8", changed, line("B")))
+    before = rows(connection, TEXTS)
+    wrong = [invoice("7", plain), invoice("8", changed, line("C"), line("D")), invoice("9", plain)]
+    sync(connection, known(), *wrong, run_id="wrong")
+    connection.execute("ALTER TABLE crm.invoice_lines DROP quantity CASCADE")
+
+    ended = undo(connection, known(), "wrong", run_id="back")
+
+    assert ended == [End("7", "kept", "changed_since"), End("8", "updated"), End("9", "removed")]
+    assert outcome(connection, "7", "message") == (
+        "Changed since by somebody in the CRM: the table has no @lines.quantity any more.",
+    )
+    assert rows(connection, TEXTS) == before
+    assert undo(connection, known(), "back") == [End("8", "updated"), End("9", "added")]
+
+
+def selling(quantity: int) -> dict[str, Any]:
+    return {"SalesItemLineDetail": {"Qty": quantity}}

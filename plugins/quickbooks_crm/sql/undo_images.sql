@@ -113,6 +113,22 @@ CREATE INDEX undoing_key ON undoing (record_key);
 -- undoing_statistics --
 ANALYZE undoing;
 
+-- lines_without --
+-- Lines as they were, without the columns that their table has no more.
+UPDATE undoing
+   SET was = undoing.was || told.was, left_as = undoing.left_as || told.left_as
+  FROM (SELECT u.n,
+               CASE WHEN u.was ? '@lines' THEN jsonb_build_object('@lines', (
+                    SELECT coalesce(jsonb_agg(line.row - {gone_of_lines}::text[] ORDER BY line.place), '[]')
+                      FROM jsonb_array_elements(u.was -> '@lines') WITH ORDINALITY AS line (row, place)))
+                    ELSE '{{}}' END AS was,
+               CASE WHEN u.left_as ? '@lines' THEN jsonb_build_object('@lines', (
+                    SELECT coalesce(jsonb_agg(line.row - {gone_of_lines}::text[] ORDER BY line.place), '[]')
+                      FROM jsonb_array_elements(u.left_as -> '@lines') WITH ORDINALITY AS line (row, place)))
+                    ELSE '{{}}' END AS left_as
+          FROM undoing AS u) AS told
+ WHERE told.n = undoing.n;
+
 -- current --
 -- What each record holds now; nobody changes it, and nobody refers to it anew, until this transaction ends.
 UPDATE undoing

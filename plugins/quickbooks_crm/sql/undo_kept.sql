@@ -54,6 +54,30 @@ UPDATE undoing
          WHERE u.outcome IS NULL AND u.action IN ('restore', 'remove') AND u.image || u.left_as <> u.image) AS told
  WHERE told.n = undoing.n;
 
+-- column_gone --
+-- Records in which the run changed what the table has no column for any more: that cannot be put back.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'changed_since',
+       message = format('Changed since by somebody in the CRM: the table has no %%s any more.', array_to_string(told.fields, ', ')),
+       details = jsonb_build_object('fields', told.fields, 'by', 'somebody in the CRM')
+  FROM (SELECT u.n, ARRAY ({fields}) AS fields
+          FROM undoing AS u
+          JOIN sync.outcome AS own ON (own.realm, own.run_id, own.module, own.entity, own.id)
+                                    = (%(realm)s, %(undone)s, %(module)s, u.entity, u.id)
+         WHERE u.outcome IS NULL AND u.action = 'restore' AND NOT u.partial) AS told
+ WHERE told.n = undoing.n AND cardinality(told.fields) > 0;
+
+-- changed_of_gone --
+SELECT name FROM unnest({gone}::text[]) AS lost (name)
+                WHERE own.before ->> name IS DISTINCT FROM own.after ->> name
+
+-- changed_of_gone_lines --
+SELECT '@lines.' || name FROM unnest({gone_of_lines}::text[]) AS lost (name)
+                WHERE EXISTS (SELECT FROM jsonb_array_elements(own.before -> '@lines') AS before (row)
+                                LEFT JOIN jsonb_array_elements(own.after -> '@lines') AS after (row)
+                                       ON after.row -> {position_name} = before.row -> {position_name}
+                               WHERE before.row ->> name IS DISTINCT FROM after.row ->> name)
+
 -- linked_since --
 -- Records whose link is no longer as the run left it: a later run has written it, or a person has linked or unlinked it.
 UPDATE undoing
