@@ -145,7 +145,7 @@ def _is_nested(text: str) -> bool:
         return False
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # what is nested so deep is of nobody but a person
         return False
     return len(found) != 1 or isinstance(found, dict) or isinstance(found[0], dict | list | str)
 

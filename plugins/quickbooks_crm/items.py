@@ -23,12 +23,17 @@ def listed(text: str) -> list[str | None] | None:
     if not text.startswith("["):
         return None
     try:
-        items = json.loads(text, parse_float=str, parse_int=str)
-    except ValueError:
+        items = json.loads(text, parse_float=str, parse_int=str, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return None
     if any(isinstance(item, dict | list) for item in items):
         return None
     return [str(item).lower() if isinstance(item, bool) else item for item in items]
+
+
+def _refuse(word: str) -> None:
+    """NaN and Infinity are no JSON, though Python reads them."""
+    raise ValueError(word)
 
 
 def items(text: str) -> list[str]:

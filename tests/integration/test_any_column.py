@@ -190,6 +190,18 @@ def test_a_list_that_is_written_as_postgres_does_is_read_item_by_item_too(
     assert sync(own, into(type_), item("7", Value=sent)) == [End("7", "unchanged")]
 
 
+@pytest.mark.parametrize("type_", ["text", "text[]", "integer[]", "jsonb"])
+@pytest.mark.parametrize("text", ["[" * 4000, "[" * 2000 + "]" * 2000, "[NaN, 5]", "[Infinity]"])
+def test_a_text_that_is_nearly_a_list_stops_nothing(
+    own: Connection[Any], type_: str, text: str
+) -> None:
+    things(own, f"value {type_}")
+
+    ended = sync(own, into(type_), item("7", Value="{5}"), item("8", Value=text))
+
+    assert [end.id for end in ended] == ["7", "8"]
+
+
 def test_a_list_within_a_list_is_refused_by_the_table(own: Connection[Any]) -> None:
     things(own, "value text[]")
 

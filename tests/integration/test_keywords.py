@@ -157,6 +157,17 @@ def test_a_list_of_quickbooks_is_several_keywords(connection: Connection[Any]) -
     assert held(connection, "tags") == [["Net 60", "Net 30"]]
 
 
+@pytest.mark.parametrize("text", ["[NaN]", "[Infinity, 1]", "[" * 4000])
+def test_a_text_that_is_nearly_a_list_is_a_keyword_as_it_is(
+    connection: Connection[Any], text: str
+) -> None:
+    listed(connection, "tags", several=True)
+
+    sync(connection, mapped(TAGS, separator=";"), item("7", Tags="Net 60"), item("8", Tags=text))
+
+    assert held(connection, "tags") == [["Net 60"], None]
+
+
 def test_loading_keywords_twice_changes_nothing(connection: Connection[Any]) -> None:
     listed(connection, "tags", several=True)
     known = mapped(TAGS, unknown_keywords="insert")
