@@ -20,14 +20,17 @@ def note(connection: Connection[Any], target: Target, where: dict[str, Any]) -> 
     blocks = statements("causes")
     values = where | _values(target)
     connection.execute(blocks["in_the_way"], values)
-    for constraint, columns, how in connection.execute(blocks["broken"], values).fetchall():
-        mapped = [blocks[how].format(column=sql.Identifier(c)) for c in columns]
-        mapped = [e for c, e in zip(columns, mapped, strict=True) if c in target.columns]
+    for constraint, columns, how, only in connection.execute(blocks["broken"], values).fetchall():
+        mapped = [c for c in columns if c in target.columns]
+        equal = [blocks[how].format(column=sql.Identifier(c)) for c in mapped]
+        if only and not target.table.view:  # whose columns may be others
+            equal.append(sql.SQL("({})").format(sql.SQL(only.replace("%", "%%"))))
         if mapped:
             statement = blocks["in_its_place"].format(
-                **target.names, equal=sql.SQL(" AND ").join(mapped)
+                **target.names, equal=sql.SQL(" AND ").join(equal)
             )
             connection.execute(statement, values | {"constraint": constraint})
+        if mapped == columns and not (only and target.table.view):
             connection.execute(blocks["say_in_its_place"], values | {"constraint": constraint})
     _note_lines(connection, target, values)
     cause = _cause(connection, target, keywords.what_will_be_listed(target))
@@ -41,7 +44,7 @@ def _note_lines(connection: Connection[Any], target: Target, values: dict[str, A
         return
     filled = {own.lines.position, *own.lines.rows.fields}
     which = values | {"schema": own.table.schema, "name": own.table.table}
-    for constraint, columns, how in connection.execute(blocks["broken"], which).fetchall():
+    for constraint, columns, how, _ in connection.execute(blocks["broken"], which).fetchall():
         if filled.issuperset(columns):
             equal = (blocks[how].format(column=sql.Identifier(column)) for column in columns)
             statement = blocks["lines_in_its_place"].format(

@@ -234,6 +234,60 @@ def test_a_record_whose_value_another_one_holds_names_it(
     assert outcome(connection, "9", "message")[0] == refused.format(held["A"])
 
 
+def test_a_record_in_the_way_of_a_unique_index_of_some_records_is_one_of_these(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX ON crm.products (name) WHERE code LIKE 'in %'")
+    known = products("{key: quickbooks_product_id}")
+    sync(connection, known, item("1", Name="A", Sku="out"), item("2", Name="A", Sku="in use"))
+
+    sync(connection, known, item("9", Name="A", Sku="in store"))
+
+    [(key,)] = rows(connection, "SELECT id FROM crm.products WHERE code = 'in use'")
+    assert outcome(connection, "9", "message")[0].endswith(f" In its way: CRM record {key}.")
+
+
+def test_a_record_comes_in_when_the_one_in_its_way_is_none_of_a_unique_index_any_more(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX ON crm.products (name) WHERE NOT deleted")
+    known = products("{key: quickbooks_product_id}")
+    sync(connection, known, item("1", Name="A"))
+    ended = sync(connection, known, item("9", Name="A"))
+    connection.execute("UPDATE crm.products SET deleted = true")
+
+    again = sync(connection, known)
+
+    assert ended == [End("9", "not_added", "refused_by_table")]
+    assert again == [End("9", "added")]
+
+
+def test_nothing_is_said_to_be_in_the_way_by_a_column_that_nobody_maps(
+    connection: Connection[Any],
+) -> None:
+    """Its value is the table's own: which record has it is not known from QuickBooks."""
+    connection.execute("ALTER TABLE crm.products ADD region text NOT NULL DEFAULT 'here'")
+    connection.execute("CREATE UNIQUE INDEX ON crm.products (name, region)")
+    known = products("{key: quickbooks_product_id}")
+    sync(connection, known, item("1", Name="A"))
+    connection.execute("UPDATE crm.products SET region = 'there'")
+    sync(connection, known, item("2", Name="A"))
+
+    sync(connection, known, item("9", Name="A"))
+
+    assert "In its way" not in outcome(connection, "9", "message")[0]
+
+
+def test_what_the_same_run_has_added_is_in_the_way_by_the_name_that_a_preview_knows(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("CREATE UNIQUE INDEX ON crm.products (name)")
+
+    sync(connection, products("{key: quickbooks_product_id}"), *[item(id, Name="A") for id in "12"])
+
+    assert outcome(connection, "2", "message")[0].endswith(" In its way: QuickBooks' Item 1.")
+
+
 @pytest.mark.parametrize("names", [["B", "A"], ["B", "C", "A"]])
 def test_a_circle_of_names_comes_in_one_by_one_once_a_record_is_called_otherwise(
     connection: Connection[Any], names: list[str]

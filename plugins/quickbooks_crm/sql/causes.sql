@@ -1,10 +1,15 @@
 -- Why records are held back, and whether that has changed.
 
 -- unique_columns --
--- The columns of which a table, or one behind it, allows no value, or combination of values, beside another.
+-- The columns of which a table, or one behind it, allows no value, or combination of values, beside another, with those that
+-- say of which records.
 SELECT DISTINCT a.attname
   FROM pg_index AS i
-  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND (
+       a.attnum = ANY (i.indkey)
+       OR EXISTS (SELECT FROM pg_depend
+                   WHERE classid = 'pg_class'::regclass AND objid = i.indexrelid
+                     AND refclassid = 'pg_class'::regclass AND refobjid = a.attrelid AND refobjsubid = a.attnum))
  WHERE i.indrelid = ANY (ARRAY (SELECT sync.tables_of(%(schema)s, %(name)s))) AND (i.indisunique OR i.indisexclusion)
  ORDER BY 1;
 
@@ -25,9 +30,10 @@ UPDATE sync.held AS held
 
 -- broken --
 -- The unique indexes that refused rows, and exclusion constraints that compare as they do, each with the columns that it
--- compares, and how.
+-- compares, how, and of which records.
 SELECT broken.name, array_agg(a.attname::text ORDER BY a.attnum),
-       CASE WHEN bool_or(i.indnullsnotdistinct) THEN 'same' ELSE 'equal' END
+       CASE WHEN bool_or(i.indnullsnotdistinct) THEN 'same' ELSE 'equal' END,
+       max(pg_get_expr(i.indpred, i.indrelid))
   FROM (SELECT DISTINCT details ->> 'constraint' AS name FROM incoming
          WHERE outcome = 'not_added' AND reason = 'refused_by_table' AND details ->> 'constraint' IS NOT NULL) AS broken
   JOIN pg_class AS c ON c.relname = broken.name
@@ -52,16 +58,23 @@ UPDATE sync.held AS held
  WHERE held.ctid = known.place;
 
 -- say_in_its_place --
--- The database's reason says which value it is, in whatever words, and not whose.
+-- The database's reason says which value it is, in whatever words, and not whose. What the run itself has added is called as
+-- QuickBooks calls it: a preview knows no key of it.
 UPDATE incoming AS i
-   SET message = format('%%s In its way: CRM record%%s %%s.', i.message, CASE WHEN cardinality(own.candidates) > 1 THEN 's' END,
-                        array_to_string(own.candidates, ', '))
+   SET message = format('%%s In its way: %%s.', i.message, own.named)
   FROM (SELECT ctid AS place, entity, id, outcome, reason, details FROM incoming) AS refused
  CROSS JOIN LATERAL (
-       SELECT candidates FROM sync.held
-        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, refused.entity, refused.id) LIMIT 1) AS own
+       SELECT string_agg(coalesce(added.named, 'CRM record ' || key), ', ') AS named
+         FROM sync.held
+        CROSS JOIN unnest(held.candidates) AS key
+         LEFT JOIN LATERAL (
+              SELECT format('QuickBooks'' %%s %%s', link.entity, link.id) AS named FROM sync.link
+               WHERE link.record_key = key AND link.module = ANY (%(sharing)s) AND link.realm = %(realm)s
+                 AND link.linked_in = %(run_id)s
+               ORDER BY link.entity, link.id LIMIT 1) AS added ON true
+        WHERE (held.realm, held.module, held.entity, held.id) = (%(realm)s, %(module)s, refused.entity, refused.id)) AS own
  WHERE i.ctid = refused.place AND refused.outcome = 'not_added' AND refused.reason = 'refused_by_table'
-   AND refused.details ->> 'constraint' = %(constraint)s AND NOT refused.details ? 'line' AND own.candidates <> '{}';
+   AND refused.details ->> 'constraint' = %(constraint)s AND NOT refused.details ? 'line' AND own.named IS NOT NULL;
 
 -- lines_in_its_place --
 -- The documents with a line that has the value already which a unique index of the lines' table refused.
