@@ -182,12 +182,18 @@ def _referred(
 
 
 def _told(connection: Connection[Any], module: str) -> list[tuple[str, ...]]:
-    """What is said of each record that did not end well."""
+    """What is said of each record that did not end well: of its fields, or else in a sentence."""
     found = connection.execute(OUTCOMES, [module]).fetchall()
     return sorted(
-        (outcome, id, *([f"{d['reason']} {d['field']}" for d in details or []] or [message]))
+        (outcome, id, *(_of_fields(details) or [message]))
         for outcome, id, message, details in found
     )
+
+
+def _of_fields(details: Any) -> list[str]:
+    """Each field that is at fault; other details are of the table, or of the records in the way."""
+    of_fields = details if isinstance(details, list) else []
+    return [f"{each['reason']} {each['field']}" for each in of_fields]
 
 
 def _announced(
