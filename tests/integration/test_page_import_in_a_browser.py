@@ -87,3 +87,29 @@ def test_after_a_field_was_added_that_is_said_in_view_and_nothing_else(page: Pag
     expect(page.get_by_text("Added Name on checks.")).to_be_in_viewport()
     expect(unused.locator("span")).to_have_text(str(before - 1))
     expect(page.get_by_text("What you had filled in before is here again")).to_be_hidden()
+
+
+def test_why_nothing_was_started_is_said_where_one_looks(page: Page) -> None:
+    """The button is far below where that is said."""
+    page.evaluate("() => { window.fetch = () => Promise.reject(new Error()); }")
+    page.get_by_role("button", name="Store without importing").click()
+
+    said = page.get_by_role("alert").filter(has_text="Airflow does not answer")
+    expect(said).to_be_in_viewport()
+    expect(said).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_until_the_next_page_has_come_nothing_is_sent_again(page: Page) -> None:
+    """And who comes back to a page that was kept can send from it."""
+    store = page.get_by_role("button", name="Store without importing")
+    page.route("**/import/sample/accounts", lambda route: route.fulfill(status=204))  # stays away
+    with page.expect_response("**/draft") as stored:
+        store.click()
+    stored.value.finished()
+    page.wait_for_timeout(500)
+
+    expect(store).to_be_disabled()
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(store).to_be_enabled()

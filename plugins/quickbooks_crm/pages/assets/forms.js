@@ -99,16 +99,17 @@ function forget(form) {
   }
 }
 
+/* Says why not; what to look at then: the first field that is wrong, else the words. */
 function refuse(form, told) {
   forget(form);
-  if (!told) return;
   const words = document.createElement("p");
   words.dataset.wrong = "";
   words.className = "wrong";
   words.setAttribute("role", "alert");
+  words.tabIndex = -1;
   words.textContent = told.message;
   (form.querySelector("[data-says]") ?? form).prepend(words);
-  sayBeside(form, told.fields ?? {})?.focus();
+  return sayBeside(form, told.fields ?? {}) ?? words;
 }
 
 /* Says what is wrong beside each field that it is about; the first of them. */
@@ -132,22 +133,30 @@ function sayBeside(form, sentences) {
   return first;
 }
 
+function busy(form, is) {
+  if (is) form.setAttribute("aria-busy", "true");
+  else form.removeAttribute("aria-busy");
+  for (const button of form.querySelectorAll("button")) button.disabled = is;
+}
+
+/* What was done leads to another page. Until that has come, which may take a while, nothing can be done twice. */
 async function whileBusy(form, work) {
-  const buttons = form.querySelectorAll("button");
   if (form.getAttribute("aria-busy") === "true") return;
-  form.setAttribute("aria-busy", "true");
-  for (const button of buttons) button.disabled = true;
+  busy(form, true);
   try {
-    refuse(form, null);
+    forget(form);
     follow(await work());
   } catch (told) {
+    busy(form, false);
     if (!told.message) throw told;
-    refuse(form, told);
-  } finally {
-    form.removeAttribute("aria-busy");
-    for (const button of buttons) button.disabled = false;
+    refuse(form, told).focus();
   }
 }
+
+/* Who comes back finds the buttons ready, where the browser has kept the page as it was left. */
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form")) busy(form, false);
+});
 
 /* Airflow's own API is asked as the person who is signed in. */
 const airflowsApi = (...way) => `${root}../api/v2/dags/${way.map(encodeURIComponent).join("/")}`;

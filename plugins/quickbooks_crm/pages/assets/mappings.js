@@ -41,8 +41,8 @@ if (form) {
     if (!file) return;
     const text = await read(file);
     event.target.value = "";  // or the same file, corrected, could not be chosen again
-    if (text === null) return refuse(form, { message: "The file is not UTF-8. Save it as UTF-8, and choose it again." });
-    refuse(form, null);
+    if (text === null) return refuse(form, { message: "The file is not UTF-8. Save it as UTF-8, and choose it again." }).focus();
+    forget(form);
     show(text, false);
     keptHere.set(keptAs(), text);
   });
