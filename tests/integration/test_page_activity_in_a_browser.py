@@ -108,3 +108,21 @@ def test_a_search_that_is_interrupted_says_why_and_shows_nothing_else(
 
     other.get_by_role("button", name="Search").click()
     expect(other.locator("#found")).to_contain_text("Hose no. 222")
+
+
+
+def test_of_no_module_nothing_is_undone(
+    window: Page, connection: Connection[Any], address: str
+) -> None:
+    """The DAG takes all of them when it is told none."""
+    started(connection, "run-1", state="success")
+    counted(connection, "run-1", "products", added=3)
+    connection.commit()
+    window.goto(f"{address}/quickbooks-crm/runs/{REALM}/run-1")
+    window.get_by_role("button", name="Undo this run").click()
+    dialog = window.get_by_role("dialog")
+
+    dialog.get_by_label("products").uncheck()
+    dialog.get_by_role("button", name="Show what would be undone").click()
+
+    expect(dialog.get_by_role("alert")).to_have_text("Choose at least one module.")

@@ -165,6 +165,7 @@ const airflowsApi = (...way) => `${root}../api/v2/dags/${way.map(encodeURICompon
 const asPart = (text) => encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%2B", "+");
 
 async function start(dag, conf, then) {
+  if (conf.modules?.length === 0) throw { message: "Choose at least one module." };  // of none, Airflow's DAG takes all
   const run = await send(airflowsApi(dag, "dagRuns"), { logical_date: null, conf });
   return { go: then + asPart(run.dag_run_id) };
 }
