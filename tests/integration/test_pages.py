@@ -41,6 +41,16 @@ def test_a_forged_token_opens_nothing(anonymous: httpx.Client, bad: str) -> None
     assert anonymous.get("/quickbooks-crm/activity").status_code in (401, 403)
 
 
+def test_who_is_not_signed_in_any_more_is_told_how_to_be(anonymous: httpx.Client) -> None:
+    """In Airflow's frame no link may lead to the login: Airflow would open in the frame."""
+    framed = anonymous.get("/quickbooks-crm/activity", headers={"sec-fetch-dest": "iframe"}).text
+    alone = anonymous.get("/quickbooks-crm/activity").text
+
+    assert "Load this window again, and sign in." in framed
+    assert "Sign in again</a>" not in framed
+    assert '<a data-airflow href="./../">Sign in again</a>' in alone
+
+
 def test_who_may_look_sees_the_runs(viewer: httpx.Client, connection: Connection[Any]) -> None:
     started(connection, "run-1", modules=["products", "contacts"], work=["products", "contacts"])
     counted(connection, "run-1", "products", added=1200, excluded=3)

@@ -83,7 +83,9 @@ def refusal(request: Request, problem: Problem) -> Response:
     for JSON."""
     asks_for_json = "application/json" in request.headers.get("accept", "")
     if request.method in ("GET", "HEAD") and not asks_for_json:
-        shown = {"problem": problem.kind, "message": problem.message}
+        # Without a session no script leads out of Airflow's frame: a link would open Airflow in it.
+        framed = request.headers.get("sec-fetch-dest") == "iframe"
+        shown = {"problem": problem.kind, "message": problem.message, "framed": framed}
         return page(request, Page("problem.html", problem.status), **shown)
     words = {"message": _in_words(request, problem), "fields": dict(problem.fields)}
     return JSONResponse(words, problem.status)
@@ -93,8 +95,9 @@ def _in_words(request: Request, problem: Problem) -> str:
     """A message of its own as it is, line by line."""
     if problem.kind == "settings":
         return problem.message
+    words = _templates.get_template("problem_words.html")
     told = {"problem": problem.kind, "message": problem.message, "root": root_of(request)}
-    return do_striptags(_templates.get_template("problem_words.html").render(told))
+    return do_striptags(words.render(told, framed=False))
 
 
 def root_of(request: Request) -> str:
