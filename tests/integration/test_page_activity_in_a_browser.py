@@ -110,6 +110,17 @@ def test_a_search_that_is_interrupted_says_why_and_shows_nothing_else(
     expect(other.locator("#found")).to_contain_text("Hose no. 222")
 
 
+def test_the_labels_of_the_filter_stand_in_one_line(
+    window: Page, connection: Connection[Any], address: str
+) -> None:
+    started(connection, "run-1")
+    connection.commit()
+    window.set_viewport_size({"width": 1400, "height": 900})
+    window.goto(f"{address}/quickbooks-crm/activity")
+
+    tops = "labels => labels.map((label) => Math.round(label.getBoundingClientRect().top))"
+    assert len(set(window.locator(".filters label").evaluate_all(tops))) == 1
+
 
 def test_of_no_module_nothing_is_undone(
     window: Page, connection: Connection[Any], address: str

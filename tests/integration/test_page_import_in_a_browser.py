@@ -113,3 +113,12 @@ def test_until_the_next_page_has_come_nothing_is_sent_again(page: Page) -> None:
     expect(store).to_be_disabled()
     page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     expect(store).to_be_enabled()
+
+
+def test_the_dialog_to_add_a_field_begins_with_its_title(page: Page) -> None:
+    page.get_by_role("button", name="Add New Field…").first.click()
+
+    dialog = page.get_by_role("dialog").bounding_box()
+    title = page.get_by_role("heading", name="Add New Field").bounding_box()
+    assert dialog is not None and title is not None
+    assert title["y"] - dialog["y"] < 24
