@@ -285,6 +285,27 @@ def test_of_several_the_picked_ones_are_the_same_and_the_others_are_left(
     assert cards(clerk, "alike") == []
 
 
+@pytest.mark.parametrize(("verdict", "so"), [("same", "the same"), ("different", "different")])
+def test_what_was_said_of_a_pair_stands_there_as_a_sentence(
+    clerk: httpx.Client, connection: Connection[Any], verdict: str, so: str
+) -> None:
+    first, second = lookalikes(connection, clerk, "Acme", "ACME!")
+    settle(clerk, verdict, first, second)
+
+    shown = text(clerk.get(REVIEW))
+
+    assert f"CRM record {first} and CRM record {second} are {so} Take back" in shown
+
+
+def test_how_long_a_look_may_take_is_said_before_it(
+    clerk: httpx.Client, connection: Connection[Any]
+) -> None:
+    shown = text(clerk.get(f"{REVIEW}?of=alike"))
+
+    assert timedelta(seconds=10) == settling.TIME
+    assert "for ten seconds at most." in shown
+
+
 @pytest.mark.parametrize("verdict", ["same", "different"])
 def test_a_pair_is_listed_again_when_what_was_said_is_taken_back(
     clerk: httpx.Client, connection: Connection[Any], verdict: str
