@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from quickbooks_crm.breakers import Threshold, Thresholds
 from quickbooks_crm.errors import SettingsError
-from quickbooks_crm.mapping.document import Document, decode, read
+from quickbooks_crm.mapping.document import Document, of_file, read
 from quickbooks_crm.mapping.model import ChildAccounts
 from quickbooks_crm.mapping.problems import Problem, quoted, report, suggestion
 from quickbooks_crm.mapping.shape import (
@@ -276,7 +276,7 @@ _Read = tuple[Company | None, Document, list[Problem]]
 
 def _attempt(file: Path, modules: Collection[str] | None) -> _Read:
     """The company of a file, or None and what is wrong with it."""
-    written, problems = decode(file.read_bytes())
+    written, problems = of_file(file)
     document = Document() if problems else read(written)
     problems += [*misnamed(file), *document.problems]
     if document.readable:

@@ -402,6 +402,19 @@ def test_a_proposal_refers_to_the_records_of_modules_that_there_are(
     assert [said for said in ended.stdout.splitlines() if said.startswith(line)]
 
 
+def test_a_proposal_needs_no_other_file_that_can_be_read(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    directory = companies.INCLUDE / "mappings"
+    (directory / "latin.yaml").write_bytes(b"# caf\xe9")
+    (directory / "gone.yaml").symlink_to(directory / "nowhere")
+
+    ended = command("suggest", "crm.accounts", "--entity", "Customer")
+
+    assert ended.returncode == 0
+    assert "\n  name: {from: DisplayName}\n" in ended.stdout
+
+
 def test_a_missing_connection_ends_with_2_and_says_which(
     command: Callable[..., Ended], airflow_metadata: None
 ) -> None:

@@ -205,6 +205,15 @@ def test_a_mistake_in_one_file_does_not_keep_another_company_from_its_own(tmp_pa
     assert companies.load_one(tmp_path, "acme").title == "Acme"
 
 
+def test_a_file_that_cannot_be_read_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").symlink_to(tmp_path / "gone")
+
+    assert problems(tmp_path) == [
+        "line 1: the file cannot be read (No such file or directory). Let Airflow's user read it, "
+        "or remove it."
+    ]
+
+
 def test_a_folder_without_companies_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^There are no companies: "):
         companies.load(tmp_path)

@@ -139,6 +139,24 @@ def test_the_problems_of_all_files_come_in_one_message(tmp_path: Path) -> None:
         Check again with: make mappings (a CRM of your own: python -m quickbooks_crm check)""")
 
 
+def test_what_is_called_like_a_mapping_and_cannot_be_read_is_a_mistake_of_its_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.yaml").mkdir()
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "gone")
+    remedy = "Let Airflow's user read it, or remove it."
+
+    with pytest.raises(MappingError) as error:
+        load(tmp_path)
+
+    assert str(error.value).splitlines()[:4] == [
+        "a.yaml is not a valid mapping (1 problem)",
+        f"  line 1: the file cannot be read (Is a directory). {remedy}",
+        "b.yaml is not a valid mapping (1 problem)",
+        f"  line 1: the file cannot be read (No such file or directory). {remedy}",
+    ]
+
+
 def test_a_folder_without_mappings_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"^There are no mappings: "):
         load(tmp_path)

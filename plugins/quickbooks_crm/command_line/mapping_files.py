@@ -10,6 +10,7 @@ from quickbooks_crm import catalog, checking, companies, database, mapping, prop
 from quickbooks_crm.command_line.command import SEVERAL, Command
 from quickbooks_crm.errors import MappingError
 from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping.document import of_file
 from quickbooks_crm.mapping.suggest import Filled, suggest
 from quickbooks_crm.mapping.words import ENTITIES
 
@@ -38,8 +39,10 @@ def _filled() -> list[Filled]:
 
 def _valid() -> Iterator[Mapping]:
     for file in sorted((companies.INCLUDE / "mappings").glob("*.yaml")):
+        text, problems = of_file(file)
         with suppress(MappingError):
-            yield mapping.parse(file.stem, file.read_text(), file.name)
+            if not problems:
+                yield mapping.parse(file.stem, text, file.name)
 
 
 COMMANDS = {

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -58,6 +59,17 @@ def dotted(place: Place) -> str:
 
 def _name(part: str) -> str:
     return part if part.isprintable() and len(part) <= 80 else quoted(part)[1:-1]
+
+
+def of_file(file: Path) -> tuple[str, list[Problem]]:
+    """The text of a file, or why it cannot be had."""
+    try:
+        return decode(file.read_bytes())
+    except OSError as error:
+        said = (
+            f"the file cannot be read ({error.strerror}). Let Airflow's user read it, or remove it."
+        )
+        return "", [Problem(1, said)]
 
 
 def decode(content: bytes) -> tuple[str, list[Problem]]:

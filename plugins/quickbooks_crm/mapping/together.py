@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from quickbooks_crm.errors import MappingError
-from quickbooks_crm.mapping.document import decode
+from quickbooks_crm.mapping.document import of_file
 from quickbooks_crm.mapping.model import ChildAccounts, Condition, Exclusion, Field, Mapping
 from quickbooks_crm.mapping.problems import CHECK_AGAIN, Problem, quoted, report, suggestion
 from quickbooks_crm.mapping.reading import attempt
@@ -65,7 +65,7 @@ def parse_all(
 
 
 def _of_file(file: Path, name: str) -> Written:
-    text, problems = decode(file.read_bytes())
+    text, problems = of_file(file)
     return Written(name, text, (*misnamed(file), *problems))
 
 
