@@ -415,6 +415,29 @@ def test_a_proposal_needs_no_other_file_that_can_be_read(
     assert "\n  name: {from: DisplayName}\n" in ended.stdout
 
 
+@pytest.mark.parametrize("words", [["--company", "caf\udce9"], ["--module", "caf\udce9"]])
+def test_words_that_are_no_text_are_refused(
+    kept: Kept, command: Callable[..., Ended], words: list[str]
+) -> None:
+    """Such as `café` from a terminal, or a script, that writes Latin-1."""
+    ended = command("sync", *words)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(r"'caf\udce9' is not UTF-8. Type it where ")
+    assert kept.ask("SELECT 1 FROM sync.run") == []
+
+
+@pytest.mark.parametrize("limit", ["99999999999999999999", "0", "-5", "many"])
+@pytest.mark.parametrize("name", ["activity", "acts", "breakers", "review"])
+def test_a_limit_that_is_none_is_wrong_usage(
+    command: Callable[..., Ended], name: str, limit: str
+) -> None:
+    ended = command(name, f"--limit={limit}")
+
+    assert ended.returncode == 2
+    assert f"must be a whole number from 1 to 2,147,483,647: '{limit}'\n" in ended.stderr
+
+
 def test_a_missing_connection_ends_with_2_and_says_which(
     command: Callable[..., Ended], airflow_metadata: None
 ) -> None:
@@ -481,7 +504,7 @@ def test_a_run_on_a_database_that_lacks_a_migration_says_so_at_its_beginning_and
         task("sample", "run-1", *[BY_HAND] * (task is pipeline.check_settings))
 
 
-@pytest.mark.parametrize("name", ["activity", "breakers"])
+@pytest.mark.parametrize("name", ["activity", "breakers", "acts"])
 def test_a_company_that_nobody_has_is_a_mistake_and_not_silence(
     kept: Kept, command: Callable[..., Ended], name: str
 ) -> None:

@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser(commands(words)).parse_args(words)
     logging.getLogger("quickbooks_crm").setLevel(logging.INFO)
     try:
+        _require_text(words)
         return _run(asked.command, asked)
     except SettingsError as error:
         say(asked, error)
@@ -58,6 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except psycopg.Error as error:
         say(asked, database.failure(error))
         return 1
+
+
+def _require_text(words: Sequence[str]) -> None:
+    """Raise `SettingsError` for bytes that are no text: no database would take them."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
+            raise SettingsError(
+                f"{word!a} is not UTF-8. Type it where what is typed is UTF-8. Nothing was done."
+            )
 
 
 def _run(command: Command, asked: argparse.Namespace) -> int:

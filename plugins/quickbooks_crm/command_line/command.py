@@ -13,6 +13,7 @@ from quickbooks_crm.errors import QuickBooksCrmError
 SEVERAL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
 ONE = SEVERAL | {"help": "which company: the name of its file in include/companies/"}
 YES: dict[str, Any] = {"action": "store_true"}
+_MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def only_company(asked: argparse.Namespace) -> str:
 
 
 def positive(text: str) -> int:
-    """A number of 1 or more, for `argparse`."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    """A number of 1 or more that the database can count to, for `argparse`."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {_MOST:,}: {text!r}")
+    return int(text)

@@ -147,6 +147,8 @@ def _acts(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
         for company in asked.company or [None]:
             found = acts.listed(connection, company, asked.limit)
+            if company and not found:
+                companies.load_one(companies.INCLUDE / "companies", company)
             if not found and not asked.json:
                 print("Nobody has done anything of the kind yet.")
             for act in found:
