@@ -438,6 +438,25 @@ def test_a_limit_that_is_none_is_wrong_usage(
     assert f"must be a whole number from 1 to 2,147,483,647: '{limit}'\n" in ended.stderr
 
 
+def test_who_has_no_name_on_this_machine_says_one(
+    kept: Kept, command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a container that runs as any number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+
+    nameless = command("sync")
+    monkeypatch.setenv("LOGNAME", "ada")
+    named = command("sync")
+
+    assert (nameless.returncode, nameless.stdout) == (2, "")
+    assert "the user that this runs as (number 12345)" in nameless.stderr
+    assert "LOGNAME=your-name python -m quickbooks_crm" in nameless.stderr
+    assert named.returncode == 0
+    assert kept.ask("SELECT started_by FROM sync.run") == [{"started_by": "ada"}]
+
+
 def test_a_missing_connection_ends_with_2_and_says_which(
     command: Callable[..., Ended], airflow_metadata: None
 ) -> None:

@@ -1,7 +1,6 @@
 """Commands that show what stopped a company's runs, and let it pass."""
 
 import argparse
-import getpass
 import json
 import logging
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from quickbooks_crm.command_line.command import (
     SEVERAL,
     Command,
     only_company,
+    person,
     positive,
     told_of,
 )
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 def _release(asked: argparse.Namespace) -> None:
     if not asked.because.strip():
         raise SettingsError('Say why: --because "...". It is kept with your name.')
-    company, who = only_company(asked), getpass.getuser()
+    company, who = only_company(asked), person()
     with database.connect() as connection:
         for name in dict.fromkeys(asked.breaker):
             passed = breakers.release(connection, company, name, who, asked.because)

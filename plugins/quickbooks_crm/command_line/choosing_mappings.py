@@ -1,7 +1,6 @@
 """Commands about the mappings that companies use: which are in force, and stored versions."""
 
 import argparse
-import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import companies, database, in_force, mapping, versions
-from quickbooks_crm.command_line.command import ONE, Command, only_company
+from quickbooks_crm.command_line.command import ONE, Command, only_company, person
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MappingError, SettingsError
 from quickbooks_crm.in_force import Origin
@@ -121,7 +120,7 @@ def _store(asked: argparse.Namespace) -> None:
         asked.module,
         _content(asked.module, asked.file, asked.based_on),
         asked.based_on,
-        getpass.getuser(),
+        person(),
         "upload",
         asked.note,
     )
@@ -155,7 +154,7 @@ def _use(asked: argparse.Namespace) -> None:
     if asked.which != FILE:
         number = _number(asked.which)
     with database.connect() as connection:
-        in_force.use(connection, company, asked.module, number, getpass.getuser())
+        in_force.use(connection, company, asked.module, number, person())
         origin = _origin(connection, company, asked.module)
     _say(asked, number, f"In force for {asked.module} from the next run on: {origin.words}.")
 

@@ -1,14 +1,16 @@
 """What a command of the command line is made of, for the modules that hold some."""
 
 import argparse
+import getpass
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from quickbooks_crm import companies
-from quickbooks_crm.errors import QuickBooksCrmError
+from quickbooks_crm.errors import QuickBooksCrmError, SettingsError
 
 SEVERAL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME"}
 ONE = SEVERAL | {"help": "which company: the name of its file in include/companies/"}
@@ -53,6 +55,18 @@ def told_of(asked: argparse.Namespace, ran: list[str]) -> list[str]:
 def only_company(asked: argparse.Namespace) -> str:
     """The company that a command of one company is about."""
     return str(asked.company[0])
+
+
+def person() -> str:
+    """Who types: what they do is kept with their name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise SettingsError(
+            f"This machine has no name for the user that this runs as (number {os.getuid()}), and "
+            "what people do is kept with their name. Say yours before the command: "
+            "LOGNAME=your-name python -m quickbooks_crm ..."
+        ) from None
 
 
 def positive(text: str) -> int:

@@ -1,14 +1,13 @@
 """Commands by which data leaves: a company, a person; and the list of what people did."""
 
 import argparse
-import getpass
 import json
 import logging
 from contextlib import closing
 from dataclasses import asdict
 
 from quickbooks_crm import acts, companies, database, erasing, purging
-from quickbooks_crm.command_line.command import ONE, YES, Command, only_company, positive
+from quickbooks_crm.command_line.command import ONE, YES, Command, only_company, person, positive
 from quickbooks_crm.erasing import Erased
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.leaving import WHATS, Left, remove_company
@@ -35,7 +34,7 @@ def is_plan(asked: argparse.Namespace) -> bool:
 
 
 def _remove_company(asked: argparse.Namespace) -> None:
-    name, who = only_company(asked), getpass.getuser()
+    name, who = only_company(asked), person()
     with database.connect() as connection:
         left = remove_company(connection, name, asked.crm, who, plan=True)
         if not is_plan(asked):
@@ -86,7 +85,7 @@ def _tell(left: Left, plan: bool) -> None:
 
 
 def _erase(asked: argparse.Namespace) -> None:
-    name, who = only_company(asked), getpass.getuser()
+    name, who = only_company(asked), person()
     named = asked.entity is not None and asked.id is not None
     if named == (asked.email is not None):
         raise SettingsError(
@@ -132,7 +131,7 @@ def _tell_erased(done: Erased, plan: bool) -> None:
 
 def _purge(asked: argparse.Namespace) -> None:
     for name in asked.company or companies.names(companies.INCLUDE / "companies"):
-        purged = purging.purge(name, getpass.getuser(), asked.plan)
+        purged = purging.purge(name, person(), asked.plan)
         if asked.json:
             print(json.dumps(asdict(purged) | {"planned": asked.plan}))
             continue

@@ -2,14 +2,13 @@
 which."""
 
 import argparse
-import getpass
 import json
 from typing import Any
 
 from psycopg import Connection
 
 from quickbooks_crm import acts, companies, database, in_force, leaving, stand_ins
-from quickbooks_crm.command_line.command import ONE, YES, Command, only_company
+from quickbooks_crm.command_line.command import ONE, YES, Command, only_company, person
 from quickbooks_crm.errors import SettingsError
 
 
@@ -26,13 +25,13 @@ def _merged(asked: argparse.Namespace) -> None:
             kind = "merge_taken_back" if asked.undo else "merge_told"
             subject = f"{asked.entity} {asked.loser}"
             told = {"survivor": asked.survivor, "realm": realm}
-            acts.note(connection, kind, subject, getpass.getuser(), told, only_company(asked))
+            acts.note(connection, kind, subject, person(), told, only_company(asked))
             referring = stand_ins.referring(connection, known, realm, asked.entity, asked.loser)
     _say(asked, referring)
 
 
 def _tell(connection: Connection[Any], realm: str, merge: tuple[str, str, str]) -> None:
-    stand_ins.tell_merge(connection, realm, merge, getpass.getuser())
+    stand_ins.tell_merge(connection, realm, merge, person())
 
 
 def _take_back(connection: Connection[Any], realm: str, merge: tuple[str, str, str]) -> None:

@@ -1,13 +1,12 @@
 """The command that adds a field to a table of the CRM."""
 
 import argparse
-import getpass
 import json
 import logging
 from dataclasses import asdict
 
 from quickbooks_crm import database
-from quickbooks_crm.command_line.command import YES, Command, positive
+from quickbooks_crm.command_line.command import YES, Command, person, positive
 from quickbooks_crm.new_field import TYPES, NewField, add_field
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ def _add_field(asked: argparse.Namespace) -> None:
         asked.required,
         asked.read_only,
     )
-    who = getpass.getuser()
+    who = person()
     with database.connect() as connection:
         database.require_current(connection)
         added = add_field(connection, wanted, who, asked.plan)

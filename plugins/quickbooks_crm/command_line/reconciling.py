@@ -1,10 +1,9 @@
 """The command that compares QuickBooks, the mirror and the CRM."""
 
 import argparse
-import getpass
 
 from quickbooks_crm import companies, pipeline, reconciling
-from quickbooks_crm.command_line.command import YES, Command
+from quickbooks_crm.command_line.command import YES, Command, person
 from quickbooks_crm.command_line.showing import show_run
 from quickbooks_crm.command_line.starting import new_run_id, tell_stop
 from quickbooks_crm.errors import QuickBooksCrmError
@@ -19,7 +18,7 @@ def _reconcile(asked: argparse.Namespace) -> int:
 
 def _one(asked: argparse.Namespace, name: str) -> int:
     """Reconcile a company, and sync it when the repair left something to load."""
-    request, run_id = Request("command line", getpass.getuser()), new_run_id()
+    request, run_id = Request("command line", person()), new_run_id()
     try:
         report = reconciling.reconcile(name, run_id, request, Wish(asked.everything, asked.repair))
         show_run(asked, name, run_id)

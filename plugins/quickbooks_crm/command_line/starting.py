@@ -1,13 +1,12 @@
 """How commands start a run, and tell what came of it."""
 
 import argparse
-import getpass
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from quickbooks_crm import companies
-from quickbooks_crm.command_line.command import say
+from quickbooks_crm.command_line.command import person, say
 from quickbooks_crm.command_line.showing import show_run
 from quickbooks_crm.errors import BreakerTripped, QuickBooksCrmError, SettingsError
 from quickbooks_crm.running import Request
@@ -25,7 +24,7 @@ def start_each(asked: argparse.Namespace, start: Start, show: Show = show_run) -
 
 
 def _start(asked: argparse.Namespace, company: str, start: Start, show: Show) -> int:
-    request, run_id = Request("command line", getpass.getuser(), tuple(asked.module)), new_run_id()
+    request, run_id = Request("command line", person(), tuple(asked.module)), new_run_id()
     try:
         start(company, run_id, request)
     except QuickBooksCrmError as error:

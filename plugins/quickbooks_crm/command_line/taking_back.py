@@ -1,18 +1,17 @@
 """Commands that take back what a run did."""
 
 import argparse
-import getpass
 import json
 from collections.abc import Iterator
 
 from quickbooks_crm import activity, undoing, wording
-from quickbooks_crm.command_line.command import ONE, SEVERAL, YES, Command, only_company
+from quickbooks_crm.command_line.command import ONE, SEVERAL, YES, Command, only_company, person
 from quickbooks_crm.command_line.starting import new_run_id
 from quickbooks_crm.undoing import Report, Wish
 
 
 def _undo(asked: argparse.Namespace) -> None:
-    wish = Wish(asked.run_id, "command line", getpass.getuser(), tuple(asked.module))
+    wish = Wish(asked.run_id, "command line", person(), tuple(asked.module))
     company, run_id = only_company(asked), new_run_id()
     undo = undoing.rehearse if asked.plan else undoing.carry_out
     report = undo(company, run_id, wish)

@@ -1,7 +1,6 @@
 """Commands that take over a CRM which has records already: what only a person can settle."""
 
 import argparse
-import getpass
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from quickbooks_crm.command_line.command import (
     YES,
     Command,
     only_company,
+    person,
     positive,
 )
 from quickbooks_crm.companies import Company
@@ -135,15 +135,15 @@ def _plain(found: Review, values: bool) -> dict[str, Any]:
 
 
 def _link(asked: argparse.Namespace) -> None:
-    _settle(asked, lambda c, place: linking.link(c, place, asked.record_key, getpass.getuser()))
+    _settle(asked, lambda c, place: linking.link(c, place, asked.record_key, person()))
 
 
 def _unlink(asked: argparse.Namespace) -> None:
-    _settle(asked, lambda c, place: linking.unlink(c, place, getpass.getuser()))
+    _settle(asked, lambda c, place: linking.unlink(c, place, person()))
 
 
 def _different(asked: argparse.Namespace) -> None:
-    who = getpass.getuser()
+    who = person()
     match asked.which:
         case [one, other]:
             asked.entity, asked.id = "", ""
