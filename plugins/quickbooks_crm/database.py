@@ -23,11 +23,6 @@ from quickbooks_crm.sql import HERE, statements
 CONNECTION_ID = "crm"
 SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "utf-8"}
 
-RIGHT_MISSING = (
-    "The login lacks a right. See which: python -m quickbooks_crm check; the database's log names "
-    "it, too."
-)
-
 _Idle = list[tuple[Connection[Any], Any]]
 _IDLE: ContextVar[_Idle | None] = ContextVar("idle", default=None)
 
@@ -190,10 +185,21 @@ def failure(error: psycopg.Error) -> DatabaseFailed:
         f"The CRM database failed: {type(error).__name__} ({error.sqlstate or 'no code'}{where}). "
         "Nothing of this task was kept. "
         + (
-            RIGHT_MISSING
+            _right_missing(diag)
             if missing
             else "If it happens again, look up the code in the database's log."
         )
+    )
+
+
+def _right_missing(diag: psycopg.errors.Diagnostic) -> str:
+    """Which right it is, in the words of the database's own check; a trigger that raises the same
+    has words of its own, and the log has these."""
+    own = diag.source_function == "aclcheck_error"
+    which = diag.message_primary if own else "the database's log names it"
+    return (
+        f"The login lacks a right: {which}. It must own the schemas quickbooks and sync; what it "
+        "must be allowed in the CRM's tables tells python -m quickbooks_crm check."
     )
 
 
