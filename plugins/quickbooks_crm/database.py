@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -129,10 +130,22 @@ def _known() -> Any:
     try:
         return BaseHook.get_connection(CONNECTION_ID)
     except AirflowNotFoundException as error:
-        raise SettingsError(
-            f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points "
-            "to the CRM's database."
-        ) from error
+        raise SettingsError(_no_connection()) from error
+
+
+def _no_connection() -> str:
+    """Airflow passes over what it cannot read, and says of it only that there is nothing."""
+    variable = f"AIRFLOW_CONN_{CONNECTION_ID.upper()}"
+    if os.environ.get(variable):
+        return (
+            f"Airflow cannot read the connection '{CONNECTION_ID}' in {variable}. Write an "
+            "address, postgresql://login:password@host:5432/database, with / ? # @ and % of the "
+            "password as %2F %3F %23 %40 and %25; or JSON."
+        )
+    return (
+        f"Airflow has no connection '{CONNECTION_ID}'. Add one of type Postgres that points to the "
+        "CRM's database."
+    )
 
 
 def _opened(known: dict[str, Any], settings: dict[str, Any]) -> Connection[Any]:

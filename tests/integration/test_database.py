@@ -285,6 +285,20 @@ def test_the_project_says_to_postgres_who_it_is(url: str, monkeypatch: pytest.Mo
     assert told == ("quickbooks_crm",)
 
 
+@pytest.mark.parametrize("written", ["postgresql://ann:pa/ss@127.0.0.1/crm", '{"conn_type": pa/ss'])
+def test_a_connection_that_airflow_cannot_read_is_told_as_such_without_its_password(
+    airflow_metadata: None, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", written)
+
+    with pytest.raises(SettingsError) as error, database.connect():
+        pass
+
+    told = str(error.value)
+    assert told.startswith("Airflow cannot read the connection 'crm' in AIRFLOW_CONN_CRM. Write ")
+    assert "ss" not in told.replace("address", "").replace("password", "")
+
+
 def test_without_an_airflow_connection_a_person_is_told_to_add_one(
     airflow_metadata: None,
 ) -> None:
