@@ -220,7 +220,8 @@ def _no_release(company: str, breaker: str, waiting: list[Breaker]) -> str:
             return f"{who} {found.released_by}. The next sync goes on with it."
     names = ", ".join(found.name for found in waiting if found.state == "open") or "none"
     return (
-        f"No breaker {breaker} of company {company} waits to be released. Those that do: {names}."
+        f"No breaker {breaker} of company {company} waits to be released. Those that do: {names}. "
+        "Nothing was released."
     )
 
 

@@ -148,6 +148,19 @@ def test_a_release_tells_what_stays_open_and_one_command_releases_all_of_one_cau
     assert accident.sync("released").state == "success"
 
 
+def test_of_several_breakers_all_are_released_or_none(
+    accident: Kept, command: Callable[..., tuple[int, str]]
+) -> None:
+    names = ("--breaker", "mass_delete:accounts", "--breaker", "mass_delete:acounts")
+
+    code, said = command("release", "--company", "sample", "--because", "sold", *names)
+
+    assert code == 2
+    assert said.startswith("No breaker mass_delete:acounts of company sample waits to be released")
+    assert "Nothing was released." in said
+    assert accident.ask("SELECT 1 FROM sync.breaker WHERE released_at IS NOT NULL") == []
+
+
 def test_a_module_that_was_not_released_still_stops(accident: Kept) -> None:
     release("mass_delete:accounts")
 

@@ -30,14 +30,18 @@ def _release(asked: argparse.Namespace) -> None:
         raise SettingsError('Say why: --because "...". It is kept with your name.')
     company, who = only_company(asked), person()
     with database.connect() as connection:
-        for name in dict.fromkeys(asked.breaker):
-            passed = breakers.release(connection, company, name, who, asked.because)
-            log.info("%s released %s of company %s", who, passed.name, company)
-            if asked.json:
-                print(json.dumps({"company": company, "released": passed.name, "by": who}))
-            else:
-                print(f"Released {passed.name} of {company}: {passed.message}")
+        with connection.transaction():  # all that are named, or none
+            released = [
+                breakers.release(connection, company, name, who, asked.because)
+                for name in dict.fromkeys(asked.breaker)
+            ]
         waiting = breakers.open_ones(connection, company)
+    for passed in released:
+        log.info("%s released %s of company %s", who, passed.name, company)
+        if asked.json:
+            print(json.dumps({"company": company, "released": passed.name, "by": who}))
+        else:
+            print(f"Released {passed.name} of {company}: {passed.message}")
     if not asked.json:
         print(
             *_next(company, [breaker for breaker in waiting if breaker.state == "open"]), sep="\n"
