@@ -1,7 +1,7 @@
 """Which mapping a company uses for each module: a stored version that a person has put in force,
 else the company's own file, else the module's usual file. All that runs and shows asks here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -87,13 +87,13 @@ class Origin:
             "on the page Mappings, and put one of them in force there."
         )
 
-    @property
-    def typed(self) -> str:
-        """The same for a terminal: what to type."""
-        return (
-            f"To compare them: mapping-compare {self.module} in-force file. To choose one: "
-            f"mapping-use {self.module}."
-        )
+    def typed(self, company: str) -> Iterator[str]:
+        """The same for a terminal: what to type, a line each."""
+        if self.version:
+            command, of = "python -m quickbooks_crm", f"--company {company} {self.module}"
+            yield f"To compare them: {command} mapping-compare {of} in-force file"
+            yield f"To put the file in force: {command} mapping-use {of} file"
+            yield f"To keep the version: {command} mapping-use {of} {self.version.version}"
 
 
 @dataclass(frozen=True)

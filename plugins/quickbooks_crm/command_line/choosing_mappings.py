@@ -39,7 +39,7 @@ def _mappings(asked: argparse.Namespace) -> None:
         if not asked.json:
             for origin in used.origins.values():
                 if origin.warning:
-                    print(f"Warning: {origin.warning}", origin.typed, sep="\n")
+                    print(f"Warning: {origin.warning}", *origin.typed(name), sep="\n")
 
 
 def _not_in_force(origin: Origin, newest: Version | None) -> str:
@@ -126,13 +126,15 @@ def _store(asked: argparse.Namespace) -> None:
     )
     with database.connect() as connection:
         stored = in_force.store(connection, company, new)
-    _say(asked, stored.version, f"Stored as version {stored.version} of {asked.module}. {_NEXT}")
+    _say(asked, stored.version, "\n".join(_stored(company.name, asked.module, stored.version)))
 
 
-_NEXT = (
-    "It is not in force yet: see what it would do with preview --version, and put it in force with "
-    "mapping-use."
-)
+def _stored(company: str, module: str, version: int) -> Iterator[str]:
+    """What was done, and what a person may want to type next."""
+    command = "python -m quickbooks_crm"
+    yield f"Stored as version {version} of {module}. It is not in force yet."
+    yield f"What it would do: {command} preview --company {company} --version {module}={version}"
+    yield f"To put it in force: {command} mapping-use --company {company} {module} {version}"
 
 
 def _content(module: str, file: Path, based_on: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm.__main__ import main
 from tests.acceptance.kept_in_step import Kept
 from tests.acceptance.putting_in_force import NO_CODE, text
 
@@ -49,6 +51,36 @@ def test_a_mapping_is_stored_previewed_compared_and_put_in_force_by_commands(
     assert told[0] == "sample"
     assert told[1].startswith("  products: version 1, since ")
     assert told[2] == "  accounts: shared file accounts.yaml"
+
+
+def test_what_a_command_says_to_type_next_works_when_it_is_typed(
+    kept: Kept,
+    include: Path,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    new = text(include, "products", NO_CODE)
+
+    def typed(words: list[str]) -> str:
+        assert main(words) == 0
+        return capsys.readouterr().out
+
+    preview, use = advised(stored_as(command, tmp_path / "a.yaml", new, "--based-on", "0")[1])
+    assert "A preview: nothing was changed." in typed(preview)
+    assert "version 1, since" in typed(use)
+    (include / "mappings" / "products.yaml").write_text(f"{new}# More.\n", encoding="utf-8")
+    compare, use_file, keep = advised(typed(["mappings"]))
+    assert typed(compare).startswith("Only comments, spaces or the order of words differ.")
+    assert "version 1, since" in typed(keep)
+    assert "Warning" not in typed(["mappings"])
+    assert "shared file products.yaml" in typed(use_file)
+
+
+def advised(said: str) -> list[list[str]]:
+    """The commands that a text says to type."""
+    lines = [line.partition("python -m quickbooks_crm ")[2] for line in said.splitlines()]
+    return [shlex.split(line) for line in lines if line]
 
 
 def test_the_versions_of_a_mapping_are_listed_with_what_each_changed(
