@@ -156,7 +156,7 @@ def again(company: str) -> str:
     """How a person at a terminal starts the run that goes on with a release."""
     return (
         f"python -m quickbooks_crm sync --company {company} (with --everything, if a run that "
-        "reads everything was stopped)"
+        "reads everything was stopped; the same replay or retry, if that was)"
     )
 
 

@@ -46,7 +46,7 @@ def told(run: Run, said: Collection[str] = ()) -> Iterator[str]:
         yield from _of_a_preview(run)
     if run.whole:
         yield f"Older records follow a changed mapping, too: {', '.join(run.whole)}."
-    if run.kind == "retry" and run.counts and not run.tried:
+    if run.kind == "retry" and run.counts and not run.tried and not run.problems:
         yield NOTHING_HELD
     elif run.kind != "reconcile" and (run.counts or run.without_counts()) and not run.quiet:
         yield from _table(run)

@@ -161,6 +161,26 @@ def test_of_several_breakers_all_are_released_or_none(
     assert accident.ask("SELECT 1 FROM sync.breaker WHERE released_at IS NOT NULL") == []
 
 
+def test_a_retry_that_is_stopped_goes_on_when_the_same_retry_is_started_again(
+    accident: Kept, command: Callable[..., tuple[int, str]]
+) -> None:
+    """A sync leaves alone what a person has undone."""
+    release("mass_delete:accounts", "mass_delete:contacts")
+    accident.sync("released")
+    command("undo", "released", "--company", "sample")
+    retry = ("retry", "--company", "sample", "--module", "accounts", "--reason", "undone")
+
+    code, said = command(*retry)
+    release("mass_delete:accounts")
+    accident.sync()
+    waiting = accident.ask("SELECT 1 FROM sync.breaker WHERE ended IS NULL")
+    again = command(*retry)[0]
+
+    assert "; the same replay or retry, if that was)." in said
+    assert "Nothing to try again" not in said
+    assert (code, len(waiting), again) == (1, 1, 0)
+
+
 def test_a_module_that_was_not_released_still_stops(accident: Kept) -> None:
     release("mass_delete:accounts")
 

@@ -67,7 +67,8 @@ def test_a_danger_stops_and_says_what_a_person_can_do(connection: Connection[Any
     assert stopped.value.typed == (
         "To release it: python -m quickbooks_crm release --company sample --breaker "
         'mass_delete:Customer --because "...". Then run again: python -m quickbooks_crm sync '
-        "--company sample (with --everything, if a run that reads everything was stopped)."
+        "--company sample (with --everything, if a run that reads everything was stopped; the same "
+        "replay or retry, if that was)."
     )
 
 
