@@ -11,6 +11,13 @@ os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 from quickbooks_crm.command_line import commands, main
 
 
+def _open_what_is_closed() -> None:
+    """A script may start a command without input or output (`>&-`); Python then has none to use."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def _log_to_standard_error() -> None:
     """Airflow logs to standard output, which is for what was asked: scripts read it."""
     for handler in logging.getLogger().handlers:
@@ -30,6 +37,7 @@ def _until_nobody_reads() -> int:
 
 
 if __name__ == "__main__":
+    _open_what_is_closed()
     commands(sys.argv[1:])  # Airflow, if it is needed, sets up its logging now
     _log_to_standard_error()
     sys.exit(_until_nobody_reads())

@@ -301,6 +301,26 @@ def test_a_reader_that_has_enough_sees_no_traceback(synced: Kept) -> None:
     assert (finished.returncode, finished.stderr) == (1, "")
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [("sync", 0), ("mapping-store accounts - --based-on 0", 2)]
+)
+def test_a_command_ends_as_it_should_without_input_or_output(
+    synced: Kept, words: str, code: int
+) -> None:
+    typed = f'"$0" -m quickbooks_crm {words} --company sample <&- >&-'
+
+    finished = subprocess.run(
+        ["sh", "-c", typed, sys.executable],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+    assert finished.returncode == code
+    assert "Traceback" not in finished.stderr
+
+
 def test_a_run_that_failed_ends_with_1_and_says_why(kept: Kept) -> None:
     kept.quickbooks.revoke_refresh_token()
 
