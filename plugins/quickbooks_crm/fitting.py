@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, held_keys, keywords, mapping, owners, rights
+from quickbooks_crm import catalog, held_keys, keywords, lacking, mapping, owners, rights
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MandatoryFieldsMissing, SettingsError
@@ -96,7 +96,7 @@ def unfit(
 
 def fits(table: Table, known: Mapping) -> bool:
     """Whether a table has what its mapping asks of it, and the login may do what that needs."""
-    return not any((*catalog.misfits(table, known), *rights.misfits(table, known)))
+    return not any((*lacking.misfits(table, known), *rights.misfits(table, known)))
 
 
 def _taken(known: dict[str, Mapping], company: Company, asked: tuple[str, ...]) -> list[Mapping]:
@@ -156,7 +156,7 @@ def _mistakes(connection: Connection[Any], known: Mapping) -> list[str]:
     """What is wrong with a mapping whatever its table is like; a table that is gone is another
     thing."""
     try:
-        return list(catalog.unfilled(catalog.of(connection, known), known))
+        return list(lacking.unfilled(catalog.of(connection, known), known))
     except SettingsError:
         return []
 
@@ -165,7 +165,7 @@ def require_still(connection: Connection[Any], known: Mapping) -> None:
     """Raise `SettingsError` when somebody has changed a module's table since the run began, so that
     its mapping no longer fits."""
     table = catalog.of(connection, known)
-    problems = [*catalog.misfits(table, known), *rights.misfits(table, known)]
+    problems = [*lacking.misfits(table, known), *rights.misfits(table, known)]
     problems += [f"{known.file}: {label} must be filled." for label in missing_fields(known, table)]
     if problems:
         raise SettingsError(
@@ -252,7 +252,7 @@ def _misfits(
     except SettingsError as error:
         yield str(error)
         return
-    yield from catalog.misfits(table, known)
+    yield from lacking.misfits(table, known)
     yield from rights.misfits(table, known)
     yield from unfit_constants(known, table)
     yield from never_fits(known, table)

@@ -5,7 +5,7 @@ reference, not the records."""
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from quickbooks_crm import catalog
+from quickbooks_crm import lacking
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import Condition, Field, Join, Mapping, Shown, Source
 from quickbooks_crm.mapping.paths import Path, is_plain, picks_of, written
@@ -49,8 +49,8 @@ def misnamed_fields(mapping: Mapping, table: Table) -> Iterator[str]:
     for part, own in _parts(mapping, table):
         missing = {column.name for column in own.required} - part.fields.keys()
         for name in part.fields:
-            if name not in own.columns and catalog.meant(name, own) in missing:
-                yield catalog.absent(own, part, f"fields.{name}", name)
+            if name not in own.columns and lacking.meant(name, own) in missing:
+                yield lacking.absent(own, part, f"fields.{name}", name)
 
 
 def unfit_constants(mapping: Mapping, table: Table) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import activity, catalog
+from quickbooks_crm import activity, catalog, lacking
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import (
@@ -135,7 +135,7 @@ def test_a_column_that_the_table_has_not_is_told_and_never_written_into_a_statem
     quoted = name.replace("'", "''")
     known = products(fields=f"'{quoted}': {{from: Name}}")["products"]
 
-    told = list(catalog.misfits(catalog.read(connection, "crm.products"), known))
+    told = list(lacking.misfits(catalog.read(connection, "crm.products"), known))
 
     assert len(told) == 1
     assert f"crm.products has no column '{name}'" in told[0]

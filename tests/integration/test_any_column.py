@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog
+from quickbooks_crm import catalog, lacking
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.proposing import candidates
 from tests.integration.crm import End, item, mapping, one, outcome, rows, sync
@@ -133,7 +133,7 @@ def test_an_interval_that_would_drop_what_is_finer_cannot_be_mapped(
 ) -> None:
     things(own, f"value {type_}")
 
-    told = list(catalog.misfits(catalog.read(own, "own.things"), into(type_)["things"]))
+    told = list(lacking.misfits(catalog.read(own, "own.things"), into(type_)["things"]))
 
     assert ["drops in silence what is finer" in problem for problem in told] == [True] * dropping
 
@@ -161,7 +161,7 @@ def test_a_column_of_a_type_that_is_not_held_as_it_is_sent_is_told_before_any_ro
     things(own, f"value {type_}")
 
     table = catalog.read(own, "own.things")
-    [told] = catalog.misfits(table, into(type_)["things"])
+    [told] = lacking.misfits(table, into(type_)["things"])
 
     assert "value" not in {candidate.name for candidate in candidates(table)}
     assert told == f"things.yaml line 4: fields.value: own.things.value takes {type_}, {why}"
@@ -340,7 +340,7 @@ def test_a_column_that_is_named_like_the_columns_of_a_batch_is_told(own: Connect
     things(own, '"@entity" text')
     known = parse_all({"things": mapping("own.things", "'@entity': {from: Value}")})
 
-    [told] = catalog.misfits(catalog.read(own, "own.things"), known["things"])
+    [told] = lacking.misfits(catalog.read(own, "own.things"), known["things"])
 
     assert "a column whose name begins with @ cannot be mapped. Rename it." in told
 

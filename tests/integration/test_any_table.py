@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog, fitting, rights, runs
+from quickbooks_crm import catalog, fitting, lacking, rights, runs
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping, parse_all
@@ -128,7 +128,7 @@ def test_a_number_that_the_database_gives_cannot_be_mapped(
     things(own, "", f"id bigint GENERATED {identity} AS IDENTITY PRIMARY KEY")
     known = parse_all({"things": mapping("own.things", "id: {from: Id}")})
 
-    told = list(catalog.misfits(catalog.read(own, "own.things"), known["things"]))
+    told = list(lacking.misfits(catalog.read(own, "own.things"), known["things"]))
 
     assert told == [
         "things.yaml line 4: fields.id: the database itself fills own.things.id. Take it out."
@@ -142,7 +142,7 @@ def test_a_table_with_rules_is_told_before_any_row_moves(own: Connection[Any]) -
         "CREATE RULE audit AS ON INSERT TO own.things DO ALSO INSERT INTO own.log VALUES (NEW.name)"
     )
 
-    [told] = catalog.misfits(catalog.read(own, "own.things"), into()["things"])
+    [told] = lacking.misfits(catalog.read(own, "own.things"), into()["things"])
 
     assert told == (
         "things.yaml line 2: table: own.things has rules: audit. Postgres does not tell which "
@@ -188,7 +188,7 @@ def test_a_view_that_cannot_be_written_is_told_before_any_row_moves(
 
     known = into()["things"]
     try:
-        told = list(catalog.misfits(catalog.read(own, "own.things"), known))
+        told = list(lacking.misfits(catalog.read(own, "own.things"), known))
     except SettingsError as error:
         told = [str(error)]
 
@@ -207,7 +207,7 @@ def test_a_view_with_triggers_instead_of_writes_is_told_to_be_no_target(
         "EXECUTE FUNCTION own.f()"
     )
 
-    [told] = catalog.misfits(catalog.read(own, "own.things"), into()["things"])
+    [told] = lacking.misfits(catalog.read(own, "own.things"), into()["things"])
 
     assert told == (
         "things.yaml line 4: fields.name: Postgres itself cannot write to own.things.name, since "

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg import Connection, sql
 
-from quickbooks_crm import catalog
+from quickbooks_crm import catalog, lacking
 from quickbooks_crm.companies import INCLUDE
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import load, parse
@@ -56,7 +56,7 @@ def own(connection: Connection[Any]) -> None:
 
 def misfits(connection: Connection[Any], fields: str, **words: str) -> list[str]:
     known = parse("orders", mapping("own.Order", fields, **words), "orders.yaml")
-    return list(catalog.misfits(catalog.read(connection, "own.Order"), known))
+    return list(lacking.misfits(catalog.read(connection, "own.Order"), known))
 
 
 @pytest.mark.usefixtures("own")
@@ -267,7 +267,7 @@ def test_a_column_is_told_by_its_name_in_other_capitals(connection: Connection[A
     connection.execute('CREATE TABLE crm.things (id bigint PRIMARY KEY, "VAT" text)')
     known = parse("things", mapping("crm.things", "vat: {from: Vat}"), "things.yaml")
 
-    told = list(catalog.misfits(catalog.read(connection, "crm.things"), known))
+    told = list(lacking.misfits(catalog.read(connection, "crm.things"), known))
 
     assert any("has no column 'vat'. Did you mean 'VAT'?" in problem for problem in told)
 
@@ -391,7 +391,7 @@ def test_key_and_check_fields_that_no_line_of_fields_fills_are_told(
     text = mapping("crm.fitting", company="owner", **{"import": settings})
 
     found = list(
-        catalog.misfits(catalog.read(connection, "crm.fitting"), parse("orders", text, ""))
+        lacking.misfits(catalog.read(connection, "crm.fitting"), parse("orders", text, ""))
     )
 
     assert found == [f"orders.yaml {said}"]
@@ -403,7 +403,7 @@ def test_a_check_field_is_told_at_its_own_line(connection: Connection[Any]) -> N
     text = mapping("crm.fitting", **{"import": settings})
 
     found = list(
-        catalog.misfits(catalog.read(connection, "crm.fitting"), parse("orders", text, ""))
+        lacking.misfits(catalog.read(connection, "crm.fitting"), parse("orders", text, ""))
     )
 
     assert [said.partition(" names")[0] for said in found] == ["orders.yaml line 7: import.check"]
@@ -415,7 +415,7 @@ def test_a_table_whose_key_nothing_fills_is_told(connection: Connection[Any]) ->
     bare = replace(table.columns["id"], sequence=None)
     known = parse("orders", mapping("own.Order"), "orders.yaml")
 
-    found = list(catalog.misfits(replace(table, columns=table.columns | {"id": bare}), known))
+    found = list(lacking.misfits(replace(table, columns=table.columns | {"id": bare}), known))
 
     assert found[-1] == (
         "orders.yaml: new records of own.Order get no id. Give the column a default, or map it."
@@ -446,7 +446,7 @@ def test_a_key_that_the_table_numbers_itself_cannot_be_mapped(
     connection.execute(SERIAL.replace("serial PRIMARY", f"{key} PRIMARY").encode())
     known = parse("orders", mapping("crm.serial", "id: {from: Id}"), "orders.yaml")
 
-    assert list(catalog.misfits(catalog.read(connection, "crm.serial"), known)) == [
+    assert list(lacking.misfits(catalog.read(connection, "crm.serial"), known)) == [
         "orders.yaml line 4: fields.id: the database itself fills crm.serial.id. Take it out."
     ]
 
@@ -455,6 +455,6 @@ def test_a_label_in_the_place_of_a_column_leads_to_the_column(connection: Connec
     """K11."""
     known = parse("p", mapping("crm.products", "product Code: {from: Sku}"), "p.yaml")
 
-    found = list(catalog.misfits(catalog.read(connection, "crm.products"), known))
+    found = list(lacking.misfits(catalog.read(connection, "crm.products"), known))
 
     assert "crm.products has no column 'product Code'. Did you mean 'code'?" in found[-1]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import catalog, fitting
+from quickbooks_crm import catalog, fitting, lacking
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.suiting import missing_fields
@@ -361,7 +361,7 @@ def test_lines_may_have_document_and_position_for_their_primary_key(
     assert rows(connection, TEXTS) == [(1, "b"), (2, "a"), (1, "x")]
     assert rows(connection, REFERRED) == [(None,), ("Item 7",), (None,)]
     documents = known()["documents"]
-    assert list(catalog.misfits(catalog.of(connection, documents), documents)) == []
+    assert list(lacking.misfits(catalog.of(connection, documents), documents)) == []
 
 
 def test_lines_for_whose_document_the_column_is_too_short_keep_it_out_and_are_not_cut_off(

@@ -2,7 +2,7 @@
 
 Works on the words as written, whatever else is wrong with them, so that one reading finds all. Key
 and check fields may lack a line of fields here: whether the CRM requires them comes first, and that
-only its table can tell, so `catalog.misfits` tells them.
+only its table can tell, so `lacking.misfits` tells them.
 """
 
 from collections.abc import Iterator
