@@ -57,12 +57,12 @@ class Demo:
         return {row["Id"] for row in self.quickbooks("rows/Customer")}
 
     def quickbooks(self, path: str) -> Any:
-        return requests.get(f"{self.settings.quickbooks}/control/{path}", timeout=10).json()
+        return requests.get(f"{self.settings.quickbooks}/control/{path}", timeout=60).json()
 
     def act(self, name: str, body: dict[str, Any]) -> None:
         """Have the simulator do something."""
         url = f"{self.settings.quickbooks}/control/{name}"
-        requests.post(url, json=body, timeout=10).raise_for_status()
+        requests.post(url, json=body, timeout=60).raise_for_status()
 
     @property
     def environment(self) -> dict[str, str]:

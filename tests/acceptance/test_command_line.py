@@ -70,7 +70,7 @@ def process(*words: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "quickbooks_crm", *words],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
 
@@ -293,7 +293,7 @@ def test_a_reader_that_has_enough_sees_no_traceback(synced: Kept) -> None:
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
 
@@ -313,7 +313,7 @@ def test_a_command_ends_as_it_should_without_input_or_output(
         ["sh", "-c", typed, sys.executable],
         stderr=subprocess.PIPE,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
 

@@ -16,7 +16,7 @@ import pytest
 from demo.rest import Rest
 from tests.real_airflow import Demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

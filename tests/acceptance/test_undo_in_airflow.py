@@ -12,7 +12,7 @@ from demo.rest import Rest
 from tests.acceptance.test_preview_in_airflow import states, until
 from tests.real_airflow import Demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
 CORRECT, SYNC = "/dags/correct_sample", "/dags/quickbooks_to_crm_sample"
 ENDS = """

@@ -49,7 +49,7 @@ def test_told_twice_and_in_disorder_the_crm_holds_what_quickbooks_holds_now(
             kept.quickbooks.change("Customer", "3", DisplayName=f"Version {version}")
         new = kept.quickbooks.add("Customer", DisplayName="Come and gone", FamilyName="Gone")
         kept.quickbooks.inactivate("Customer", new)
-        assert kept.quickbooks.webhooks_settled(timeout=20)
+        assert kept.quickbooks.webhooks_settled(timeout=120)
 
     assert {delivery.status for delivery in kept.quickbooks.deliveries} == {200}
     [told] = kept.ask("SELECT count(*) AS events FROM sync.webhook_event")
@@ -65,7 +65,7 @@ def test_a_receiver_that_was_away_for_days_costs_nothing_but_time(kept: Kept) ->
     kept.quickbooks.webhook("http://127.0.0.1:9/webhooks", TOKEN, retry_after=())
     kept.quickbooks.change("Customer", "3", DisplayName="Changed meanwhile")
     kept.quickbooks.advance(3 * DAY)
-    assert kept.quickbooks.webhooks_settled(timeout=20)
+    assert kept.quickbooks.webhooks_settled(timeout=120)
 
     kept.sync()
 
@@ -78,7 +78,7 @@ def test_a_sync_sees_to_all_that_was_told_before_it(kept: Kept) -> None:
     with receiving(keeper(kept.url)) as receiver:
         kept.quickbooks.webhook(receiver.url, TOKEN)
         kept.quickbooks.change("Customer", "3", DisplayName="Told")
-        assert kept.quickbooks.webhooks_settled(timeout=20)
+        assert kept.quickbooks.webhooks_settled(timeout=120)
     with psycopg.connect(kept.url, autocommit=True) as connection:
         assert inbox.waiting(connection)["sample"].events == 1
 
@@ -107,7 +107,7 @@ def test_a_run_says_that_webhooks_are_refused(kept: Kept) -> None:
     with receiving(keeper(kept.url), tokens=["the former token"]) as receiver:
         kept.quickbooks.webhook(receiver.url, TOKEN, retry_after=())
         kept.quickbooks.change("Customer", "3", DisplayName="Told")
-        assert kept.quickbooks.webhooks_settled(timeout=20)
+        assert kept.quickbooks.webhooks_settled(timeout=120)
 
     run = kept.sync()
 
@@ -115,7 +115,6 @@ def test_a_run_says_that_webhooks_are_refused(kept: Kept) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_airflow_syncs_early_and_once_for_all_that_it_was_told(demo: Demo, started: str) -> None:
     """From a change in QuickBooks to the CRM, through the receiver, the triggerer and the
     scheduler, long before the schedule."""
@@ -163,11 +162,11 @@ def receiver_of(demo: Demo) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/webhooks"
     finally:
         receiver.terminate()
-        assert receiver.wait(30) == -signal.SIGTERM
+        assert receiver.wait(120) == -signal.SIGTERM
 
 
 def answers(port: int) -> bool:
     try:
-        return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=30).ok
     except requests.ConnectionError:
         return False

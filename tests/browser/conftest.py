@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Response,
     StorageState,
     TimeoutError,
+    expect,
     sync_playwright,
 )
 
@@ -32,6 +33,12 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+PATIENCE = 240_000
+"""Milliseconds until what is waited for counts as not coming. It guards against waiting for ever:
+Airflow shares the machine with all other tests."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ def window(
             unanswered.append(f"{response.request.method} {response.url}: {response.status}")
 
     with chromium.new_context(storage_state=signed_in) as context:
+        context.set_default_timeout(PATIENCE)
         window = context.new_page()
         window.on("requestfailed", failed)
         window.on("response", answered)
@@ -134,13 +142,18 @@ def window(
 
 
 def go_to(window: Page, address: str, sign: Locator) -> None:
-    """Open a page of Airflow's, and load it again if it does not come up, as a person would: of
-    what it asks for as it starts it does without what it did not get."""
+    """Open a page of Airflow's."""
     window.goto(address)
+    come_up(window, sign)
+
+
+def come_up(window: Page, sign: Locator) -> None:
+    """Wait for a page of Airflow's, and load it again where it does not come up, as a person would:
+    of what it asks for as it starts it does without what it did not get."""
     try:
-        sign.wait_for()
+        sign.wait_for(timeout=60_000)
     except TimeoutError:
-        window.goto(address)
+        window.reload()
         sign.wait_for()
 
 
@@ -154,7 +167,7 @@ def page(window: Page) -> Iterator[Page]:
 
     window.set_viewport_size({"width": 1400, "height": 900})
     window.on("console", hear)
-    _link(window).wait_for()
+    come_up(window, _link(window))
     yield window
     window.remove_listener("console", hear)
     assert [text for text in said if "Content Security Policy" in text] == []

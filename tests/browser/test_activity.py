@@ -8,7 +8,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.browser.conftest import go_to
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
 
 def test_the_first_run_is_in_the_list_with_its_counts(activity: FrameLocator) -> None:
@@ -149,14 +149,14 @@ def test_an_undo_is_shown_before_it_is_done_and_a_no_leaves_all_as_it_is(
 
     switched_off = activity.get_by_role("button", name="Switch it on")
     no = activity.get_by_role("button", name="No, change nothing")
-    expect(switched_off.or_(no)).to_be_visible(timeout=60_000)
+    expect(switched_off.or_(no)).to_be_visible()
     if switched_off.is_visible():
         switched_off.click()
-    expect(no).to_be_visible(timeout=120_000)
+    expect(no).to_be_visible()
     expect(activity.get_by_role("row").filter(has_text="contacts").first).to_be_visible()
     no.click()
 
-    expect(activity.get_by_text("Not done.")).to_be_visible(timeout=60_000)
+    expect(activity.get_by_text("Not done.")).to_be_visible()
     activity.get_by_label("Where you are").get_by_role("link", name="Activity").click()
     expect(activity.get_by_role("row").nth(1)).to_contain_text("Preview of an undo")
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, StorageState, expec
 from tests.browser.conftest import Airflow
 from tests.real_airflow import Demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from tests.real_airflow import Demo
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
     # Airflow's own way of reading .airflowignore.
     pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
 ]

@@ -8,10 +8,8 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.real_airflow import Demo, when_no_schedule_is_due
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
-expect.set_options(timeout=30_000)
-IN_AIRFLOW = 120_000
 """Milliseconds that Airflow may take to do what it was asked to."""
 
 
@@ -37,7 +35,7 @@ def test_fields_are_mapped_an_import_is_shown_and_a_yes_brings_it_in(
 
     _would_be(pages, note)
     pages.get_by_role("button", name="Yes, import").click()
-    expect(pages.get_by_text("Imported. Accounts:")).to_be_visible(timeout=IN_AIRFLOW)
+    expect(pages.get_by_text("Imported. Accounts:")).to_be_visible()
     # Perhaps with a record that an undo had held back until its mapping changes.
     updated = re.compile(r"[1-9]\d* updated")
     expect(pages.get_by_role("status").filter(has_text=updated)).to_be_visible()
@@ -64,7 +62,7 @@ def test_a_session_that_ends_loses_nothing_and_a_no_changes_nothing_in_the_dark(
 
     _would_be(pages, note)
     pages.get_by_role("button", name="No, change nothing").press("Enter")
-    expect(pages.get_by_text("said No. Nothing was changed.")).to_be_visible(timeout=IN_AIRFLOW)
+    expect(pages.get_by_text("said No. Nothing was changed.")).to_be_visible()
     assert before == shown.query(
         "SELECT notes FROM crm.accounts WHERE quickbooks_customer_id = '1'"
     )
@@ -147,7 +145,7 @@ def _end_and_go_on(page: Page, pages: FrameLocator) -> None:
 def _would_be(pages: FrameLocator, note: str) -> None:
     """The question shows what would become of the account, from before to after."""
     yes = pages.get_by_role("button", name="Yes, import")
-    expect(yes).to_be_visible(timeout=IN_AIRFLOW)
+    expect(yes).to_be_visible()
     expect(pages.get_by_text("Nothing has been changed yet")).to_be_visible()
     changed = pages.get_by_role("region", name="accounts, updated")
     expect(changed).to_contain_text(note)

@@ -73,7 +73,7 @@ def test_what_is_not_that_page_any_more_is_shown(
         page = context.new_page()
         page.goto(address)
 
-        expect(page.get_by_text(shown)).to_be_visible(timeout=10_000)
+        expect(page.get_by_text(shown)).to_be_visible()
 
 
 def test_a_moment_without_an_answer_is_waited_for(chromium: Browser) -> None:

@@ -10,12 +10,10 @@ import pytest
 from playwright.sync_api import FrameLocator, Locator, expect
 
 from demo.home import PROJECT
-from tests.browser.test_import import IN_AIRFLOW
 from tests.real_airflow import Demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
-expect.set_options(timeout=30_000)
 CODES = "SELECT count(*) FROM crm.products WHERE NOT deleted AND code IS DISTINCT FROM {}"
 
 
@@ -37,11 +35,11 @@ def test_a_mapping_is_stored_previewed_put_in_force_with_a_yes_and_restored(
     pages.get_by_role("button", name=re.compile(r"^Preview version")).first.click()
 
     yes = pages.get_by_role("button", name="Yes, import")
-    expect(yes).to_be_visible(timeout=IN_AIRFLOW)
+    expect(yes).to_be_visible()
     expect(pages.get_by_text("brought to the mapping, too")).to_be_visible()
     assert shown.query(CODES.format("quickbooks_product_id")) == before != [(0,)]
     yes.click()
-    expect(pages.get_by_text("Imported. Products:")).to_be_visible(timeout=IN_AIRFLOW)
+    expect(pages.get_by_text("Imported. Products:")).to_be_visible()
 
     assert shown.query(CODES.format("quickbooks_product_id")) == [(0,)]
     _opened(pages)

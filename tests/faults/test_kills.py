@@ -21,7 +21,6 @@ from tests.faults.watched import before_each_statement
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),  # on a busy machine it takes two minutes
     pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
 ]
 

@@ -49,7 +49,7 @@ def killed_login(database_url: str, known: Settings, point: int | str) -> tuple[
 
     killed, reached = killed_at(point, log_in)
     for _ in range(3):  # what the killed process had sent has been answered before this is
-        requests.get(f"{known.api_url}/health", timeout=10)
+        requests.get(f"{known.api_url}/health", timeout=60)
     return killed, reached
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import QUIET
+from tests.browser.conftest import PATIENCE, QUIET
 from tests.integration.runs import REALM
 
 
@@ -99,13 +99,12 @@ def window(anonymous: httpx.Client, address: str, token: Callable[[str], str]) -
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("there is no Chromium on this machine: apt-get install chromium")
-    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=QUIET)
         with browser.new_context(viewport={"width": 420, "height": 800}) as context:
             context.add_cookies([{"name": "_token", "value": token("op"), "url": address}])
             shown = context.new_page()
-            shown.set_default_timeout(30_000)
+            shown.set_default_timeout(PATIENCE)
             wrong: list[str] = []
             shown.on("console", lambda message: wrong.append(message.text))
             shown.on("pageerror", lambda error: wrong.append(str(error)))

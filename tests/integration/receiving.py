@@ -69,7 +69,7 @@ def receiving(
         thread.join()
 
 
-def until(true: Callable[[], Any], seconds: float = 20) -> None:
+def until(true: Callable[[], Any], seconds: float = 120) -> None:
     """Wait for something that is about to be true."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -344,7 +344,7 @@ def test_two_companies_never_take_the_same_record_of_none_at_the_same_time(
 
     with ThreadPoolExecutor() as pool:
         loading = pool.submit(load_first)
-        assert taken.wait(60)
+        assert taken.wait(300)
         with psycopg.connect(database_url, autocommit=True) as own:
             load_rows(own, second, known, "products")
         loading.result()

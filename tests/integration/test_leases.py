@@ -146,7 +146,7 @@ def test_a_run_that_quickbooks_makes_wait_keeps_its_company(
     with waiting_for_quickbooks(kept, kind) as asked:
         thread = threading.Thread(target=first)
         thread.start()
-        assert asked.wait(20)
+        assert asked.wait(120)
         fell_silent(connection)
         until(lambda: showed_life(connection))
         with pytest.raises(CompanyBusy, match="Run first is at work"):
@@ -166,7 +166,7 @@ def test_a_run_whose_process_was_killed_or_stopped_while_it_waited_loses_its_com
 
     with waiting_for_quickbooks(kept, "cdc") as asked:
         child = in_another_process("first")
-        assert asked.wait(20)
+        assert asked.wait(120)
         until(lambda: showed_life_again(connection))
         os.kill(child, how)
         until(lambda: takes_over(connection, Run("sample", REALM, "second")))

@@ -49,7 +49,7 @@ def start_family(home: Home) -> psutil.Process:
     """Start a service with a child; the service."""
     started = processes.start(home, "scheduler", [sys.executable, "-c", FAMILY], os.environ)
     leader = psutil.Process(started.pid)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not leader.children():
         time.sleep(0.02)
     return leader
@@ -236,7 +236,6 @@ def test_the_seconds_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert totals == [["13.3", "the rest"], ["23.3", "seconds in all"]]
 
 
-@pytest.mark.timeout(60)
 def test_postgres_starts_again_after_it_was_killed_and_someone_took_its_port(
     tmp_path: Path,
 ) -> None:
@@ -262,7 +261,6 @@ def test_postgres_starts_again_after_it_was_killed_and_someone_took_its_port(
         postgres.remove(theirs)
 
 
-@pytest.mark.timeout(60)
 def test_a_postgres_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port = ports.free(postgres.PORT + 8000)
     try:
@@ -283,7 +281,7 @@ def _postmaster(directory: Path) -> int:
 
 
 def _when_free(port: int) -> int:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while ports.free(port) != port and time.monotonic() < deadline:
         time.sleep(0.05)
     return port
