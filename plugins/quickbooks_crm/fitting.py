@@ -207,6 +207,14 @@ def moved_keys(
                 )
 
 
+def unfound(connection: Connection[Any], known: dict[str, Mapping]) -> Iterator[str]:
+    """The columns by which records and lines are told apart that tables have no more, each with
+    its line. A table that is gone is another thing."""
+    for name in sorted(known):
+        with suppress(SettingsError):
+            yield from lacking.unfound(catalog.of(connection, known[name]), known[name])
+
+
 def misfits(
     connection: Connection[Any], known: dict[str, Mapping], company: Company, module: str
 ) -> list[str]:

@@ -21,10 +21,28 @@ def misfits(table: Table, mapping: Mapping) -> Iterator[str]:
     yield from unfilled(table, mapping)
 
 
-def _misfits_of_lines(table: Table, lines: Lines) -> Iterator[str]:
+def unfound(table: Table, mapping: Mapping) -> Iterator[str]:
+    """The columns that the table has no more by which records, and lines of documents, are told
+    apart, each with its line."""
+    places = {"company": mapping.company} if mapping.company else {}
+    yield from _absent_of(table, mapping, places)
+    if mapping.lines and table.lines:
+        yield from _absent_of(table.lines, mapping.lines.rows, _places_of(mapping.lines))
+
+
+def _absent_of(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[str]:
+    for place, name in places.items():
+        if name not in table.columns:
+            yield absent(table, mapping, place, name)
+
+
+def _places_of(lines: Lines) -> dict[str, str]:
     places = {"parent": lines.parent, "position": lines.position}
-    places |= {"company": lines.rows.company} if lines.rows.company else {}
-    places |= {f"fields.{name}": name for name in lines.rows.fields}
+    return places | ({"company": lines.rows.company} if lines.rows.company else {})
+
+
+def _misfits_of_lines(table: Table, lines: Lines) -> Iterator[str]:
+    places = _places_of(lines) | {f"fields.{name}": name for name in lines.rows.fields}
     yield from _unfit(table, lines.rows, places)
 
 

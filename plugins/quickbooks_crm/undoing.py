@@ -150,7 +150,7 @@ def _plan(connection: Connection[Any], run: Run, wish: Wish) -> _Plan:
     known = runs.mappings(connection, Run(run.company, run.realm, wish.undone))
     modules = _modules(undone, load_order(known), wish)
     require_images(undone, modules)
-    _require_same_keys(connection, run, undone, {module: known[module] for module in modules})
+    _require_found(connection, run, undone, {module: known[module] for module in modules})
     bringing = Bringing(run, company, known)
     before = Run(run.company, run.realm, wish.undone)
     rights.require_for_undo(connection, before, bringing.targets(connection, modules))
@@ -158,15 +158,17 @@ def _plan(connection: Connection[Any], run: Run, wish: Wish) -> _Plan:
     return _Plan(bringing, undone, modules, hashes | _in_force(connection, company))
 
 
-def _require_same_keys(
+def _require_found(
     connection: Connection[Any], run: Run, undone: Undone, known: dict[str, Mapping]
 ) -> None:
-    """By another primary key than the run has left its records under, these would be others."""
-    if moved := list(fitting.moved_keys(connection, known, runs.keys(connection, run))):
+    """By another primary key than the run has left its records under, these would be others; and
+    without the columns of company, parent and position nobody knows which they are."""
+    moved = fitting.moved_keys(connection, known, runs.keys(connection, run))
+    if told := [*moved, *fitting.unfound(connection, known)]:
         raise UndoImpossible(
             f"Run {undone.run_id} cannot be undone, since its records cannot be told from others "
-            f"any more. Nothing was undone: {' '.join(moved)} Give the table its key back; other "
-            "modules can be undone with --module."
+            f"any more. Nothing was undone: {' '.join(told)} Give the table back what it had; "
+            "other modules can be undone with --module."
         )
 
 

@@ -260,3 +260,28 @@ def test_a_preview_tells_which_keywords_of_lines_would_join_their_list_and_an_un
 
         assert main(["undo", "run-1", "--company", "sample"]) == 0
         assert kept.ask(listed) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "place"),
+    [
+        ("invoices", "company_id", "company"),
+        ("invoice_lines", "invoice_id", "lines.parent"),
+        ("invoice_lines", "position", "lines.position"),
+    ],
+)
+def test_an_undo_that_could_not_find_records_or_lines_any_more_says_which_column_is_gone(
+    kept: Kept, capsys: pytest.CaptureFixture[str], table: str, column: str, place: str
+) -> None:
+    kept.ask(f"ALTER TABLE crm.{table} DROP {column} CASCADE; SELECT 1")
+    before = kept.ask("SELECT count(*) AS lines FROM crm.invoice_lines")
+
+    assert main(["undo", "run-1", "--company", "sample"]) == 1
+
+    error = capsys.readouterr().err
+    assert error.startswith("Run run-1 cannot be undone, since its records cannot be told from")
+    assert f"{place}: crm.{table} has no column '{column}'." in error
+    assert "Give the table back what it had; other modules can be undone with" in error
+    assert kept.ask("SELECT count(*) AS lines FROM crm.invoice_lines") == before
+    assert kept.ask("SELECT count(*) AS undos FROM sync.run WHERE kind = 'undo'")[0]["undos"] == 0
+    assert main(["undo", "run-1", "--company", "sample", "--module", "payments"]) == 0
