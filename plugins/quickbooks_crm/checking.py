@@ -47,7 +47,7 @@ def check(names: list[str]) -> Checked:
     found = companies.load(companies.INCLUDE / "companies", list(shared))
     told: dict[str, list[Module]] = {}
     warnings = list(_unused(found.values()))
-    with database.connect() as connection, catalog.once(connection):
+    with database.looking() as connection, catalog.once(connection):
         database.require_current(connection)
         for name in names or sorted(found):
             company = companies.load_one(companies.INCLUDE / "companies", name)

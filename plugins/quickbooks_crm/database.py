@@ -17,12 +17,14 @@ import psycopg
 from psycopg import Connection
 
 from quickbooks_crm import environment
-from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError
+from quickbooks_crm.errors import DatabaseFailed, SchemaOutdated, SettingsError, TableBusy
 from quickbooks_crm.quoting import take_any_name
 from quickbooks_crm.sql import HERE, statements
 
 CONNECTION_ID = "crm"
 SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "utf-8"}
+PATIENCE_MS = 10_000
+"""How long a person is kept waiting who only wants to look at tables."""
 
 _Idle = list[tuple[Connection[Any], Any]]
 _IDLE: ContextVar[_Idle | None] = ContextVar("idle", default=None)
@@ -43,6 +45,24 @@ def connect(timeout: int = 10) -> Iterator[Connection[Any]]:
         yield connection
     finally:
         _let_go(connection, known)
+
+
+@contextmanager
+def looking() -> Iterator[Connection[Any]]:
+    """A connection for a look at the CRM's tables. Raises `TableBusy`, which says who is in the
+    way, where one of them cannot be looked at for ten seconds."""
+    sql = statements("database")
+    with connect() as connection:
+        connection.execute(sql["patience"], {"milliseconds": PATIENCE_MS})
+        try:
+            yield connection
+        except psycopg.errors.LockNotAvailable:
+            [(holders,)] = connection.execute(sql["holders"]).fetchall()
+            raise TableBusy(
+                f"A table could not be looked at for {PATIENCE_MS // 1000} seconds, since others "
+                f"hold it for themselves alone: {holders or 'they have just let it go'}. Try again "
+                "when they have ended, or end them."
+            ) from None
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from demo import ports
 from demo.postgres import Server
-from quickbooks_crm import companies, pipeline
+from quickbooks_crm import companies, database, pipeline
 from quickbooks_crm.__main__ import main
 from quickbooks_crm.command_line import rows
 from quickbooks_crm.errors import SchemaOutdated
@@ -388,6 +389,26 @@ def test_wrong_usage_ends_with_2(words: tuple[str, ...], command: Callable[..., 
 
     assert finished.returncode == 2
     assert "usage: python -m quickbooks_crm" in finished.stderr
+
+
+@pytest.mark.parametrize("words", [["check"], ["suggest", "crm.accounts", "--entity", "Customer"]])
+def test_who_holds_a_table_alone_is_named_to_whoever_wants_to_look_at_it(
+    crm: str,
+    include: Path,
+    command: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE_MS", 1000)
+    with psycopg.connect(crm) as other:
+        other.execute("ALTER TABLE crm.accounts ALTER COLUMN name SET NOT NULL")
+        who = f"crm.accounts (process {other.info.backend_pid} of Postgres, {other.info.user})"
+
+        ended = command(*words)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"since others hold it for themselves alone: {who}. Try again" in ended.stderr
+    assert "others hold it" not in command(*words).stderr
 
 
 def test_a_check_touches_nothing(kept: Kept, command: Callable[..., Ended]) -> None:

@@ -24,7 +24,7 @@ def _check(asked: argparse.Namespace) -> None:
 
 
 def _suggest(asked: argparse.Namespace) -> None:
-    with database.connect() as connection:
+    with database.looking() as connection:
         table = catalog.read(connection, asked.table)
     candidates = list(proposing.candidates(table))
     text = suggest(table.name, candidates, asked.entity, _filled())

@@ -22,6 +22,18 @@ SELECT set_config('search_path', coalesce(string_agg(quote_ident(schema), ', ' O
  WHERE schema !~ '^pg_temp'
 HAVING current_setting('search_path') ~ 'pg_temp';
 
+-- patience --
+SELECT set_config('lock_timeout', %(milliseconds)s::text, false);
+
+-- holders --
+-- Who holds which tables so that nobody else may even look at them.
+SELECT string_agg(concat(known.relnamespace::regnamespace, '.', quote_ident(known.relname), ' (process ', held.pid,
+                         ' of Postgres, ', who.usename, ')'), ', ' ORDER BY known.relname, held.pid)
+  FROM pg_locks AS held JOIN pg_stat_activity AS who USING (pid)
+  JOIN pg_class AS known ON known.oid = held.relation AND known.relkind IN ('r', 'p', 'v', 'm', 'f')
+ WHERE held.mode = 'AccessExclusiveLock' AND held.granted
+   AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
 -- now --
 SELECT now();
 
