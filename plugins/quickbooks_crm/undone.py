@@ -1,6 +1,6 @@
 """The run that is undone: whether it can be, and what of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -73,7 +73,11 @@ def hold_images(connection: Connection[Any], undone: Undone, where: dict[str, An
     `UndoImpossible` when somebody has, since the run was found."""
     if connection.execute(statements("undo")["hold_images"], where).fetchone() == (False,):
         module = where["module"]
-        require_images(replace(undone, modules={module: False}), [module])
+        raise UndoImpossible(
+            f"Run {undone.run_id} cannot be undone: what {module} held before it is no longer "
+            f"kept, since retention has just thrown it away. Nothing of {module} was undone. "
+            "Correct its records in QuickBooks or in the CRM."
+        )
 
 
 def begin(connection: Connection[Any], run: Run, undone: Undone, modules: list[str]) -> None:

@@ -152,7 +152,7 @@ def test_neither_is_one_of_which_a_purge_that_was_killed_has_thrown_away_half(
     with pytest.raises(KeyError):
         purged(connection, **{what: 30})
 
-    with pytest.raises(UndoImpossible):
+    with pytest.raises(UndoImpossible, match="Nothing of products was undone"):
         undo(connection, products(), "wrong")
 
     assert count(connection, "sync.link") == count(connection, "crm.products") == 1

@@ -9,6 +9,7 @@ from quickbooks_crm.command_line import rows
 from quickbooks_crm.command_line.command import SEVERAL, YES, Command
 from quickbooks_crm.command_line.showing import show_run
 from quickbooks_crm.command_line.starting import start_each
+from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.running import Request
 
 TOLD = ("added", "updated", "duplicate", "not_added", "excluded")
@@ -16,14 +17,28 @@ TOLD = ("added", "updated", "duplicate", "not_added", "excluded")
 
 
 def _preview(asked: argparse.Namespace) -> int:
+    versions = _one_each(asked.version)
+
     def begin(company: str, run_id: str, request: Request) -> None:
-        shown = replace(request, versions=dict(asked.version))
+        shown = replace(request, versions=versions)
         if shown.versions:
             _offer(company, shown)
         previewing.sync(company, run_id, shown, asked.read)
 
     rows.heading(asked)
     return start_each(asked, begin, show)
+
+
+def _one_each(asked: list[tuple[str, int]]) -> dict[str, int]:
+    """The version of each module. Raises `SettingsError` where two of one are asked for."""
+    versions = dict(asked)
+    for module, number in asked:
+        if versions[module] != number:
+            raise SettingsError(
+                f"Versions {number} and {versions[module]} of {module} cannot be previewed at "
+                "once. Preview them one after the other."
+            )
+    return versions
 
 
 def _offer(company: str, request: Request) -> None:

@@ -37,6 +37,12 @@ def test_a_mapping_is_stored_previewed_compared_and_put_in_force_by_commands(
 
     assert "Stored as version 1 of products." in stored_as(command, file, new, "--based-on", "0")[1]
     assert command("preview", "--read", "--version", "products=1")[0] == 0
+    two = "--version", "products=2", "--version", "products=1"
+    assert command("preview", *two) == (
+        2,
+        "Versions 2 and 1 of products cannot be previewed at once. Preview them one after the "
+        "other.\n",
+    )
     compared = command("mapping-compare", "products", "file", "1")[1].splitlines()
     assert compared[:4] == [
         "fields.code removed: {from: Sku}",
