@@ -66,6 +66,14 @@ def test_a_record_that_is_nowhere_is_found_and_loaded(kept: Kept) -> None:
     assert counts(kept.sync())["contacts"] == {"added": 1}
 
 
+def test_postgres_looks_at_what_a_load_has_just_written_before_it_compares(kept: Kept) -> None:
+    """It would expect next to nothing there, and look all links through for each record."""
+    reconcile(kept)
+
+    known = "SELECT reltuples::int AS known FROM pg_class WHERE oid = 'sync.link'::regclass"
+    assert kept.ask(known)[0]["known"] == kept.ask("SELECT count(*) FROM sync.link")[0]["count"]
+
+
 def test_what_people_changed_in_the_crm_is_told_and_calls_nobody(kept: Kept) -> None:
     id = person(kept)
     kept.ask(

@@ -68,6 +68,7 @@ def compare(
         except (QuickBooksUnavailable, QuickBooksRefused, BreakerTripped) as problem:
             log.warning("%s was not compared with QuickBooks", entity)
             problems.append(problem)
+    connection.execute(statements("reconcile")["statistics"])
     for target, position in modules:
         with_crm.compare(connection, attempt, target, position)
     if repair:

@@ -169,6 +169,11 @@ DELETE FROM sync.drift
 DELETE FROM sync.control_total
  WHERE realm = %(realm)s AND run_id = %(run_id)s AND side = 'crm' AND subject = %(module)s;
 
+-- statistics --
+-- Postgres may know nothing yet of what a load has just written. It would expect next to nothing there, and look all of it
+-- through for each record of QuickBooks.
+ANALYZE sync.link, sync.held;
+
 -- records_and_crm --
 -- Every record of the module's entities beside what became of it, and the CRM record itself. What is newer than the
 -- module's position waits for the next sync.
