@@ -145,6 +145,7 @@ def _take(connection: Connection[Any], work: Undo) -> None:
     if work.gone_of_lines:
         connection.execute(blocks["lines_without"].format(**work.names))
     connection.execute(blocks["current"].format(**work.names))
+    connection.execute(blocks["image_statistics"])
     if LineTarget.of(work.target):
         connection.execute(blocks["current_lines"].format(**work.names))
         for name in ("lines_resolved", "lines_closed_before"):

@@ -341,5 +341,26 @@ def test_a_column_of_lines_that_is_gone_keeps_only_documents_that_the_run_change
     assert undo(connection, known(), "back") == [End("8", "updated"), End("9", "added")]
 
 
+def test_an_undo_does_not_read_all_lines_for_each_document(connection: Connection[Any]) -> None:
+    many = range(1, 101)
+    sync(connection, known(), *(invoice(str(n), line("A"), line("B")) for n in many))
+    more = (invoice(str(n), line("A"), line("B"), line("C")) for n in many)
+    sync(connection, known(), *more, run_id="wrong")
+    before = lines_read(connection)
+
+    undo(connection, known(), "wrong", run_id="back")
+
+    each = (lines_read(connection) - before) / len(many)
+    assert each < 100, f"{each} lines read for each document of three"
+
+
+def lines_read(connection: Connection[Any]) -> int:
+    """How many rows of the table of lines were read, in whatever way."""
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
+    read = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
+    return int(one(connection, f"{read} WHERE relid = 'crm.invoice_lines'::regclass"))
+
+
 def selling(quantity: int) -> dict[str, Any]:
     return {"SalesItemLineDetail": {"Qty": quantity}}

@@ -139,6 +139,10 @@ UPDATE undoing
            FOR UPDATE OF current) AS held
  WHERE held.n = undoing.n;
 
+-- image_statistics --
+-- Until now no record had an image.
+ANALYZE undoing (image);
+
 -- current_lines --
 -- The lines that each document holds now: those that the mapping fills of them, and the whole rows. Nobody changes these either.
 UPDATE undoing
