@@ -24,6 +24,7 @@ from quickbooks_crm import (
     oddities,
     owners,
     parted,
+    planner,
     runs,
     shown,
     stand_ins,
@@ -123,6 +124,7 @@ def load(connection: Connection[Any], work: Load, referring: Iterable[Target]) -
     if work.part or previous is None or previous[0] < work.generation:
         referring = sorted(referring, key=lambda target: target.table.name)
         _prepare(connection, [work.target, *referring], work.where)
+        planner.look_at(connection, work.target.table)
         stand_ins.follow(connection, work.where)
         edits.forget_agreed(connection, work.target, work.where)
         dedupe.receive(connection, work.target, work.referred, work.where)

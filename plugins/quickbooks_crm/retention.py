@@ -71,6 +71,8 @@ def purge(
     touched: set[str] = set()
     for what in _STAGES:
         run_ids = _old(connection, realm, what, kept)
+        if run_ids and not touched:
+            connection.execute(statements("retention")["look"])
         counts[what] = sum(_throw_away(connection, realm, run_id, what) for run_id in run_ids)
         touched |= set(run_ids)
     for what, days in _beside_runs(kept).items():

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe, unused_keywords
+from quickbooks_crm import dedupe, planner, unused_keywords
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.lines import LineTarget
@@ -117,6 +117,7 @@ def undo(connection: Connection[Any], work: Undo) -> None:
     for name in ("settings", "constraints_at_once", "one_writer"):
         connection.execute(statements("load")[name], where if name == "one_writer" else None)
     connection.execute(blocks["by_key"])
+    planner.look_at(connection, work.target.table)
     connection.execute(blocks["in_the_name_of"], where)
     hold_images(connection, work.undone, where)
     _take(connection, work)

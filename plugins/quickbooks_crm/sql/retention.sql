@@ -13,6 +13,10 @@ UPDATE sync.run SET {done} = now() WHERE realm = %(realm)s AND run_id = %(run_id
 -- is at work.
 UPDATE sync.activity SET undoable = false WHERE realm = %(realm)s AND run_id = %(run_id)s AND undoable;
 
+-- look --
+-- Of rows of which it knows nothing Postgres expects next to none, and would go through each part of them for every one.
+ANALYZE sync.outcome (realm, run_id, module, entity, id);
+
 -- part --
 -- Some outcomes of a run, in their order, so that nobody waits for a large one; how many were done, and the last of them.
 WITH part AS MATERIALIZED (
