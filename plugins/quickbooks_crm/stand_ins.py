@@ -136,6 +136,8 @@ def _again(connection: Connection[Any], known: dict[str, Mapping], where: dict[s
         return 0
     opened = connection.execute(statements("runs")["new_generation"], where).fetchone()
     generation = where | {"generation": opened[0] if opened else None}
+    again = sql.Identifier("stand_in_again")
+    connection.execute(blocks["pass_over"].format(again=again), generation)
     connection.execute(blocks["again"], generation)
     connection.execute(statements("runs")["seal_generation"], generation)
     return int(row[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from quickbooks_crm import repeating, wording
+from quickbooks_crm.__main__ import main
 from quickbooks_crm.reconcile.report import words
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, own_include
 from tests.acceptance.reconciled import (
@@ -53,6 +54,23 @@ def test_a_record_deleted_in_quickbooks_and_from_the_crm_is_no_drift(
     report, _ = reconcile(kept)
 
     assert (drift(report), report.in_step) == ({}, True)
+
+
+def test_a_repair_of_one_module_does_not_bring_back_what_was_undone_in_another(kept: Kept) -> None:
+    id = person(kept)
+    kept.quickbooks.change("Customer", id, FamilyName="Wrong")
+    wrong = kept.sync()
+    assert main(["undo", wrong.run_id, "--company", "sample"]) == 0
+    change = "UPDATE crm.accounts SET phone = '1' WHERE quickbooks_customer_id = %s RETURNING name"
+    kept.ask(change, id)
+
+    report, _ = reconcile(kept, REPAIR)
+    synced = kept.sync()
+
+    assert drift(report) == {"accounts changed_in_crm": [id]}
+    assert counts(synced) == {"accounts": {"updated": 1}, "contacts": {}}
+    there = kept.ask("SELECT last_name FROM crm.contacts WHERE quickbooks_customer_id = %s", id)
+    assert there[0]["last_name"] != "Wrong"
 
 
 def test_a_record_that_is_nowhere_is_found_and_loaded(kept: Kept) -> None:

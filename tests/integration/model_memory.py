@@ -183,7 +183,9 @@ class Memory:
             if module in REFERS and id in self.merges and news and not held:
                 again.add(id)
         for module in REFERS:
-            self.changed[module] |= again & self.mirror.keys()
+            self.changed[module] |= {
+                id for id in again & self.mirror.keys() if not self._is_undone(module, id)
+            }
         for invoice in self.invoices.values():
             refers = {invoice.of, *[line.of for line in invoice.lines]} & changed
             if refers and not self._is_undone("documents", invoice.id):

@@ -29,6 +29,7 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.test_stand_ins import merge
 from tests.integration.undo import LINKS, company, people, undo
 
 HELD = "SELECT module, id, outcome, reason FROM sync.held ORDER BY module, id"
@@ -449,6 +450,38 @@ def test_what_is_undone_does_not_come_back_since_something_else_did(
     sync(connection, people(), customer("1"))
 
     assert rows(connection, TREE) == [("Customer 2", "Customer 1"), ("Customer 1", None)]
+
+
+@pytest.mark.parametrize("known_before", [True, False], ids=["changed", "added"])
+@pytest.mark.parametrize("happens", ["merged", "deleted in the CRM"])
+def test_what_is_undone_in_one_module_does_not_come_back_since_another_reads_the_record_again(
+    connection: Connection[Any], happens: str, known_before: bool
+) -> None:
+    """A contact, when the parent of its account becomes another account."""
+    names = {"FamilyName": "Right"} if known_before else {}
+    child = customer("7", ParentRef={"value": "1"}, **names)
+    sync(connection, people(), customer("1"), customer("2"), child)
+    wrong = customer("7", ParentRef={"value": "1"}, FamilyName="Wrong")
+    sync(connection, people(), wrong, run_id="wrong")
+    undo(connection, people(), "wrong")
+    contacts, held = rows(connection, CRM % "contacts"), rows(connection, HELD)
+    if happens == "merged":
+        merge(connection, "1", "2")
+    else:
+        connection.execute("DELETE FROM crm.accounts WHERE quickbooks_customer_id = '1'")
+
+    for news in ("one", "two"):  # a parent that is added again is seen by the run after it
+        sync(connection, people(), customer("1", Active=happens != "merged", Notes=news))
+
+    assert rows(connection, CRM % "contacts") == contacts
+    assert [row for row in rows(connection, HELD) if row[0] == "contacts"] == [
+        row for row in held if row[0] == "contacts"
+    ]
+    parents = {"merged": "Customer 2", "deleted in the CRM": "Customer 1"}
+    assert ("Customer 7", parents[happens]) in rows(connection, TREE)
+    again = customer("7", ParentRef={"value": "1"}, FamilyName="Changed")
+    sync(connection, people(), again)
+    assert ("Changed",) in rows(connection, "SELECT last_name FROM crm.contacts")
 
 
 def test_a_link_to_what_somebody_gave_the_id_of_a_deleted_record_goes_with_the_run_that_made_it(

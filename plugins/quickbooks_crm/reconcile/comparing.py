@@ -103,7 +103,10 @@ def _load_again(connection: Connection[Any], attempt: Attempt, repair: Repair) -
     with connection.transaction():
         attempt.require(connection)
         where = asdict(attempt) | {"generation": repair.generation}
-        connection.execute(statements("reconcile")["load_again"], where)
+        blocks = statements("reconcile")
+        pass_over = statements("stand_ins")["pass_over"].format(again=blocks["strayed_records"])
+        connection.execute(pass_over, where)
+        connection.execute(blocks["load_again"], where)
         connection.execute(statements("runs")["seal_generation"], where)
 
 

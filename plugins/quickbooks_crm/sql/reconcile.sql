@@ -304,6 +304,10 @@ CASE entity {cases} ELSE {amount} END
 -- of_entity --
 WHEN {entity} THEN {amount}
 
+-- strayed_records --
+(SELECT DISTINCT entity, id FROM sync.drift
+  WHERE realm = %(realm)s AND run_id = %(run_id)s AND side = 'crm' AND NOT repaired)
+
 -- load_again --
 -- Give the next sync the records whose CRM side is wrong, as if they had changed; one that is nowhere any more was deleted.
 WITH strayed AS (

@@ -44,9 +44,13 @@ generations AS (
        AND generation IN (SELECT generation FROM generations)
        AND EXISTS (SELECT FROM sync.shown WHERE realm = %(realm)s AND module = %(module)s)
 ), wanted AS (
-    SELECT entity, id, deleted, payload FROM quickbooks.record
+    SELECT entity, id, deleted, payload FROM quickbooks.record AS record
      WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
        AND generation IN (SELECT generation FROM generations)
+       AND NOT EXISTS (SELECT FROM sync.held
+                        WHERE (realm, module, entity, id) = (record.realm, %(module)s, record.entity, record.id)
+                          AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due
+                          AND passed_over = record.generation)
     UNION ALL
     SELECT record.entity, record.id, record.deleted, record.payload
       FROM waiting
@@ -80,10 +84,10 @@ wanted AS (
            SELECT entity, id, deleted, payload, generation FROM quickbooks.record
             WHERE (realm, entity, id) = (%(realm)s, slice.entity, slice.id) LIMIT 1) AS record
      WHERE record.generation <= %(sealed)s
-       AND (record.generation > %(position)s
-            OR NOT EXISTS (SELECT FROM sync.held
-                            WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
-                              AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due))
+       AND NOT EXISTS (SELECT FROM sync.held
+                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
+                          AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due
+                          AND (record.generation <= %(position)s OR passed_over = record.generation))
 )
 
 -- whole --
@@ -92,10 +96,10 @@ wanted AS (
     SELECT entity, id, deleted, payload FROM quickbooks.record AS record
      WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
        AND generation <= %(sealed)s
-       AND (generation > %(position)s
-            OR NOT EXISTS (SELECT FROM sync.held
-                            WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
-                              AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due))
+       AND NOT EXISTS (SELECT FROM sync.held
+                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
+                          AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due
+                          AND (record.generation <= %(position)s OR passed_over = record.generation))
 )
 
 -- picked --

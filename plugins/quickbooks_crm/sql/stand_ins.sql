@@ -206,6 +206,18 @@ SELECT count(*) FROM quickbooks.record AS record
 -- found --
 SELECT count(*) FROM stand_in_again;
 
+-- pass_over --
+-- What a person has undone stays so in its module when the record comes again for another one, and has not changed.
+UPDATE sync.held AS held
+   SET passed_over = %(generation)s
+  FROM {again} AS again
+  JOIN quickbooks.record AS record ON record.realm = %(realm)s AND (record.entity, record.id) = (again.entity, again.id)
+ WHERE (held.realm, held.entity, held.id) = (%(realm)s, again.entity, again.id)
+   AND held.reason = 'undone'
+   AND (record.generation = held.passed_over
+        OR record.generation <= (SELECT position.generation FROM sync.module_position AS position
+                                  WHERE (position.realm, position.module) = (%(realm)s, held.module)));
+
 -- again --
 UPDATE quickbooks.record AS record
    SET generation = %(generation)s
