@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from quickbooks_crm import catalog, causes, one_module, runs, stage
+from quickbooks_crm import catalog, causes, one_module, planner, runs, stage
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.one_module import Apart, Bringing
 from quickbooks_crm.quantity import many
@@ -51,6 +51,7 @@ def _put_in_order(connection: Connection[Any], run: Run, known: Mapping, window:
     reached = _execute(connection, "reached", run, known).fetchone() or (None, None, None)
     place = dict(zip(("linked", "entity", "id"), reached, strict=True))
     table = catalog.of(connection, known)
+    planner.look_at(connection, table)
     order = statements("replay")["order"].format(
         table=table.identifier, key=sql.Identifier(table.key), key_type=table.key_type
     )
