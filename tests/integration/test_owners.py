@@ -1,12 +1,13 @@
 """Owners: which CRM user a record belongs to."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from psycopg import Connection
 
 from quickbooks_crm import catalog, owners
-from quickbooks_crm.mapping import Mapping, parse_all
+from quickbooks_crm.mapping import Mapping, load, parse_all
 from tests.integration.crm import (
     End,
     Record,
@@ -21,6 +22,7 @@ from tests.integration.crm import (
     sync,
 )
 
+SHIPPED = Path(__file__).resolve().parents[2] / "include" / "mappings"
 OWNED = """
     SELECT quickbooks_customer_id, users.name FROM crm.accounts
       LEFT JOIN crm.users ON users.id = owner_id ORDER BY quickbooks_customer_id::integer"""
@@ -261,6 +263,20 @@ def test_contacts_have_the_owner_of_their_account_also_one_decided_in_the_same_r
 
     sync(connection, known, customer("7", Rep="U-2", Account="7", DisplayName="New"))
     assert rows(connection, PEOPLE) == [("7", "Bob"), ("8", "Ann")]
+
+
+def test_as_shipped_a_contact_has_the_owner_of_its_account_whoever_imports_it(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="admin")
+    bob = user(connection, "Bob")
+    by_hand(connection, "crm.accounts", name="A", quickbooks_customer_id="8", owner_id=bob)
+    known = {name: load(SHIPPED)[name] for name in ("accounts", "contacts")}
+
+    sync(connection, known, customer("7", FamilyName="Pye"), customer("8", FamilyName="Roe"))
+
+    assert rows(connection, OWNED) == [("7", "Ann"), ("8", "Bob")]
+    assert rows(connection, PEOPLE) == [("7", "Ann"), ("8", "Bob")]
 
 
 def test_a_contact_follows_when_its_account_gets_another_owner(connection: Connection[Any]) -> None:
