@@ -58,6 +58,21 @@ def test_the_mappings_that_ship_merge_by_quickbooks_id(module: str, check: tuple
     assert found.check == check
 
 
+@pytest.mark.parametrize(
+    ("modules", "flags"),
+    [
+        (["products", "accounts", "contacts", "vendors"], {"deleted": "true", "active": "false"}),
+        (["quotes", "invoices", "payments"], {"deleted": "true"}),
+    ],
+)
+def test_the_mappings_that_ship_flag_what_is_deleted(
+    modules: list[str], flags: dict[str, str]
+) -> None:
+    found = load(PROJECT / "include" / "mappings")
+
+    assert {name: found[name].when_deleted for name in modules} == dict.fromkeys(modules, flags)
+
+
 def test_a_mapping_may_take_whatever_the_hook_can_read() -> None:
     """CompanyInfo is not a record but the company itself."""
     assert {*ENTITIES, "CompanyInfo"} == set(entities.ENTITIES)
