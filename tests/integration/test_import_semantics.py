@@ -231,6 +231,21 @@ def test_a_product_made_by_hand_with_a_typed_quickbooks_id_is_that_product_in_ev
     assert count(connection, "crm.products") == 1
 
 
+def test_a_product_made_by_hand_that_its_typed_quickbooks_id_finds_is_linked_for_good(
+    connection: Connection[Any],
+) -> None:
+    by_hand(connection, "crm.products", name="Typed", quickbooks_product_id="7")
+    sync(connection, products(MERGE), item("7", Name="Pump", Sku="P-1"))
+    connection.execute(
+        "UPDATE crm.products SET name = 'Mine', code = 'M-1', quickbooks_product_id = NULL"
+    )
+
+    ended = sync(connection, products(MERGE), item("7", Name="Hose", Sku="P-2"))
+
+    assert ended == [End("7", "updated")]
+    assert rows(connection, PRODUCTS) == [("Hose", "P-2")]
+
+
 def test_a_product_of_the_same_name_without_an_id_is_a_duplicate_and_stays_as_it_is(
     connection: Connection[Any],
 ) -> None:
