@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import acts, catalog, removing, rights, runs, versions
+from quickbooks_crm import acts, catalog, planner, removing, rights, runs, versions
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError, SettingsError
 from quickbooks_crm.mapping import Mapping, order_of_any
@@ -137,6 +137,7 @@ def _crm(connection: Connection[Any], run: Run, what: What, left: Left) -> None:
         allowed(connection, targets)
     removing.begin(connection)
     for target in targets:
+        planner.look_at(connection, target.table)
         connection.execute(statements("leaving")["take_linked"], _where(run, target))
     if what == "remove":
         left.kept.extend(removing.remove(connection, targets))

@@ -23,6 +23,7 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.test_stand_ins import merge
 
 SMALL = Thresholds(
     mass_delete=Threshold(percent=10, at_least=3, always_above=8),
@@ -103,6 +104,24 @@ def test_deletes_and_deactivations_count_together(connection: Connection[Any]) -
     stopped = tripped(connection, *changed, known=known)
 
     assert (stopped.danger.code, stopped.danger.count, stopped.danger.of) == ("mass_delete", 3, 20)
+
+
+def test_merges_count_as_deactivations(connection: Connection[Any]) -> None:
+    known = mapping.parse_all({"accounts": accounts("active: {from: Active, default: true}")})
+    losers = [str(n) for n in range(1, 5)]
+    sync(connection, known, *(customer(str(n)) for n in range(1, 13)))
+    for loser in losers:
+        merge(connection, loser, "12")
+
+    gone_away = (customer(loser, Active=False) for loser in losers)
+    error = tripped(connection, *gone_away, known=known)
+
+    assert error.danger.code == "mass_delete"
+    assert str(error).startswith(
+        "4 of the 12 records that accounts keeps in the CRM would become inactive:"
+    )
+    assert {record["becomes"] for record in error.danger.details["records"]} == {"inactive"}
+    assert one(connection, "SELECT count(*) FROM crm.accounts WHERE NOT active") == 0
 
 
 def test_few_deletes_pass(connection: Connection[Any]) -> None:

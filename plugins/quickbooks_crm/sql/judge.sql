@@ -1,10 +1,12 @@
 -- Judging what a load is about to commit, from the rows of its transaction.
 
 -- hits --
--- What may be an accident, counted. A record that was held back before and still is, is no news.
+-- What may be an accident, counted. A record that was held back before and still is, is no news. One that is merged into another
+-- becomes inactive, too.
 SELECT count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deleted') AS deleted,
-       count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deactivated') AS deactivated,
-       count(*) FILTER (WHERE outcome = 'updated' AND linked AND coalesce(flag, '') NOT IN ('deleted', 'deactivated'))
+       count(*) FILTER (WHERE outcome = 'updated' AND (flag = 'deactivated' OR flag = 'merged' AND known_state = 'active'))
+           AS deactivated,
+       count(*) FILTER (WHERE outcome = 'updated' AND linked AND coalesce(flag, '') NOT IN ('deleted', 'deactivated', 'merged'))
            AS changed,
        count(*) FILTER (WHERE outcome = 'not_added') AS refused,
        count(*) AS read
@@ -43,10 +45,10 @@ SELECT coalesce(sum(used.count), 0) * 11 >= %(count)s::bigint * 10 AS so
 -- The first records that would become deleted or inactive.
 SELECT jsonb_build_object('records', coalesce(jsonb_agg(
            jsonb_build_object('entity', entity, 'id', id, 'crm', record_key, 'becomes',
-                              CASE flag WHEN 'deactivated' THEN 'inactive' ELSE flag END) ORDER BY n), '[]')) AS details
+                              CASE flag WHEN 'deleted' THEN flag ELSE 'inactive' END) ORDER BY n), '[]')) AS details
   FROM (SELECT n, entity, id, record_key, flag
           FROM incoming
-         WHERE outcome = 'updated' AND flag IN ('deleted', 'deactivated')
+         WHERE outcome = 'updated' AND (flag IN ('deleted', 'deactivated') OR flag = 'merged' AND known_state = 'active')
          ORDER BY n
          LIMIT 20) AS first;
 
@@ -59,14 +61,14 @@ SELECT jsonb_build_object('columns', (
                      FROM incoming AS i
                     CROSS JOIN LATERAL (SELECT i.before || '{}' AS before OFFSET 0) AS once
                     CROSS JOIN LATERAL jsonb_each(i.after) AS new
-                    WHERE i.outcome = 'updated' AND i.linked AND coalesce(i.flag, '') NOT IN ('deleted', 'deactivated')
+                    WHERE i.outcome = 'updated' AND i.linked AND coalesce(i.flag, '') NOT IN ('deleted', 'deactivated', 'merged')
                       AND once.before -> new.key IS DISTINCT FROM new.value
                     GROUP BY new.key) AS changed),
        'records', coalesce(jsonb_agg(
            jsonb_build_object('entity', entity, 'id', id, 'crm', record_key) ORDER BY n), '[]')) AS details
   FROM (SELECT n, entity, id, record_key
           FROM incoming
-         WHERE outcome = 'updated' AND linked AND coalesce(flag, '') NOT IN ('deleted', 'deactivated')
+         WHERE outcome = 'updated' AND linked AND coalesce(flag, '') NOT IN ('deleted', 'deactivated', 'merged')
          ORDER BY n
          LIMIT 20) AS first;
 
