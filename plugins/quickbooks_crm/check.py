@@ -10,7 +10,7 @@ from pandas import DataFrame, Series
 
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.column_rules import rules, shaped, single
-from quickbooks_crm.documents import OF, at_position, folded, unfolded
+from quickbooks_crm.documents import OF, at_position, folded, no_lists, unfolded
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Field, Lines, Mapping
@@ -22,6 +22,12 @@ _PLAIN_EMAIL = re.compile(
 )
 _SHORTEST_LIMIT = 63  # of the part of a domain between two dots
 _BLANK = "is required but blank in QuickBooks"
+_NO_LIST = {
+    "reason": "invalid_value",
+    "field": LINES,
+    "label": "What QuickBooks says of its lines",
+    "rule": "is no list",
+}
 
 
 @dataclass(frozen=True)
@@ -85,12 +91,14 @@ def _lines(
     """The documents with their lines as the table takes them; and of each that has a line which may
     not be loaded, everything that is wrong with its lines."""
     names = list(lines.rows.fields)
+    bare = [int(row) for row in batch.index[no_lists(batch[LINES])]]
     given = unfolded(batch, names, WHO)
     rows = _shaped(given, lines.rows, table)
     if rows is not given:
         batch = batch.assign(**{LINES: folded(rows, names, batch)})
     found = _found(rows, lines.rows, table)
-    return batch, _wrong_lines(rows, found) if found else {}
+    wrong = _wrong_lines(rows, found) if found else {}
+    return batch, wrong | {row: [_NO_LIST] for row in bare}
 
 
 def _wrong_lines(rows: DataFrame, found: list[_Problem]) -> dict[int, list[dict[str, str]]]:

@@ -8,21 +8,30 @@ from pandas import DataFrame, Series
 
 from quickbooks_crm.images import LINES
 
+NO_LIST: list[None] = [None]
+"""What is told of a document whose lines are no list."""
+
 OF = "@of"
 """The column of a batch of lines that tells which row of the documents' batch a line is of."""
 
 
 def decoded(values: Series) -> Series:
-    """The lines of each document from the JSON that Postgres made of them; none where it has no
-    list."""
-    decode = msgspec.json.Decoder(list[list[str | None]]).decode
+    """The lines of each document from the JSON that Postgres made of them; none where it has none,
+    and NO_LIST where QuickBooks says something that is no list."""
+    decode = msgspec.json.Decoder(list[list[str | None] | None]).decode
     return values.map(decode, na_action="ignore")
+
+
+def no_lists(decoded: Series) -> Series:
+    """Which documents have something in place of their lines that is no list."""
+    return Series([found == NO_LIST for found in decoded], index=decoded.index, dtype=bool)
 
 
 def unfolded(batch: DataFrame, names: list[str], along: list[str]) -> DataFrame:
     """A batch of the lines of all documents, in order: their own values by these names, those of
     the document named in `along`, and OF."""
-    lists = [found if isinstance(found, list) else [] for found in batch[LINES]]
+    given = batch[LINES]
+    lists = [found if isinstance(found, list) and found != NO_LIST else [] for found in given]
     owners = np.repeat(np.arange(len(batch)), [len(found) for found in lists])
     lines = DataFrame(list(chain.from_iterable(lists)), columns=names, dtype="str")
     of_document = {name: batch[name].take(owners).to_numpy() for name in along}

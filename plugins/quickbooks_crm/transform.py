@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Series
 
-from quickbooks_crm.documents import OF, decoded, folded, unfolded
+from quickbooks_crm.documents import NO_LIST, OF, decoded, folded, no_lists, unfolded
 from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Lines, Mapping, Source
 from quickbooks_crm.mapping.paths import NAMES, Pick, picks_of, written
@@ -186,7 +186,10 @@ def _lines(kept: DataFrame, lines: Lines) -> Series:
     names = [written(path) for path in picks(lines.rows)]
     unfold = unfolded(batch, names, WHO)
     shaped, _ = transform(unfold, lines.rows)
-    return folded(shaped.assign(**{OF: unfold[OF]}), list(lines.rows.fields), kept)
+    found = folded(shaped.assign(**{OF: unfold[OF]}), list(lines.rows.fields), kept)
+    for row in batch.index[no_lists(batch[LINES])]:
+        found[row] = NO_LIST
+    return found
 
 
 def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:

@@ -48,6 +48,21 @@ def test_a_document_comes_with_its_lines_in_their_order(connection: Connection[A
     ]
 
 
+@pytest.mark.parametrize("said", [{"Description": "A"}, "A", 1, True, {}])
+def test_what_is_no_list_of_lines_removes_none(connection: Connection[Any], said: Any) -> None:
+    sync(connection, known(), invoice("1", line("A"), line("B")))
+    before = rows(connection, TEXTS)
+
+    wrong, blank = invoice("1", Line=said), invoice("3", Line=None)
+    ended = sync(connection, known(), wrong, invoice("2", line("C")), blank)
+
+    invalid = End("1", "not_added", "invalid_value")
+    assert ended == [invalid, End("2", "added"), End("3", "added")]
+    assert outcome(connection, "1", "message") == ("What QuickBooks says of its lines is no list.",)
+    assert rows(connection, TEXTS)[:2] == before
+    assert sync(connection, known(), invoice("1", line("D"))) == [End("1", "updated")]
+
+
 def test_the_same_document_again_changes_nothing(connection: Connection[Any]) -> None:
     version = "SELECT xmin::text, id FROM crm.invoice_lines ORDER BY id"
     sync(connection, known(), invoice("1", line("a", Amount=Decimal("1.50")), line("b")))
