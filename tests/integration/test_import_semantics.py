@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm import activity
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.crm import (
@@ -565,6 +566,20 @@ def test_every_row_read_ends_once_and_is_counted(connection: Connection[Any]) ->
         ("unchanged", 1),
         ("updated", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "mode"), [(CREATE, "create"), (MERGE, "merge"), (IGNORE, "ignore")]
+)
+def test_the_activity_tells_in_which_mode_a_module_was_loaded(
+    connection: Connection[Any], settings: str, mode: str
+) -> None:
+    sync(connection, products(settings), item("1"))
+
+    run = activity.run(connection, REALM, "run-1")
+
+    assert run is not None
+    assert [(counts.module, counts.mode) for counts in run.counts] == [("products", mode)]
 
 
 def test_the_database_refuses_counts_that_do_not_add_up(connection: Connection[Any]) -> None:

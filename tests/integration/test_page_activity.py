@@ -105,6 +105,22 @@ def test_what_was_put_right_is_said_on_top(
     assert said in text_of(viewer.get(f"/quickbooks-crm/runs/{REALM}/run-1"))
 
 
+def test_the_list_and_the_run_tell_in_which_mode_each_module_was_loaded(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    started(connection, "run-1", modules=["products", "accounts"])
+    counted(connection, "run-1", "products", added=2, mode="create")
+    counted(connection, "run-1", "accounts", duplicate=3, mode="ignore")
+    connection.commit()
+
+    listed = text_of(viewer.get(LIST))
+    run = text_of(viewer.get(f"/quickbooks-crm/runs/{REALM}/run-1"))
+
+    assert "products 2 read, 2 added" in listed and " create, ignore admin" in listed
+    assert "products 2 2 0 0 0 0 0 create" in run
+    assert "accounts 3 0 0 0 3 0 0 ignore" in run
+
+
 @pytest.fixture
 def held(connection: Connection[Any]) -> None:
     """A run that has not added three records, for two reasons."""

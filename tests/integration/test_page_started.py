@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from quickbooks_crm import companies, mapping, runs
+from quickbooks_crm.mapping import Mapping, parse_all
 from quickbooks_crm.runs import Run
 from tests.integration.airflows_runs import airflow_has, none_left
 from tests.integration.runs import REALM, counted, ended, started
@@ -159,6 +160,41 @@ def test_a_preview_asks_with_counts_settings_and_rows_from_before_to_after(
     assert "Price 10.10 → 10.20" in shown
     assert "and 1 more" in shown
     assert 'data-answer="Yes"' in page.text and 'data-answer="No"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("says", "separator", "keywords", "owners"),
+    [
+        (
+            "separator: '|', unknown_keywords: ignore, unknown_owner: default_owner",
+            "| (a bar)",
+            "Leave them out; Product type: add them to the list; Category: add them to the list",
+            "Give the record to the default owner",
+        ),
+        (
+            "separator: ';', unknown_keywords: insert, unknown_owner: reject",
+            "; (a semicolon)",
+            "Add them to the list",
+            "Do not add the record",
+        ),
+    ],
+)
+def test_a_preview_asks_with_separator_and_what_becomes_of_unknown_keywords_and_owners(
+    viewer: httpx.Client,
+    connection: Connection[Any],
+    says: str,
+    separator: str,
+    keywords: str,
+    owners: str,
+) -> None:
+    _asking(connection, of=_products(says))
+
+    shown = text_of(viewer.get(PAGE))
+
+    assert (
+        f"Separator of keywords {separator} Keywords that are not on the list {keywords} "
+        f"Owners that are not known {owners} "
+    ) in shown
 
 
 def test_the_question_and_the_run_say_whose_older_records_follow_a_changed_mapping(
@@ -444,11 +480,13 @@ def test_a_run_that_is_not_there_is_not_found(viewer: httpx.Client, path: str) -
     assert viewer.get(f"/quickbooks-crm/started/{path}").status_code == 404
 
 
-def _asking(connection: Connection[Any], **given: Any) -> None:
+def _asking(
+    connection: Connection[Any], of: dict[str, Mapping] | None = None, **given: Any
+) -> None:
     """A preview of products that waits for an answer: six would be updated."""
     airflow_has(PREVIEW, "run-1", "running", asks=True)
     started(connection, "run-1", kind="preview", **given)
-    _settled(connection, "run-1", ["products"])
+    _settled(connection, "run-1", ["products"], of)
     counted(connection, "run-1", "products", updated=6)
     images = {"before": '{"price": 10.10}', "after": '{"price": 10.20}'}
     for number in range(6):
@@ -456,9 +494,23 @@ def _asking(connection: Connection[Any], **given: Any) -> None:
     connection.commit()
 
 
-def _settled(connection: Connection[Any], run_id: str, modules: list[str]) -> None:
-    """The run uses the project's own mappings and company."""
-    known = mapping.load(companies.INCLUDE / "mappings")
+def _products(says: str) -> dict[str, Mapping]:
+    """The project's own mapping of products, with these words about its import."""
+    text = (companies.INCLUDE / "mappings" / "products.yaml").read_text()
+    imported = "{mode: merge, key: quickbooks_product_id, check: [name]"
+    return parse_all(
+        {"products": re.sub(r"import:\n( .*\n)+", f"import: {imported}, {says}}}\n", text)}
+    )
+
+
+def _settled(
+    connection: Connection[Any],
+    run_id: str,
+    modules: list[str],
+    of: dict[str, Mapping] | None = None,
+) -> None:
+    """The run uses these mappings, or else the project's own, and the project's own company."""
+    known = of or mapping.load(companies.INCLUDE / "mappings")
     company = companies.load_one(companies.INCLUDE / "companies", "sample")
     run = Run("sample", REALM, run_id)
     runs.settle(connection, run, known.values(), modules, company.for_loads)
