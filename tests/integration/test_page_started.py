@@ -197,6 +197,25 @@ def test_a_preview_asks_with_separator_and_what_becomes_of_unknown_keywords_and_
     ) in shown
 
 
+def test_a_preview_asks_with_what_becomes_of_unknown_keywords_in_lines_of_documents(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    file = companies.INCLUDE / "mappings" / "invoices.yaml"
+    own = file.read_text().replace("{from: Description}", "{from: Description, keywords: insert}")
+    known = mapping.load(companies.INCLUDE / "mappings")
+    known = parse_all({module: each.text for module, each in known.items()} | {"invoices": own})
+    airflow_has(PREVIEW, "run-1", "running", asks=True)
+    started(connection, "run-1", kind="preview")
+    _settled(connection, "run-1", ["invoices"], known)
+    counted(connection, "run-1", "invoices", added=1)
+    connection.commit()
+
+    assert (
+        "Keywords that are not on the list Leave them out; "
+        "Description of the lines: add them to the list"
+    ) in text_of(viewer.get(PAGE))
+
+
 def test_the_question_and_the_run_say_whose_older_records_follow_a_changed_mapping(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:

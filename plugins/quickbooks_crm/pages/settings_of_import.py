@@ -80,15 +80,17 @@ def _key(mapping: Mapping, table: Table) -> str:
 
 
 def _keywords(mapping: Mapping, table: Table) -> str:
-    """What becomes of them, and in which fields it is otherwise."""
+    """What becomes of them, and in which fields, those of a document's lines too, it is
+    otherwise."""
     own = {
-        name: field.keywords.unknown
-        for name, field in mapping.fields.items()
-        if field.keywords and field.keywords.unknown not in (None, mapping.unknown_keywords)
+        label(columns, name) + (" of the lines" if part.at else ""): field.keywords.unknown
+        for part, columns in zip(mapping.parts, (table, table.lines), strict=False)
+        for name, field in part.fields.items()
+        if columns and field.keywords
     }
     others = "".join(
-        f"; {label(table, name)}: {UNKNOWN_KEYWORDS[policy].lower()}"
+        f"; {name}: {UNKNOWN_KEYWORDS[policy].lower()}"
         for name, policy in own.items()
-        if policy
+        if policy and policy != mapping.unknown_keywords
     )
     return UNKNOWN_KEYWORDS[mapping.unknown_keywords] + others
