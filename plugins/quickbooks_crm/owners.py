@@ -123,25 +123,35 @@ def _is_known(connection: Connection[Any], users: Users, external_id: str) -> bo
 
 def decide(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Put the users whom QuickBooks names into the incoming rows, and settle whom those get that
-    have no owner."""
-    blocks = statements("owners")
-    connection.execute(blocks["begin"])
-    for field in owner_fields(target.mapping):
-        if field.owner is None or field.owner.same_as:
-            continue
-        users = users_of(connection, target.table, field.column, field.owner)
-        column = target.table.columns[field.column]
-        asked = where | {
-            "field": field.column,
-            "label": column.label,
-            "default_owner": target.mapping.default_owner,
-            "rejects": target.mapping.unknown_owner == "reject",
-            "required": field.required or column.required,
-        }
-        named = any(own.sources or own.value is not None for own in field.variants)
-        giving = ("next", "meant", "statistics", "give") if named else ()
-        for block in ("users", "fallback", *giving, "missing"):
-            connection.execute(blocks[block].format(**_names(users)), asked)
+    have no owner. What is missing is told last, when it is known of every field."""
+    connection.execute(statements("owners")["begin"])
+    fields = [
+        (field, users_of(connection, target.table, field.column, field.owner))
+        for field in owner_fields(target.mapping)
+        if field.owner and not field.owner.same_as
+    ]
+    for field, users in fields:
+        _give(connection, field, users, where | _asked(target, field))
+    for field, _ in fields:
+        connection.execute(statements("owners")["missing"], _asked(target, field))
+
+
+def _give(connection: Connection[Any], field: Field, users: Users, asked: dict[str, Any]) -> None:
+    named = any(own.sources or own.value is not None for own in field.variants)
+    giving = ("next", "meant", "statistics", "give") if named else ()
+    for block in ("users", "fallback", *giving):
+        connection.execute(statements("owners")[block].format(**_names(users)), asked)
+
+
+def _asked(target: Target, field: Field) -> dict[str, Any]:
+    column = target.table.columns[field.column]
+    return {
+        "field": field.column,
+        "label": column.label,
+        "default_owner": target.mapping.default_owner,
+        "rejects": target.mapping.unknown_owner == "reject",
+        "required": field.required or column.required,
+    }
 
 
 def who_there_is(connection: Connection[Any], target: Target) -> list[sql.Composable]:

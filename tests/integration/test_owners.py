@@ -55,6 +55,10 @@ CONTACTS = (
     "account_id: {from: Account, refers: accounts}, owner_id: {owner: account_id}}\n"
 )
 REJECT = ", unknown_owner: reject"
+OWNER_MISSING = "Owner is required, and nobody is named."
+OWNER_UNKNOWN = "Owner 'nobody' is the External User Id of no active user."
+SECOND_MISSING = "Second is required, and nobody is named."
+TERMS_MISSING = "Payment terms is required, and no keyword of it is on its list."
 
 
 def test_the_owner_is_the_active_user_with_that_external_user_id(
@@ -208,6 +212,55 @@ def test_a_required_owner_whom_nobody_names_is_missing(connection: Connection[An
     known = accounts("{from: Rep, owner: true, required: true}")
 
     assert sync(connection, known, customer("7")) == [End("7", "not_added", "missing_required")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "told"),
+    [
+        ("", {}, [OWNER_MISSING, SECOND_MISSING]),
+        ("", {"Rep": "nobody"}, [OWNER_MISSING, SECOND_MISSING]),
+        ("", {"Second": "nobody"}, [OWNER_MISSING, SECOND_MISSING]),
+        (REJECT, {"Rep": "nobody"}, [OWNER_UNKNOWN, SECOND_MISSING]),
+        (REJECT, {"Second": "U-1"}, [OWNER_MISSING]),
+        (
+            ", unknown_keywords: ignore",
+            {"Terms": "x"},
+            [TERMS_MISSING, OWNER_MISSING, SECOND_MISSING],
+        ),
+    ],
+)
+def test_all_required_owners_whom_nobody_names_are_told_beside_what_else_is_missing(
+    connection: Connection[Any], settings: str, said: dict[str, str], told: list[str]
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    connection.execute("ALTER TABLE crm.accounts ADD COLUMN second bigint REFERENCES crm.users")
+    known = accounts(
+        "{from: Rep, owner: true, required: true}, "
+        "second: {from: Second, owner: true, required: true}, "
+        "terms: {from: Terms, default: Net 30, required: true}",
+        settings,
+    )
+
+    sync(connection, known, customer("7", **said))
+
+    reason, message, details = outcome(connection, "7", "reason", "message", "details")
+    assert (reason, message) == ("missing_required", " ".join(told))
+    assert [each["rule"] + "." for each in details[: len(told)]] == [
+        text[text.index(" is ") + 1 :] for text in told
+    ]
+
+
+def test_an_owner_who_is_named_is_not_told_as_missing_where_another_field_is(
+    connection: Connection[Any],
+) -> None:
+    user(connection, "Ann", external_user_id="U-1")
+    known = accounts("{from: Rep, owner: true, required: true}")
+
+    sync(connection, known, customer("7", DisplayName="", Rep="U-1"))
+
+    assert outcome(connection, "7", "message") == (
+        "Account name is required but blank in QuickBooks.",
+    )
 
 
 def test_a_record_keeps_its_owner_when_quickbooks_names_none(connection: Connection[Any]) -> None:

@@ -77,13 +77,16 @@ UPDATE incoming AS i
  WHERE i.outcome IS NULL AND i.fields ->> %(field)s = meant.said;
 
 -- missing --
+-- Beside what the load itself has found to be missing or unknown before. Of rows that were staged as ended no field is known.
 UPDATE incoming AS i
-   SET outcome = 'not_added', reason = 'missing_required', message = format('%%s is required, and nobody is named.', %(label)s::text),
-       details = jsonb_build_array(jsonb_build_object('reason', 'missing_required', 'field', %(field)s::text, 'label', %(label)s::text,
-                                                      'rule', 'is required, and nobody is named'))
+   SET outcome = 'not_added', reason = 'missing_required',
+       message = concat_ws(' ', i.message, format('%%s is required, and nobody is named.', %(label)s::text)),
+       details = coalesce(i.details, '[]') || jsonb_build_object('reason', 'missing_required', 'field', %(field)s::text,
+                                                                 'label', %(label)s::text, 'rule', 'is required, and nobody is named')
   FROM owner_fallback AS fallback
  WHERE %(required)s AND fallback.field = %(field)s AND fallback.record_key IS NULL
-   AND i.outcome IS NULL AND NOT i.linked AND i.fields ->> %(field)s IS NULL;
+   AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'unknown_owner') AND i.fields <> '{}')
+   AND NOT i.linked AND i.fields ->> %(field)s IS NULL;
 
 -- keep --
 -- Where QuickBooks names nobody, the record keeps whom it has, or gets somebody.
