@@ -17,6 +17,7 @@ import yaml
 from psycopg import Connection, sql
 
 from quickbooks_crm import catalog
+from quickbooks_crm.dedupe import PLAIN
 from quickbooks_crm.mapping import Mapping, references
 from tests.integration.crm import Record, one, sync
 
@@ -209,6 +210,8 @@ def _announced(
                     reasons = [f"{row['because'][0].upper()}{row['because'][1:]}."]
                 case "not added":
                     reasons = [f"{row['reason']} {field}" for field in row["fields"]]
+                case "duplicate" if own.mode != "merge" and _tells_which(own, row["fields"]):
+                    reasons = ["The CRM has this QuickBooks record already."]
                 case "duplicate":
                     labels = " and ".join(columns[field].label for field in row["fields"])
                     reasons = [f"The CRM has a record with the same {labels}."]
@@ -216,3 +219,8 @@ def _announced(
                     raise AssertionError(f"no such promise: {word}")
             said.append((word.replace(" ", "_"), str(row["id"]), *reasons))
     return sorted(said)
+
+
+def _tells_which(own: Mapping, fields: list[str]) -> bool:
+    """Whether one of these holds the QuickBooks id."""
+    return any(own.fields[field].sources == PLAIN for field in fields)

@@ -187,6 +187,20 @@ def _link_typed(
             connection.execute(blocks["link_typed"].format(typed=typed), where | own)
 
 
+def link_known(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Link the rows that another mode than merge leaves alone to the records that people made and
+    gave their ids."""
+    if target.mapping.mode == "merge" or target.typed_id is None:
+        return
+    blocks = statements("dedupe")
+    names = target.names | {"column": sql.Identifier(target.typed_id)}
+    known = blocks["known"].format(**names, kind=of_kind(target, sql.Identifier("i", "entity")))
+    own = where | {"kinds": Jsonb(target.kinds)}
+    if connection.execute(known, own).rowcount:
+        connection.execute(blocks["link_alone"], own)
+        connection.execute(blocks["link_known"].format(known=known), own)
+
+
 def of_kind(target: Target, entity: sql.Composable) -> sql.Composable:
     """That a CRM record is of an entity's kind, where kinds tell records with the same id apart;
     they are the parameter `kinds`."""

@@ -356,6 +356,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     stand_ins.note_moving(connection, work.where)
     for name in ("links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
+    dedupe.link_known(connection, work.target, work.where)
     keywords.find_used(connection, work.target)
     causes.note(connection, work.target, work.where)
     shown.remember(connection, work.target.mapping, work.where)

@@ -95,6 +95,7 @@ class Model(Documents):
         self._new_ones(module, says, new, new_keys)
         for row in rows:
             self._remember(module, says, row, row.place in linked)
+        self._link_known(module, [row for row in rows if row.place not in linked])
         self._list(module, rows, new_tags)
         for row in rows:
             self._remember_cause(module, says, row)

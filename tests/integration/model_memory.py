@@ -264,6 +264,19 @@ class Memory:
             if found and self._target(id) is None:
                 self.links["accounts", id] = Link(hits[0], {}, "active")
 
+    def _link_known(self, module: str, rows: list[Row]) -> None:
+        """Who is left alone is the record that a person gave the id, if that is nobody else."""
+        known: dict[Key, list[str]] = {}
+        for row in rows:
+            if "quickbooks_id" in row.values and row.end and row.end.reason == "key_known":
+                assert row.end.collides is not None
+                record = self.records[module][row.end.collides]
+                if normal(record["quickbooks_id"]) == normal(row.customer.id):
+                    known.setdefault(row.end.collides, []).append(row.customer.id)
+        for key, ids in known.items():
+            if len(ids) == 1 and not self._is_another(module, key):
+                self.links[module, ids[0]] = Link(key, {}, "active")
+
     def _forget_what_is_gone(self, who: Who) -> None:
         """A record that a person deleted is nobody's any more, for those that refer to it."""
         if who in self.links and self.links[who].key not in self.records["accounts"]:

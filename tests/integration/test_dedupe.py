@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.runs import Run
+from tests.integration import documents
 from tests.integration.crm import (
     End,
     Record,
@@ -158,6 +159,46 @@ def test_rows_whose_key_finds_a_record_that_is_left_alone_do_not_compete_for_it(
         str(own),
         "The CRM has a record with the same Product code.",
     )
+
+
+def test_a_record_that_rows_find_and_leave_alone_is_the_one_whose_id_it_has(
+    connection: Connection[Any],
+) -> None:
+    own = by_hand(connection, "crm.products", name="B", code="P-1", quickbooks_product_id="8")
+    ignoring = products("{mode: ignore, key: code}")
+
+    ended = sync(connection, ignoring, item("7", Sku="P-1"), item("8", Sku="P-1"))
+
+    assert ended == [End(id, "duplicate", "key_known") for id in ("7", "8")]
+    assert rows(connection, "SELECT id, record_key FROM sync.link") == [("8", str(own))]
+    assert sync(connection, ignoring, item("7", Sku="p-1")) == [End("7", "duplicate", "key_taken")]
+
+
+def test_a_record_that_is_left_alone_is_that_of_its_kind_with_the_id(
+    connection: Connection[Any],
+) -> None:
+    """As QuickBooks' invoices and credit memos have the same ids."""
+    own = by_hand(connection, "crm.invoices", kind="credit memo", quickbooks_invoice_id="7")
+    ignoring = documents.DOCUMENTS.replace("import: {", "import: {mode: ignore, ")
+    known = parse_all({"products": products()["products"].text, "documents": ignoring})
+
+    ended = sync(connection, known, documents.credit("7"), documents.invoice("7"))
+
+    assert sorted(ended) == [End("7", "added"), End("7", "duplicate", "key_known")]
+    assert rows(connection, "SELECT record_key FROM sync.link WHERE entity = 'CreditMemo'") == [
+        (str(own),)
+    ]
+
+
+def test_a_record_whose_typed_id_several_rows_have_is_left_to_nobody(
+    connection: Connection[Any],
+) -> None:
+    by_hand(connection, "crm.products", name="By hand", quickbooks_product_id="x")
+
+    ended = sync(connection, products("{mode: create}"), item("X"), item("x"))
+
+    assert ended == [End(id, "duplicate", "key_known") for id in ("X", "x")]
+    assert rows(connection, "SELECT id FROM sync.link") == []
 
 
 def test_a_typed_id_comes_before_the_key_and_no_record_is_two_quickbooks_records(

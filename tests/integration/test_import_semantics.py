@@ -247,6 +247,24 @@ def test_a_product_made_by_hand_that_its_typed_quickbooks_id_finds_is_linked_for
     assert rows(connection, PRODUCTS) == [("Hose", "P-2")]
 
 
+@pytest.mark.parametrize("settings", [CREATE, IGNORE, "{mode: ignore, key: quickbooks_product_id}"])
+def test_a_product_matched_by_a_typed_id_is_known_by_its_link_whatever_becomes_of_the_id(
+    connection: Connection[Any], settings: str
+) -> None:
+    by_hand(connection, "crm.products", name="Typed", quickbooks_product_id="7")
+    first = sync(connection, products(settings), item("7"), run_id="run-1")
+    connection.execute("UPDATE crm.products SET name = 'Renamed', quickbooks_product_id = NULL")
+
+    again = sync(connection, products(settings), item("7", Name="Pump"), run_id="run-2")
+    deleted = sync(connection, products(settings), gone(item("7")), run_id="run-3")
+
+    assert first == again == deleted == [End("7", "duplicate", "key_known")]
+    assert rows(connection, "SELECT run_id, message FROM sync.outcome ORDER BY run_id") == [
+        (run, "The CRM has this QuickBooks record already.") for run in ("run-1", "run-2", "run-3")
+    ]
+    assert rows(connection, PRODUCTS) == [("Renamed", None)]
+
+
 def test_a_product_of_the_same_name_without_an_id_is_a_duplicate_and_stays_as_it_is(
     connection: Connection[Any],
 ) -> None:

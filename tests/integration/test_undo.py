@@ -107,6 +107,24 @@ def test_a_record_that_was_only_linked_is_let_go(connection: Connection[Any]) ->
     assert rows(connection, HELD) == [("products", "7", "not_added", "undone")]
 
 
+def test_a_record_that_was_left_alone_as_the_one_with_the_typed_id_is_let_go_and_known_again(
+    connection: Connection[Any],
+) -> None:
+    by_hand(connection, "crm.products", name="By hand", quickbooks_product_id="7")
+    known = products("{mode: create}")
+    assert sync(connection, known, item("7"), run_id="wrong") == [
+        End("7", "duplicate", "key_known")
+    ]
+    first = everything(connection)
+    assert count(connection, "sync.link") == 1
+
+    assert undo(connection, known, "wrong", run_id="back") == []
+    assert count(connection, "sync.link") == 0
+    assert rows(connection, HELD) == [("products", "7", "duplicate", "key_known")]
+    assert undo(connection, known, "back") == []
+    assert everything(connection) == first
+
+
 def test_a_record_that_was_linked_because_another_refers_to_it_is_no_row_that_was_undone(
     connection: Connection[Any],
 ) -> None:
@@ -497,6 +515,21 @@ def test_a_link_to_what_somebody_gave_the_id_of_a_deleted_record_goes_with_the_r
     ended = undo(connection, people(), "wrong")
 
     assert {end.outcome for end in ended} == {"removed"}
+    assert rows(connection, LINKS) == links
+
+
+def test_a_link_that_leads_to_what_somebody_gave_its_id_leads_where_it_led_after_an_undo(
+    connection: Connection[Any],
+) -> None:
+    known = products("{mode: create}")
+    sync(connection, known, item("7"))
+    connection.execute("DELETE FROM crm.products")
+    own = by_hand(connection, "crm.products", name="By hand", quickbooks_product_id="7")
+    links = rows(connection, LINKS)
+    sync(connection, known, item("7", Name="Pump"), run_id="wrong")
+    assert rows(connection, "SELECT record_key FROM sync.link") == [(str(own),)]
+
+    assert undo(connection, known, "wrong") == []
     assert rows(connection, LINKS) == links
 
 

@@ -3,7 +3,7 @@
 -- differences --
 -- What was to be and what is, where they differ. Records of the CRM that were there before are the linked ones and
 -- those that were found; each that was added makes one more. One that is held back may have been linked meanwhile, to what a
--- person gave its id, because another refers to it. What this run has said is read once, whole: a full join is
+-- person gave its id, since another refers to it or it is left alone. What this run has said is read once, whole: a full join is
 -- never done row by row, whatever is believed of how many there are.
 WITH batch AS (
     SELECT i.n, i.outcome, i.linked, i.record_key, told.id AS told,

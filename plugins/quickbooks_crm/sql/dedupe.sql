@@ -223,6 +223,33 @@ HAVING count(*) = 1
                                      UNION ALL SELECT %(referred)s))
 ON CONFLICT DO NOTHING;
 
+-- known --
+-- Rows of the other modes than merge that alone have found the CRM record in which a person typed their id: that is what they
+-- are, whatever it is called later. One that several have found is left to nobody.
+SELECT alone.entity, alone.id, alone.record_key
+  FROM (SELECT i.entity, i.id, i.record_key, count(*) OVER (PARTITION BY i.record_key) AS finders
+          FROM incoming AS i
+          JOIN {table} AS current ON current.{key} = i.record_key::{key_type}
+         WHERE i.outcome = 'duplicate' AND i.reason = 'key_known' AND NOT i.linked
+           AND sync.normal(current.{column}::text) = sync.normal(i.id) AND {kind}) AS alone
+ WHERE alone.finders = 1
+   AND NOT EXISTS (SELECT FROM sync.link WHERE module = ANY (%(sharing)s) AND link.record_key = alone.record_key)
+
+-- link_known --
+-- From now on they end in the same words as whatever is linked. A link to a record that is gone leads to this one.
+WITH known AS (
+    INSERT INTO sync.link AS link (realm, entity, id, module, record_key, source_hash, written, run_id)
+    SELECT %(realm)s, entity, id, %(module)s, record_key, '', '{{}}', 'by hand' FROM ({known}) AS known
+    ON CONFLICT (realm, entity, id, module) DO UPDATE
+       SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
+           state = excluded.state, run_id = excluded.run_id, linked_in = excluded.linked_in
+ RETURNING link.entity, link.id
+)
+UPDATE incoming
+   SET message = 'The CRM has this QuickBooks record already.'
+  FROM known
+ WHERE (incoming.entity, incoming.id) = (known.entity, known.id);
+
 -- meant_by_rows --
 -- What a load's rows mean and that leads to no CRM record yet, but for rows of the load itself that may come in.
 SELECT meaning.entity, meaning.id
