@@ -279,5 +279,23 @@ def test_deletes_are_too_many_by_their_share_or_by_their_number(
     assert Thresholds().mass_delete.passed(count, of) is too_many
 
 
+@pytest.mark.parametrize(
+    ("breaker", "count", "of", "too_many"),
+    [
+        ("too_many_rejects", 49, 49, False),
+        ("too_many_rejects", 50, 500, False),
+        ("too_many_rejects", 51, 500, True),
+        ("mass_change", 99, 99, False),
+        ("mass_change", 100, 200, False),
+        ("mass_change", 101, 200, True),
+        ("mass_change", 1_000, 10_000, False),
+    ],
+)
+def test_refusals_and_changes_are_too_many_by_their_share(
+    breaker: str, count: int, of: int, too_many: bool
+) -> None:
+    assert getattr(Thresholds(), breaker).passed(count, of) is too_many
+
+
 def test_a_share_of_all_is_never_passed() -> None:
     assert not Threshold(percent=100, at_least=1).passed(10, 10)
