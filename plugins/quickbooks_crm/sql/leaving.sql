@@ -14,14 +14,16 @@ SELECT DISTINCT ON (module) module, run_id
  ORDER BY module, loaded_at DESC;
 
 -- take_linked --
--- The CRM records of a module that no other company's records are.
+-- The CRM records of a module that no other company's records are. These are looked up one by one (OFFSET 0): of a database with
+-- one company Postgres expects none, and would go through all links for each record.
 INSERT INTO leaving (table_name, record_key)
 SELECT %(table)s, link.record_key
   FROM sync.link AS link
  WHERE link.realm = %(realm)s AND link.module = %(module)s
    AND NOT EXISTS (SELECT FROM sync.link AS other
                      JOIN sync.module_position AS place ON (place.realm, place.module) = (other.realm, other.module)
-                    WHERE other.record_key = link.record_key AND other.realm <> link.realm AND place.target = %(table)s)
+                    WHERE other.record_key = link.record_key AND other.realm <> link.realm AND place.target = %(table)s
+                    OFFSET 0)
 ON CONFLICT DO NOTHING;
 
 -- linked --
