@@ -171,7 +171,7 @@ DELETE FROM sync.control_total
 
 -- statistics --
 -- Postgres may know nothing yet of what a load has just written. It would expect next to nothing there, and look all of it
--- through for each record of QuickBooks.
+-- through for each record of QuickBooks. It looks each time, since one company may be new among many, and takes a moment only.
 ANALYZE sync.link, sync.held;
 
 -- records_and_crm --
