@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pandas import DataFrame, Series
 
+from quickbooks_crm import json_types
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.column_rules import rules, shaped, single
-from quickbooks_crm.documents import OF, at_position, folded, no_lists, unfolded
+from quickbooks_crm.column_rules import rules, shaped
+from quickbooks_crm.documents import OF, at_position, folded, unfolded
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Field, Lines, Mapping
-from quickbooks_crm.transform import ENDED, WHO, each, texts, with_columns
+from quickbooks_crm.transform import ENDED, MISPLACED, WHO, each, with_columns
 
 _SHORT = 40
 _PLAIN_EMAIL = re.compile(
@@ -22,12 +23,9 @@ _PLAIN_EMAIL = re.compile(
 )
 _SHORTEST_LIMIT = 63  # of the part of a domain between two dots
 _BLANK = "is required but blank in QuickBooks"
-_NO_LIST = {
-    "reason": "invalid_value",
-    "field": LINES,
-    "label": "What QuickBooks says of its lines",
-    "rule": "is no list",
-}
+
+Told = dict[int, list[dict[str, str]]]
+"""What is wrong with rows, by their place in a batch."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,17 @@ def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, 
     live = batch["@state"] != "deleted"
     found = _found(batch, mapping, table)
     bad = _any(found, batch) & live
-    of_lines: dict[int, list[dict[str, str]]] = {}
+    of_lines: Told = {}
     if mapping.lines:
         batch, of_lines = _lines(batch, mapping.lines, _lines_table(mapping, table))
         bad |= batch.index.isin(list(of_lines))
-    return batch[~bad], _ended(batch[bad], found, of_lines)
+    misplaced: Told = {}
+    if MISPLACED in batch:
+        told, known = batch.pop(MISPLACED), json_types.places(mapping, table)
+        wrong = batch.index[told.notna() & live]
+        misplaced = {int(row): json_types.told(known, told[row]) for row in wrong}
+        bad |= batch.index.isin(list(misplaced))
+    return batch[~bad], _ended(batch[bad], found, of_lines, misplaced)
 
 
 def _found(batch: DataFrame, mapping: Mapping, table: Table) -> list[_Problem]:
@@ -85,25 +89,21 @@ def _lines_table(mapping: Mapping, table: Table) -> Table:
     return table.lines
 
 
-def _lines(
-    batch: DataFrame, lines: Lines, table: Table
-) -> tuple[DataFrame, dict[int, list[dict[str, str]]]]:
+def _lines(batch: DataFrame, lines: Lines, table: Table) -> tuple[DataFrame, Told]:
     """The documents with their lines as the table takes them; and of each that has a line which may
     not be loaded, everything that is wrong with its lines."""
     names = list(lines.rows.fields)
-    bare = [int(row) for row in batch.index[no_lists(batch[LINES])]]
     given = unfolded(batch, names, WHO)
     rows = _shaped(given, lines.rows, table)
     if rows is not given:
         batch = batch.assign(**{LINES: folded(rows, names, batch)})
     found = _found(rows, lines.rows, table)
-    wrong = _wrong_lines(rows, found) if found else {}
-    return batch, wrong | {row: [_NO_LIST] for row in bare}
+    return batch, _wrong_lines(rows, found) if found else {}
 
 
 def _wrong_lines(rows: DataFrame, found: list[_Problem]) -> dict[int, list[dict[str, str]]]:
     place = at_position(rows).astype(str)
-    wrong: dict[int, list[dict[str, str]]] = {}
+    wrong: Told = {}
     for row in rows.index[_any(found, rows)]:
         told = wrong.setdefault(int(rows[OF][row]), [])
         told += [{"line": place[row], **detail} for detail in _details(rows.loc[row], row, found)]
@@ -149,10 +149,7 @@ def _broken(values: Series, field: Field, column: Column) -> Iterator[tuple[Seri
 
 def _rules(values: Series, field: Field, column: Column) -> Iterator[tuple[Series, str]]:
     """Of keywords the column gets what their list spells, however they are given."""
-    if not (field.keywords or column.keywords):
-        yield from rules(values, column)
-    elif not column.array:
-        yield from single(values, texts(values))
+    return iter(()) if field.keywords or column.keywords else rules(values, column)
 
 
 def _is_email(text: str) -> bool:
@@ -173,14 +170,16 @@ def _is_plain_email(text: str) -> bool:
     return plain is not None and plain["top"].lower() not in SPECIAL_USE_DOMAIN_NAMES
 
 
-def _ended(
-    rows: DataFrame, found: list[_Problem], of_lines: dict[int, list[dict[str, str]]]
-) -> DataFrame:
+def _ended(rows: DataFrame, found: list[_Problem], of_lines: Told, misplaced: Told) -> DataFrame:
     """The rows that end here: the sentence and details name all reasons, the record's own first;
-    the reason is the last of them by the alphabet: `missing_required` before `invalid_value`."""
+    the reason is the last of them by the alphabet: `missing_required` before `invalid_value`. Of a
+    record that cannot be read as the mapping would, nothing else is told: it follows from that."""
     if rows.empty:
         return DataFrame(columns=ENDED)
-    details = [_details(rows.loc[row], row, found) + of_lines.get(row, []) for row in rows.index]
+    details = [
+        misplaced.get(row) or _details(rows.loc[row], row, found) + of_lines.get(row, [])
+        for row in rows.index
+    ]
     return rows[WHO].assign(
         outcome="not_added",
         reason=[max(told["reason"] for told in d) for d in details],

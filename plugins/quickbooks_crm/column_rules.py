@@ -1,7 +1,6 @@
 """What a column takes: how a value is written for its type, and which values it does not hold as
 they are. Nothing is ever rounded or cut off to make it fit. Pure, column by column."""
 
-import json
 import re
 import struct
 from collections.abc import Iterator
@@ -117,37 +116,11 @@ def _text(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     """The rules of texts, as far as one of them may be broken: to look at all texts at once takes
     less time than to judge each."""
     found = texts(values)
-    yield from single(values, found)
     if column.length and max(map(len, found), default=0) > column.length:
         yield values.str.len() > column.length, f"is longer than {column.length} characters"
     if limit := _BYTES.get(column.base):
         long = each(values, lambda text: len(text.encode(errors="surrogatepass")) > limit)
         yield long, f"is longer than {limit} byte{'s' if limit > 1 else ''}"
-
-
-def single(values: Series, found: list[str]) -> Iterator[tuple[Series, str]]:
-    """The rule that a value is one value; `found` are the `texts` among them."""
-    together = "\n".join(["", *found])
-    if "\n{" in together or "\n[" in together:
-        yield _nested(values), "is not a single value"
-
-
-def _nested(values: Series) -> Series:
-    """Which values are an object or a list of QuickBooks where it used to send a text."""
-    opening = values.str.startswith(("{", "["), na=False)
-    return each(values.where(opening), _is_nested) if opening.any() else opening
-
-
-def _is_nested(text: str) -> bool:
-    """Whether a text is an object or list as Postgres writes it; [2024] may be what a person
-    wrote."""
-    if text[-1] not in "]}":
-        return False
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):  # what is nested so deep is of nobody but a person
-        return False
-    return len(found) != 1 or isinstance(found, dict) or isinstance(found[0], dict | list | str)
 
 
 def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:

@@ -8,30 +8,21 @@ from pandas import DataFrame, Series
 
 from quickbooks_crm.images import LINES
 
-NO_LIST: list[None] = [None]
-"""What is told of a document whose lines are no list."""
-
 OF = "@of"
 """The column of a batch of lines that tells which row of the documents' batch a line is of."""
 
 
 def decoded(values: Series) -> Series:
-    """The lines of each document from the JSON that Postgres made of them; none where it has none,
-    and NO_LIST where QuickBooks says something that is no list."""
-    decode = msgspec.json.Decoder(list[list[str | None] | None]).decode
+    """The lines of each document from the JSON that Postgres made of them; none where it has no
+    list."""
+    decode = msgspec.json.Decoder(list[list[str | None]]).decode
     return values.map(decode, na_action="ignore")
-
-
-def no_lists(decoded: Series) -> Series:
-    """Which documents have something in place of their lines that is no list."""
-    return Series([found == NO_LIST for found in decoded], index=decoded.index, dtype=bool)
 
 
 def unfolded(batch: DataFrame, names: list[str], along: list[str]) -> DataFrame:
     """A batch of the lines of all documents, in order: their own values by these names, those of
     the document named in `along`, and OF."""
-    given = batch[LINES]
-    lists = [found if isinstance(found, list) and found != NO_LIST else [] for found in given]
+    lists = [found if isinstance(found, list) else [] for found in batch[LINES]]
     owners = np.repeat(np.arange(len(batch)), [len(found) for found in lists])
     lines = DataFrame(list(chain.from_iterable(lists)), columns=names, dtype="str")
     of_document = {name: batch[name].take(owners).to_numpy() for name in along}
@@ -40,16 +31,17 @@ def unfolded(batch: DataFrame, names: list[str], along: list[str]) -> DataFrame:
 
 def folded(lines: DataFrame, names: list[str], batch: DataFrame) -> Series:
     """The lines of each document of a batch as a list, each line a tuple of the values by these
-    names."""
+    names; missing where QuickBooks does not speak of them."""
     each = [lines[name].to_numpy(object, na_value=None).tolist() for name in names]  # type: ignore[call-overload]  # no None
     values = list(zip(*each, strict=True))
     counts = lines[OF].value_counts().reindex(batch.index, fill_value=0).tolist()
     ends = accumulate(counts)
-    return Series(
-        [values[end - count : end] for end, count in zip(ends, counts, strict=True)],
-        index=batch.index,
-        dtype=object,
-    )
+    told = batch[LINES].notna()
+    lists = [
+        values[end - count : end] if tells else None
+        for end, count, tells in zip(ends, counts, told, strict=True)
+    ]
+    return Series(lists, index=batch.index, dtype=object)
 
 
 def at_position(lines: DataFrame) -> Series:

@@ -1,7 +1,8 @@
 """What is odd in QuickBooks itself: brought in as it is, and told.
 
 A document may have a total that is not what its lines and its tax add up to, another currency than
-its customer, or an exchange rate of 0; and a word may be one that QuickBooks is not known to use.
+its customer, an exchange rate of 0, or no list of lines, not even an empty one; and a word may be
+one that QuickBooks is not known to use.
 Only what is active is looked at: a document that was voided says nothing any more.
 """
 
@@ -50,6 +51,7 @@ TOLD = {
     "odd_total": "a total that is not the sum of the lines and the tax",
     "odd_currency": "another currency than the customer has, or none",
     "odd_rate": "an exchange rate of 0 or less",
+    "no_lines": "no lines at all, so that those in the CRM stay",
     "unknown_word": "a word that QuickBooks is not known to use",
 }
 """The reasons of the notes, in words for many records."""
@@ -78,7 +80,10 @@ def note(connection: Connection[Any], mapping: Mapping, where: dict[str, Any]) -
 def _of_documents(entities: set[str]) -> Iterator[sql.Composable]:
     blocks = statements("oddities")
     if entities & SALES:
-        yield blocks["total"].format()
+        yield from (
+            blocks["total"].format(),
+            blocks["no_lines"].format(sales=sql.Literal(sorted(SALES))),
+        )
     if entities & DOCUMENTS:
         yield from (blocks["currency"].format(), blocks["rate"].format())
 

@@ -116,7 +116,7 @@ def stage_rows(
     `not_added`."""
     table = catalog.of(connection, known)
     counts = {"staged": 0, "excluded": 0, "not_added": 0}
-    for batch in stage.batches(connection, run, known, window):
+    for batch in stage.batches(connection, run, known, table, window):
         kept, excluded = transform(batch, known)
         fit, refused = check(kept, known, table)
         stage.write(connection, run, known, table, fit, [excluded, refused])

@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from quickbooks_crm.mapping.paths import NAMES, Path, Pick, Shown, is_plain, json_path
+from quickbooks_crm.mapping.paths import NAMES, Path, Pick, Shown, bound, is_plain, json_path
 from quickbooks_crm.sql import statements
 
 PAYLOAD = sql.Identifier("payload")
@@ -34,7 +34,7 @@ def _at(path: Path, record: sql.Composable) -> sql.Composed:
     blocks = statements("picking")
     if is_plain(path):
         return blocks["by_names"].format(record=record, names=sql.Literal(list(path)))
-    found, variables = json_path(path)
-    return blocks["from_list"].format(
-        record=record, path=sql.Literal(found), variables=sql.Literal(variables)
-    )
+    variables: list[str] = []
+    found = sql.Literal(json_path(path, variables))
+    values = sql.Literal(bound(variables))
+    return blocks["from_list"].format(record=record, path=found, variables=values)

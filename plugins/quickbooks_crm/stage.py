@@ -17,12 +17,13 @@ from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.images import LINES
 from quickbooks_crm.items import listed
+from quickbooks_crm.json_types import misplaced, places
 from quickbooks_crm.mapping import Lines, Mapping, Reference
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
-from quickbooks_crm.transform import WHO, columns, picks
+from quickbooks_crm.transform import MISPLACED, WHO, columns, picks
 
 BATCH = 5_000
 _ENCODER = msgspec.json.Encoder()
@@ -67,13 +68,15 @@ class Slice(Window):
 
 
 def batches(
-    connection: Connection[Any], run: Run, mapping: Mapping, window: Window
+    connection: Connection[Any], run: Run, mapping: Mapping, table: Table, window: Window
 ) -> Iterator[DataFrame]:
-    """The module's records in a window, as `transform` takes them; Postgres picks the paths."""
+    """The module's records in a window, as `transform` takes them; Postgres picks the paths, and
+    sees whether they lead through what the table's columns need."""
     blocks = statements("stage")
     wanted = {written(pick): picked(pick) for pick in picks(mapping)}
     if mapping.lines:
         wanted[LINES] = _lines(mapping.lines)
+    wanted[MISPLACED] = misplaced(places(mapping, table))
     values = [blocks["picked"].format(value=value) for value in wanted.values()]
     names = [*WHO, *wanted]
     with connection.cursor("staging") as cursor:
@@ -88,7 +91,8 @@ def batches(
             },
         )
         while rows := cursor.fetchmany(BATCH):
-            yield DataFrame(rows, columns=names, dtype="str")
+            batch = DataFrame(rows, columns=names, dtype="str")
+            yield batch if batch[MISPLACED].notna().any() else batch.drop(columns=MISPLACED)
 
 
 def _lines(lines: Lines) -> sql.Composed:
@@ -189,20 +193,20 @@ def _fit(fit: DataFrame, mapping: Mapping, table: Table) -> Iterator[tuple[bytes
 
 
 def _lines_told(
-    lines: list[list[Any]], shape: "_Shape", refs: list[dict[str, "_Record"]]
-) -> list[list[Any]]:
-    """The lines of each document as they are laid down; what they refer to goes to what the
-    document refers to."""
-    together = list(chain.from_iterable(lines))
+    lines: list[list[Any] | None], shape: "_Shape", refs: list[dict[str, "_Record"]]
+) -> list[Any]:
+    """The lines of each document as they are laid down, or nothing of one that tells none; what
+    they refer to goes to what the document refers to."""
+    together = list(chain.from_iterable(own for own in lines if own is not None))
     columns = {name: [line[n] for line in together] for n, name in enumerate(shape.names)}
     for name, records in shape.referred(columns).items():
         each = iter(records)
         for row, own in zip(refs, lines, strict=True):
-            for place, record in enumerate(islice(each, len(own)), 1):
+            for place, record in enumerate(islice(each, len(own or ())), 1):
                 if record:
                     row[f"{LINES}.{place}.{name}"] = record
     rows = iter(shape.rows(columns))
-    return [list(islice(rows, len(own))) for own in lines]
+    return [UNSET if own is None else list(islice(rows, len(own))) for own in lines]
 
 
 def _without_deleted(columns: Columns, states: list[str], mapping: Mapping) -> Columns:

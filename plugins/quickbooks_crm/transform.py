@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Series
 
-from quickbooks_crm.documents import NO_LIST, OF, decoded, folded, no_lists, unfolded
+from quickbooks_crm.documents import OF, decoded, folded, unfolded
 from quickbooks_crm.images import LINES
 from quickbooks_crm.mapping import Condition, Exclusion, Field, Join, Lines, Mapping, Source
 from quickbooks_crm.mapping.paths import NAMES, Pick, picks_of, written
@@ -19,6 +19,10 @@ from quickbooks_crm.mapping.paths import NAMES, Pick, picks_of, written
 WHO = ["@entity", "@id", "@state"]
 """The columns every batch begins with, named so that no column of a CRM is called the same. The
 state is active, inactive, merged or deleted."""
+
+MISPLACED = "@misplaced"
+"""The column of a batch that tells which places of a record are of another JSON type than the
+mapping can read, as `json_types` says it; only there where some record has such a place."""
 
 EARLY = "dated before the company's start date"
 """Why a document in the state early stays out."""
@@ -40,11 +44,20 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def picks(mapping: Mapping) -> list[Pick]:
     """Every value of a QuickBooks record that the mapping looks at, each once."""
-    fields = [variant for field in mapping.fields.values() for variant in field.variants]
-    of_fields = [pick for field in fields for source in field.sources for pick in picks_of(source)]
-    conditions = [c for exclusion in mapping.exclude for c in exclusion.where]
-    conditions += [c for field in fields for c in field.negate or ()]
-    return list(dict.fromkeys(of_fields + [condition.path for condition in conditions]))
+    of_fields = [
+        pick for field in _fields(mapping) for source in field.sources for pick in picks_of(source)
+    ]
+    return list(dict.fromkeys(of_fields + [condition.path for condition in conditions(mapping)]))
+
+
+def conditions(mapping: Mapping) -> list[Condition]:
+    """Every condition under which a record stays out, or an amount gets the opposite sign."""
+    of_fields = [c for field in _fields(mapping) for c in field.negate or ()]
+    return [c for exclusion in mapping.exclude for c in exclusion.where] + of_fields
+
+
+def _fields(mapping: Mapping) -> list[Field]:
+    return [variant for field in mapping.fields.values() for variant in field.variants]
 
 
 def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]:
@@ -66,6 +79,8 @@ def transform(batch: DataFrame, mapping: Mapping) -> tuple[DataFrame, DataFrame]
     shaped = _shaped(kept, mapping)
     if mapping.lines:
         shaped[LINES] = _lines(kept, mapping.lines)
+    if MISPLACED in kept:
+        shaped[MISPLACED] = kept[MISPLACED]
     return shaped, _ended(batch[verdicts.notna()], verdicts.dropna())
 
 
@@ -186,10 +201,7 @@ def _lines(kept: DataFrame, lines: Lines) -> Series:
     names = [written(path) for path in picks(lines.rows)]
     unfold = unfolded(batch, names, WHO)
     shaped, _ = transform(unfold, lines.rows)
-    found = folded(shaped.assign(**{OF: unfold[OF]}), list(lines.rows.fields), kept)
-    for row in batch.index[no_lists(batch[LINES])]:
-        found[row] = NO_LIST
-    return found
+    return folded(shaped.assign(**{OF: unfold[OF]}), list(lines.rows.fields), kept)
 
 
 def _shaped(kept: DataFrame, mapping: Mapping) -> DataFrame:

@@ -179,7 +179,7 @@ def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:
     window = Window(position, runs.sealed(connection, run.realm))
     with connection.transaction():
         stage.clear(connection, run, known)
-        for batch in stage.batches(connection, run, known, window):
+        for batch in stage.batches(connection, run, known, table, window):
             kept, excluded = transform(batch, known)
             fit, refused = check(kept, known, table)
             stage.write(connection, run, known, table, fit, [excluded, refused])

@@ -58,7 +58,7 @@ def test_what_is_no_list_of_lines_removes_none(connection: Connection[Any], said
 
     invalid = End("1", "not_added", "invalid_value")
     assert ended == [invalid, End("2", "added"), End("3", "added")]
-    assert outcome(connection, "1", "message") == ("What QuickBooks says of its lines is no list.",)
+    assert outcome(connection, "1", "message") == ("Line is not a list.",)
     assert rows(connection, TEXTS)[:2] == before
     assert sync(connection, known(), invoice("1", line("D"))) == [End("1", "updated")]
 

@@ -75,7 +75,7 @@ def test_the_lines_of_each_document_stay_with_it_and_in_their_order() -> None:
         {"lines": [{"Item": "3"}]},
     ]
 
-    assert shaped(known(), *rows) == [[("1", "5"), ("2", "0.10")], [], [], [("3", None)]]
+    assert shaped(known(), *rows) == [[("1", "5"), ("2", "0.10")], [], None, [("3", None)]]
 
 
 def test_lines_that_the_mapping_leaves_out_are_not_there() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickbooks_crm.mapping import Item, Join
-from quickbooks_crm.mapping.paths import Path, is_plain, json_path, parse_path, written
+from quickbooks_crm.mapping.paths import Path, bound, is_plain, json_path, parse_path, written
 from tests.unit.mapping_texts import mapping, read
 
 
@@ -69,10 +69,11 @@ def test_a_long_text_that_is_no_path_is_refused_at_once() -> None:
 
 
 def test_no_value_is_part_of_what_postgres_reads_as_a_path() -> None:
-    found, variables = json_path((Item("A", ("B", "C"), '") || true'), "D", Item("E", ("F",), "1")))
+    variables: list[str] = []
+    found = json_path((Item("A", ("B", "C"), '") || true'), "D", Item("E", ("F",), "1")), variables)
 
     assert found == '$."A"[*] ? (@."B"."C" == $v0)."D"."E"[*] ? (@."F" == $v1 || @."F" == $v2)'
-    assert json.loads(variables) == {"v0": '") || true', "v1": "1", "v2": 1}
+    assert json.loads(bound(variables)) == {"v0": '") || true', "v1": "1", "v2": 1}
 
 
 def test_only_a_path_into_a_list_needs_more_than_its_names() -> None:

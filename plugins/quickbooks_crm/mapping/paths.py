@@ -114,13 +114,17 @@ def is_plain(path: Path) -> bool:
     return all(isinstance(step, str) for step in path)
 
 
-def json_path(path: Path) -> tuple[str, str]:
-    """The path as Postgres' `jsonpath` has it, and its variables as JSON: no value is part of the
-    path itself."""
-    variables: list[str] = []
-    steps = [f'."{step}"' if isinstance(step, str) else _filtered(step, variables) for step in path]
+def json_path(path: Path, variables: list[str]) -> str:
+    """The path as Postgres' `jsonpath` has it. No value is part of it: what items of lists hold
+    joins the `variables`, each as JSON."""
+    steps = (f'."{step}"' if isinstance(step, str) else _filtered(step, variables) for step in path)
+    return "$" + "".join(steps)
+
+
+def bound(variables: list[str]) -> str:
+    """The variables of a `jsonpath` as JSON, by their names."""
     named = (f'"v{number}": {value}' for number, value in enumerate(variables))
-    return "$" + "".join(steps), f"{{{', '.join(named)}}}"
+    return f"{{{', '.join(named)}}}"
 
 
 def _filtered(item: Item, variables: list[str]) -> str:

@@ -51,6 +51,11 @@ CASE WHEN abs(own.total - lines.amount - own.tax)
      THEN jsonb_build_object('reason', 'odd_total', 'label', 'Total', 'value', own.total,
                              'rule', 'is not what the lines and the tax add up to, ' || lines.amount + own.tax) END
 
+-- no_lines --
+CASE WHEN i.entity = ANY ({sales}) AND NOT sent.payload ? 'Line'
+     THEN jsonb_build_object('reason', 'no_lines', 'label', 'Line',
+                             'rule', 'is missing. A document without lines has an empty list: those in the CRM stay') END
+
 -- currency --
 -- A company that deals in one currency only need not say which, and of its documents some do not. To see that it deals in
 -- several, a thousand customers are enough.

@@ -106,9 +106,10 @@ wanted AS (
 , {value}
 
 -- lines --
--- A document's lines, each a list of the values that the mapping looks at; of what is no list at all, one line that is none.
-CASE WHEN payload -> {list} <> 'null' AND jsonb_typeof(payload -> {list}) <> 'array' THEN '[null]'
-     ELSE (SELECT json_agg(ARRAY[{values}]::text[] ORDER BY place, inside) FROM sync.lines(payload -> {list}))::text END
+-- A document's lines, each a list of the values that the mapping looks at; NULL where QuickBooks does not speak of them.
+CASE WHEN payload ? {list}
+     THEN (SELECT coalesce(json_agg(ARRAY[{values}]::text[] ORDER BY place, inside), '[]') FROM sync.lines(payload -> {list}))::text
+END
 
 -- clear --
 DELETE FROM sync.staged WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;

@@ -1,0 +1,126 @@
+"""Of which JSON type the values are that a mapping's paths lead through: an object or a list where
+a path goes on, a single value where it ends.
+
+Where QuickBooks sends another, a path finds nothing, or nothing that its field could hold. Neither
+may be taken for a blank, which clears what the CRM has.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+from psycopg import sql
+
+from quickbooks_crm.catalog import Column, Table
+from quickbooks_crm.mapping import Field, Mapping
+from quickbooks_crm.mapping.paths import Path, Shown, bound, json_path, picks_of
+from quickbooks_crm.picking import PAYLOAD
+from quickbooks_crm.sql import statements
+from quickbooks_crm.transform import conditions
+
+_IS_OBJECT = 'exists({at}.type() ? (@ != "object" && @ != "null"))'
+_IS_LIST = 'exists({at}.type() ? (@ != "array" && @ != "null"))'
+_IS_SINGLE = (
+    '({at}.type() == "array" && {at}.size() > 0)'
+    ' || ({at}.type() == "object" && exists({at}.keyvalue()))'
+)
+_OPEN = {"json", "jsonb"}
+"""The types of columns that take whatever stands in a record."""
+
+_numbers = msgspec.json.Decoder(list[int])
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a record, or in each item of the lists that `within` leads through; how `jsonpath`
+    says that another type is there than should be, and what should be."""
+
+    path: Path
+    within: tuple[str, ...]
+    otherwise: str
+    wanted: str
+
+    @property
+    def named(self) -> str:
+        """The place as messages call it."""
+        names = [step if isinstance(step, str) else step.name for step in self.path]
+        return ".".join([*self.within[-1:], *names])
+
+    def condition(self, variables: list[str]) -> str:
+        """That a record has another type there, for a filter of `jsonpath`."""
+        items = "".join(f'."{name}"[*]' for name in self.within)
+        return f"({self.otherwise.format(at=f'@{items}{json_path(self.path, variables)[1:]}')})"
+
+
+def places(mapping: Mapping, table: Table) -> list[Place]:
+    """Every place that the mapping's fields look at, each once; those of lines also in bundles."""
+    found = [*_places(mapping, table, ())]
+    if mapping.lines and table.lines:
+        own = str(mapping.lines.source[0])
+        found.append(Place((own,), (), _IS_LIST, "a list"))
+        for within in ((own,), (own, "GroupLineDetail", "Line")):
+            found.append(Place((), within, _IS_OBJECT, "an object"))
+            found += _places(mapping.lines.rows, table.lines, within)
+    return list(dict.fromkeys(found))
+
+
+def _places(mapping: Mapping, table: Table, within: tuple[str, ...]) -> Iterator[Place]:
+    for name, field in mapping.fields.items():
+        for path in _paths(field):
+            yield from _on_the_way(path, within)
+            if not _takes_all(table.columns[name]):
+                yield Place(path, within, _IS_SINGLE, "a single value")
+    for condition in conditions(mapping):
+        yield from _on_the_way(condition.path, within)
+        if condition.op != "blank":
+            yield Place(condition.path, within, _IS_SINGLE, "a single value")
+
+
+def _paths(field: Field) -> Iterator[Path]:
+    for variant in field.variants:
+        for source in variant.sources:
+            for pick in picks_of(source):
+                yield pick.path if isinstance(pick, Shown) else pick
+
+
+def _on_the_way(path: Path, within: tuple[str, ...]) -> Iterator[Place]:
+    for number, step in enumerate(path):
+        if not isinstance(step, str):
+            yield Place((*path[:number], step.name), within, _IS_LIST, "a list")
+        elif number + 1 < len(path):
+            yield Place(path[: number + 1], within, _IS_OBJECT, "an object")
+
+
+def _takes_all(column: Column) -> bool:
+    return column.array or column.base in _OPEN
+
+
+def misplaced(places: Iterable[Place]) -> sql.Composed:
+    """The expression for MISPLACED. Of most records one look tells that nothing is."""
+    variables: list[str] = []
+    conditions = [place.condition(variables) for place in places]
+    block = statements("json_types")["exists"]
+    values = sql.Literal(bound(variables))
+    looks = [
+        block.format(record=PAYLOAD, path=sql.Literal(f"$ ? ({condition})"), variables=values)
+        for condition in (" || ".join(conditions), *conditions)
+    ]
+    each = statements("json_types")["number"]
+    return statements("json_types")["misplaced"].format(
+        any=looks[0],
+        each=sql.SQL(", ").join(
+            each.format(exists=look, number=sql.Literal(number))
+            for number, look in enumerate(looks[1:])
+        ),
+    )
+
+
+def told(places: list[Place], numbers: str) -> list[dict[str, str]]:
+    """What is wrong with a record, of which MISPLACED says this; of each place the first thing."""
+    wrong: dict[str, str] = {}
+    for number in _numbers.decode(numbers):
+        wrong.setdefault(places[number].named, places[number].wanted)
+    return [
+        {"reason": "invalid_value", "field": name, "label": name, "rule": f"is not {wanted}"}
+        for name, wanted in wrong.items()
+    ]
