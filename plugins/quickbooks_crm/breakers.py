@@ -50,6 +50,7 @@ class Thresholds:
 
     mass_delete: Threshold = Threshold(percent=5, at_least=20, always_above=500)
     mass_change: Threshold = Threshold(percent=50, at_least=100)
+    mass_clear: Threshold = Threshold(percent=90, at_least=20)
     too_many_rejects: Threshold = Threshold(percent=10, at_least=50)
 
 
@@ -57,9 +58,9 @@ class Thresholds:
 class Danger:
     """What looks like an accident: `count` of the `of` things of a `subject` would be hit.
 
-    `code` is wrong_company, empty_source, mass_delete, mass_change or too_many_rejects; `subject`
-    the entity, module or company. `message` is a sentence without customer data; `details` may hold
-    values, and go nowhere but into the table.
+    `code` is wrong_company, empty_source, mass_delete, mass_change, mass_clear or too_many_rejects;
+    `subject` the entity, module or company. `message` is a sentence without customer data;
+    `details` may hold values, and go nowhere but into the table.
     """
 
     code: str

@@ -214,6 +214,7 @@ class _BreakersShape(Strict):
     words: ClassVar[Vocabulary] = COMPANY
     mass_delete: _DeleteShape = _DeleteShape()
     mass_change: _ThresholdShape = _ThresholdShape()
+    mass_clear: _ThresholdShape = _ThresholdShape()
     too_many_rejects: _ThresholdShape = _ThresholdShape()
 
 
@@ -325,6 +326,7 @@ def _thresholds(shape: _BreakersShape) -> Thresholds:
     return Thresholds(
         mass_delete=_threshold(usual.mass_delete, shape.mass_delete),
         mass_change=_threshold(usual.mass_change, shape.mass_change),
+        mass_clear=_threshold(usual.mass_clear, shape.mass_clear),
         too_many_rejects=_threshold(usual.too_many_rejects, shape.too_many_rejects),
     )
 

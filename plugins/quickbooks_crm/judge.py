@@ -8,11 +8,11 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from quickbooks_crm.breakers import Danger, Thresholds, clear, pass_or_stop
+from quickbooks_crm.breakers import Danger, Threshold, Thresholds, clear, pass_or_stop
 from quickbooks_crm.errors import BreakerTripped
 from quickbooks_crm.sql import statements
 
-CODES = ["too_many_rejects", "mass_delete", "mass_change"]
+CODES = ["too_many_rejects", "mass_delete", "mass_change", "mass_clear"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ def _dangers(
     if thresholds.too_many_rejects.passed(hits["refused"], hits["read"]):
         limit = thresholds.too_many_rejects.words(hits["refused"], hits["read"])
         yield _too_many_rejects(connection, hits, where, limit)
+    if thresholds.mass_clear.passed(changed, 0):
+        yield from _mass_clear(connection, thresholds.mass_clear, where)
     judged = changed if "mass_change" not in expected else 0
     if not (thresholds.mass_delete.passed(lost, 0) or thresholds.mass_change.passed(judged, 0)):
         return  # most loads need not count all links, which takes longer than they do
@@ -129,6 +131,26 @@ def _mass_change(
     )
     details = _row(connection, "changed_details", where)["details"]
     return Danger("mass_change", where["module"], hits["changed"], hits["linked"], message, details)
+
+
+def _mass_clear(
+    connection: Connection[Any], threshold: Threshold, where: dict[str, Any]
+) -> Iterator[Danger]:
+    """The danger that a field loses its value in nearly all of the records that a load changes, as
+    it does when QuickBooks sends the field no more."""
+    cleared = _row(connection, "cleared", where)["fields"] or {}
+    lost = {name: n for name, (n, of) in cleared.items() if threshold.passed(n, of)}
+    if not lost:
+        return
+    name, count = max(lost.items(), key=lambda field: field[1])
+    of = cleared[name][1]
+    message = (
+        f"{', '.join(sorted(lost))} would be cleared in {count:,} of the {of:,} records of "
+        f"{where['module']} that this load changes and that have a value there: "
+        f"{threshold.words(count, of)}."
+    )
+    details = _row(connection, "changed_details", where)["details"]
+    yield Danger("mass_clear", where["module"], count, of, message, details)
 
 
 def _warning(danger: Danger) -> str:

@@ -25,7 +25,7 @@ from quickbooks_crm.stage import Window
 from quickbooks_crm.transform import columns, transform
 
 REALM = "9341452000000001"
-NEVER = Thresholds(*[Threshold(percent=100, at_least=1)] * 3)
+NEVER = Thresholds(*[Threshold(percent=100, at_least=1)] * 4)
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -1,5 +1,6 @@
 """A load that looks like an accident is stopped before it commits, and one that does not is not."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,11 +24,14 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.documents import TEXTS, invoice, line
+from tests.integration.documents import known as documents
 from tests.integration.test_stand_ins import merge
 
 SMALL = Thresholds(
     mass_delete=Threshold(percent=10, at_least=3, always_above=8),
     mass_change=Threshold(percent=50, at_least=4),
+    mass_clear=Threshold(percent=90, at_least=3),
     too_many_rejects=Threshold(percent=20, at_least=3),
 )
 """The usual breakers for companies of a dozen records."""
@@ -290,6 +294,96 @@ def test_a_first_load_onto_what_the_crm_has_is_no_mass_change(connection: Connec
 
     assert {end.outcome for end in ended} == {"updated"}
     assert one(connection, "SELECT warnings FROM sync.run WHERE run_id = 'again'") == {}
+
+
+# Fields that are cleared
+
+
+def priced(first: int, last: int, **fields: Any) -> list[Record]:
+    return items(first, last, **{"UnitPrice": 5, "Sku": "A"} | fields)
+
+
+def test_a_field_that_quickbooks_sends_no_more_is_not_cleared_everywhere(
+    connection: Connection[Any],
+) -> None:
+    """E4: also where only a part of all records is read."""
+    sync(connection, products(), *priced(1, 20))
+    before = untouched(connection)
+
+    stopped = tripped(connection, *priced(1, 3, UnitPrice=None, Sku="B"))
+
+    assert untouched(connection) == before
+    assert str(stopped).startswith(
+        "price would be cleared in 3 of the 3 records of products that this load changes and that "
+        "have a value there: 100 %; the limit is 90 %, and 3 records. Nothing of it was written."
+    )
+    assert open_names(connection) == ["mass_clear:products"]
+    released(connection, "mass_clear:products")
+    sync(connection, products(), breakers=SMALL)
+    assert one(connection, "SELECT count(*) FROM crm.products WHERE price IS NULL") == 3
+
+
+def test_all_fields_that_would_be_cleared_are_named(connection: Connection[Any]) -> None:
+    sync(connection, products(), *priced(1, 20))
+
+    stopped = tripped(connection, *items(1, 4, UnitPrice=None, Sku=None))
+
+    assert str(stopped).startswith("code, price would be cleared in 4 of the 4 records")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        priced(1, 2, UnitPrice=None),
+        [*priced(1, 9, UnitPrice=None), item("10", UnitPrice=6)],
+        [*items(1, 3, Active=False, UnitPrice=None)],
+        items(21, 30),
+    ],
+    ids=["few", "one of ten keeps it", "inactive ones", "new ones"],
+)
+def test_fields_that_are_blank_now_and_then_are_cleared(
+    connection: Connection[Any], records: list[Record]
+) -> None:
+    known = products(when_inactive="{active: false}")
+    sync(connection, known, *priced(1, 20))
+    before = one(connection, "SELECT count(*) FROM crm.products WHERE price IS NULL")
+    lenient = replace(SMALL, mass_delete=Threshold(percent=100, at_least=1))
+
+    sync(connection, known, *records, breakers=lenient)
+
+    assert one(connection, "SELECT count(*) FROM crm.products WHERE price IS NULL") > before
+
+
+def test_what_a_person_filled_and_stays_is_no_field_that_is_cleared(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(), *items(1, 20))
+    connection.execute("UPDATE crm.products SET price = 7")
+
+    ended = sync(connection, products(), *items(1, 20, Sku="B"), breakers=SMALL)
+
+    assert {end.outcome for end in ended} == {"updated"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        ([line("A", Description=None, Amount=5)], "lines.description"),
+        ([], "lines"),
+    ],
+)
+def test_a_field_of_lines_and_lines_altogether_are_not_cleared_everywhere_either(
+    connection: Connection[Any], lines: list[dict[str, Any]], field: str
+) -> None:
+    full = [line("A", Amount=5), line("B", Description=None, Amount=6)]
+    sync(connection, documents(), *(invoice(str(n), *full) for n in range(1, 6)))
+    before = rows(connection, TEXTS)
+
+    changed = (invoice(str(n), *lines) for n in range(1, 4))
+    stopped = tripped(connection, *changed, known=documents())
+
+    assert str(stopped).startswith(f"{field} would be cleared in 3 of the 3 records of documents")
+    assert rows(connection, TEXTS) == before
 
 
 # Afterwards

@@ -175,6 +175,7 @@ COMPANY = Vocabulary(
     Word("breakers", "breakers: {mass_delete: {percent: 10}}"),
     Word("breakers.mass_delete", "mass_delete: {percent: 5, at_least: 20, always_above: 500}"),
     Word("breakers.mass_change", "mass_change: {percent: 50, at_least: 100}"),
+    Word("breakers.mass_clear", "mass_clear: {percent: 90, at_least: 20}"),
     Word("breakers.too_many_rejects", "too_many_rejects: {percent: 10, at_least: 50}"),
     Word("breakers.*.percent", "percent: 10"),
     Word("breakers.*.at_least", "at_least: 20"),

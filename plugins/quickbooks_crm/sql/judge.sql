@@ -27,6 +27,31 @@ SELECT count(*) AS linked, count(*) FILTER (WHERE state <> 'deleted') AS live
 SELECT EXISTS (SELECT FROM sync.module_position
                 WHERE realm = %(realm)s AND module = %(module)s AND mapping_hash <> %(hash)s) AS so;
 
+-- cleared --
+-- Of each field, of how many changed records the CRM had a value, and of how many of these it would have none; of lines, of how
+-- many documents some line had one. Lines that go altogether are a field of their document.
+SELECT jsonb_object_agg(field, jsonb_build_array(lost, had)) AS fields
+  FROM (SELECT field, count(*) FILTER (WHERE NOT has) AS lost, count(*) AS had
+          FROM incoming AS i
+         CROSS JOIN LATERAL (SELECT i.before || '{}' AS before, i.after || '{}' AS after OFFSET 0) AS once
+         CROSS JOIN LATERAL (
+               SELECT CASE key WHEN '@lines' THEN 'lines' ELSE key END AS field,
+                      coalesce(once.after -> key, 'null') NOT IN ('null', '[]') AS has
+                 FROM jsonb_each(once.before)
+                WHERE value NOT IN ('null', '[]')
+                UNION ALL
+               SELECT 'lines.' || old.key,
+                      EXISTS (SELECT FROM jsonb_array_elements(once.after -> '@lines') AS line
+                               WHERE coalesce(line -> old.key, 'null') <> 'null')
+                 FROM (SELECT DISTINCT own.key
+                         FROM jsonb_array_elements(once.before -> '@lines') AS line
+                        CROSS JOIN LATERAL jsonb_each(line) AS own
+                        WHERE own.value <> 'null') AS old
+                WHERE once.after -> '@lines' <> '[]') AS said
+         WHERE i.outcome = 'updated' AND i.linked AND coalesce(i.flag, '') NOT IN ('deleted', 'deactivated', 'merged')
+         GROUP BY field) AS counted
+ WHERE lost > 0;
+
 -- covered --
 -- Whether a person has let these deletes pass before, when they came into the mirror.
 SELECT coalesce(sum(used.count), 0) * 11 >= %(count)s::bigint * 10 AS so
