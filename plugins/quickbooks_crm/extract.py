@@ -99,21 +99,26 @@ def extract(
 def _warnings(mirror: Mirror) -> dict[str, str]:
     aside = {
         f"set_aside.{entity}": f"{_told(entity, ids)} cannot be stored: perhaps a number has too "
-        "many digits. The CRM keeps what it had before, or gets the Id alone. Put it right in "
-        "QuickBooks."
+        "many digits, or one field stands in it twice. The CRM keeps what it had before, or gets "
+        "the Id alone. Put it right in QuickBooks."
         for entity, ids in sorted(mirror.set_aside.items())
     }
-    changed = {
-        f"without_nul.{entity}": f"{_told(entity, ids)} cannot be stored letter for letter: a NUL "
-        "character became \ufffd."
-        for entity, ids in sorted(mirror.without_nul.items())
+    replaced = {
+        f"replaced.{entity}": f"{_told(entity, ids)} cannot be stored letter for letter: a NUL, or "
+        "half of a character, became \ufffd."
+        for entity, ids in sorted(mirror.replaced.items())
     }
     timeless = {
         f"timeless.{entity}": f"{_told(entity, ids)} came without a readable time of the last "
         "change: stored as sent, and of two versions the greater SyncToken counts."
         for entity, ids in sorted(mirror.timeless.items())
     }
-    return aside | changed | timeless
+    in_part = {
+        f"in_part.{entity}": f"{_told(entity, ids)} came only in part (sparse): of what was not "
+        "sent the mirror keeps what it had."
+        for entity, ids in sorted(mirror.in_part.items())
+    }
+    return aside | replaced | timeless | in_part | mirror.changed_fields
 
 
 def _told(entity: str, ids: set[str]) -> str:

@@ -2,8 +2,9 @@
 
 import json
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +19,8 @@ from psycopg.rows import args_row
 from quickbooks_crm import breakers, erased
 from quickbooks_crm.breakers import Danger
 from quickbooks_crm.copying import columns, digest, escaped, line, storable
+from quickbooks_crm.drift import Drift
+from quickbooks_crm.quickbooks.fields import NamedTwice, fields
 from quickbooks_crm.quickbooks.records import Record, Span
 from quickbooks_crm.runs import Attempt
 from quickbooks_crm.sql import statements
@@ -28,12 +31,15 @@ UNSTORABLE = (
     psycopg.DataError,
     psycopg.errors.ProgramLimitExceeded,
     psycopg.errors.StatementTooComplex,
+    NamedTwice,
 )
-"""What Postgres says of a record that it cannot hold, such as a number with 200,000 digits."""
+"""What is said of a record that the mirror cannot hold, such as a number with 200,000 digits."""
 
 AMONG_CHANGES = {"found": "among the changes that QuickBooks told"}
 """What a breaker says of deletes that no full read has found: where they are no danger any more, it
 is over."""
+
+_SPARSE = re.compile(rb'"sparse"\s*:\s*true')
 
 Row = tuple[Record, int]
 """A record and its digest."""
@@ -65,8 +71,11 @@ class Mirror:
         self._attempt = attempt
         self.fetched: Counter[str] = Counter()
         self.set_aside: dict[str, set[str]] = {}
-        self.without_nul: dict[str, set[str]] = {}
+        self.replaced: dict[str, set[str]] = {}
         self.timeless: dict[str, set[str]] = {}
+        self.in_part: dict[str, set[str]] = {}
+        self.changed_fields: dict[str, str] = {}
+        self._drift = Drift()
         self._empty: set[str] = set()
         self._has_erased = erased.has_erased(connection, attempt.realm)
         with self._transaction():
@@ -111,6 +120,7 @@ class Mirror:
         try:
             with self._unhurried():
                 new, others = self._parted(rows)
+                found = _fields_of(new + others)
                 self._copy_new(new)
                 self._merge_rows(others)
                 self._remember(whole)
@@ -119,6 +129,8 @@ class Mirror:
             with self._unhurried():
                 self._merge_rows(rows)
                 self._remember(whole)
+        for entity, each in found.items():
+            self._drift.count(entity, each)
         self._note_odd(record for record, _ in (*new, *others))
 
     def _parted(self, rows: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -162,8 +174,10 @@ class Mirror:
 
     def _note_odd(self, records: Iterable[Record]) -> None:
         for record in records:
-            if b"\\u0000" in record.raw and storable(record.raw) != record.raw:
-                self.without_nul.setdefault(record.entity, set()).add(shown(record.id))
+            if b"\\ufffd" in record.raw or storable(record.raw) != record.raw:
+                self.replaced.setdefault(record.entity, set()).add(shown(record.id))
+            if _is_in_part(record):
+                self.in_part.setdefault(record.entity, set()).add(shown(record.id))
             aside = self.set_aside.get(record.entity, ())
             if record.updated_at is None and not record.deleted and record.id not in aside:
                 self.timeless.setdefault(record.entity, set()).add(shown(record.id))
@@ -256,6 +270,8 @@ class Mirror:
             for entity, time in sorted(positions.items()):
                 values = {"entity": entity, "changed_since": time, "whole": whole}
                 self._connection.execute(statements("extract")["advance"], self._where | values)
+                told = self._drift.note(self._connection, self._attempt.realm, entity)
+                self.changed_fields |= told
                 if whole:
                     self._forget_pages(entity)
                 self._nobody_need_release(entity, {} if whole else AMONG_CHANGES)
@@ -301,6 +317,23 @@ class Mirror:
         with self._connection.transaction():
             self._attempt.require(self._connection)
             yield
+
+
+def _is_in_part(record: Record) -> bool:
+    """Whether QuickBooks says that it has left something out of the record."""
+    return b'"sparse"' in record.raw and _SPARSE.search(record.raw) is not None
+
+
+def _fields_of(rows: Iterable[Row]) -> dict[str, list[Collection[str]]]:
+    """The fields of each record that QuickBooks sent whole, by entity. Raises `NamedTwice` for all
+    when it is so of one."""
+    found: dict[str, list[Collection[str]]] = {}
+    for record, _ in rows:
+        if not record.deleted:
+            names = fields(record.raw)
+            if not _is_in_part(record):
+                found.setdefault(record.entity, []).append(names)
+    return found
 
 
 def shown(id: str) -> str:

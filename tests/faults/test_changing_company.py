@@ -188,11 +188,13 @@ def test_odd_rows_stop_no_other_row_and_the_run_tells_of_them(kept: Kept) -> Non
         ("3", "Total 'a lot' is not a number."),
     ]
     assert run.warnings == (
-        "Invoice 4 cannot be stored: perhaps a number has too many digits. The CRM keeps what it "
-        "had before, or gets the Id alone. Put it right in QuickBooks.",
+        "Invoice 4 cannot be stored: perhaps a number has too many digits, or one field stands in "
+        "it twice. The CRM keeps what it had before, or gets the Id alone. Put it right in "
+        "QuickBooks.",
+        "Customer 5 cannot be stored letter for letter: a NUL, or half of a character, "
+        "became \ufffd.",
         "Customer 3 came without a readable time of the last change: stored as sent, and of two "
         "versions the greater SyncToken counts.",
-        "Customer 5 cannot be stored letter for letter: a NUL character became \ufffd.",
     )
 
 

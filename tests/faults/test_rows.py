@@ -70,6 +70,7 @@ N48 a forged way back from Intuit     integration/pages          there_is_nothin
 N49 a login near its end              acceptance/status          a_login_that_ends_within_two_weeks
 N49 and after it                      integration/tokens         an_ended_login_is_told_once
 N50 fields new and renamed            integration/extract/reading a_field_that_nobody_knows
+N50 are told                          integration/extract/drift  which_fields_are_new_and_which
 D01 NUL                               integration/extract/versions what_postgres_cannot_store
 D01 all the way into the CRM          faults/changing_company    odd_rows_stop_no_other_row
 D02 half a character                  integration/extract/versions what_postgres_cannot_store
@@ -78,7 +79,7 @@ D03 too long for an index             faults/forty_ways          every_good_row_
 D03 the same, twice                   integration/links          names_too_long_for_an_index
 D06 NaN and Infinity in JSON          unit/quickbooks_records    what_is_not_json_is_no_envelope
 D06 as a text                         faults/forty_ways          every_good_row_loads
-D07 a key twice                       unit/quickbooks_records    an_odd_record_still_arrives
+D07 a key twice                       integration/extract/drift  says_two_things_of_one_field
 D08 an amount too large               faults/forty_ways          every_good_row_loads
 D09 more places than the column has   unit/check                 a_number_fits_exactly_when
 D09 many digits                       integration/load           images_are_what_the_table_holds
@@ -120,7 +121,7 @@ D33 a word that nobody knows          faults/forty_ways          every_good_row_
 D33 where the column takes any        faults/data                a_text_is_stored_as_it_was_sent
 D33 is told                           integration/oddities       what_is_odd_is_brought_in
 D34 another type than before          faults/forty_ways          every_good_row_loads
-D34 by cases                          unit/check                 a_value_that_the_column_cannot
+D34 by cases                          integration/json_types     a_field_of_another_type
 D35 ids                               faults/data                an_id_is_a_text_of_any_length
 D35 as numbers                        unit/quickbooks_records    an_odd_record_still_arrives
 D37 inactive and active again         integration/load           inactive_deleted_and_back

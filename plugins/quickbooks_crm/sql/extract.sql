@@ -30,7 +30,7 @@ COPY page (entity, id, sync_token, updated_at, deleted, digest, payload) FROM ST
 
 -- merge_page --
 -- Newest version wins, whatever the order of arrival: SyncToken first, then time, then what was read last.
--- A delete keeps the last known payload.
+-- A delete keeps the last known payload, and what comes only in part (sparse) all that it does not speak of.
 INSERT INTO quickbooks.record AS known (realm, entity, id, sync_token, updated_at, deleted, generation, digest, payload)
 SELECT DISTINCT ON (entity, id)
        %(realm)s, entity, id, sync_token, updated_at, deleted, %(generation)s, digest, payload
@@ -42,7 +42,9 @@ ON CONFLICT (realm, entity, id) DO UPDATE
        deleted    = excluded.deleted,
        generation = excluded.generation,
        digest     = CASE WHEN excluded.deleted THEN known.digest ELSE excluded.digest END,
-       payload    = CASE WHEN excluded.deleted THEN known.payload ELSE excluded.payload END
+       payload    = CASE WHEN excluded.deleted THEN known.payload
+                         WHEN excluded.payload -> 'sparse' = 'true' THEN known.payload || excluded.payload
+                         ELSE excluded.payload END
  WHERE CASE
        WHEN excluded.deleted
        THEN NOT known.deleted AND coalesce(excluded.updated_at >= known.updated_at, true)
