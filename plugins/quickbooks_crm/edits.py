@@ -30,8 +30,9 @@ def three_way(connection: Connection[Any], target: Target, where: dict[str, Any]
     blocks = statements("edits")
     if columns := target.mapping.edited_in_crm:
         edited = sql.SQL(", ").join(_edited(target.table.columns[name]) for name in columns)
+        stay = sql.Literal(not target.mapping.blank_overwrites)
         for block in ("default_stays", "three_way"):
-            connection.execute(blocks[block].format(edited=edited))
+            connection.execute(blocks[block].format(edited=edited, blanks_stay=stay))
         connection.execute(blocks["remember"], where | {"columns": columns})
 
 

@@ -25,6 +25,7 @@ from tests.integration.model_values import (
     Row,
     Settings,
     Who,
+    changed,
     filled,
     normal,
     wins,
@@ -75,6 +76,7 @@ class Model(Documents):
             Row(place, self.mirror[id], self._state(self.mirror[id]))
             for place, id in enumerate(sorted(wanted, key=wins))
         ]
+        self._end_conflicts(module, says)
         for row in rows:
             self._shape(module, says, row)
         whole = [row for row in rows if not row.end and not row.customer.deleted]
@@ -99,7 +101,7 @@ class Model(Documents):
         self._list(module, rows, new_tags)
         for row in rows:
             self._remember_cause(module, says, row)
-        self._remember_conflicts(module, says, rows)
+        self._remember_conflicts(module, rows)
         self._close_references(module)
         self.changed[module] = set()
 
@@ -233,11 +235,15 @@ class Model(Documents):
         before, wrote = self.records[module][key], link.wrote if link else {}
         columns = filled(module, says)
         as_written = {column for column in wrote if wrote[column] == before[column]}
+        own = link.still_own(before) if link else set()
         row.kept = {
             column
-            for column in columns - as_written
-            if row.values.get(column) is None
-            and not (self._judged(says, column) and column in row.values)
+            for column in columns
+            if (
+                row.values[column] is None and column not in own and not self._judged(says, column)
+                if column in row.values
+                else column not in as_written
+            )
         }
         row.found = key
         after = before | {c: v for c, v in row.values.items() if c not in row.kept}
@@ -245,7 +251,8 @@ class Model(Documents):
             owner = after["owner_id"] or (before["owner_id"] if module == "accounts" else None)
             after["owner_id"] = self._owner(module, owner, after[REFERS[module]])
         if says.notes_are_theirs:
-            self._keep_note(row, before, after, wrote)
+            stays = "note" not in own and not says.blank_overwrites
+            self._keep_note(row, before, after, wrote, blank_stays=stays)
         place = (module, row.customer.id, REFERS[module])
         row.was_closed = row.waits_for not in (None, self.parked.get(place))
         as_said = link and link.said == row.said and not row.was_closed
@@ -258,6 +265,7 @@ class Model(Documents):
             row.finish("not_added", "refused_by_table")
             return
         self.records[module][key] = after
+        row.own = own | changed(before, after) | (row.base.keys() & link.own if link else set())
         row.finish("updated" if after != before else "unchanged")
 
     def _judged(self, says: Settings, column: str) -> bool:
@@ -265,10 +273,18 @@ class Model(Documents):
         return says.blank_overwrites or (says.notes_are_theirs and column == "note")
 
     def _keep_note(
-        self, row: Row, before: Mapping[str, Any], after: dict[str, Any], wrote: Mapping[str, Any]
+        self,
+        row: Row,
+        before: Mapping[str, Any],
+        after: dict[str, Any],
+        wrote: Mapping[str, Any],
+        blank_stays: bool,
     ) -> None:
-        """A person's note stays. If QuickBooks has changed its own since, that is a conflict."""
+        """A person's note stays, also from a blank if QuickBooks had only said the same. If
+        QuickBooks has changed its own since, that is a conflict."""
         is_theirs = before["note"] != wrote.get("note")
+        if not row.customer.deleted and after["note"] is None and blank_stays:
+            is_theirs = before["note"] is not None
         if row.customer.deleted:
             row.base = {"note": wrote["note"]} if is_theirs and "note" in wrote else {}
         elif is_theirs and after["note"] != before["note"]:
@@ -380,4 +396,5 @@ class Model(Documents):
         new = {"company": "own", **blank, **row.values}
         new["owner_id"] = self._owner(module, new["owner_id"], new[REFERS[module]])
         self.records[module][row.found] = new
+        row.own = set(new)
         row.finish("added")

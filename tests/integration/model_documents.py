@@ -14,6 +14,7 @@ from tests.integration.model_values import (
     Link,
     Place,
     Who,
+    changed,
     normal,
     wins,
 )
@@ -107,35 +108,37 @@ class Documents(Memory):
 
     def _add_document(self, one: Document, key: Key) -> None:
         self.records["documents"][key] = {"company": "own", **one.values, "@lines": one.lines}
-        self._link_document(one, key, set())
+        self._link_document(one, key, set(), set(DOCUMENT))
 
     def _update_document(self, one: Document, link: Link) -> End:
         """A blank clears only what the sync itself wrote last and nobody has changed since; lines
         are what QuickBooks says in any case. A delete only flags."""
         before = self.records["documents"][link.key]
+        own = link.still_own(before)
+        as_written = {column for column in link.wrote if link.wrote[column] == before[column]}
         kept = {
             column
             for column in DOCUMENT
             if one.values.get(column) is None
-            and (column not in link.wrote or link.wrote[column] != before[column])
+            and column not in (own if column in one.values else as_written)
         }
         lines = before["@lines"] if one.invoice.deleted else one.lines
         after = {**before, **{c: v for c, v in one.values.items() if c not in kept}}
         after["@lines"] = lines
         self.records["documents"][link.key] = after
         if after != before or link.said != one.said or self._was_closed(one):
-            self._link_document(one, link.key, kept)
+            self._link_document(one, link.key, kept, own | changed(before, after))
         return End("updated" if after != before else "unchanged")
 
     def _was_closed(self, one: Document) -> bool:
         """Whether a reference that is open again had been closed since it was read last."""
         return any(self.parked.get((*one.who, name)) != who for name, who in one.waits_for.items())
 
-    def _link_document(self, one: Document, key: Key, kept: set[str]) -> None:
+    def _link_document(self, one: Document, key: Key, kept: set[str], own: set[str]) -> None:
         record = self.records["documents"][key]
         wrote = {column: record[column] for column in DOCUMENT if column not in kept}
         state = "deleted" if one.invoice.deleted else "active"
-        self.links[one.who] = Link(key, wrote, state, one.said)
+        self.links[one.who] = Link(key, wrote, state, one.said, own & wrote.keys())
 
     def _end_document(self, one: Document, link: Link | None, end: End) -> None:
         self.ends[one.who] = end
@@ -157,9 +160,7 @@ class Documents(Memory):
         link = self.links[place[:2]]
         record = self.records["documents"][link.key]
         if place[2] == "account_id":
-            news = record["account_id"] != target
-            record["account_id"] = link.wrote["account_id"] = target
-            return bool(news)
+            return self._close_column(link, record, "account_id", target)
         record["@lines"] = [
             line | {"account_id": target} if line["position"] == _position(place) else line
             for line in record["@lines"]

@@ -329,17 +329,21 @@ class Memory:
         if row.end.outcome != "unchanged" or not same:
             record = self.records[module][row.found]
             wrote = {column: record[column] for column in filled(module, says) - row.kept}
-            self.links[who] = Link(row.found, wrote, row.state, row.said)
+            own = row.own & (wrote.keys() | row.base.keys())
+            self.links[who] = Link(row.found, wrote, row.state, row.said, own)
         self.links[who].wrote |= row.base
 
-    def _remember_conflicts(self, module: str, says: Settings, rows: list[Row]) -> None:
-        """A conflict is over when the row has none any more, and when both say the same."""
+    def _remember_conflicts(self, module: str, rows: list[Row]) -> None:
+        """A conflict is over when the row has none any more."""
         for row in rows:
             who = (module, row.customer.id)
             if row.end and row.end.outcome in ("added", "updated", "unchanged"):
                 self.conflicts.pop(who, None)
                 if row.conflict:
                     self.conflicts[who] = row.conflict
+
+    def _end_conflicts(self, module: str, says: Settings) -> None:
+        """A conflict is over when a person has written what QuickBooks says, which no sync did."""
         for who in [who for who in self.conflicts if who[0] == module]:
             link, conflict = self.links[who], self.conflicts[who]
             record = self.records[module].get(link.key)
@@ -348,6 +352,7 @@ class Memory:
             elif not record or record["note"] == conflict.quickbooks:
                 del self.conflicts[who]
                 link.wrote["note"] = conflict.quickbooks
+                link.own.discard("note")
 
     def _remember_cause(self, module: str, says: Settings, row: Row) -> None:
         """What is in the way of a row that is held back: when that changes, the row comes again."""
@@ -420,10 +425,19 @@ class Memory:
         module, id, column = place
         link = self.links[module, id]
         record = self.records[module][link.key]
-        before, news = record["owner_id"], record[column] != target
-        if module == "contacts" and before is None:
+        if module == "contacts" and record["owner_id"] is None:
             record["owner_id"] = self.records["accounts"][target]["owner_id"]
-        if "owner_id" in link.wrote and link.wrote["owner_id"] == before:
-            link.wrote["owner_id"] = record["owner_id"]
+            if "owner_id" in link.wrote and link.wrote["owner_id"] is None:
+                link.wrote["owner_id"] = record["owner_id"]
+                link.own.add("owner_id")
+        return self._close_column(link, record, column, target)
+
+    def _close_column(self, link: Link, record: dict[str, Any], column: str, target: Key) -> bool:
+        """What the record held already, no sync has put there."""
+        news = bool(record[column] != target)
+        if news:
+            link.own.add(column)
+        elif column not in link.still_own(record):
+            link.own.discard(column)
         record[column] = link.wrote[column] = target
         return news

@@ -69,13 +69,19 @@ class Invoice:
 
 @dataclass
 class Link:
-    """Which CRM record a customer has become, what the sync wrote into it last, and what QuickBooks
-    said then; nothing if a person made the record and QuickBooks' own was never loaded."""
+    """Which CRM record a customer has become, what it held when the sync had seen to it last, of
+    which columns the sync had put that there itself, and what QuickBooks said then; nothing if a
+    person made the record and QuickBooks' own was never loaded."""
 
     key: Key
     wrote: dict[str, Any]
     state: str
     said: Any = None
+    own: set[str] = field(default_factory=set)
+
+    def still_own(self, record: Mapping[str, Any]) -> set[str]:
+        """The columns of a record that hold what the sync put there, as nobody has changed it."""
+        return {column for column in self.own if self.wrote[column] == record[column]}
 
 
 @dataclass
@@ -118,6 +124,7 @@ class Row:
     found: Key | None = None
     in_the_way: tuple[Key, ...] = ()
     kept: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
     base: dict[str, Any] = field(default_factory=dict)
     conflict: Conflict | None = None
 
@@ -137,6 +144,11 @@ def normal(value: Any) -> str | None:
     text = unicodedata.normalize("NFKC", str(value)).casefold()
     text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
     return re.sub(r"\s+", " ", text).strip() or None
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """The columns that hold something else now."""
+    return {column for column in after if after[column] != before[column]}
 
 
 def wins(id: str) -> tuple[bool, int, str]:

@@ -252,6 +252,77 @@ def test_a_record_made_by_hand_keeps_what_its_maker_wrote_and_gets_what_they_lef
     assert rows(connection, CONFLICTS) == [("7", "description", "mine", "B", "later")]
 
 
+def agreed(connection: Connection[Any]) -> None:
+    """A person has written 'A', and QuickBooks has said the same since."""
+    sync(connection, mapped(), seven(None))
+    edit(connection, "A")
+    assert sync(connection, mapped(), seven("A")) == [End("7", "unchanged")]
+
+
+def test_a_field_on_which_both_agree_follows_quickbooks(connection: Connection[Any]) -> None:
+    agreed(connection)
+
+    assert sync(connection, mapped(), seven("B")) == [End("7", "updated")]
+    assert held(connection) == "B"
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_a_blank_is_in_conflict_with_what_both_agreed_on(connection: Connection[Any]) -> None:
+    agreed(connection)
+
+    for name in ("Pump", "Hose"):
+        sync(connection, mapped(), seven(None, Name=name), run_id=name)
+        assert held(connection) == "A"
+        assert rows(connection, CONFLICTS) == [("7", "description", "A", None, "Pump")]
+
+    edit(connection, None)
+    sync(connection, mapped(), seven(None))
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_a_blank_is_in_conflict_with_what_a_person_wrote_to_end_a_conflict(
+    connection: Connection[Any],
+) -> None:
+    conflict(connection)
+    edit(connection, "B")
+
+    sync(connection, mapped(), seven(None), run_id="later")
+
+    assert held(connection) == "B"
+    assert rows(connection, CONFLICTS) == [("7", "description", "B", None, "later")]
+
+
+@pytest.mark.parametrize("by_hand_first", [False, True])
+def test_a_blank_clears_what_the_sync_wrote_and_a_person_changed_back(
+    connection: Connection[Any], by_hand_first: bool
+) -> None:
+    """Not so what the maker of the record had written, though QuickBooks said it first."""
+    if by_hand_first:
+        by_hand(connection, "crm.products", name="P", description="mine", quickbooks_product_id="7")
+    sync(connection, mapped(), seven("A"))
+    edit(connection, "mine")
+    sync(connection, mapped(), seven("A", Name="Pump"))
+    sync(connection, mapped(), gone(seven("A")))
+    edit(connection, "A")
+
+    sync(connection, mapped(), seven(None))
+
+    assert held(connection) == ("A" if by_hand_first else None)
+
+
+def test_a_blank_that_overwrites_clears_what_both_agreed_on(
+    connection: Connection[Any],
+) -> None:
+    always = products(
+        "{key: quickbooks_product_id, blank_overwrites: true}",
+        fields="description: {from: Description, edits: crm}",
+    )
+    agreed(connection)
+
+    assert sync(connection, always, seven(None)) == [End("7", "updated")]
+    assert held(connection) is None
+
+
 def with_default(connection: Connection[Any], *records: Record) -> dict[str, Mapping]:
     """Records that are in the CRM before it has a column with a default; the mapping with it."""
     sync(connection, products(), *records)
@@ -281,6 +352,18 @@ def test_a_default_stays_where_quickbooks_has_nothing(connection: Connection[Any
             End("8", "updated"),
         ]
         assert rows(connection, NOTE) == [("9% (new)",), ("9% (new)",)]
+
+
+def test_a_default_that_quickbooks_had_said_as_well_stays_where_it_has_nothing_any_more(
+    connection: Connection[Any],
+) -> None:
+    known = with_default(connection, seven(None))
+
+    for said in ("9% (new)", None):
+        sync(connection, known, seven(said))
+
+    assert rows(connection, NOTE) == [("9% (new)",)]
+    assert rows(connection, CONFLICTS) == []
 
 
 def test_what_a_person_wrote_over_a_default_stays(connection: Connection[Any]) -> None:

@@ -300,6 +300,24 @@ def test_a_document_that_changes_later_is_updated_and_stays_without_the_person(
     assert found(loaded) == []
 
 
+@pytest.mark.parametrize("said", [None, "mine"])
+def test_what_a_person_wrote_into_a_document_stays_theirs(
+    loaded: Connection[Any], said: str | None
+) -> None:
+    sync(loaded, known(), invoice("7", DocNumber=None))
+    loaded.execute("UPDATE crm.bills SET number = 'mine' WHERE quickbooks_id = '7'")
+    sync(loaded, known(), invoice("7", DocNumber=said, TotalAmt=40))
+
+    erase(loaded)
+    payload = one(loaded, "SELECT payload FROM quickbooks.record WHERE id = '7'")
+    later = Record("Invoice", "7", payload | {"DocNumber": None, "TotalAmt": 50})
+
+    assert sync(loaded, known(), later) == [End("7", "updated")]
+    assert rows(loaded, "SELECT number, total::int FROM crm.bills WHERE quickbooks_id = '7'") == [
+        ("mine", 50)
+    ]
+
+
 def test_removing_keeps_what_others_refer_to_and_blanks_it(loaded: Connection[Any]) -> None:
     erased = erase(loaded, "remove")
 

@@ -240,6 +240,25 @@ def test_a_conflict_that_nobody_decides_counts_as_decided_for_the_crm_in_the_end
     assert count(connection, "sync.conflict") == 1
 
 
+def test_what_a_person_writes_after_a_conflict_counts_as_decided_is_theirs(
+    connection: Connection[Any],
+) -> None:
+    known = products(
+        "{key: quickbooks_product_id}", fields="description: {from: Description, edits: crm}"
+    )
+    write = "UPDATE crm.products SET description = %s"
+    sync(connection, known, item("7", Description="A"))
+    connection.execute(write, ["mine"])
+    sync(connection, known, item("7", Description="B"))
+    connection.execute("UPDATE sync.conflict SET since = now() - make_interval(days => 401)")
+    assert purged(connection).conflicts == 1
+
+    connection.execute(write, ["B"])
+    sync(connection, known, item("7"))
+
+    assert rows(connection, "SELECT description FROM crm.products") == [("B",)]
+
+
 def test_old_calls_go_month_by_month(ran: Connection[Any]) -> None:
     for months in (0, 13, 15):
         ran.execute(

@@ -1,6 +1,6 @@
 -- agreed --
 -- Conflicts of fields that people do not edit any more, of records that are gone, and those that a person has ended by
--- writing what QuickBooks says: from then on the field follows QuickBooks again.
+-- writing what QuickBooks says: from then on the field follows QuickBooks again, though no sync wrote that.
 WITH ended AS (
     DELETE FROM sync.conflict AS known
      WHERE known.realm = %(realm)s AND known.module = %(module)s
@@ -11,7 +11,8 @@ WITH ended AS (
     RETURNING entity, id, field, quickbooks
 )
 UPDATE sync.link
-   SET written = link.written || agreed.fields
+   SET written = link.written || agreed.fields,
+       agreed = ARRAY (SELECT unnest(link.agreed) UNION SELECT jsonb_object_keys(agreed.fields))
   FROM (SELECT entity, id, jsonb_object_agg(field, quickbooks) AS fields
           FROM ended WHERE field = ANY (%(columns)s::text[]) GROUP BY entity, id) AS agreed
  WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, agreed.entity, agreed.id, %(module)s);
@@ -26,15 +27,16 @@ UPDATE incoming AS i
   FROM (SELECT i.n, jsonb_object_agg(field, i.before -> field) AS held, array_agg(field) AS fields
           FROM incoming AS i
          CROSS JOIN (VALUES {edited}) AS edited (field, unedited)
-         WHERE i.action = 'update' AND i.state <> 'deleted' AND (i.written ? field) IS NOT TRUE
+         WHERE i.action = 'update' AND i.state <> 'deleted'
+           AND ((i.written ? field) IS NOT TRUE OR field = ANY (i.known_agreed) AND {blanks_stay})
            AND i.image -> field = 'null' AND i.before -> field = unedited
          GROUP BY i.n) AS own
  WHERE own.n = i.n;
 
 -- three_way --
--- A field whose value is not what the sync wrote last, or that had one of its own before the first sync, is a person's. When
--- QuickBooks' value is not what it was either, that is a conflict. What the sync wrote last stays known: later changes are
--- judged by it.
+-- A field whose value is not what the sync wrote last, or that had one of its own before the first sync, is a person's; and
+-- for a blank one that the sync had only found there. When QuickBooks' value is not what it was either,
+-- that is a conflict. What the sync wrote last stays known: later changes are judged by it.
 UPDATE incoming AS i
    SET image = i.image || own.held, base = own.base, conflicts = own.conflicts
   FROM (SELECT i.n,
@@ -46,7 +48,9 @@ UPDATE incoming AS i
          CROSS JOIN (VALUES {edited}) AS edited (field, unedited)
          WHERE i.action = 'update' AND i.state <> 'deleted'
            AND i.image -> field <> i.before -> field
-           AND CASE WHEN i.written ? field THEN i.before -> field <> i.written -> field
+           AND CASE WHEN i.written ? field
+                    THEN i.before -> field <> i.written -> field
+                         OR i.image -> field = 'null' AND field = ANY (i.known_agreed) AND {blanks_stay}
                     ELSE i.before -> field NOT IN ('null', unedited) END
          GROUP BY i.n) AS own
  WHERE own.n = i.n;
@@ -68,8 +72,12 @@ UPDATE incoming AS i
 -- looks at both sides again, and the person may have taken the edit back.
 UPDATE sync.link
    SET written = link.written || known.base,
+       agreed = nullif(ARRAY (SELECT unnest(link.agreed) EXCEPT SELECT jsonb_object_keys(known.base)
+                               UNION
+                              SELECT field FROM jsonb_object_keys(known.base) AS field
+                               WHERE field = ANY (known.agreed) OR (known.written ? field) IS NOT TRUE), '{}'),
        source_hash = CASE WHEN known.conflicts IS NULL THEN link.source_hash ELSE 'in conflict' END
-  FROM (SELECT own.ctid AS place, i.base, i.conflicts
+  FROM (SELECT own.ctid AS place, i.base, i.conflicts, i.written, i.known_agreed AS agreed
           FROM incoming AS i
          CROSS JOIN LATERAL (
                SELECT ctid FROM sync.link

@@ -78,7 +78,10 @@ WITH changed AS (
 )
 UPDATE sync.link
    SET written = CASE WHEN %(is_whole)s THEN changed.image
-                      ELSE link.written || sync.only(changed.image, %(columns)s::text[]) END
+                      ELSE link.written || sync.only(changed.image, %(columns)s::text[]) END,
+       agreed = nullif(ARRAY (SELECT key FROM jsonb_each(changed.image)
+                               WHERE key <> ALL (%(columns)s::text[]) AND value <> 'null'
+                                 AND (key = ANY (link.agreed) OR %(is_whole)s AND link.written -> key IS DISTINCT FROM value)), '{{}}')
   FROM changed
  WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
 
@@ -220,12 +223,12 @@ DELETE FROM {table} AS own
 -- as_left --
 -- A link that was blanked is still as the undo has left it that nobody has touched since.
 UPDATE sync.former
-   SET became = became || jsonb_build_object('written', link.written)
+   SET became = became || jsonb_build_object('written', link.written, 'agreed', link.agreed)
   FROM sync.link
   JOIN erasing ON (link.entity, link.id) = (erasing.entity, erasing.id)
  WHERE link.realm = %(realm)s
    AND (former.realm, former.module, former.kind, former.entity, former.id) = (link.realm, link.module, 'link', link.entity, link.id)
-   AND former.became - '{written,linked_at}'::text[] = to_jsonb(link.*) - '{written,linked_at}'::text[];
+   AND former.became - '{written,agreed,linked_at}'::text[] = to_jsonb(link.*) - '{written,agreed,linked_at}'::text[];
 
 -- tables_of_records --
 -- All other tables that say something of single records.

@@ -38,10 +38,11 @@ UPDATE incoming
 
 -- compare --
 -- What each known record holds now, and what it is to hold. A blank in QuickBooks only clears what the sync itself
--- wrote last and nobody has changed since, unless the mapping says that blanks always clear.
+-- wrote last and nobody has changed since, unless the mapping says that blanks always clear. All else is theirs: what is not as
+-- the sync knows it, and what it had only found there.
 UPDATE incoming
-   SET before = compared.before, image = compared.image, kept = compared.kept
-  FROM (SELECT i.n, kept.columns AS kept, held.image AS before,
+   SET before = compared.before, image = compared.image, theirs = compared.theirs, kept = compared.kept
+  FROM (SELECT i.n, theirs.columns AS theirs, kept.columns AS kept, held.image AS before,
                {new_image} AS image
           FROM incoming AS i
          CROSS JOIN LATERAL (
@@ -50,13 +51,16 @@ UPDATE incoming
                 WHERE current.{key} = i.record_key::{key_type} LIMIT 1
                   FOR NO KEY UPDATE) AS held
          CROSS JOIN LATERAL (
-               SELECT CASE WHEN i.written - '@lines' = held.image THEN '{{}}'::text[]
+               SELECT CASE WHEN i.known_agreed IS NULL AND i.written - '@lines' = held.image THEN '{{}}'::text[]
                       ELSE ARRAY (SELECT own.key FROM jsonb_each(held.image) AS own
-                                   WHERE i.written -> own.key IS DISTINCT FROM own.value
-                                     AND CASE WHEN i.fields ? own.key
-                                              THEN i.fields -> own.key = 'null' AND own.key <> ALL (%(always_clear)s::text[])
-                                              ELSE true END)
-                      END AS columns) AS kept
+                                   WHERE i.written -> own.key IS DISTINCT FROM own.value OR own.key = ANY (i.known_agreed))
+                      END AS columns OFFSET 0) AS theirs
+         CROSS JOIN LATERAL (
+               SELECT ARRAY (SELECT own.key FROM unnest(theirs.columns) AS own (key)
+                              WHERE CASE WHEN i.fields ? own.key
+                                         THEN i.fields -> own.key = 'null' AND own.key <> ALL (%(always_clear)s::text[])
+                                         ELSE i.written -> own.key IS DISTINCT FROM held.image -> own.key END) AS columns
+               OFFSET 0) AS kept
          CROSS JOIN LATERAL jsonb_populate_record(held.record, i.fields - kept.columns) AS new
          WHERE i.action = 'update') AS compared
  WHERE compared.n = incoming.n;
@@ -308,11 +312,17 @@ UPDATE incoming
  WHERE outcome = 'updated' AND linked AND state IS DISTINCT FROM known_state;
 
 -- links --
--- Of a record that only QuickBooks says something else of, the link goes on telling which run wrote it.
-INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, state, run_id)
+-- Of a record that only QuickBooks says something else of, the link goes on telling which run wrote it. What was theirs, and is
+-- what it was, both sides have agreed on.
+INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, agreed, state, run_id)
 SELECT %(realm)s, entity, id, %(module)s, record_key,
        coalesce(CASE WHEN NOT linked THEN known_hash END, md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}')))),
-       after - coalesce(kept, '{}'), state,
+       after - coalesce(kept, '{}'),
+       CASE WHEN theirs <> '{}'
+            THEN nullif(ARRAY (SELECT own.key FROM unnest(theirs) AS own (key)
+                                WHERE before -> own.key = after -> own.key AND after -> own.key <> 'null'
+                                  AND own.key <> ALL (kept)), '{}') END,
+       state,
        CASE WHEN linked AND outcome = 'unchanged' AND state = known_state AND after - coalesce(kept, '{}') = written
             THEN '' ELSE %(run_id)s END
   FROM incoming
@@ -321,7 +331,7 @@ SELECT %(realm)s, entity, id, %(module)s, record_key,
         AND (md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}'))), state) IS DISTINCT FROM (known_hash, known_state))
 ON CONFLICT (realm, entity, id, module) DO UPDATE
    SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
-       state = excluded.state, run_id = coalesce(nullif(excluded.run_id, ''), known.run_id);
+       agreed = excluded.agreed, state = excluded.state, run_id = coalesce(nullif(excluded.run_id, ''), known.run_id);
 
 -- release --
 -- Each row looks its own entry up, so that the work stays as small as the batch.
@@ -459,11 +469,16 @@ SELECT count(*)
  WHERE after IS NULL AND EXISTS (SELECT FROM {table} AS current WHERE current.{key} = closing.record_key::{key_type});
 
 -- close_links --
--- What the record held otherwise than the sync wrote it stays a person's.
+-- What the record held otherwise than the sync wrote it stays a person's, and so does a reference that it held already.
 UPDATE sync.link
    SET written = link.written
               || (SELECT jsonb_object_agg(key, value) FROM jsonb_each(known.after)
-                   WHERE key = %(field)s OR link.written -> key = known.before -> key)
+                   WHERE key = %(field)s OR link.written -> key = known.before -> key),
+       agreed = nullif(ARRAY (SELECT key FROM jsonb_each(known.after)
+                               WHERE CASE WHEN key = %(field)s OR link.written -> key = known.before -> key
+                                          THEN known.before -> key = value
+                                               AND (key = ANY (link.agreed) OR link.written -> key IS DISTINCT FROM value)
+                                          ELSE key = ANY (link.agreed) END), '{{}}')
   FROM (SELECT own.ctid AS place, closing.before, closing.after
           FROM closing
          CROSS JOIN LATERAL (

@@ -86,8 +86,11 @@ SELECT was.*
 -- Of a record of which only references are opened again, the link forgets these only.
 UPDATE sync.link
    SET written = (link.written - reopened.fields) || reopened.were,
+       agreed = nullif(ARRAY (SELECT unnest(link.agreed) EXCEPT SELECT unnest(reopened.fields)
+                               UNION
+                              SELECT unnest(reopened.agreed) INTERSECT SELECT unnest(reopened.fields)), '{}'),
        source_hash = CASE WHEN link.run_id = reopened.run_id THEN reopened.source_hash ELSE link.source_hash END
-  FROM (SELECT u.entity, u.id, fields.names AS fields, former.was ->> 'run_id' AS run_id, former.was ->> 'source_hash' AS source_hash,
+  FROM (SELECT u.entity, u.id, fields.names AS fields, link_before.agreed, former.was ->> 'run_id' AS run_id, former.was ->> 'source_hash' AS source_hash,
                (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(former.was -> 'written')
                  WHERE key = ANY (fields.names) AND key <> '@lines')
                || CASE WHEN u.was ? '@lines' THEN jsonb_build_object('@lines', u.was -> '@lines') ELSE '{}' END AS were
@@ -95,6 +98,7 @@ UPDATE sync.link
           JOIN sync.former AS former
             ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
              = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')
+         CROSS JOIN LATERAL jsonb_populate_record(NULL::sync.link, former.was) AS link_before
          CROSS JOIN LATERAL (SELECT ARRAY (SELECT jsonb_object_keys(u.was)) AS names) AS fields
          WHERE u.outcome <> 'kept' AND u.partial) AS reopened
  WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, reopened.entity, reopened.id, %(module)s);
