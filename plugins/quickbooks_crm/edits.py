@@ -1,7 +1,9 @@
 """Fields that people edit in the CRM: a person's value stays, and where QuickBooks changes it too
 there is a conflict.
 
-Judged by three values: what the sync wrote last, what the CRM holds, what QuickBooks says.
+Judged by three values: what the sync wrote last, what the CRM holds, what QuickBooks says. Where
+the table makes something else of what it is given, QuickBooks' value is held against what
+QuickBooks said last.
 """
 
 from typing import Any
@@ -10,7 +12,7 @@ from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from quickbooks_crm.catalog import Column
-from quickbooks_crm.dedupe import Target
+from quickbooks_crm.dedupe import Target, image
 from quickbooks_crm.quantity import many
 from quickbooks_crm.sql import statements
 
@@ -40,6 +42,14 @@ def _edited(column: Column) -> sql.Composed:
     """A field that people edit, and what it holds when nobody has."""
     block = statements("edits")["edited"]
     return block.format(name=sql.Literal(column.name), untouched=column.untouched)
+
+
+def hear(connection: Connection[Any], target: Target) -> None:
+    """Note in the rows what QuickBooks says that the table does not hold as it was said. Comes
+    before the links are written."""
+    if columns := target.mapping.edited_in_crm:
+        names = {"image": image("new", columns), "record": target.table.record(columns)}
+        connection.execute(statements("edits")["said"].format(**names), {"columns": columns})
 
 
 def record(connection: Connection[Any], target: Target, where: dict[str, Any]) -> dict[str, str]:

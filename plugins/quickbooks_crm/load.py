@@ -354,6 +354,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
         )
     blocks = statements("load")
     stand_ins.note_moving(connection, work.where)
+    edits.hear(connection, work.target)
     for name in ("links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
     dedupe.link_known(connection, work.target, work.where)

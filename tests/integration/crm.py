@@ -249,6 +249,16 @@ def set_code(connection: Connection[Any], code: str | None) -> None:
     connection.execute("UPDATE crm.products SET code = %s", [code])
 
 
+def in_capitals(connection: Connection[Any], table: str, column: str) -> None:
+    """From now on the table writes this column in capitals, whatever it is given."""
+    connection.execute(
+        "CREATE FUNCTION crm.capitals() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN NEW.{column} := upper(NEW.{column}); RETURN NEW; END $$;"
+        f"CREATE TRIGGER capitals BEFORE INSERT OR UPDATE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION crm.capitals()".encode()
+    )
+
+
 def rows(connection: Connection[Any], query: str) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     return connection.execute(query.encode()).fetchall()

@@ -11,13 +11,14 @@ from tests.integration.crm import (
     Record,
     by_hand,
     gone,
+    in_capitals,
     item,
     outcome,
     products,
     rows,
     sync,
 )
-from tests.integration.undo import bring_all
+from tests.integration.undo import bring_all, undo
 
 CONFLICTS = "SELECT id, field, crm, quickbooks, run_id FROM sync.conflict ORDER BY id, field"
 NOTE = "SELECT note FROM crm.products ORDER BY quickbooks_product_id"
@@ -321,6 +322,82 @@ def test_a_blank_that_overwrites_clears_what_both_agreed_on(
 
     assert sync(connection, always, seven(None)) == [End("7", "updated")]
     assert held(connection) is None
+
+
+@pytest.fixture(params=["added", "updated", "made by hand"])
+def capitals(request: pytest.FixtureRequest, connection: Connection[Any]) -> Connection[Any]:
+    """A table with a record for which QuickBooks says 'a'; it came so, or became so."""
+    in_capitals(connection, "crm.products", "description")
+    if request.param == "made by hand":
+        by_hand(connection, "crm.products", name="P", quickbooks_product_id="7")
+    if request.param == "updated":
+        sync(connection, mapped(), seven("x"))
+    sync(connection, mapped(), seven("a"))
+    assert held(connection) == "A"
+    return connection
+
+
+def test_what_the_table_rewrites_is_no_edit(capitals: Connection[Any]) -> None:
+    assert sync(capitals, mapped(), seven("a", Name="Pump")) == [End("7", "updated")]
+    assert sync(capitals, mapped(), seven("b")) == [End("7", "updated")]
+
+    assert held(capitals) == "B"
+    assert rows(capitals, CONFLICTS) == []
+
+
+def test_what_the_table_had_rewritten_is_no_change_in_quickbooks(
+    capitals: Connection[Any],
+) -> None:
+    edit(capitals, "mine")
+
+    for name in ("Pump", "Hose"):
+        assert sync(capitals, mapped(), seven("a", Name=name)) == [End("7", "updated")]
+        sync(capitals, mapped(), gone(seven("a")))
+
+    assert held(capitals) == "MINE"
+    assert rows(capitals, CONFLICTS) == []
+
+
+def test_a_change_in_quickbooks_is_a_conflict_until_it_is_taken_back_whatever_the_table_rewrites(
+    capitals: Connection[Any],
+) -> None:
+    edit(capitals, "mine")
+
+    for name in ("Pump", "Hose"):
+        sync(capitals, mapped(), seven("b", Name=name), run_id=name)
+        assert held(capitals) == "MINE"
+        assert rows(capitals, CONFLICTS) == [("7", "description", "MINE", "b", "Pump")]
+
+    sync(capitals, mapped(), seven("a"))
+    assert held(capitals) == "MINE"
+    assert rows(capitals, CONFLICTS) == []
+
+
+def test_a_blank_of_quickbooks_that_the_table_fills_is_no_change_either(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER TABLE crm.products ADD note text NOT NULL DEFAULT '-'")
+    known = products(fields="note: {from: Description, edits: crm}")
+    sync(connection, known, seven(None))
+    connection.execute("UPDATE crm.products SET note = 'mine'")
+
+    sync(connection, known, seven(None, Name="Pump"))
+
+    assert rows(connection, NOTE) == [("mine",)]
+    assert rows(connection, CONFLICTS) == []
+
+
+def test_what_quickbooks_said_is_known_again_when_the_run_that_brought_more_is_undone(
+    capitals: Connection[Any],
+) -> None:
+    sync(capitals, mapped(), seven("b"), run_id="later")
+    undo(capitals, mapped(), "later")
+    edit(capitals, "mine")
+
+    sync(capitals, mapped(), seven("a", Name="Pump"))
+
+    assert held(capitals) == "MINE"
+    assert rows(capitals, CONFLICTS) == []
 
 
 def with_default(connection: Connection[Any], *records: Record) -> dict[str, Mapping]:

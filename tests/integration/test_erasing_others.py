@@ -16,6 +16,7 @@ from tests.integration.crm import (
     accounts,
     by_hand,
     customer,
+    in_capitals,
     one,
     outcome,
     rows,
@@ -137,6 +138,21 @@ def test_what_their_images_say_of_the_person_is_gone(family: Connection[Any]) ->
     erase(family)
 
     assert found(family) == []
+
+
+def test_so_is_what_was_said_where_the_table_has_made_something_else_of_it(
+    family: Connection[Any],
+) -> None:
+    in_capitals(family, "crm.accounts", "website")
+    sync(family, known(), child(Notes="b"))
+    assert one(family, "SELECT said FROM sync.link WHERE id = '58'") == {"website": f"{CANARY} Ann"}
+    sync(family, known(), child(DisplayName="Wrong"), run_id="wrong")
+    undo(family, known(), "wrong", run_id="back")
+
+    erase(family)
+
+    assert found(family) == []
+    assert undo(family, known(), "back") == [End("58", "updated")]
 
 
 def test_so_is_what_they_were_called_after_the_person(family: Connection[Any]) -> None:

@@ -17,6 +17,7 @@ from tests.integration.crm import (
     End,
     by_hand,
     count,
+    in_capitals,
     item,
     one,
     products,
@@ -238,6 +239,24 @@ def test_a_conflict_that_nobody_decides_counts_as_decided_for_the_crm_in_the_end
     sync(connection, known, item("7", Description="C", Name="Pump"))
     assert rows(connection, "SELECT description FROM crm.products") == [("mine",)]
     assert count(connection, "sync.conflict") == 1
+
+
+def test_a_conflict_that_counts_as_decided_is_judged_by_what_quickbooks_said_in_it(
+    connection: Connection[Any],
+) -> None:
+    known = products(
+        "{key: quickbooks_product_id}", fields="description: {from: Description, edits: crm}"
+    )
+    in_capitals(connection, "crm.products", "description")
+    sync(connection, known, item("7", Description="a"))
+    connection.execute("UPDATE crm.products SET description = 'mine'")
+    sync(connection, known, item("7", Description="b"))
+    connection.execute("UPDATE sync.conflict SET since = now() - make_interval(days => 401)")
+    assert purged(connection).conflicts == 1
+
+    for said, conflicts in (("b", 0), ("a", 1)):
+        sync(connection, known, item("7", Description=said, Name=f"Pump {said}"))
+        assert count(connection, "sync.conflict") == conflicts
 
 
 def test_what_a_person_writes_after_a_conflict_counts_as_decided_is_theirs(

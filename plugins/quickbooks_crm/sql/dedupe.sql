@@ -105,6 +105,7 @@ CREATE TEMP TABLE incoming (
     linked        boolean,
     written       jsonb,
     known_agreed  text[],
+    known_said    jsonb,
     known_hash    text,
     known_state   text,
     open_refs     jsonb,
@@ -140,11 +141,11 @@ SELECT ctid AS place, row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN
 -- brings them up to date. The CRM records that references mean are put in; what is not in the CRM yet stays open. A record of
 -- which a reference is open again, and was closed since, is not as it was, though QuickBooks says what it said.
 INSERT INTO incoming (n, entity, id, state, fields, refs, outcome, reason, message, details, action, record_key, linked,
-                      written, known_agreed, known_hash, known_state, open_refs)
+                      written, known_agreed, known_said, known_hash, known_state, open_refs)
 SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.closed, '{{}}'), row.refs,
        row.outcome, row.reason, row.message, row.details,
        CASE WHEN %(mode)s::text = 'merge' AND row.outcome IS NULL AND known.record_key IS NOT NULL THEN 'update' END,
-       known.record_key, known.record_key IS NOT NULL, known.written, known.agreed,
+       known.record_key, known.record_key IS NOT NULL, known.written, known.agreed, known.said,
        CASE WHEN known.source_hash IS NOT NULL AND found.open IS NOT NULL AND EXISTS (
                  SELECT FROM jsonb_each(found.open) AS ref
                   WHERE NOT EXISTS (
@@ -156,7 +157,7 @@ SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.clo
   FROM placed
  CROSS JOIN LATERAL (SELECT * FROM sync.staged WHERE staged.ctid = placed.place LIMIT 1) AS row
   LEFT JOIN LATERAL (
-       SELECT link.record_key, link.written, link.agreed, link.source_hash, link.state
+       SELECT link.record_key, link.written, link.agreed, link.said, link.source_hash, link.state
          FROM (SELECT * FROM sync.link
                 WHERE (realm, entity, id, module) = (row.realm, row.entity, row.id, row.module) LIMIT 1) AS link
          JOIN {table} AS current ON current.{key} = link.record_key::{key_type} LIMIT 1) AS known ON true
@@ -244,7 +245,7 @@ WITH known AS (
     SELECT %(realm)s, entity, id, %(module)s, record_key, '', '{{}}', 'by hand' FROM ({known}) AS known
     ON CONFLICT (realm, entity, id, module) DO UPDATE
        SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
-           agreed = excluded.agreed, state = excluded.state, run_id = excluded.run_id, linked_in = excluded.linked_in
+           agreed = excluded.agreed, said = excluded.said, state = excluded.state, run_id = excluded.run_id, linked_in = excluded.linked_in
  RETURNING link.entity, link.id
 )
 UPDATE incoming

@@ -12,7 +12,8 @@ WITH ended AS (
 )
 UPDATE sync.link
    SET written = link.written || agreed.fields,
-       agreed = ARRAY (SELECT unnest(link.agreed) UNION SELECT jsonb_object_keys(agreed.fields))
+       agreed = ARRAY (SELECT unnest(link.agreed) UNION SELECT jsonb_object_keys(agreed.fields)),
+       said = nullif(link.said - ARRAY (SELECT jsonb_object_keys(agreed.fields)), '{{}}')
   FROM (SELECT entity, id, jsonb_object_agg(field, quickbooks) AS fields
           FROM ended WHERE field = ANY (%(columns)s::text[]) GROUP BY entity, id) AS agreed
  WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, agreed.entity, agreed.id, %(module)s);
@@ -35,15 +36,16 @@ UPDATE incoming AS i
 
 -- three_way --
 -- A field whose value is not what the sync wrote last, or that had one of its own before the first sync, is a person's; and
--- for a blank one that the sync had only found there. When QuickBooks' value is not what it was either,
--- that is a conflict. What the sync wrote last stays known: later changes are judged by it.
+-- for a blank one that the sync had only found there. When QuickBooks' value is not what it was either, neither as it was said
+-- nor as the table had stored it, that is a conflict. What the sync wrote last stays known: later changes are judged by it.
 UPDATE incoming AS i
    SET image = i.image || own.held, base = own.base, conflicts = own.conflicts
   FROM (SELECT i.n,
                jsonb_object_agg(field, i.before -> field) AS held,
                jsonb_object_agg(field, CASE WHEN i.written ? field THEN i.written -> field ELSE i.image -> field END) AS base,
                jsonb_agg(jsonb_build_object('field', field, 'crm', i.before -> field, 'quickbooks', i.image -> field))
-                   FILTER (WHERE i.written ? field AND i.written -> field <> i.image -> field) AS conflicts
+                   FILTER (WHERE i.written ? field AND i.written -> field <> i.image -> field
+                                 AND i.known_said -> field IS DISTINCT FROM i.image -> field) AS conflicts
           FROM incoming AS i
          CROSS JOIN (VALUES {edited}) AS edited (field, unedited)
          WHERE i.action = 'update' AND i.state <> 'deleted'
@@ -66,6 +68,25 @@ UPDATE incoming AS i
            AND i.written -> field <> i.before -> field AND NOT i.fields ? field
          GROUP BY i.n) AS own
  WHERE own.n = i.n;
+
+-- said --
+-- What QuickBooks says of these fields where the table has made something else of it. Of those that stay a person's, or of which
+-- nothing is said, it is what it was.
+UPDATE incoming
+   SET known_said = told.said
+  FROM (SELECT i.n, i.known_said AS said_before, nullif(own.said, '{{}}') AS said
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT coalesce(i.image, (SELECT {image} FROM jsonb_to_record(i.fields) AS new ({record}))) AS image OFFSET 0) AS raw
+         CROSS JOIN LATERAL (
+               SELECT jsonb_object_agg(field, told.value) FILTER (WHERE told.value IS NOT NULL) AS said
+                 FROM unnest(%(columns)s::text[]) AS edited (field)
+                CROSS JOIN LATERAL (
+                      SELECT CASE WHEN i.base ? field OR NOT i.fields ? field THEN i.known_said -> field
+                                  WHEN raw.image -> field <> i.after -> field AND field <> ALL (coalesce(i.kept, '{{}}'))
+                                  THEN raw.image -> field END AS value) AS told) AS own
+         WHERE i.outcome IN ('added', 'updated', 'unchanged') AND i.after IS NOT NULL) AS told
+ WHERE told.n = incoming.n AND told.said IS DISTINCT FROM told.said_before;
 
 -- base --
 -- What QuickBooks says of a record in conflict is not what the CRM was given: it counts as unread, so that reading it again

@@ -81,7 +81,8 @@ UPDATE sync.link
                       ELSE link.written || sync.only(changed.image, %(columns)s::text[]) END,
        agreed = nullif(ARRAY (SELECT key FROM jsonb_each(changed.image)
                                WHERE key <> ALL (%(columns)s::text[]) AND value <> 'null'
-                                 AND (key = ANY (link.agreed) OR %(is_whole)s AND link.written -> key IS DISTINCT FROM value)), '{{}}')
+                                 AND (key = ANY (link.agreed) OR %(is_whole)s AND link.written -> key IS DISTINCT FROM value)), '{{}}'),
+       said = CASE WHEN NOT %(is_whole)s THEN nullif(link.said - %(columns)s::text[], '{{}}') END
   FROM changed
  WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
 
@@ -147,9 +148,11 @@ DELETE FROM sync.former
 
 -- hide_former --
 UPDATE sync.former
-   SET was = CASE kind WHEN 'link' THEN former.was || jsonb_build_object('written', sync.without_keys(former.was -> 'written', %(naming)s::text[]))
+   SET was = CASE kind WHEN 'link' THEN former.was || jsonb_build_object('written', sync.without_keys(former.was -> 'written', %(naming)s::text[]),
+                                                                         'said', sync.without_keys(former.was -> 'said', %(naming)s::text[]))
                        ELSE sync.without_keys(former.was, %(naming)s::text[]) END,
-       became = became || jsonb_build_object('written', sync.without_keys(became -> 'written', %(naming)s::text[]))
+       became = became || jsonb_build_object('written', sync.without_keys(became -> 'written', %(naming)s::text[]),
+                                             'said', sync.without_keys(became -> 'said', %(naming)s::text[]))
   FROM erasing
  WHERE former.realm = %(realm)s AND former.module = %(module)s AND former.kind IN ('link', 'line')
    AND (former.entity, former.id) = (erasing.entity, erasing.id);
@@ -174,7 +177,7 @@ UPDATE sync.outcome
 
 -- hide_links_of_others --
 UPDATE sync.link
-   SET written = '{}'
+   SET written = '{}', said = NULL
   FROM erasing
  WHERE link.realm = %(realm)s AND link.module <> ALL (%(modules)s)
    AND (link.entity, link.id) = (erasing.entity, erasing.id);
@@ -193,7 +196,7 @@ SELECT place.module, place.target
 -- hide_written --
 -- What the lines of a document were is forgotten whole: lines without the emptied columns would look changed by somebody.
 UPDATE sync.link
-   SET written = sync.without_keys(written - '@lines', %(columns)s::text[])
+   SET written = sync.without_keys(written - '@lines', %(columns)s::text[]), said = nullif(said - %(columns)s::text[], '{}')
   FROM erasing
  WHERE is_whole AND link.realm = %(realm)s AND link.module = %(module)s AND (link.entity, link.id) = (erasing.entity, erasing.id)
    AND written ? '@lines';
@@ -223,12 +226,12 @@ DELETE FROM {table} AS own
 -- as_left --
 -- A link that was blanked is still as the undo has left it that nobody has touched since.
 UPDATE sync.former
-   SET became = became || jsonb_build_object('written', link.written, 'agreed', link.agreed)
+   SET became = became || jsonb_build_object('written', link.written, 'agreed', link.agreed, 'said', link.said)
   FROM sync.link
   JOIN erasing ON (link.entity, link.id) = (erasing.entity, erasing.id)
  WHERE link.realm = %(realm)s
    AND (former.realm, former.module, former.kind, former.entity, former.id) = (link.realm, link.module, 'link', link.entity, link.id)
-   AND former.became - '{written,agreed,linked_at}'::text[] = to_jsonb(link.*) - '{written,agreed,linked_at}'::text[];
+   AND former.became - '{written,agreed,said,linked_at}'::text[] = to_jsonb(link.*) - '{written,agreed,said,linked_at}'::text[];
 
 -- tables_of_records --
 -- All other tables that say something of single records.

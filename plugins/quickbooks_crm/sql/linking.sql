@@ -47,7 +47,7 @@ INSERT INTO sync.link (realm, entity, id, module, record_key, source_hash, writt
 VALUES (%(realm)s, %(entity)s, %(id)s, %(module)s, %(record_key)s, '', '{}', 'by hand')
 ON CONFLICT (realm, entity, id, module) DO UPDATE
    SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
-       agreed = excluded.agreed, state = excluded.state, run_id = excluded.run_id;
+       agreed = excluded.agreed, said = excluded.said, state = excluded.state, run_id = excluded.run_id;
 
 -- unlink --
 DELETE FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);

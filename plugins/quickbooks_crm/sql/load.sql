@@ -314,7 +314,7 @@ UPDATE incoming
 -- links --
 -- Of a record that only QuickBooks says something else of, the link goes on telling which run wrote it. What was theirs, and is
 -- what it was, both sides have agreed on.
-INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, agreed, state, run_id)
+INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, agreed, said, state, run_id)
 SELECT %(realm)s, entity, id, %(module)s, record_key,
        coalesce(CASE WHEN NOT linked THEN known_hash END, md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}')))),
        after - coalesce(kept, '{}'),
@@ -322,7 +322,7 @@ SELECT %(realm)s, entity, id, %(module)s, record_key,
             THEN nullif(ARRAY (SELECT own.key FROM unnest(theirs) AS own (key)
                                 WHERE before -> own.key = after -> own.key AND after -> own.key <> 'null'
                                   AND own.key <> ALL (kept)), '{}') END,
-       state,
+       known_said, state,
        CASE WHEN linked AND outcome = 'unchanged' AND state = known_state AND after - coalesce(kept, '{}') = written
             THEN '' ELSE %(run_id)s END
   FROM incoming
@@ -331,7 +331,7 @@ SELECT %(realm)s, entity, id, %(module)s, record_key,
         AND (md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}'))), state) IS DISTINCT FROM (known_hash, known_state))
 ON CONFLICT (realm, entity, id, module) DO UPDATE
    SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
-       agreed = excluded.agreed, state = excluded.state, run_id = coalesce(nullif(excluded.run_id, ''), known.run_id);
+       agreed = excluded.agreed, said = excluded.said, state = excluded.state, run_id = coalesce(nullif(excluded.run_id, ''), known.run_id);
 
 -- release --
 -- Each row looks its own entry up, so that the work stays as small as the batch.

@@ -90,7 +90,8 @@ WITH old AS (
 ), decided AS (
     UPDATE sync.link
        SET written = link.written || own.fields,
-           agreed = ARRAY (SELECT unnest(link.agreed) UNION SELECT jsonb_object_keys(own.fields))
+           agreed = ARRAY (SELECT unnest(link.agreed) UNION SELECT jsonb_object_keys(own.fields)),
+           said = nullif(link.said - ARRAY (SELECT jsonb_object_keys(own.fields)), '{}')
       FROM (SELECT module, entity, id, jsonb_object_agg(field, quickbooks) AS fields
               FROM old GROUP BY module, entity, id) AS own
      WHERE (link.realm, link.entity, link.id, link.module) = (%(realm)s, own.entity, own.id, own.module)
