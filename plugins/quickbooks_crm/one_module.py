@@ -119,7 +119,7 @@ def stage_rows(
     for batch in stage.batches(connection, run, known, table, window):
         kept, excluded = transform(batch, known)
         fit, refused = check(kept, known, table)
-        stage.write(connection, run, known, table, fit, [excluded, refused])
+        stage.write(connection, run, known, table, fit, excluded, refused, kept)
         counts["excluded"] += len(excluded)
         counts["not_added"] += len(refused)
         log.info("%s: %d rows shaped", known.module, len(batch))

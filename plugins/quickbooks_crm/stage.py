@@ -4,17 +4,18 @@ sealed when whole."""
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, Struct, defstruct
-from pandas import DataFrame
+from pandas import DataFrame, Series
 from psycopg import Connection, sql
 
 from quickbooks_crm import copying
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
+from quickbooks_crm.documents import NO_LIST
 from quickbooks_crm.images import LINES
 from quickbooks_crm.items import listed
 from quickbooks_crm.json_types import misplaced, places
@@ -119,12 +120,17 @@ def write(
     mapping: Mapping,
     table: Table,
     fit: DataFrame,
-    ended: list[DataFrame],
+    excluded: DataFrame,
+    refused: DataFrame,
+    kept: DataFrame,
 ) -> None:
-    """Lay down rows fit to load, and those that ended, with why."""
+    """Lay down rows fit to load, and those that ended, with why; those refused also with the values
+    that `transform` kept of them, by which the load sees what else they lack."""
     where = b"\t".join(_texts((run.realm, run.run_id, mapping.module)))
+    values = _told_values(kept.loc[refused.index], mapping, table)
+    ended = (_ended(excluded, repeat(b"{}")), _ended(refused, values))
     with connection.cursor().copy(statements("stage")["copy"]) as copy:
-        for rows in (_fit(fit, mapping, table), *map(_ended, ended)):
+        for rows in (_fit(fit, mapping, table), *ended):
             copy.write(b"".join(copying.line(where, *row) for row in rows))
 
 
@@ -147,12 +153,23 @@ def sealed(connection: Connection[Any], run: Run, mapping: Mapping, table: Table
     return row[0] if row else None
 
 
-def _ended(rows: DataFrame) -> Iterator[tuple[bytes, ...]]:
-    """The lines of COPY, but for whose rows they are, of rows that ended before the load."""
-    for *said, details in rows.itertuples(index=False, name=None):
+def _ended(rows: DataFrame, values: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """The lines of COPY, but for whose rows they are, of rows that ended before the load, with
+    these values."""
+    ends = rows.itertuples(index=False, name=None)
+    for (*said, details), fields in zip(ends, values, strict=False):
         who, why = _texts(said[: len(WHO)]), _texts(said[len(WHO) :])
         (told,) = _json([details]) if details is not None else (_NULL,)
-        yield *who, b"{}", b"{}", *why, told
+        yield *who, fields, b"{}", *why, told
+
+
+def _told_values(kept: DataFrame, mapping: Mapping, table: Table) -> Iterator[bytes]:
+    """What rows say themselves, as COPY takes it. Lines that are no list say nothing."""
+    if mapping.lines:
+        listed = [[] if lines == NO_LIST else lines for lines in kept[LINES]]
+        kept = kept.assign(**{LINES: Series(listed, index=kept.index, dtype=object)})
+    for _, _, _, fields, *_ in _fit(kept, mapping, table):
+        yield fields
 
 
 def _texts(texts: Iterable[str]) -> list[bytes]:

@@ -182,7 +182,7 @@ def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:
         for batch in stage.batches(connection, run, known, table, window):
             kept, excluded = transform(batch, known)
             fit, refused = check(kept, known, table)
-            stage.write(connection, run, known, table, fit, [excluded, refused])
+            stage.write(connection, run, known, table, fit, excluded, refused, kept)
         stage.seal(connection, run, known, table, window)
 
 

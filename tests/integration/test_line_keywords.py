@@ -308,3 +308,32 @@ def test_a_constant_of_lines_that_is_on_no_list_is_told_before_any_run(
         "invoices.yaml line 6: lines.fields.unit.default 'Week' is not on the list of keywords of "
         "crm.invoice_lines.unit. Take one that is, or add it to the list."
     ]
+
+
+def test_a_keyword_that_a_line_lacks_is_told_beside_what_the_document_lacks(
+    connection: Connection[Any],
+) -> None:
+    known = invoices("unit: {from: Unit, required: true}", head="due_on: {from: DueDate}")
+
+    sync(connection, known, invoice("1", *units("Hour", "Week"), DueDate="soon"))
+
+    assert outcome(connection, "1", "reason", "message") == (
+        "missing_required",
+        "Due on 'soon' is not a date (year-month-day). "
+        "Line 2: Unit is required, and no keyword of it is on its list.",
+    )
+
+
+def test_a_record_kept_out_neither_adds_to_a_list_nor_says_how_its_keywords_are_spelled(
+    connection: Connection[Any],
+) -> None:
+    known = invoices(INSERT, head="due_on: {from: DueDate}")
+
+    sync(
+        connection,
+        known,
+        invoice("1", *units("WEEK", "Year"), DueDate="soon"),
+        invoice("2", *units("Week"), DueDate="2026-02-01"),
+    )
+
+    assert values(connection) == ["Day", "Hour", "Week"]

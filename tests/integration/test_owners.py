@@ -58,6 +58,8 @@ REJECT = ", unknown_owner: reject"
 OWNER_MISSING = "Owner is required, and nobody is named."
 OWNER_UNKNOWN = "Owner 'nobody' is the External User Id of no active user."
 SECOND_MISSING = "Second is required, and nobody is named."
+NAME_MISSING = "Account name is required but blank in QuickBooks."
+NAME_TOO_LONG = f"Account name '{'x' * 39}…' is longer than 500 characters."
 TERMS_MISSING = "Payment terms is required, and no keyword of it is on its list."
 
 
@@ -227,9 +229,21 @@ def test_a_required_owner_whom_nobody_names_is_missing(connection: Connection[An
             {"Terms": "x"},
             [TERMS_MISSING, OWNER_MISSING, SECOND_MISSING],
         ),
+        (
+            ", unknown_keywords: ignore",
+            {"Terms": "x", "DisplayName": "\u200b"},
+            [NAME_MISSING, TERMS_MISSING, OWNER_MISSING, SECOND_MISSING],
+        ),
+        (
+            REJECT,
+            {"DisplayName": "", "Rep": "nobody"},
+            [NAME_MISSING, OWNER_UNKNOWN, SECOND_MISSING],
+        ),
+        ("", {"DisplayName": "x" * 501}, [NAME_TOO_LONG, OWNER_MISSING, SECOND_MISSING]),
+        (REJECT, {"DisplayName": "", "Rep": "U-1", "Second": "u-1"}, [NAME_MISSING]),
     ],
 )
-def test_all_required_owners_whom_nobody_names_are_told_beside_what_else_is_missing(
+def test_whatever_a_record_lacks_is_told_at_once(
     connection: Connection[Any], settings: str, said: dict[str, str], told: list[str]
 ) -> None:
     user(connection, "Ann", external_user_id="U-1")
@@ -248,19 +262,6 @@ def test_all_required_owners_whom_nobody_names_are_told_beside_what_else_is_miss
     assert [each["rule"] + "." for each in details[: len(told)]] == [
         text[text.index(" is ") + 1 :] for text in told
     ]
-
-
-def test_an_owner_who_is_named_is_not_told_as_missing_where_another_field_is(
-    connection: Connection[Any],
-) -> None:
-    user(connection, "Ann", external_user_id="U-1")
-    known = accounts("{from: Rep, owner: true, required: true}")
-
-    sync(connection, known, customer("7", DisplayName="", Rep="U-1"))
-
-    assert outcome(connection, "7", "message") == (
-        "Account name is required but blank in QuickBooks.",
-    )
 
 
 def test_a_record_keeps_its_owner_when_quickbooks_names_none(connection: Connection[Any]) -> None:

@@ -69,20 +69,21 @@ SELECT btrim(keyword.said)
 
 -- spelled --
 -- What each different cell of each field becomes, which of its keywords are left out, and which are new to their list.
--- A new one is spelled as in the first row that has it, or its first line.
+-- A new one is spelled as in the first row that has it, or its first line. Rows that the check has kept out are only to be told
+-- what else they lack: what nobody but they have is not new.
 CREATE TEMP TABLE keyword_spelled ON COMMIT DROP AS
 WITH cell AS MATERIALIZED (
-    SELECT field.field, i.fields ->> field.field AS cell, min(i.n) AS n, NULL::bigint[] AS line
+    SELECT field.field, i.fields ->> field.field AS cell, min(i.n) FILTER (WHERE i.outcome IS NULL) AS n, NULL::bigint[] AS line
       FROM incoming AS i
      CROSS JOIN keyword_field AS field
-     WHERE NOT field.of_lines AND i.outcome IS NULL AND i.fields ->> field.field IS NOT NULL
+     WHERE NOT field.of_lines AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value')) AND i.fields ->> field.field IS NOT NULL
      GROUP BY field.field, i.fields ->> field.field
      UNION ALL
-    SELECT field.field, line.fields ->> field."column", min(i.n), min(ARRAY[i.n, line.place])
+    SELECT field.field, line.fields ->> field."column", min(i.n) FILTER (WHERE i.outcome IS NULL), min(ARRAY[i.n, line.place])
       FROM incoming AS i
      CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
       JOIN keyword_field AS field ON field.of_lines
-     WHERE i.outcome IS NULL AND line.fields ->> field."column" IS NOT NULL
+     WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value')) AND line.fields ->> field."column" IS NOT NULL
        AND EXISTS (SELECT FROM keyword_field WHERE of_lines)
      GROUP BY field.field, line.fields ->> field."column"
 ), said AS MATERIALIZED (
@@ -113,7 +114,7 @@ SELECT cell.field, cell.cell, field.label, field.required, field.list,
        CASE WHEN field.several THEN jsonb_agg(meant.value ORDER BY meant.position) FILTER (WHERE meant.value IS NOT NULL)
             ELSE to_jsonb(min(meant.value)) END AS value,
        array_agg(meant.said ORDER BY meant.position) FILTER (WHERE meant.said IS NOT NULL AND meant.value IS NULL) AS dropped,
-       array_agg(meant.value ORDER BY meant.position) FILTER (WHERE meant.value IS NOT NULL AND meant.is_new) AS new
+       array_agg(meant.value ORDER BY meant.position) FILTER (WHERE meant.value IS NOT NULL AND meant.is_new AND cell.n IS NOT NULL) AS new
   FROM cell
   JOIN keyword_field AS field USING (field)
   LEFT JOIN meant ON (meant.field, meant.cell) = (cell.field, cell.cell)
@@ -137,7 +138,7 @@ UPDATE incoming
                                          'value', left(dropped.said, 40), 'rule', 'is not on the list of keywords') AS said,
                       dropped.position
                  FROM unnest(spelled.dropped) WITH ORDINALITY AS dropped (said, position)) AS note ON true
-         WHERE NOT field.of_lines AND i.outcome IS NULL AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
+         WHERE NOT field.of_lines AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value')) AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
          GROUP BY i.n) AS meant
  WHERE meant.n = incoming.n;
 
@@ -147,7 +148,7 @@ WITH line AS MATERIALIZED (
     SELECT i.n, own.place, own.fields
       FROM incoming AS i
      CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS own (fields, place)
-     WHERE i.outcome IS NULL
+     WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
 ), spelling AS MATERIALIZED (
     SELECT line.n, line.place, field."column", spelled.label, coalesce(spelled.value, 'null') AS value, spelled.dropped
       FROM line
@@ -270,7 +271,7 @@ UPDATE incoming
 -- A required field whose keywords were all left out is blank.
 UPDATE incoming
    SET action = NULL, outcome = 'not_added', reason = 'missing_required',
-       message = missing.message, details = missing.details
+       message = concat_ws(' ', incoming.message, missing.message), details = coalesce(incoming.details, '[]') || missing.details
   FROM (SELECT i.n,
                string_agg(concat('Line ' || own.line || ': ', field.label, ' is required, and no keyword of it is on its list.'),
                           ' ' ORDER BY own.line NULLS FIRST, field.label) AS message,
@@ -286,7 +287,8 @@ UPDATE incoming
                SELECT line.place, line.fields
                  FROM jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
                 WHERE field.of_lines) AS own
-         WHERE i.outcome IS NULL AND i.notes IS NOT NULL AND own.fields -> field."column" = 'null'
+         WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
+           AND i.notes IS NOT NULL AND own.fields -> field."column" = 'null'
            AND EXISTS (SELECT FROM jsonb_array_elements(i.notes) AS note
                         WHERE note ->> 'field' = field."column" AND (note ->> 'line')::bigint IS NOT DISTINCT FROM own.line)
          GROUP BY i.n) AS missing

@@ -49,7 +49,10 @@ SELECT %(field)s::text, coalesce(by_id.record_key, by_email.record_key, standing
 -- meant --
 INSERT INTO owner_meant (said, record_key)
 SELECT cell.said, known.record_key
-  FROM (SELECT DISTINCT fields ->> %(field)s AS said FROM incoming WHERE outcome IS NULL AND fields ->> %(field)s IS NOT NULL) AS cell
+  FROM (SELECT DISTINCT fields ->> %(field)s AS said
+          FROM incoming AS i
+         WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
+           AND fields ->> %(field)s IS NOT NULL) AS cell
   LEFT JOIN owner_known AS known ON (known.field, known.normal) = (%(field)s::text, sync.normal(cell.said));
 
 -- statistics --
@@ -59,25 +62,30 @@ ANALYZE owner_meant;
 TRUNCATE owner_meant;
 
 -- give --
+-- Also to rows that lack something else, which are told all of it.
 UPDATE incoming AS i
-   SET fields = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN i.fields
+   SET fields = CASE WHEN own.refused THEN i.fields
                      ELSE i.fields || jsonb_build_object(%(field)s::text, coalesce(meant.record_key, fallback.standing)) END,
-       outcome = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN 'not_added' END,
-       action = CASE WHEN meant.record_key IS NOT NULL OR NOT %(rejects)s THEN i.action END,
-       reason = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN 'unknown_owner' END,
-       message = CASE WHEN meant.record_key IS NULL AND %(rejects)s
-                      THEN format('%%s ''%%s'' is the External User Id of no active user.', %(label)s::text, left(meant.said, 40)) END,
-       details = CASE WHEN meant.record_key IS NULL AND %(rejects)s THEN jsonb_build_array(note.said) END,
-       notes = CASE WHEN meant.record_key IS NULL AND NOT %(rejects)s THEN coalesce(i.notes, '[]') || note.said ELSE i.notes END
+       outcome = CASE WHEN own.refused THEN 'not_added' ELSE i.outcome END,
+       action = CASE WHEN NOT own.refused THEN i.action END,
+       reason = CASE WHEN own.refused THEN coalesce(i.reason, 'unknown_owner') ELSE i.reason END,
+       message = CASE WHEN own.refused
+                      THEN concat_ws(' ', i.message, format('%%s ''%%s'' is the External User Id of no active user.',
+                                                            %(label)s::text, left(meant.said, 40)))
+                      ELSE i.message END,
+       details = CASE WHEN own.refused THEN coalesce(i.details, '[]') || own.note ELSE i.details END,
+       notes = CASE WHEN meant.record_key IS NULL AND NOT own.refused THEN coalesce(i.notes, '[]') || own.note ELSE i.notes END
   FROM owner_meant AS meant
   JOIN owner_fallback AS fallback ON fallback.field = %(field)s
  CROSS JOIN LATERAL (
-       SELECT jsonb_build_object('reason', 'unknown_owner', 'field', %(field)s::text, 'label', %(label)s::text,
-                                 'value', left(meant.said, 40), 'rule', 'is the External User Id of no active user') AS said) AS note
- WHERE i.outcome IS NULL AND i.fields ->> %(field)s = meant.said;
+       SELECT meant.record_key IS NULL AND %(rejects)s AS refused,
+              jsonb_build_object('reason', 'unknown_owner', 'field', %(field)s::text, 'label', %(label)s::text,
+                                 'value', left(meant.said, 40), 'rule', 'is the External User Id of no active user') AS note) AS own
+ WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
+   AND i.fields ->> %(field)s = meant.said;
 
 -- missing --
--- Beside what the load itself has found to be missing or unknown before. Of rows that were staged as ended no field is known.
+-- Beside what has been found to be missing, wrong or unknown before.
 UPDATE incoming AS i
    SET outcome = 'not_added', reason = 'missing_required',
        message = concat_ws(' ', i.message, format('%%s is required, and nobody is named.', %(label)s::text)),
@@ -85,7 +93,7 @@ UPDATE incoming AS i
                                                                  'label', %(label)s::text, 'rule', 'is required, and nobody is named')
   FROM owner_fallback AS fallback
  WHERE %(required)s AND fallback.field = %(field)s AND fallback.record_key IS NULL
-   AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'unknown_owner') AND i.fields <> '{}')
+   AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
    AND NOT i.linked AND i.fields ->> %(field)s IS NULL;
 
 -- keep --
