@@ -100,7 +100,7 @@ def notes(module: Module) -> list[str]:
     """What the six outcomes do not say, where there is something to say."""
     references = be(module.resolved, "reference", "references")
     told = (
-        (module.deactivated, "of the updated newly inactive in QuickBooks"),
+        (module.deactivated, "of the updated newly inactive or merged away in QuickBooks"),
         (module.deleted, "of the updated newly deleted in QuickBooks"),
         (module.resolved, f"open {references} of records loaded earlier closed"),
     )

@@ -165,7 +165,8 @@ def test_a_run_shows_its_counts_reasons_and_problems(
     shown = _text(viewer.get(RUN))
 
     assert "extract QuickBooks does not answer." in shown
-    assert "products 1 of the updated newly inactive in QuickBooks 3 0 2 0 0 1 0" in shown
+    told = "1 of the updated newly inactive or merged away in QuickBooks"
+    assert f"products {told} 3 0 2 0 0 1 0" in shown
     assert "products not added A required field is blank 1" in shown
     assert "7 API calls" in shown
 

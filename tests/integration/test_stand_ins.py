@@ -12,6 +12,7 @@ from tests.integration.crm import (
     End,
     Record,
     by_hand,
+    counts,
     customer,
     gone,
     one,
@@ -223,6 +224,13 @@ def test_nothing_is_loaded_again_when_nothing_means_another_record(
 # ── merged ──────────────────────────────────────────────────────────────────────────────────
 
 
+def counted(connection: Connection[Any]) -> tuple[int, int]:
+    """How many accounts the newest run updated, and how many of these are newly inactive or merged
+    away."""
+    numbers = counts(connection, "accounts")
+    return numbers["updated"], numbers["deactivated"]
+
+
 def test_the_loser_of_a_merge_is_flagged_and_references_to_it_mean_the_survivor(
     connection: Connection[Any],
 ) -> None:
@@ -238,6 +246,7 @@ def test_the_loser_of_a_merge_is_flagged_and_references_to_it_mean_the_survivor(
         connection, "SELECT type, active, notes FROM crm.accounts ORDER BY quickbooks_customer_id"
     ) == [("Merged", False, "mine"), ("Customer", True, "mine")]
     assert one(connection, "SELECT flag FROM sync.outcome WHERE flag IS NOT NULL") == "merged"
+    assert counted(connection) == (1, 1)
 
 
 @pytest.mark.parametrize("late", [True, False])

@@ -58,7 +58,7 @@ SELECT %(realm)s, %(run_id)s, %(module)s, %(hash)s, %(mode)s, %(position)s, %(ge
        count(*) FILTER (WHERE outcome = 'duplicate'),
        count(*) FILTER (WHERE outcome = 'not_added'),
        count(*) FILTER (WHERE outcome = 'excluded'),
-       count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deactivated'),
+       count(*) FILTER (WHERE outcome = 'updated' AND flag IN ('deactivated', 'merged')),
        count(*) FILTER (WHERE outcome = 'updated' AND flag = 'deleted'),
        (SELECT count(*) FROM sync.resolved_reference
          WHERE realm = %(realm)s AND run_id = %(run_id)s AND closed_by = %(module)s)
