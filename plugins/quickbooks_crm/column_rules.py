@@ -18,6 +18,9 @@ _WHOLE_NUMBER = r"[+-]?[0-9]+"
 _DAY = r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?" + f"(?:{_OFFSET})?"
+_MOST_DIGITS = 30
+"""That a number has before its point, where the column sets no limit: whatever is counted or paid
+has fewer."""
 _INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _UUID = r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
 _BYTES = {"name": 63, "char": 1}
@@ -132,6 +135,9 @@ def _numeric(values: Series, column: Column) -> Iterator[tuple[Series, str]]:
     yield ~is_number, "is not a number"
     if column.precision is not None and column.scale is not None:
         yield from _decimal(written.where(is_number), parts, column.precision, column.scale)
+    elif column.base not in _FLOATS:
+        digits = parts["whole"].str.lstrip("0").str.len()
+        yield digits > _MOST_DIGITS, f"has more than {_MOST_DIGITS} digits"
     if size := _FLOATS.get(column.base):
         numbers = written.where(is_number)
         inexact = numbers.notna() & ~each(numbers, lambda text: _holds(text, size))
@@ -145,7 +151,7 @@ def _plain_number(column: Column) -> re.Pattern[str]:
     if precision is not None and scale is not None and 0 <= scale < precision:
         return re.compile(rf"[+-]?[0-9]{{1,{precision - scale}}}(?:\.[0-9]{{0,{scale}}})?")
     if precision is None and scale is None and column.base not in _FLOATS:
-        return re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+        return re.compile(rf"[+-]?[0-9]{{1,{_MOST_DIGITS}}}(?:\.[0-9]*)?")
     return re.compile(r"0")
 
 

@@ -307,6 +307,26 @@ def test_a_scale_below_nought_or_above_the_precision_is_as_postgres_means_it(
 
 
 @pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("9" * 30 + ".125", None),
+        ("-" + "0" * 400 + "5", None),
+        ("1" + "0" * 30, "has more than 30 digits"),
+        ("-1" + "0" * 400 + ".5", "has more than 30 digits"),
+    ],
+)
+def test_a_column_without_limits_takes_no_number_that_nobody_counts_or_pays(
+    value: str, said: str | None
+) -> None:
+    """QuickBooks' JSON may say 1e400, which `numeric` would hold."""
+    shown = value if len(value) <= 40 else value[:39] + "…"
+
+    assert said_of(value, "numeric", precision=None, scale=None) == (
+        said and f"OWN '{shown}' {said}."
+    )
+
+
+@pytest.mark.parametrize(
     ("kind", "base", "scale", "value", "said"),
     [
         ("numeric", "float4", None, "200000.01", "has more digits than numeric(7,2) holds"),
