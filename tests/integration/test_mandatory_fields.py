@@ -100,6 +100,20 @@ def test_with_a_default_in_the_table_the_run_may_start(company: Connection[Any])
     ]
 
 
+def test_a_default_that_only_the_form_states_is_none(company: Connection[Any]) -> None:
+    """The form fills it in for a person who opens one; the table itself leaves the field empty."""
+    company.execute("ALTER TABLE crm.products ADD COLUMN warehouse text")
+    company.execute(
+        "INSERT INTO crm.form_field (table_name, column_name, label, type, required, default_value)"
+        " VALUES ('crm.products', 'warehouse', 'Where it is kept', 'text', true, 'main')"
+    )
+    company.execute("INSERT INTO crm.products (name) VALUES ('Pump')")
+    assert rows(company, "SELECT warehouse FROM crm.products") == [(None,)]
+
+    with pytest.raises(MandatoryFieldsMissing, match="\n  products: Where it is kept\n"):
+        pipeline.check_settings("sample", "run-1", Request("manual", "admin"))
+
+
 def test_only_the_modules_that_were_asked_for_are_looked_at(company: Connection[Any]) -> None:
     company.execute(BUILT_IN.encode())
 
