@@ -14,9 +14,9 @@ from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from quickbooks_crm.by_place import by_place
-from quickbooks_crm.catalog import Table
+from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.images import LINES
-from quickbooks_crm.mapping import Mapping
+from quickbooks_crm.mapping import Field, Mapping
 from quickbooks_crm.sql import statements
 
 OF_ANOTHER_COMPANY = {
@@ -37,6 +37,9 @@ RECEIVING = (
     "incoming_losers",
 )
 """The statements that take the staged rows in, in their order."""
+
+NORMAL = {"email": "normal_email", "phone": "normal_phone"}
+"""The forms in which fields of a kind are compared."""
 
 PLAIN = (("Id",),)
 """The sources of a field that holds the QuickBooks id."""
@@ -175,7 +178,7 @@ def _link_typed(
     if target.typed_id is None:
         return
     blocks = statements("dedupe")
-    names = target.names | {"column": sql.Identifier(target.typed_id), "scope": _own(target)}
+    names = target.names | {"typed_id": typed_id(target), "scope": _own(target)}
     names["kind"] = of_kind(target, sql.Identifier("meant", "entity"))
     typed = blocks["typed"].format(**names, meant=blocks[meant])
     own: dict[str, Any] = {"referred": target.mapping.module, "company": target.company}
@@ -193,7 +196,7 @@ def link_known(connection: Connection[Any], target: Target, where: dict[str, Any
     if target.mapping.mode == "merge" or target.typed_id is None:
         return
     blocks = statements("dedupe")
-    names = target.names | {"column": sql.Identifier(target.typed_id)}
+    names = target.names | {"typed_id": typed_id(target)}
     known = blocks["known"].format(**names, kind=of_kind(target, sql.Identifier("i", "entity")))
     own = where | {"kinds": Jsonb(target.kinds)}
     if connection.execute(known, own).rowcount:
@@ -208,6 +211,11 @@ def of_kind(target: Target, entity: sql.Composable) -> sql.Composable:
     if not (within and target.kinds):
         return blocks["everywhere"]
     return blocks["of_kind"].format(within=sql.Identifier(within), entity=entity)
+
+
+def typed_id(target: Target) -> sql.Composable:
+    """The form in which the QuickBooks id that a person typed into a CRM record is compared."""
+    return _normal(target, "current", target.typed_id)
 
 
 def take_values(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
@@ -317,9 +325,15 @@ def _normal(target: Target, row: str, column: str | None) -> sql.Composable:
     blocks = statements("dedupe")
     if column is None:
         return blocks["absent"]
-    phone = target.mapping.fields[column].kind == "phone"
-    block = blocks["normal_phone" if phone else "normal"]
+    block = blocks[_form(target.mapping.fields[column], target.table.columns[column])]
     return block.format(row=sql.Identifier(row), column=sql.Identifier(column))
+
+
+def _form(field: Field, column: Column) -> str:
+    if field.kind:
+        return NORMAL[field.kind]
+    unscaled = column.base == "numeric" and column.scale is None and not column.array
+    return "normal_number" if unscaled else "normal"
 
 
 def _key(target: Target) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from quickbooks_crm import acts
-from quickbooks_crm.dedupe import Target, of_kind
+from quickbooks_crm.dedupe import Target, of_kind, typed_id
 from quickbooks_crm.errors import CompanyBusy, LinkRefused
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.sql import statements
@@ -175,6 +175,7 @@ def _take_id_out(
         key=sql.Identifier(target.table.key),
         key_type=target.table.key_type,
         column=sql.Identifier(target.typed_id),
+        typed_id=typed_id(target),
         kind=of_kind(target, sql.Placeholder("entity")),
     )
     try:

@@ -31,10 +31,16 @@ ENDED = [*WHO, "outcome", "reason", "message", "details"]
 """The columns of rows that end before the load, with why."""
 
 _SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_INVISIBLE = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+)
+_TAGS = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+"""With `_INVISIBLE` what Unicode calls Default_Ignorable_Code_Point, as `sync.normal` has it."""
 _BLANKS = "".join(re.findall(f"[{_SPACES}{_INVISIBLE}]", "".join(map(chr, range(0x10000)))))
 _EMPTY = {"", "[]", "{}"}
-_MAY_BE_BLANK = re.compile(rf"\n(?:[\[{{{_BLANKS}]|$)")
+_MAY_BE_BLANK = re.compile(rf"\n(?:[\[{{{_SPACES}{_INVISIBLE}{_TAGS}]|$)")
+_NOTHING = re.compile(f"[{_SPACES}{_INVISIBLE}{_TAGS}]*")
 _SUFFIX = r"(?i)\s*\(deleted(?: [0-9]+)?\)$"
 _AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -106,8 +112,14 @@ def _may_be_blank(values: Series) -> bool:
 
 def _is_blank(values: Series) -> Series:
     texts = values.to_numpy(object).tolist()
-    blank = [isinstance(text, str) and text.strip(_BLANKS) in _EMPTY for text in texts]
+    blank = [isinstance(text, str) and _shows_nothing(text) for text in texts]
     return Series(blank, index=values.index, dtype=bool)
+
+
+def _shows_nothing(text: str) -> bool:
+    """To leave off what is blank takes least time, but not where thousands of tags are."""
+    left = text.strip(_BLANKS)
+    return left in _EMPTY or (left[0] > "\uffff" and _NOTHING.fullmatch(left) is not None)
 
 
 def _without_suffix(batch: DataFrame) -> DataFrame:

@@ -123,6 +123,7 @@ WAYS = [
     missing("an empty name", ""),
     missing("a name of spaces", " \t\u00a0"),
     missing("a name of zero width", "\u200b\u2060"),
+    missing("a name of variation selectors and tags", "\ufe0f \U000e0041\u034f"),
     invalid("a name too long", "is longer than 200 characters", Name="x" * 201),
     invalid("an object for a name", "is not a single value", Name={"first": "A"}),
     invalid("a list for a name", "is not a single value", Name=["A", "B"]),

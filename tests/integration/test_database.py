@@ -105,6 +105,32 @@ def test_reasons_are_counted_also_for_runs_from_before_they_were(
     assert found == [([],), ([invalid, bundles | {"count": 1}],)]
 
 
+def test_an_index_that_somebody_has_made_of_a_former_normal_form_stays_right(
+    connection: Connection[Any],
+) -> None:
+    every = database._migrations()
+    for name in filter("0067".__gt__, every):
+        connection.execute(every[name].encode())
+    connection.execute("CREATE SCHEMA own")
+    connection.execute("CREATE TABLE own.things AS SELECT '555 0100 x' || n AS phone FROM"
+                       " generate_series(1, 9) AS n")  # fmt: skip
+    connection.execute("CREATE INDEX ON own.things (sync.normal_phone(phone))")
+
+    connection.execute(every["0067_more_normal_forms"].encode())
+
+    connection.execute("SET enable_seqscan = off")
+    query = "SELECT phone FROM own.things WHERE sync.normal_phone(phone) = '55501007'"
+    assert connection.execute(query).fetchall() == [("555 0100 x7",)]
+
+
+def test_a_former_normal_form_of_which_nothing_is_made_is_gone(connection: Connection[Any]) -> None:
+    database.migrate(connection)
+
+    found = connection.execute("SELECT to_regproc('sync.normal_phone')").fetchone()
+
+    assert found == (None,)
+
+
 def test_a_new_database_gets_every_migration(connection: Connection[Any]) -> None:
     applied = database.migrate(connection)
 

@@ -409,7 +409,7 @@ WAITING = """
                     WHERE datname = current_database() AND wait_event_type = 'Lock')"""
 
 
-def test_a_phone_may_be_any_text_and_is_compared_by_its_digits(connection: Connection[Any]) -> None:
+def test_a_phone_may_be_any_text_and_is_compared_by_its_number(connection: Connection[Any]) -> None:
     by_number = "{mode: create, check: [description]}"
     known = products(by_number, "description: {from: P, kind: phone}")
 

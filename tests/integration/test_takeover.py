@@ -36,6 +36,30 @@ def test_a_record_with_the_same_key_is_linked_and_updated(
     assert rows(connection, NAMES) == [(fields.get("DisplayName", "Customer 7"),)]
 
 
+@pytest.mark.parametrize(
+    ("key", "entered", "field", "said"),
+    [
+        ("email", "bob@acme.org,Ann@ACME.org", "Mail", "ann@acme.org, bob@acme.org"),
+        ("phone", "555 010 9988 ext. 7", "Phone", "(555) 010-9988 x7"),
+        ("phone", "1-800-FLOWERS", "Phone", "1 (800) 356-9377"),
+    ],
+)
+def test_a_key_that_is_written_otherwise_and_means_the_same_finds_the_record(
+    connection: Connection[Any], key: str, entered: str, field: str, said: str
+) -> None:
+    by_hand(connection, "crm.accounts", **({"name": "Own"} | {key: entered}))
+
+    assert sync(connection, keyed(key), customer("7", **{field: said})) == [End("7", "updated")]
+
+
+def test_another_extension_or_vanity_number_is_another_key(connection: Connection[Any]) -> None:
+    for number in ("555 010 9988 x8", "1-800-GO-FEDEX"):
+        by_hand(connection, "crm.accounts", name="Own", phone=number)
+    rung = (customer("7", Phone="555 010 9988 x7"), customer("8", Phone="1-800-FLOWERS"))
+
+    assert sync(connection, keyed("phone"), *rung) == [End("7", "added"), End("8", "added")]
+
+
 @pytest.mark.parametrize("key", ["email", "phone"])
 def test_a_blank_key_finds_no_blank_one(connection: Connection[Any], key: str) -> None:
     by_hand(connection, "crm.accounts", name="Own")

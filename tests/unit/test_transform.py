@@ -117,12 +117,21 @@ def test_a_constant_is_the_same_for_every_record() -> None:
     assert kept(read(mapping("type: {value: '007'}")))["type"] == "007"
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\n", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u00ad"])
+@pytest.mark.parametrize(
+    "blank",
+    [
+        *("", " ", "\n", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u00ad", "\u034f", "\ufe0f"),
+        *("\u3164", "\U0001d173", "\U000e0041\U000e007f", " \U000e0041\u200b\U000e0100 "),
+    ],
+)
 def test_what_shows_nothing_is_blank(blank: str) -> None:
     assert kept(read(mapping()), Name=blank)["name"] is None
 
 
-@pytest.mark.parametrize("value", ["0", "false", "N/A", "[", "[ ]", "-", " x ", "null", "\u0000"])
+@pytest.mark.parametrize(
+    "value",
+    ["0", "N/A", "[", "[ ]", "-", " x ", "null", "\u0000", "\U0001f600", "\U0001f3f4\U000e0067"],
+)
 def test_what_shows_something_stays_as_it_is_written(value: str) -> None:
     assert kept(read(mapping()), Name=value)["name"] == value
 

@@ -198,7 +198,7 @@ SELECT meant.entity, meant.id, typed.record_key
  CROSS JOIN LATERAL (
        SELECT current.{key}::text AS record_key
          FROM {table} AS current
-        WHERE sync.normal(current.{column}::text) = sync.normal(meant.id) AND {scope} AND {kind} LIMIT 2) AS typed
+        WHERE {typed_id} = sync.normal(meant.id) AND {scope} AND {kind} LIMIT 2) AS typed
  WHERE meant.entity = ANY (%(entities)s)
    AND NOT EXISTS (SELECT FROM sync.target
                     WHERE (realm, module, entity, id) = (%(realm)s, %(referred)s, meant.entity, meant.id))
@@ -234,7 +234,7 @@ SELECT alone.entity, alone.id, alone.record_key
           FROM incoming AS i
           JOIN {table} AS current ON current.{key} = i.record_key::{key_type}
          WHERE i.outcome = 'duplicate' AND i.reason = 'key_known' AND NOT i.linked
-           AND sync.normal(current.{column}::text) = sync.normal(i.id) AND {kind}) AS alone
+           AND {typed_id} = sync.normal(i.id) AND {kind}) AS alone
  WHERE alone.finders = 1
    AND NOT EXISTS (SELECT FROM sync.link WHERE module = ANY (%(sharing)s) AND link.record_key = alone.record_key)
 
@@ -299,7 +299,14 @@ ANALYZE comparing;
 sync.normal({row}.{column}::text)
 
 -- normal_phone --
-sync.normal_phone({row}.{column}::text)
+sync.normal_phone_number({row}.{column}::text)
+
+-- normal_email --
+sync.normal_email({row}.{column}::text)
+
+-- normal_number --
+-- Of a column that keeps as many decimal places as it is given: 100.0 is 100.
+sync.normal(trim_scale({row}.{column})::text)
 
 -- combination --
 -- Several fields; NULL when one of them is blank: two blanks never match each other.

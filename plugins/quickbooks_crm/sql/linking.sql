@@ -71,7 +71,7 @@ SELECT FROM sync.unlinked WHERE (realm, module, entity, id) = (%(realm)s, %(modu
 -- The QuickBooks id in a CRM record that no QuickBooks record is.
 UPDATE {table} AS current SET {column} = NULL
  WHERE current.{key} = %(record_key)s::text::{key_type}
-   AND sync.normal(current.{column}::text) = sync.normal(%(id)s) AND {kind}
+   AND {typed_id} = sync.normal(%(id)s) AND {kind}
    AND NOT EXISTS (SELECT FROM sync.link WHERE record_key = %(record_key)s AND module = ANY (%(sharing)s));
 
 -- forget_parted --

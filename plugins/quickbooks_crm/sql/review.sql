@@ -108,7 +108,7 @@ sync.skeleton(current.{column}::text)
 nullif(current.{column}::text, '')
 
 -- e_mail --
-sync.normal(current.{column}::text)
+sync.normal_email(current.{column}::text)
 
 -- all_of --
 CASE WHEN {complete} THEN jsonb_build_array({forms})::text END
