@@ -68,7 +68,8 @@ class Column:
     length. `scale` is how many decimal places it has, of times those of a second. `lacking` are the
     rights on it that this login has not, `locked` the sequences that its default takes numbers from
     and that the login may not use. `points_to` is the schema, table and column that a foreign key
-    of its own leads to. `item` is what each value of a column that holds several must be."""
+    of its own leads to. `item` is what each value of a column that holds several must be.
+    `read_only` is what the CRM's forms let nobody change."""
 
     name: str
     label: str
@@ -90,6 +91,7 @@ class Column:
     number: int = 0
     points_to: tuple[str, str, str] | None = None
     item: "Column | None" = None
+    read_only: bool = False
 
     @property
     def fills(self) -> bool:
@@ -137,8 +139,12 @@ class Column:
     def steady(self) -> bool:
         """Whether it has no default, or one that is always the same. A moment mostly tells when its
         row was changed."""
-        moves = _MOVING.search(re.sub("'[^']*'", "", self.default or ""))
-        return not moves and self.kind != "timestamp"
+        return not self.moving and self.kind != "timestamp"
+
+    @property
+    def moving(self) -> bool:
+        """Whether it has a default that is another each time, such as a number or the moment."""
+        return bool(_MOVING.search(re.sub("'[^']*'", "", self.default or "")))
 
     @property
     def untouched(self) -> sql.Composable:
@@ -398,6 +404,7 @@ def _column(row: dict[str, Any], found: Found) -> Column:
         locked=tuple(row["locked"]),
         number=row["number"],
         points_to=tuple(row["points_to"]) if row["points_to"] else None,
+        read_only=form.get("read_only") is True,
     )
     if not row["item_base_type"]:
         return _of_one_value(own, row)

@@ -270,6 +270,7 @@ def _misfits(
         return
     yield from keywords.unlisted(connection, known, table)
     yield from owners.misfits(connection, known, table, company.default_owner)
+    yield from _said_by_fields(connection, known, table, company)
     if unkept := list(_unkept_company(connection, known, table, company)):
         yield from unkept
     elif known.company in table.columns and not catalog.company_is_known(
@@ -280,6 +281,31 @@ def _misfits(
             f"{known.table}.{known.company}. "
             "Add it to the CRM (the reference CRM: python -m quickbooks_crm install-crm)."
         )
+
+
+def _said_by_fields(
+    connection: Connection[Any], known: Mapping, table: Table, company: Company
+) -> Iterator[str]:
+    """The fields that say in place of the sync which company a record belongs to."""
+    for part, own in zip(known.parts, (table, table.lines), strict=False):
+        for name in part.fields if own else ():
+            if own and _tells_company(connection, part, own, name, company.crm_company):
+                yield (
+                    f"{part.file} line {part.line(f'fields.{name}')}: {part.at}fields.{name}: "
+                    f"{own.name}.{name} says which company a record belongs to, and the sync "
+                    f"itself fills it. Take it out, and write company: {name}."
+                )
+
+
+def _tells_company(
+    connection: Connection[Any], part: Mapping, table: Table, name: str, company: str
+) -> bool:
+    """Whether a field fills a column that leads to the table of companies, which has this one."""
+    field, column = part.fields[name], table.columns.get(name)
+    if column is None or column.points_to is None or field.refers or field.owner:
+        return False
+    of_companies = column.points_to[1] == "companies"
+    return of_companies and catalog.company_is_known(connection, table, name, company)
 
 
 def _unkept_company(

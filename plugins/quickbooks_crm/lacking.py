@@ -3,7 +3,7 @@ Pure."""
 
 from collections.abc import Iterator
 
-from quickbooks_crm.catalog import Table
+from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import Lines, Mapping
 from quickbooks_crm.mapping.problems import nearest
 
@@ -59,7 +59,7 @@ def _unfit(table: Table, mapping: Mapping, places: dict[str, str]) -> Iterator[s
             yield absent(table, mapping, place, name)
         elif name.startswith("@"):
             yield f"{where}: a column whose name begins with @ cannot be mapped. Rename it."
-        elif not table.columns[name].writable or _numbers_itself(table, name):
+        elif not table.columns[name].writable or _filled_by(table, table.columns[name]):
             yield f"{where}: {_not_writable(table, name)}"
         elif why := table.columns[name].unfillable:
             yield f"{where}: {table.name}.{name} takes {table.columns[name].type}, {why}"
@@ -96,8 +96,11 @@ def _not_writable(table: Table, name: str) -> str:
     return f"the database itself fills {table.name}.{name}. Take it out."
 
 
-def _numbers_itself(table: Table, name: str) -> bool:
-    return name == table.key and table.columns[name].sequence is not None
+def _filled_by(table: Table, column: Column) -> bool:
+    """Whether it is for the table alone to say what the column holds: the number of a record, or
+    when it was made or changed, which the CRM's forms let nobody change."""
+    numbered = column.name == table.key and (column.sequence is not None or column.moving)
+    return numbered or (column.read_only and column.moving)
 
 
 def unfilled(table: Table, mapping: Mapping) -> Iterator[str]:

@@ -151,6 +151,7 @@ K13 names that have to be quoted      integration/odd_names      a_column_may_be
 K13 names that are too long           unit/mapping_mistakes      a_mistake_is_named_with_its_line
 K14 a protected column                integration/catalog        a_key_that_the_table_numbers
 K14 the company column                unit/mapping_mistakes      a_mistake_is_named_with_its_line
+K14 company and moments, by the table integration/mandatory_fields a_field_cannot_fill_what
 K15 text that takes for ever          unit/mapping_paths         a_long_text_that_is_no_path
 K16 values that no rule foresaw       unit/check                 whatever_text_comes_every_row
 K17 edited during a run               integration/runs           a_mapping_edited_during_a_run

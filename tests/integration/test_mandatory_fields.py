@@ -223,3 +223,54 @@ def test_key_and_check_fields_that_nothing_fills_and_constants_that_do_not_fit_s
     for table in ("crm.products", "sync.staged", "sync.generation", "sync.lease"):
         assert count(company, table) == 0
     assert rows(company, "SELECT 1 FROM sync.run WHERE mappings <> '{}'") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (
+            "company_id: {value: sample}",
+            "crm.products.company_id says which company a record belongs to, and the sync itself "
+            "fills it. Take it out, and write company: company_id.",
+        ),
+        (
+            "created_at: {from: MetaData.CreateTime}",
+            "the database itself fills crm.products.created_at. Take it out.",
+        ),
+        (
+            "updated_at: {from: MetaData.LastUpdatedTime}",
+            "the database itself fills crm.products.updated_at. Take it out.",
+        ),
+    ],
+)
+def test_a_field_cannot_fill_what_the_sync_or_the_table_itself_fills(
+    company: Connection[Any], mappings: Path, field: str, said: str
+) -> None:
+    """K14."""
+    file, name = mappings / "products.yaml", field.partition(":")[0]
+    edit(file, "company: company_id ", "")
+    edit(file, "fields:\n", f"fields:\n  {field}\n")
+    line = file.read_text(encoding="utf-8").splitlines().index(f"  {field}") + 1
+
+    with pytest.raises(SettingsError) as told:
+        pipeline.check_settings("sample", "run-1", Request("manual", "admin", ("products",)))
+
+    assert str(told.value) == (
+        f"The mappings do not fit the CRM:\n  products.yaml line {line}: fields.{name}: {said}"
+    )
+
+
+def test_a_moment_that_people_may_write_can_be_mapped_whatever_its_default(
+    company: Connection[Any], mappings: Path
+) -> None:
+    """In a CRM of another make it may be wanted: when QuickBooks says that it was made."""
+    company.execute("UPDATE crm.form_field SET read_only = false WHERE column_name = 'created_at'")
+    edit(
+        mappings / "products.yaml",
+        "fields:\n",
+        "fields:\n  created_at: {from: MetaData.CreateTime}\n",
+    )
+
+    asked = Request("manual", "admin", ("products",))
+
+    assert pipeline.check_settings("sample", "run-1", asked) == ["products"]
