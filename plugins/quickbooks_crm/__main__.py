@@ -1,5 +1,6 @@
 """Starts the command line: `python -m quickbooks_crm COMMAND`."""
 
+import errno
 import logging
 import os
 import sys
@@ -32,6 +33,12 @@ def _until_nobody_reads() -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("The disk is full: what was to be told could not all be written.", file=sys.stderr)
         return 1
     return code
 

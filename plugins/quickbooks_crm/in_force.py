@@ -162,7 +162,8 @@ def of_files(company: Company) -> dict[str, Mapping]:
 
 
 def store(connection: Connection[Any], company: Company, new: New) -> Version:
-    """Store a mapping as the next version of its module; it is not in force by that.
+    """Store a mapping as the next version of its module; it is not in force by that. The newest
+    version again, where it says just this already.
 
     Raises `MappingOutdated` when a newer version has come than the one it is based on, and, for
     everything that is wrong with it, `MappingError`, or `SettingsError` where it does not fit the
@@ -175,9 +176,18 @@ def store(connection: Connection[Any], company: Company, new: New) -> Version:
         newest = versions.newest(connection, company.name).get(new.module)
         if new.based_on != (newest.version if newest else 0):
             raise _newer(company, new, newest)
+        if newest and newest.hash == versions.hashed(new.content):
+            return newest
         found = _composed(there, {new.module: _next(company, new)}, NOT_STORED)
         fitting.require(connection, found.mappings, company, new.module)
         return versions.store(connection, company.name, new)
+
+
+def said_of(new: New, stored: Version) -> str:
+    """What a person is told who has stored a mapping."""
+    if stored.version == new.based_on:
+        return f"Version {stored.version} of {new.module} says just this. Nothing was stored."
+    return f"Stored as version {stored.version} of {new.module}. It is not in force yet."
 
 
 def use(

@@ -302,6 +302,32 @@ def test_a_reader_that_has_enough_sees_no_traceback(synced: Kept) -> None:
     assert (finished.returncode, finished.stderr) == (1, "")
 
 
+def test_a_disk_that_is_full_is_told_without_a_traceback(synced: Kept) -> None:
+    with open("/dev/full", "w") as full:
+        finished = subprocess.run(
+            [sys.executable, "-m", "quickbooks_crm", "activity"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    assert (finished.returncode, finished.stderr) == (
+        1,
+        "The disk is full: what was to be told could not all be written.\n",
+    )
+
+
+def test_where_no_run_has_been_no_breaker_is_told(
+    kept: Kept, command: Callable[..., Ended]
+) -> None:
+    said = "No company has had a run yet, so no breaker has stopped one.\n"
+
+    assert command("breakers").stdout == said
+    assert command("breakers", "--json").stdout == ""
+
+
 @pytest.mark.parametrize(
     ("words", "code"), [("sync", 0), ("mapping-store accounts - --based-on 0", 2)]
 )

@@ -263,7 +263,7 @@ def test_what_a_person_stores_is_a_version_and_not_in_force(
 
     assert answer.json() == {
         "go": "mappings/sample/products",
-        "said": "Stored as version 1. It is not in force yet.",
+        "said": "Stored as version 1 of products. It is not in force yet.",
     }
     [version] = versions.versions(connection, "sample", "products")
     assert (version.content, version.made_by, version.origin) == (new, "op", "upload")

@@ -61,7 +61,10 @@ def _next(company: str, still: list[Breaker]) -> Iterator[str]:
 
 def _breakers(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
-        for company in told_of(asked, activity.companies(connection)):
+        of = told_of(asked, activity.companies(connection))
+        if not of and not asked.json:
+            print("No company has had a run yet, so no breaker has stopped one.")
+        for company in of:
             found = breakers.open_ones(connection, company)
             found += breakers.past_ones(connection, company, asked.limit)
             for breaker in found:

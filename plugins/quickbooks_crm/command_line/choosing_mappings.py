@@ -126,13 +126,13 @@ def _store(asked: argparse.Namespace) -> None:
     )
     with database.connect() as connection:
         stored = in_force.store(connection, company, new)
-    _say(asked, stored.version, "\n".join(_stored(company.name, asked.module, stored.version)))
+    said = [in_force.said_of(new, stored), *_advised(company.name, asked.module, stored.version)]
+    _say(asked, stored.version, "\n".join(said))
 
 
-def _stored(company: str, module: str, version: int) -> Iterator[str]:
-    """What was done, and what a person may want to type next."""
+def _advised(company: str, module: str, version: int) -> Iterator[str]:
+    """What a person may want to type next."""
     command = "python -m quickbooks_crm"
-    yield f"Stored as version {version} of {module}. It is not in force yet."
     yield f"What it would do: {command} preview --company {company} --version {module}={version}"
     yield f"To put it in force: {command} mapping-use --company {company} {module} {version}"
 

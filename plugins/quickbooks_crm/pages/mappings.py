@@ -172,8 +172,7 @@ def store(request: Request, caller: Configure, module: str, sent: Stored) -> Res
         raise
     except SettingsError as error:
         return refusal(request, _by_line(error))
-    said = f"Stored as version {stored.version}. It is not in force yet."
-    return go(_way(caller.company, module), said)
+    return go(_way(caller.company, module), in_force.said_of(new, stored))
 
 
 @router.post("/mappings/{company}/{module}/use")

@@ -296,10 +296,10 @@ BEGIN
 END $refusals$;
 
 -- dropped --
--- A row that a trigger of the table quietly left out.
+-- A row that a trigger of the table quietly left out, or that its row-level security hides from what is to change it.
 UPDATE incoming AS i
    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
-       message = 'A trigger of the CRM table left the record out without saying why.',
+       message = 'A trigger of the CRM table, or its row-level security, left the record out without saying why.',
        record_key = CASE WHEN linked THEN record_key END
  WHERE {waiting};
 

@@ -37,6 +37,8 @@ def test_a_mapping_is_stored_previewed_compared_and_put_in_force_by_commands(
 
     assert "Stored as version 1 of products." in stored_as(command, file, new, "--based-on", "0")[1]
     assert command("preview", "--read", "--version", "products=1")[0] == 0
+    again = stored_as(command, file, new, "--based-on", "1")
+    assert "Version 1 of products says just this. Nothing was stored.\n" in again[1]
     two = "--version", "products=2", "--version", "products=1"
     assert command("preview", *two) == (
         2,
