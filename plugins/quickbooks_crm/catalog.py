@@ -41,6 +41,8 @@ _KINDS = {
 _MOVING = re.compile(r"\(|\b(CURRENT|LOCAL|SESSION|SYSTEM)_?[A-Z]+|\bUSER\b")
 """What tells a default that is another each time, apart from its texts: it calls a function, or
 names one without parentheses, such as CURRENT_DATE."""
+_OF_THE_MOMENT = ("now()", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "CURRENT_DATE")
+"""Defaults that are the same for all that a transaction writes."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,8 @@ class Column:
 
     @property
     def steady(self) -> bool:
-        """Whether it has no default, or one that is always the same. A moment mostly tells when its
-        row was changed."""
-        return not self.moving and self.kind != "timestamp"
+        """Whether it has no default, or one that is always the same."""
+        return not self.moving
 
     @property
     def moving(self) -> bool:
@@ -147,10 +148,22 @@ class Column:
         return bool(_MOVING.search(re.sub("'[^']*'", "", self.default or "")))
 
     @property
+    def of_the_moment(self) -> bool:
+        """Whether its default is the time at which the transaction began."""
+        return self.default in _OF_THE_MOMENT
+
+    @property
     def untouched(self) -> sql.Composable:
         """What it holds, as JSON, as long as nobody writes to it; NULL if that is not always the
         same."""
-        default = self.default if self.steady else None
+        return self._as_json(self.default if self.steady else None)
+
+    @property
+    def from_default(self) -> sql.Composable:
+        """What its default gives now, as JSON."""
+        return self._as_json(self.default)
+
+    def _as_json(self, default: str | None) -> sql.Composable:
         type_ = sql.SQL(self.type if default else "text")
         block = statements("catalog")["untouched"]
         return block.format(default=sql.SQL(default or "NULL"), type=type_)

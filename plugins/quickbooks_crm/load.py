@@ -19,6 +19,7 @@ from quickbooks_crm import (
     edits,
     erased,
     keywords,
+    left_alone,
     lines,
     notes,
     oddities,
@@ -389,7 +390,8 @@ def _tell(connection: Connection[Any], work: Load) -> dict[str, str]:
     blocks = statements("outcomes")
     told_before = connection.execute(blocks["told_before"], work.where).fetchone() == (True,)
     in_all = blocks["in_all"] if told_before else sql.SQL("")
-    connection.execute(blocks["outcomes"].format(in_all=in_all), work.where)
+    noted = left_alone.noted_by_load(connection, work.target)
+    connection.execute(blocks["outcomes"].format(in_all=in_all, left_alone=noted), work.where)
     if not told_before:
         return {}
     row = connection.execute(blocks["held_back_since"], work.where).fetchone()

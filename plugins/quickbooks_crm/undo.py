@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from quickbooks_crm import dedupe, planner, unused_keywords
+from quickbooks_crm import dedupe, left_alone, planner, unused_keywords
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.lines import LineTarget
@@ -126,8 +126,9 @@ def undo(connection: Connection[Any], work: Undo) -> None:
     names = (*FORGOTTEN, *REMEMBERED, *(FREED if work.undone.again else HELD))
     for name in names:
         connection.execute(statements("undo_memory")[name], where)
-    for name in ("outcomes", "activity"):
-        connection.execute(blocks[name], where)
+    noted = left_alone.noted_by_undo(connection, work.target)
+    connection.execute(blocks["outcomes"].format(left_alone=noted), where)
+    connection.execute(blocks["activity"], where)
     connection.execute(statements("outcomes")["reasons"], where)
     connection.execute(statements("replay")["begin_anew"], where)
     connection.execute(statements("stage")["unseal_all_runs"], where)
@@ -174,10 +175,9 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
     for name in ("read_later", "waits_again"):
         connection.execute(blocks[name].format(read_since=blocks["read_since"]), work.where)
     _keep_out(connection, work)
-    _keep_filled(connection, work, work.target.table, "filled_since")
+    left_alone.keep_filled(connection, work.target, work.names)
     if own := LineTarget.of(work.target):
         goes = {"goes": blocks["goes"].format(**work.names)}
-        _keep_filled(connection, work, own.table, "line_filled_since", **goes)
         for pointer in _foreign_keys(connection, own.table):
             if pointer.table == (own.table.schema, own.table.table):
                 continue
@@ -199,38 +199,6 @@ def _keep_out(connection: Connection[Any], work: Undo) -> None:
                 connection.execute(doubles, work.where)
         except psycopg.Error as refusal:
             let_faults_through(refusal)
-
-
-def _keep_filled(
-    connection: Connection[Any], work: Undo, table: Table, block: str, **names: sql.Composable
-) -> None:
-    """Set aside rows that would go though somebody has filled what the mapping leaves alone."""
-    blocks = statements("undo_kept")
-    told = connection.execute(blocks["tells_by_default"], _regclass(table)).fetchone()
-    filled = [
-        blocks["filled"].format(
-            column=sql.Identifier(column.name),
-            untouched=column.untouched,
-            name=sql.Literal(column.name),
-        )
-        for column in _left_alone(work.target, table)
-    ]
-    if told == (True,) and filled:
-        filling = sql.SQL(", ").join(filled)
-        connection.execute(blocks[block].format(**work.names, **names, filled=filling))
-
-
-def _left_alone(target: Target, table: Table) -> Iterator[Column]:
-    """The columns that are as a new record, or line, has them, unless somebody has filled them:
-    those that the mapping leaves alone and that have no default, or one that is always the same."""
-    own = {target.table.key, target.mapping.company, *target.columns}
-    lines = LineTarget.of(target)
-    if lines and table is lines.table:
-        said, rows = lines.lines, lines.lines.rows
-        own = {table.key, said.parent, said.position, rows.company, *rows.fields}
-    for column in table.columns.values():
-        if column.name not in own and column.writable and column.steady:
-            yield column
 
 
 def _carry_out(connection: Connection[Any], work: Undo) -> None:

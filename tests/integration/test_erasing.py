@@ -180,6 +180,40 @@ def test_nothing_of_the_person_is_found_anywhere_afterwards(
     assert erased.searched > 20
 
 
+@pytest.mark.parametrize("what", erasing.WHATS)
+def test_nothing_is_found_of_what_triggers_have_made_of_the_person(
+    connection: Connection[Any], what: What
+) -> None:
+    """The columns themselves, which no mapping fills, are for a person to see to."""
+    connection.execute(INVOICES)
+    connection.execute(LINES_TABLE)
+    connection.execute(
+        "CREATE FUNCTION crm.about() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"NEW.about := 'Of {CANARY} Ann'; NEW.plain := 'plain'; RETURN NEW; END $$".encode()
+    )
+    for table in ("accounts", "contacts", "bills", "bill_lines"):
+        connection.execute(
+            f"ALTER TABLE crm.{table} ADD about text, ADD plain text;"
+            f"CREATE TRIGGER about BEFORE INSERT ON crm.{table} FOR EACH ROW "
+            "EXECUTE FUNCTION crm.about()".encode()
+        )
+    sync(connection, known(), person(), CHILD, invoice("7"))
+    connection.execute(
+        "INSERT INTO sync.company (company, realm, environment, name) VALUES "
+        "('sample', %s, 'x', 'A')",
+        [REALM],
+    )
+    noted = """
+        SELECT sync.only(left_alone, '{about,plain}') FROM sync.outcome
+         WHERE id = '58' AND module = 'accounts'"""
+    assert one(connection, noted) == {"about": f"Of {CANARY} Ann", "plain": "plain"}
+
+    erase(connection, what)
+
+    assert [table for table in found(connection) if table.startswith("sync.")] == []
+    assert one(connection, noted) == {"plain": "plain"}
+
+
 def test_documents_keep_their_amounts_without_the_person(loaded: Connection[Any]) -> None:
     erased = erase(loaded)
 

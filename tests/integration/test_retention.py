@@ -66,6 +66,18 @@ def test_the_older_a_run_the_less_of_it_is_kept(
     assert (count(ran, "sync.outcome"), one(ran, IMAGES)) == (left, images)
 
 
+def test_what_new_records_held_that_no_mapping_fills_goes_with_what_it_filled(
+    ran: Connection[Any],
+) -> None:
+    noted = "SELECT count(*) FROM sync.outcome WHERE left_alone IS NOT NULL"
+    assert one(ran, noted) == 2
+    after(ran, 91)
+
+    purged(ran)
+
+    assert (count(ran, "sync.outcome"), one(ran, noted)) == (3, 0)
+
+
 def test_counts_records_links_and_what_is_held_stay_for_ever(ran: Connection[Any]) -> None:
     query = "SELECT to_jsonb(a) - 'undoable' FROM sync.activity AS a ORDER BY to_generation"
     kept = rows(ran, query), rows(ran, "SELECT * FROM sync.link ORDER BY id")

@@ -126,19 +126,24 @@ UPDATE sync.outcome
        details = CASE WHEN NOT is_person AND details ? 'references' THEN sync.only(details, '{references}') END,
        before = CASE WHEN NOT is_whole THEN sync.without_keys(before, %(naming)s::text[]) END,
        after = CASE WHEN NOT is_whole THEN sync.without_keys(after, %(naming)s::text[])
-                    WHEN after IS NOT NULL THEN '{}'::jsonb END
+                    WHEN after IS NOT NULL THEN '{}'::jsonb END,
+       left_alone = CASE WHEN NOT is_whole THEN left_alone END
   FROM erasing
  WHERE outcome.realm = %(realm)s AND outcome.module = %(module)s
    AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id);
 
 -- hide_telling --
--- What still tells of these people in another record loses all columns that were blanked.
+-- What still tells of these people in another record loses all columns that were blanked, and what tells of them in those that
+-- the mapping leaves alone.
 UPDATE sync.outcome
-   SET before = sync.without_keys(before, %(columns)s::text[]), after = sync.without_keys(after, %(columns)s::text[])
+   SET before = sync.without_keys(before, %(columns)s::text[]), after = sync.without_keys(after, %(columns)s::text[]),
+       left_alone = CASE WHEN left_alone IS NOT NULL THEN coalesce((
+           SELECT jsonb_object_agg(key, value) FROM jsonb_each(left_alone)
+            WHERE NOT EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(value::text), sought) > 0)), '{}') END
   FROM erasing
  WHERE NOT is_whole AND outcome.realm = %(realm)s AND outcome.module = %(module)s
    AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id)
-   AND EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(concat(before, after)), sought) > 0);
+   AND EXISTS (SELECT FROM unnest(%(values)s::text[]) AS sought WHERE strpos(lower(concat(before, after, left_alone)), sought) > 0);
 
 -- forget_former --
 -- What documents held, no undo brings back.
@@ -170,7 +175,8 @@ UPDATE sync.outcome
    SET message = CASE WHEN reason IS NOT NULL THEN 'Erased on request.' END,
        details = NULL,
        before = NULL,
-       after = CASE WHEN after IS NOT NULL THEN '{}'::jsonb END
+       after = CASE WHEN after IS NOT NULL THEN '{}'::jsonb END,
+       left_alone = NULL
   FROM erasing
  WHERE outcome.realm = %(realm)s AND outcome.module <> ALL (%(modules)s)
    AND (outcome.entity, outcome.id) = (erasing.entity, erasing.id);

@@ -5,11 +5,11 @@ SELECT EXISTS (SELECT FROM sync.outcome WHERE realm = %(realm)s AND run_id = %(r
 -- outcomes --
 -- How every row ended.
 INSERT INTO sync.outcome AS known (realm, run_id, module, entity, id, outcome, reason, message, details, flag,
-                                   record_key, collides_with, before, after)
+                                   record_key, collides_with, before, after, left_alone)
 SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message, details, flag,
        CASE WHEN outcome IN ('added', 'updated', 'unchanged') THEN record_key END, collides_with,
        CASE WHEN outcome = 'updated' THEN before END,
-       CASE WHEN outcome IN ('added', 'updated') THEN after END
+       CASE WHEN outcome IN ('added', 'updated') THEN after END, {left_alone}
   FROM incoming {in_all};
 
 -- in_all --
@@ -24,7 +24,9 @@ ON CONFLICT (realm, run_id, module, entity, id) DO UPDATE
            coalesce(excluded.flag, known.flag)),
        (reason, message, details) = ROW (excluded.reason, excluded.message, excluded.details),
        (record_key, collides_with) = ROW (coalesce(excluded.record_key, known.record_key), excluded.collides_with),
-       after = coalesce(excluded.after, known.after)
+       after = coalesce(excluded.after, known.after),
+       left_alone = CASE WHEN excluded.outcome = 'added' OR known.left_alone IS NULL THEN excluded.left_alone
+                         ELSE coalesce(excluded.left_alone, '{}') || known.left_alone END
  WHERE known.outcome NOT IN ('added', 'updated') OR excluded.outcome NOT IN ('duplicate', 'not_added', 'excluded')
 
 -- held_back_since --

@@ -46,7 +46,7 @@ DELETE FROM sync.outcome AS own USING part
 
 -- images --
 UPDATE sync.outcome AS own
-   SET before = NULL, after = CASE WHEN own.after IS NOT NULL THEN '{{}}'::jsonb END
+   SET before = NULL, after = CASE WHEN own.after IS NOT NULL THEN '{{}}'::jsonb END, left_alone = NULL
   FROM part
  WHERE own.realm = %(realm)s AND own.run_id = %(run_id)s AND (own.before IS NOT NULL OR own.after <> '{{}}')
    AND (own.module, own.entity, own.id) = (part.module, part.entity, part.id)

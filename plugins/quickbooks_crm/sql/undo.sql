@@ -280,16 +280,16 @@ UPDATE undoing
  WHERE outcome IS NULL;
 
 -- outcomes --
-INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message, details, record_key, before, after)
+INSERT INTO sync.outcome (realm, run_id, module, entity, id, outcome, reason, message, details, record_key, before, after, left_alone)
 SELECT %(realm)s, %(run_id)s, %(module)s, entity, id, outcome, reason, message,
        CASE WHEN outcome = 'kept' THEN details
             WHEN outcome = 'removed' AND doubles IS NOT NULL THEN jsonb_build_object('doubles', doubles)
             WHEN partial THEN jsonb_build_object('references', reopened) END,
        record_key,
        CASE outcome WHEN 'removed'
-                    THEN image || CASE WHEN whole_lines IS NULL THEN '{}' ELSE jsonb_build_object('@lines', whole_lines) END
+                    THEN image || CASE WHEN whole_lines IS NULL THEN '{{}}' ELSE jsonb_build_object('@lines', whole_lines) END
                     WHEN 'updated' THEN left_as END,
-       after
+       after, {left_alone}
   FROM undoing
  WHERE told OR outcome = 'kept';
 

@@ -8,7 +8,8 @@
 CREATE TEMP TABLE undoing ON COMMIT DROP AS
 WITH told AS (
     SELECT entity, id, outcome AS did, record_key, before - {gone}::text[] AS was, after - {gone}::text[] AS left_as,
-           CASE WHEN details ? 'references' THEN ARRAY (SELECT jsonb_array_elements_text(details -> 'references')) END AS reopened
+           CASE WHEN details ? 'references' THEN ARRAY (SELECT jsonb_array_elements_text(details -> 'references')) END AS reopened,
+           left_alone
       FROM sync.outcome
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND outcome IN ('added', 'updated', 'removed')
 ), resolved AS (
@@ -21,7 +22,7 @@ WITH told AS (
                                   WHERE (later.id, later.entity, later.module, later.realm, later.kind)
                                       = (closed.id, closed.entity, {module}, {realm}, 'link')
                                     AND later.was ->> 'run_id' = {undone} AND later.run_id <> {undone})
-                THEN array_agg(DISTINCT field) END
+                THEN array_agg(DISTINCT field) END, NULL::jsonb
       FROM sync.resolved_reference AS closed
      CROSS JOIN LATERAL (
            SELECT field AS name, coalesce(was, 'null') AS was,
@@ -59,7 +60,7 @@ WITH told AS (
     SELECT entity, id FROM sync.former
      WHERE realm = {realm} AND run_id = {undone} AND module = {module} AND kind = 'conflict'
 ), linked AS (
-    SELECT link.entity, link.id, 'beside', link.record_key, NULL::jsonb, NULL::jsonb, NULL::text[]
+    SELECT link.entity, link.id, 'beside', link.record_key, NULL::jsonb, NULL::jsonb, NULL::text[], NULL::jsonb
       FROM (TABLE beside EXCEPT TABLE touched) AS own
      CROSS JOIN LATERAL (
            SELECT entity, id, record_key FROM sync.link
@@ -67,7 +68,7 @@ WITH told AS (
      WHERE (own.entity, own.id) NOT IN (SELECT entity, id FROM changed)
      UNION ALL
     SELECT touched.entity, touched.id, 'linked', coalesce(link.record_key, former.was ->> 'record_key'),
-           NULL::jsonb, NULL::jsonb, NULL::text[]
+           NULL::jsonb, NULL::jsonb, NULL::text[], NULL::jsonb
       FROM touched
       LEFT JOIN LATERAL (
            SELECT record_key FROM sync.link
@@ -98,7 +99,7 @@ SELECT row_number() OVER (ORDER BY CASE WHEN id ~ '^[0-9]+$' THEN id::numeric EN
        NULL::text AS refusal
   FROM (SELECT * FROM changed
          UNION ALL
-        SELECT * FROM linked) AS every (entity, id, did, record_key, was, left_as, reopened)
+        SELECT * FROM linked) AS every (entity, id, did, record_key, was, left_as, reopened, left_alone)
  WHERE NOT {undone_before} OR sync.stands({realm}, {undone}, {module}, entity, id);
 
 -- undoing_index --

@@ -196,36 +196,6 @@ SELECT later.run_id
  ORDER BY load.loaded_at DESC
  LIMIT 1
 
--- filled_since --
--- Added records in which somebody has filled what the mapping leaves alone: removing them would lose it.
-UPDATE undoing
-   SET outcome = 'kept', reason = 'changed_since',
-       message = format('Changed since by somebody in the CRM: %s.', array_to_string(told.fields, ', ')),
-       details = jsonb_build_object('fields', told.fields, 'by', 'somebody in the CRM')
-  FROM (SELECT u.n, array_remove(ARRAY[{filled}]::text[], NULL) AS fields
-          FROM undoing AS u
-          JOIN {table} AS current ON current.{key} = u.record_key::{key_type}
-         WHERE u.outcome IS NULL AND u.action = 'remove') AS told
- WHERE told.n = undoing.n AND cardinality(told.fields) > 0;
-
--- filled --
-CASE WHEN to_jsonb(current.{column}) IS DISTINCT FROM {untouched} THEN {name} END
-
--- line_filled_since --
--- The same of lines that would go, unless an undo has brought them back just so.
-UPDATE undoing
-   SET outcome = 'kept', reason = 'changed_since', message = 'Changed since by somebody in the CRM: @lines.',
-       details = jsonb_build_object('fields', ARRAY['@lines'], 'by', 'somebody in the CRM')
- WHERE outcome IS NULL
-   AND n IN (SELECT u.n
-               FROM undoing AS u
-               JOIN {lines} AS current ON current.{parent} = u.record_key::{parent_type}
-              WHERE u.outcome IS NULL AND {goes} AND num_nonnulls({filled}) > 0
-                AND NOT EXISTS (SELECT FROM sync.former
-                                 WHERE (id, entity, module, realm)
-                                     = (u.id, u.entity, current_setting('sync.module'), current_setting('sync.realm'))
-                                   AND (kind, field) = ('line', current.{line_key}::text) AND was = to_jsonb(current.*)));
-
 -- line_needed --
 -- Documents of which a line would go that another record refers to.
 UPDATE undoing
@@ -244,12 +214,6 @@ UPDATE undoing
 (u.action = 'remove' OR u.action = 'restore' AND u.was ? '@lines'
                         AND NOT EXISTS (SELECT FROM jsonb_array_elements(u.was -> '@lines') AS before (row)
                                          WHERE before.row -> {position_name} = to_jsonb(current.{position})))
-
--- tells_by_default --
--- Whether a table leaves columns alone that nobody fills: no trigger of its own may fill them.
-SELECT NOT EXISTS (SELECT FROM pg_trigger
-                    WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgenabled <> 'D'
-                      AND tgtype::integer & 7 = 7) AS so;
 
 -- doubles --
 -- Records that an undo removed and that have come into the CRM since as others, as a load tells that they are the same; not what
