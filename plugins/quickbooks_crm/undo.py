@@ -153,6 +153,7 @@ def _take(connection: Connection[Any], work: Undo) -> None:
         for name in ("lines_resolved", "lines_closed_before"):
             connection.execute(blocks[name].format(**work.names), work.where)
     connection.execute(blocks["closed_before"], work.where)
+    connection.execute(blocks["leads_back"].format(**work.names), work.where)
     connection.execute(blocks["nowhere"])
 
 

@@ -533,6 +533,49 @@ def test_a_link_that_leads_to_what_somebody_gave_its_id_leads_where_it_led_after
     assert rows(connection, LINKS) == links
 
 
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("{mode: create}", []),
+        ("{mode: ignore, key: name}", []),
+        ("{mode: merge, key: name}", [End("7", "unchanged")]),
+        ("{mode: merge, key: quickbooks_product_id}", [End("7", "unchanged")]),
+    ],
+)
+def test_a_link_that_was_led_away_from_a_deleted_record_is_led_there_again_by_the_undo_of_its_undo(
+    connection: Connection[Any], mode: str, told: list[End]
+) -> None:
+    known = products(mode)
+    sync(connection, known, item("7"), item("8"))
+    connection.execute("CREATE TABLE another AS SELECT * FROM crm.products")
+    connection.execute("DELETE FROM crm.products WHERE quickbooks_product_id = '7'")
+    connection.execute("UPDATE another SET id = id + 100")
+    connection.execute("INSERT INTO crm.products SELECT * FROM another WHERE name = 'Item 7'")
+    before = rows(connection, LINKS)
+    sync(connection, known, item("7"), item("8"), run_id="wrong")
+    after = rows(connection, LINKS)
+    assert after != before
+
+    assert undo(connection, known, "wrong", run_id="back") == told
+    assert rows(connection, LINKS) == before
+    assert undo(connection, known, "back", run_id="forth") == told
+    assert rows(connection, LINKS) == after
+    assert undo(connection, known, "forth") == told
+    assert rows(connection, LINKS) == before
+
+
+def test_a_link_that_leads_to_no_record_before_and_after_a_run_is_nothing_to_undo(
+    connection: Connection[Any],
+) -> None:
+    known = products("{mode: merge, key: name}")
+    sync(connection, known, item("7"))
+    connection.execute("UPDATE crm.products SET id = id + 100")
+    sync(connection, known, item("7"), run_id="wrong")
+    connection.execute("DELETE FROM crm.products")
+
+    assert undo(connection, known, "wrong") == []
+
+
 def test_an_undo_that_is_cut_off_leaves_nothing(connection: Connection[Any]) -> None:
     sync(connection, products(), item("7"))
     sync(connection, products(), item("7", Name="New"), item("8"), run_id="wrong")

@@ -221,6 +221,20 @@ UPDATE undoing
         HAVING bool_or(own.was IS NOT NULL)) AS told
  WHERE told.n = undoing.n;
 
+-- leads_back --
+-- Of a link that leads to no record now, the one that it is to lead to again.
+UPDATE undoing
+   SET record_key = led.record_key, image = led.image
+  FROM (SELECT u.n, former.was ->> 'record_key' AS record_key, to_jsonb(current.*) AS image
+          FROM undoing AS u
+          JOIN sync.former AS former
+            ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
+             = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')
+          JOIN {table} AS current ON current.{key} = (former.was ->> 'record_key')::{key_type}
+         WHERE u.action = 'link' AND u.image IS NULL
+           FOR UPDATE OF current) AS led
+ WHERE led.n = undoing.n;
+
 -- nowhere --
 -- A link that leads to no record, before and now, is nothing to undo.
 DELETE FROM undoing WHERE action = 'link' AND image IS NULL;
