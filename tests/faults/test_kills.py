@@ -1,22 +1,27 @@
 """A process killed at any statement loses nothing and does nothing twice.
 
-A child process runs a sync and is killed right before its k-th statement; then the run goes on, as
-Airflow would let it. What the CRM holds then must be what a company that nobody disturbed holds.
+A child process runs a sync, or an undo, and is killed right before its k-th statement; then the run
+goes on, as Airflow would let it. What the CRM holds then must be what a company that nobody
+disturbed holds, or what it held before the run that was undone.
 """
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from demo.postgres import Server
-from quickbooks_crm import database, pipeline
+from quickbooks_crm import database, pipeline, undoing
 from quickbooks_crm.errors import QuickBooksCrmError
-from tests.acceptance.kept_in_step import BY_HAND, INCLUDE, Kept, kept_in_step
+from quickbooks_crm.undoing import Wish
+from tests.acceptance.kept_in_step import BY_HAND, INCLUDE, Kept, kept_in_step, own_include
 from tests.faults.watched import before_each_statement
 
 pytestmark = [
@@ -53,11 +58,15 @@ def in_peace(undisturbed: Kept) -> None:
         undisturbed.sync()
 
 
-def killed_before(kept: Kept, point: int, run_id: str) -> bool:
-    """Start a sync in a process of its own and kill it; False when it ended before that."""
+def syncing(run_id: str) -> Callable[[], object]:
+    return partial(pipeline.sync, "sample", run_id, BY_HAND)
+
+
+def killed_before(kept: Kept, point: int, act: Callable[[], object]) -> bool:
+    """Let a process of its own act and kill it; False when it ended before that."""
     child = os.fork()
     if child == 0:
-        _sync_until(point, run_id)
+        _act_until(point, act)
     _, status = os.waitpid(child, 0)
     minutes_pass(kept)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the child failed by itself"
@@ -70,7 +79,7 @@ def minutes_pass(kept: Kept) -> None:
     kept.ask("UPDATE sync.turn SET begun_at = begun_at - interval '5 minutes'")
 
 
-def _sync_until(point: int, run_id: str) -> None:
+def _act_until(point: int, act: Callable[[], object]) -> None:
     """Never returns."""
     seen = 0
 
@@ -82,7 +91,7 @@ def _sync_until(point: int, run_id: str) -> None:
 
     try:
         before_each_statement(pytest.MonkeyPatch(), count)
-        pipeline.sync("sample", run_id, BY_HAND)
+        act()
         os._exit(0)
     except QuickBooksCrmError as error:
         print(f"the child stopped: {error}")
@@ -104,23 +113,28 @@ def _all_connections_are_closed(kept: Kept) -> None:
     pytest.fail(f"connections are left: {others}")
 
 
-def statements_of(kept: Kept) -> int:
-    """How many statements a sync of what has changed sends."""
+def statements_of(kept: Kept, act: Callable[[], object]) -> int:
+    """How many statements something sends."""
     seen: list[str] = []
     minutes_pass(kept)
     with pytest.MonkeyPatch.context() as patch:
         before_each_statement(patch, seen.append)
-        kept.sync()
+        act()
     return len(seen)
 
 
 def recover(kept: Kept, run_id: str, by_a_new_run: bool) -> None:
     """Airflow tries the tasks of the run again; or that run never comes back, and the next does."""
     if by_a_new_run:
-        kept.ask("UPDATE sync.lease SET taken_at = now() - interval '3 minutes'")
-        kept.ask("UPDATE sync.attempt SET renewed_at = now() - interval '3 minutes'")
+        nothing_is_heard(kept)
         run_id = kept.new_run_id()
     assert kept.sync(run_id).state == "success"
+
+
+def nothing_is_heard(kept: Kept) -> None:
+    """For so long that the run that was killed counts as silent."""
+    kept.ask("UPDATE sync.lease SET taken_at = now() - interval '3 minutes'")
+    kept.ask("UPDATE sync.attempt SET renewed_at = now() - interval '3 minutes'")
 
 
 def something_happens(kept: Kept, turn: int) -> None:
@@ -145,13 +159,15 @@ def test_a_sync_killed_at_any_statement_loses_nothing_and_does_nothing_twice(
     kept.sync()
     in_peace(undisturbed)
     something_happens(kept, 0)
-    total = statements_of(kept)
+    total = statements_of(kept, kept.sync)
 
     for turn in range(1, POINTS + 1):
         something_happens(kept, turn)
         run_id = kept.new_run_id()
         point = 1 + (turn - 1) * total // POINTS
-        assert killed_before(kept, point, run_id), f"fewer than {point} statements were sent"
+        assert killed_before(kept, point, syncing(run_id)), (
+            f"fewer than {point} statements were sent"
+        )
         recover(kept, run_id, by_a_new_run=turn % 2 == 0)
         assert kept.mismatched() == [], f"killed before statement {point} of {total}"
 
@@ -172,7 +188,7 @@ def every_call_is_counted(*kept: Kept) -> None:
 def test_a_first_sync_killed_again_and_again_loses_nothing(kept: Kept, undisturbed: Kept) -> None:
     run_id = kept.new_run_id()
     point = 5
-    while killed_before(kept, point, run_id):
+    while killed_before(kept, point, syncing(run_id)):
         point += 8
 
     assert point > 100
@@ -180,3 +196,87 @@ def test_a_first_sync_killed_again_and_again_loses_nothing(kept: Kept, undisturb
     assert kept.mismatched() == []
     in_peace(undisturbed)
     assert kept.image() == undisturbed.image()
+
+
+# Undoing
+
+SOLD = ("products", "accounts", "contacts", "invoices", "invoice_lines")
+CRM = [f"SELECT to_jsonb(t.*) - 'updated_at' AS row FROM crm.{table} AS t" for table in SOLD]
+KNOWN = (
+    "SELECT to_jsonb(t.*) AS row FROM sync.link AS t",
+    "SELECT to_jsonb(t.*) - 'run_id' AS row FROM sync.parked AS t",
+)
+HELD = "SELECT to_jsonb(t.*) - '{run_id,held_since}'::text[] AS row FROM sync.held AS t"
+
+
+@pytest.fixture
+def selling(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Kept]:
+    """A company with documents and their lines, and a run that brought what should not be there."""
+    own_include(tmp_path, monkeypatch, "[products, accounts, contacts, quotes, invoices]")
+    with kept_in_step(database_url, monkeypatch, invoices=12) as company:
+        company.sync()
+        yield company
+
+
+def what_is_wrong_happens(kept: Kept) -> None:
+    """Documents and their lines are added, changed, removed and deleted, and what they refer to."""
+    quickbooks = kept.quickbooks
+    first, second, third = quickbooks.rows("Invoice")[:3]
+    customer = {"value": quickbooks.add("Customer", DisplayName="New", FamilyName="New")}
+    item = {"value": quickbooks.add("Item", Name="New", Type="Service")}
+    detail = {"ItemRef": item, "Qty": 2, "UnitPrice": 5}
+    new = {"DetailType": "SalesItemLineDetail", "Amount": 10, "SalesItemLineDetail": detail}
+    quickbooks.add("Invoice", CustomerRef=customer, TotalAmt=20, Line=[new, new])
+    quickbooks.change("Invoice", first["Id"], Line=[new, *first["Line"]], DocNumber="wrong")
+    quickbooks.change("Invoice", second["Id"], Line=[new], CustomerRef=customer)
+    quickbooks.delete("Invoice", third["Id"])
+    quickbooks.change("Item", quickbooks.rows("Item")[0]["Id"], Description="wrong")
+    quickbooks.change("Customer", quickbooks.rows("Customer")[0]["Id"], Notes="wrong")
+
+
+def state(kept: Kept, *more: str) -> list[dict[str, Any]]:
+    """All that the CRM holds, and what is known of its records."""
+    return [row for query in (*CRM, *KNOWN, *more) for row in kept.ask(f"{query} ORDER BY 1")]
+
+
+def undo(undone: str, run_id: str) -> None:
+    undoing.carry_out("sample", run_id, Wish(undone, "manual"))
+
+
+def undone_though_killed(kept: Kept, undone: str, point: int, by_a_new_run: bool) -> list[str]:
+    """Undo a run in a process that is killed, and again until it is done; the runs that did it, in
+    their order."""
+    run_id = kept.new_run_id()
+    killed = killed_before(kept, point, partial(undo, undone, run_id))
+    assert killed, f"fewer than {point} statements were sent"
+    nothing_is_heard(kept)
+    ran = [run_id, kept.new_run_id()] if by_a_new_run else [run_id]
+    undo(undone, ran[-1])
+    done = kept.ask("SELECT run_id FROM sync.activity WHERE run_id = ANY(%s)", ran)
+    return [run_id for run_id in ran if {"run_id": run_id} in done]
+
+
+@pytest.mark.timeout(0)
+def test_an_undo_killed_at_any_statement_leaves_what_was_before_once_it_is_done_again(
+    selling: Kept,
+) -> None:
+    before = state(selling)
+    what_is_wrong_happens(selling)
+    selling.sync("wrong")
+    after = state(selling, HELD)
+    there = statements_of(selling, partial(undo, "wrong", "back"))
+    undone = state(selling, HELD)
+    back = statements_of(selling, partial(undo, "back", "forth"))
+    assert state(selling, HELD) == after
+    assert undone != after
+    assert undone[: len(before)] == before
+
+    for turn in range(0, POINTS, 2):
+        point = 1 + turn * there // POINTS
+        ran = undone_though_killed(selling, "wrong", point, by_a_new_run=turn % 4 == 2)
+        assert state(selling, HELD) == undone, f"killed before statement {point} of {there}"
+        point = 1 + turn * back // (POINTS * len(ran))
+        for run_id in reversed(ran):
+            undone_though_killed(selling, run_id, point, by_a_new_run=False)
+        assert state(selling, HELD) == after, f"killed before statement {point} of {back}"
+    assert selling.mismatched() == []

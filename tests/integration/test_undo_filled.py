@@ -262,9 +262,9 @@ def test_a_run_that_goes_on_keeps_what_it_has_noted_of_a_record_it_added(
 ) -> None:
     things(own, "code text, value text")
     trigger(own, "BEFORE INSERT ON {} FOR EACH ROW", CODED)
-    sync(own, into(), item("7"), run_id="wrong")
-    own.execute("UPDATE own.things SET value = 'mine'")
-    sync(own, into(), item("7", Name="New"), item("8"), run_id="wrong")
+    sync(own, into(), item("7"), item("8"), run_id="wrong")
+    own.execute("UPDATE own.things SET value = 'mine' WHERE quickbooks_id = '7'")
+    sync(own, into(), item("7", Name="New"), item("8", Name="New"), run_id="wrong")
 
     ended = undo(own, into(), "wrong")
 
