@@ -126,7 +126,7 @@ def _unlisted(
 
 def spell(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Put keywords as their lists spell them into the incoming rows. Those that are on no list are
-    left out and noted, or are to join it."""
+    left out and noted, or are to join it; a row with one that is too long for that ends here."""
     fields = keyword_fields(target.mapping, target.table)
     if not fields:
         return
@@ -139,7 +139,7 @@ def spell(connection: Connection[Any], target: Target, where: dict[str, Any]) ->
         _know(connection, field, asked)
     of_lines = any(field.of_lines for field in fields)
     spelling = ("spell", "spell_lines") if of_lines else ("spell",)
-    for block in ("spelled", "statistics", *spelling, "missing"):
+    for block in ("spelled", "statistics", *spelling, "unfit"):
         connection.execute(blocks[block], asked)
 
 

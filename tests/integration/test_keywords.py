@@ -225,28 +225,107 @@ def test_an_alias_may_be_longer_than_what_the_column_takes(
     assert held(connection, "terms") == [kept]
 
 
-@pytest.mark.parametrize("unknown", ["ignore", "insert"])
-def test_an_unknown_keyword_that_is_too_long_for_the_column_is_left_out_and_told(
-    connection: Connection[Any], unknown: str
+def test_under_ignore_an_unknown_keyword_may_be_too_long_for_the_column(
+    connection: Connection[Any],
 ) -> None:
     listed(connection, "terms")
     connection.execute("ALTER TABLE crm.products ALTER terms TYPE varchar(6)")
-    known = mapped(TERMS, unknown_keywords=unknown)
 
-    ended = sync(connection, known, item("7", Terms="In ninety days"))
+    ended = sync(connection, mapped(TERMS), item("7", Terms="In ninety days"))
 
     assert ended == [End("7", "added")]
     assert held(connection, "terms") == [None]
     assert "In ninety days" in str(outcome(connection, "7", "details"))
 
 
-def test_a_keyword_that_is_too_long_for_its_list_is_left_out(connection: Connection[Any]) -> None:
+@pytest.mark.parametrize(
+    "shorter",
+    [
+        pytest.param("crm.products ALTER terms", id="than its column takes"),
+        pytest.param("crm.keyword_values ALTER value", id="than its list takes"),
+    ],
+)
+def test_under_insert_a_record_with_a_new_keyword_that_is_too_long_is_not_added(
+    connection: Connection[Any], shorter: str
+) -> None:
     listed(connection, "terms")
+    connection.execute(f"ALTER TABLE {shorter} TYPE varchar(14)".encode())
+    known = mapped(TERMS, unknown_keywords="insert")
+    long = "In ninety days, as both have agreed, or later"
+
+    ended = sync(connection, known, item("7", Terms=long), item("8", Terms="Net 45"))
+
+    assert ended == [End("7", "not_added", "invalid_value"), End("8", "added")]
+    assert values(connection) == ["Net 30", "Net 45", "Net 60"]
+    shown = "In ninety days, as both have agreed, or "
+    rule = "is longer than 14 characters"
+    assert outcome(connection, "7", "message", "details") == (
+        f"Terms '{shown}' {rule}.",
+        [
+            {
+                **{"reason": "invalid_value", "field": "terms", "label": "Terms"},
+                **{"value": shown, "rule": rule},
+            }
+        ],
+    )
+
+
+def test_one_of_several_new_keywords_that_is_too_long_keeps_the_record_out(
+    connection: Connection[Any],
+) -> None:
+    listed(connection, "tags", several=True)
     connection.execute("ALTER TABLE crm.keyword_values ALTER value TYPE varchar(14)")
+    known = mapped(TAGS, unknown_keywords="insert")
 
-    sync(connection, mapped(TERMS, unknown_keywords="insert"), item("7", Terms="Net 30 or later"))
+    ended = sync(connection, known, item("7", Tags="Net 30|Net 45|Net 90 or later"))
 
-    assert held(connection, "terms") == [None]
+    assert ended == [End("7", "not_added", "invalid_value")]
+    assert values(connection) == ["Net 30", "Net 60"]
+
+
+def test_a_record_that_is_there_stays_as_it_is_while_a_new_keyword_is_too_long(
+    connection: Connection[Any],
+) -> None:
+    listed(connection, "terms")
+    connection.execute("ALTER TABLE crm.products ALTER terms TYPE varchar(6)")
+    known = mapped(TERMS, unknown_keywords="insert")
+    sync(connection, known, item("7", Terms="Net 30"))
+
+    ended = sync(connection, known, item("7", Name="New", Terms="In ninety days"))
+
+    assert ended == [End("7", "not_added", "invalid_value")]
+    assert rows(connection, "SELECT name, terms FROM crm.products") == [("Item 7", "Net 30")]
+
+
+def test_a_record_whose_keyword_was_too_long_comes_when_the_list_has_it_as_an_alias(
+    connection: Connection[Any],
+) -> None:
+    listed(connection, "terms")
+    connection.execute("ALTER TABLE crm.products ALTER terms TYPE varchar(6)")
+    known = mapped(TERMS, unknown_keywords="insert")
+    sync(connection, known, item("7", Terms="In sixty days"))
+    alias = "INSERT INTO crm.keyword_aliases (list_id, value_id, alias) VALUES (7, 72, %s)"
+    connection.execute(alias, ["in sixty days"])
+
+    assert sync(connection, known) == [End("7", "added")]
+    assert held(connection, "terms") == ["Net 60"]
+
+
+def test_all_that_keeps_a_record_out_for_its_keywords_is_named_at_once(
+    connection: Connection[Any],
+) -> None:
+    listed(connection, "terms")
+    listed(connection, "tags", several=True)
+    connection.execute("ALTER TABLE crm.keyword_values ALTER value TYPE varchar(14)")
+    known = mapped(f"{REQUIRED_TERMS}, tags: {{from: Tags, keywords: insert}}")
+
+    ended = sync(connection, known, item("7", Terms="Net 45", Tags="Net 90 or later"))
+
+    assert ended == [End("7", "not_added", "missing_required")]
+    assert outcome(connection, "7", "message") == (
+        "Tags 'Net 90 or later' is longer than 14 characters. "
+        "Terms is required, and no keyword of it is on its list.",
+    )
 
 
 def test_a_required_field_whose_keywords_are_all_unknown_is_missing(

@@ -141,6 +141,26 @@ def test_a_keyword_of_the_document_and_one_of_its_lines_have_lists_of_their_own(
     assert rows(connection, HELD) == [(1, "Piece"), (2, None)]
 
 
+def test_a_document_with_a_new_keyword_that_is_too_long_is_not_added_and_names_the_line(
+    connection: Connection[Any],
+) -> None:
+    connection.execute("ALTER TABLE crm.invoice_lines ALTER unit TYPE varchar(6)")
+
+    ended = sync(connection, invoices(INSERT), invoice("1", *units("HR", "Fortnight")))
+
+    assert ended == [End("1", "not_added", "invalid_value")]
+    assert values(connection) == ["Day", "Hour"]
+    assert outcome(connection, "1", "message", "details") == (
+        "Line 2: Unit 'Fortnight' is longer than 6 characters.",
+        [
+            {
+                **{"reason": "invalid_value", "line": 2, "field": "unit", "label": "Unit"},
+                **{"value": "Fortnight", "rule": "is longer than 6 characters"},
+            }
+        ],
+    )
+
+
 def test_a_document_whose_line_lacks_a_required_keyword_is_not_added_and_names_the_line(
     connection: Connection[Any],
 ) -> None:

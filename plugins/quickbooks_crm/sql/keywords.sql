@@ -68,7 +68,7 @@ SELECT btrim(keyword.said)
  ORDER BY position;
 
 -- spelled --
--- What each different cell of each field becomes, which of its keywords are left out, and which are new to their list.
+-- What each different cell of each field becomes, which of its keywords are left out and why, and which are new to their list.
 -- A new one is spelled as in the first row that has it, or its first line. Rows that the check has kept out are only to be told
 -- what else they lack: what nobody but they have is not new.
 CREATE TEMP TABLE keyword_spelled ON COMMIT DROP AS
@@ -111,6 +111,9 @@ WITH cell AS MATERIALIZED (
               CASE WHEN coalesce(known.value, unknown.value) IS NULL THEN said.normal END
 )
 SELECT cell.field, cell.cell, field.label, field.required, field.list,
+       CASE WHEN field.inserts THEN 'invalid_value' ELSE 'unknown_keyword' END AS reason,
+       CASE WHEN field.inserts THEN format('is longer than %%s characters', field.longest)
+            ELSE 'is not on the list of keywords' END AS rule,
        CASE WHEN field.several THEN jsonb_agg(meant.value ORDER BY meant.position) FILTER (WHERE meant.value IS NOT NULL)
             ELSE to_jsonb(min(meant.value)) END AS value,
        array_agg(meant.said ORDER BY meant.position) FILTER (WHERE meant.said IS NOT NULL AND meant.value IS NULL) AS dropped,
@@ -118,7 +121,8 @@ SELECT cell.field, cell.cell, field.label, field.required, field.list,
   FROM cell
   JOIN keyword_field AS field USING (field)
   LEFT JOIN meant ON (meant.field, meant.cell) = (cell.field, cell.cell)
- GROUP BY cell.field, cell.cell, field.label, field.required, field.list, field.several;
+ GROUP BY cell.field, cell.cell, field.label, field.required, field.list, field.several, field.inserts,
+          field.longest;
 
 -- statistics --
 ANALYZE keyword_spelled;
@@ -134,8 +138,8 @@ UPDATE incoming
          CROSS JOIN keyword_field AS field
           JOIN keyword_spelled AS spelled ON (spelled.field, spelled.cell) = (field.field, i.fields ->> field.field)
           LEFT JOIN LATERAL (
-               SELECT jsonb_build_object('reason', 'unknown_keyword', 'field', spelled.field, 'label', spelled.label,
-                                         'value', left(dropped.said, 40), 'rule', 'is not on the list of keywords') AS said,
+               SELECT jsonb_build_object('reason', spelled.reason, 'field', spelled.field, 'label', spelled.label,
+                                         'value', left(dropped.said, 40), 'rule', spelled.rule) AS said,
                       dropped.position
                  FROM unnest(spelled.dropped) WITH ORDINALITY AS dropped (said, position)) AS note ON true
          WHERE NOT field.of_lines AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value')) AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
@@ -150,7 +154,8 @@ WITH line AS MATERIALIZED (
      CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS own (fields, place)
      WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
 ), spelling AS MATERIALIZED (
-    SELECT line.n, line.place, field."column", spelled.label, coalesce(spelled.value, 'null') AS value, spelled.dropped
+    SELECT line.n, line.place, field."column", spelled.label, coalesce(spelled.value, 'null') AS value, spelled.dropped,
+           spelled.reason, spelled.rule
       FROM line
      CROSS JOIN keyword_field AS field
       JOIN keyword_spelled AS spelled ON (spelled.field, spelled.cell) = (field.field, line.fields ->> field."column")
@@ -164,8 +169,8 @@ WITH line AS MATERIALIZED (
      WHERE n IN (SELECT n FROM changed)
      GROUP BY n
 ), noted AS (
-    SELECT n, jsonb_agg(jsonb_build_object('reason', 'unknown_keyword', 'line', place, 'field', "column", 'label', label,
-                                           'value', left(left_out.said, 40), 'rule', 'is not on the list of keywords')
+    SELECT n, jsonb_agg(jsonb_build_object('reason', reason, 'line', place, 'field', "column", 'label', label,
+                                           'value', left(left_out.said, 40), 'rule', rule)
                         ORDER BY place, "column", left_out.position) AS notes
       FROM spelling
      CROSS JOIN LATERAL unnest(dropped) WITH ORDINALITY AS left_out (said, position)
@@ -267,32 +272,42 @@ UPDATE incoming
          ORDER BY i.n, own.line NULLS FIRST, field.field, refused.value) AS meant
  WHERE meant.n = incoming.n;
 
--- missing --
--- A required field whose keywords were all left out is blank.
+-- unfit --
+-- A new keyword that is too long for its list or its column keeps the row out, and so does a required field whose keywords were
+-- all left out, which is blank.
 UPDATE incoming
-   SET action = NULL, outcome = 'not_added', reason = 'missing_required',
-       message = concat_ws(' ', incoming.message, missing.message), details = coalesce(incoming.details, '[]') || missing.details
-  FROM (SELECT i.n,
-               string_agg(concat('Line ' || own.line || ': ', field.label, ' is required, and no keyword of it is on its list.'),
-                          ' ' ORDER BY own.line NULLS FIRST, field.label) AS message,
-               jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-                             'reason', 'missing_required', 'line', own.line, 'field', field."column", 'label', field.label,
-                             'rule', 'is required, and no keyword of it is on its list'))
-                         ORDER BY own.line NULLS FIRST, field.label) AS details
+   SET action = NULL, outcome = 'not_added', reason = greatest(incoming.reason, unfit.reason),
+       message = concat_ws(' ', incoming.message, unfit.message), details = coalesce(incoming.details, '[]') || unfit.details,
+       notes = (SELECT jsonb_agg(note) FROM jsonb_array_elements(incoming.notes) AS note WHERE note ->> 'reason' <> 'invalid_value')
+  FROM (SELECT i.n, max(problem.said ->> 'reason') AS reason,
+               string_agg(concat('Line ' || problem.line || ': ', problem.said ->> 'label', ' ''' || (problem.said ->> 'value') || '''',
+                                 ' ', problem.said ->> 'rule', '.'),
+                          ' ' ORDER BY problem.line NULLS FIRST, problem.said ->> 'label', problem.said ->> 'value') AS message,
+               jsonb_agg(problem.said ORDER BY problem.line NULLS FIRST, problem.said ->> 'label', problem.said ->> 'value') AS details
           FROM incoming AS i
-          JOIN keyword_field AS field ON field.required
          CROSS JOIN LATERAL (
-               SELECT NULL::bigint AS line, i.fields WHERE NOT field.of_lines
+               SELECT (note ->> 'line')::bigint AS line, note AS said
+                 FROM jsonb_array_elements(i.notes) AS note
+                WHERE note ->> 'reason' = 'invalid_value'
                 UNION ALL
-               SELECT line.place, line.fields
-                 FROM jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
-                WHERE field.of_lines) AS own
+               SELECT own.line, jsonb_strip_nulls(jsonb_build_object(
+                          'reason', 'missing_required', 'line', own.line, 'field', field."column", 'label', field.label,
+                          'rule', 'is required, and no keyword of it is on its list'))
+                 FROM keyword_field AS field
+                CROSS JOIN LATERAL (
+                      SELECT NULL::bigint AS line, i.fields WHERE NOT field.of_lines
+                       UNION ALL
+                      SELECT line.place, line.fields
+                        FROM jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
+                       WHERE field.of_lines) AS own
+                WHERE field.required AND own.fields -> field."column" = 'null'
+                  AND EXISTS (SELECT FROM jsonb_array_elements(i.notes) AS note
+                               WHERE note ->> 'field' = field."column" AND (note ->> 'line')::bigint IS NOT DISTINCT FROM own.line
+                                 AND note ->> 'reason' = 'unknown_keyword')) AS problem
          WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
-           AND i.notes IS NOT NULL AND own.fields -> field."column" = 'null'
-           AND EXISTS (SELECT FROM jsonb_array_elements(i.notes) AS note
-                        WHERE note ->> 'field' = field."column" AND (note ->> 'line')::bigint IS NOT DISTINCT FROM own.line)
-         GROUP BY i.n) AS missing
- WHERE missing.n = incoming.n;
+           AND i.notes IS NOT NULL AND EXISTS (SELECT FROM keyword_field WHERE required OR inserts)
+         GROUP BY i.n) AS unfit
+ WHERE unfit.n = incoming.n;
 
 -- used --
 -- The new keywords that records of the CRM have got.
