@@ -172,6 +172,12 @@ def link_typed(connection: Connection[Any], realm: str, target: Target) -> None:
     _link_typed(connection, target, "meant_by_parked", {"realm": realm})
 
 
+def waited_for(connection: Connection[Any], realm: str, modules: Iterable[str]) -> list[str]:
+    """Those of these modules to whose records parked references wait."""
+    where = {"realm": realm, "modules": list(modules)}
+    return [m for (m,) in connection.execute(statements("dedupe")["waited_for"], where).fetchall()]
+
+
 def _link_typed(
     connection: Connection[Any], target: Target, meant: str, where: dict[str, Any]
 ) -> None:

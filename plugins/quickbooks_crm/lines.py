@@ -236,12 +236,11 @@ def close(
         "document_image": target.image("document"),
         "of_a_refused_version": statements("load")["of_a_refused_version"],
     }
-    asked = where | {"closed_by": referred.mapping.module}
     for name in CLOSING:
         if name == "close":
             refused = close_as_taken(connection, "closing_line", blocks, names)
         else:
-            connection.execute(blocks[name].format(**names), asked)
+            connection.execute(blocks[name].format(**names), where)
     return refused
 
 

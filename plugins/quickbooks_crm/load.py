@@ -2,7 +2,7 @@
 in one transaction."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -370,9 +370,11 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
         warnings |= oddities.told(connection, work.target.mapping, work.where)
     waiting = set(connection.execute(blocks["fields_that_wait"], work.where).fetchall())
     for target in referring:
-        warnings |= _resolve(connection, replace(work, target=target), work.target, waiting)
-    asked = {"referring": [target.mapping.module for target in referring]}
-    connection.execute(blocks["tried"], work.where | asked)
+        warnings |= _resolve(connection, work, target, work.target, waiting)
+    _note_tried(connection, work, work.target, referring)
+    for other in _referred_elsewhere(work, waiting):
+        warnings |= _resolve(connection, work, work.target, other, waiting)
+        _note_tried(connection, work, other, [work.target])
     warnings |= circles.tell(connection, work.target, work.where)
     if not work.part:
         connection.execute(blocks["position"], work.where)
@@ -408,21 +410,45 @@ def _held_back_since(work: Load, count: int) -> dict[str, str]:
     return {f"{module}.held_back_since": sentence}
 
 
+def _referred_elsewhere(work: Load, waiting: set[tuple[str, str, str]]) -> Iterator[Target]:
+    """The targets of other modules to whose records some of the load's own module can be closed."""
+    own = work.target.mapping.module
+    wanted = {to for module, to, _ in waiting if module == own} - {own}
+    return (other for other in work.referred if other.mapping.module in wanted)
+
+
+def _note_tried(
+    connection: Connection[Any], work: Load, referred: Target, referring: Iterable[Target]
+) -> None:
+    which = {
+        "module": referred.mapping.module,
+        "referring": [target.mapping.module for target in referring],
+    }
+    connection.execute(statements("load")["tried"], work.where | which)
+
+
 def _resolve(
-    connection: Connection[Any], work: Load, referred: Target, waiting: set[tuple[str, str]]
+    connection: Connection[Any],
+    work: Load,
+    target: Target,
+    referred: Target,
+    waiting: set[tuple[str, str, str]],
 ) -> dict[str, str]:
     """Close the open references of one target's records, and of their lines, to records of another,
-    as far as these are there now; `waiting` are the fields, with their modules, that have any. What
-    the run should warn of, by key."""
-    module, own, warnings = referred.mapping.module, work.target.mapping, {}
+    as far as these are there now; `waiting` are the fields that have any, each with its module and
+    that which it refers to. What the run should warn of, by key."""
+    module, own, warnings = referred.mapping.module, target.mapping, {}
+    named = {"referred": module, "closed_by": work.target.mapping.module}
+    shared = replace(work, target=target).where | named
     for part, close, place in zip(
         own.parts, (_close, lines.close), ("", LINES + "."), strict=False
     ):
         for field in part.fields.values():
             name = place + field.column
-            if field.refers and field.refers.module == module and (own.module, name) in waiting:
-                where = work.where | {"field": field.column, "closed_by": module}
-                if refused := close(connection, work.target, referred, where):
+            refers = field.refers and field.refers.module == module
+            if refers and (own.module, module, name) in waiting:
+                where = shared | {"field": field.column}
+                if refused := close(connection, target, referred, where):
                     warnings[f"{own.module}.{name}.stays_open"] = _stays_open(own, name, refused)
     return warnings
 

@@ -2,7 +2,7 @@
 loaded onto its target. Every kind of run brings its records in through here."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ from quickbooks_crm.errors import SettingsError, StageIncomplete
 from quickbooks_crm.judge import STRICT, TO_A_MAPPING, Lenience
 from quickbooks_crm.load import Load
 from quickbooks_crm.load import load as load_staged
-from quickbooks_crm.mapping import Mapping, references
+from quickbooks_crm.mapping import Mapping, referred_by
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Whole, Window
 from quickbooks_crm.transform import columns, transform
@@ -54,7 +54,7 @@ class Bringing:
 
     def referred(self, connection: Connection[Any], module: str) -> tuple[Target, ...]:
         """The targets that a module's records may point to, as far as their tables are there."""
-        wanted = [self.known[name] for name in _referred(self.known[module])]
+        wanted = [self.known[name] for name in sorted(referred_by(self.known[module]))]
         return tuple(_there(connection, self, wanted))
 
     def targets(self, connection: Connection[Any], modules: Iterable[str]) -> list[Target]:
@@ -63,7 +63,7 @@ class Bringing:
 
     def beside(self, module: str) -> list[Mapping]:
         """The mappings of all whose tables a load of the module looks at, its own included."""
-        referred = [self.known[name] for name in _referred(self.known[module])]
+        referred = [self.known[name] for name in sorted(referred_by(self.known[module]))]
         return [self.known[module], *referred, *_referring(self.known, module)]
 
     def sharing(self, module: str) -> tuple[str, ...]:
@@ -83,7 +83,9 @@ def wanted(connection: Connection[Any], bringing: Bringing, module: str) -> Wind
     return Whole(**asdict(window)) if module in bringing.whole else window
 
 
-def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable[str]) -> list[str]:
+def with_work(
+    connection: Connection[Any], bringing: Bringing, modules: Collection[str]
+) -> list[str]:
     """Those of these modules that have something to load: also what was held back for a cause that
     has changed, what waits for a record that a person has made, and of whole modules all. A module
     whose table is gone stops no other: its own tasks say so."""
@@ -95,6 +97,7 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
                 causes.probe(connection, run.realm, there, bringing.sharing(module))
                 causes.let_in(connection, run.realm, run.run_id, module)
                 dedupe.link_typed(connection, run.realm, there)
+    _link_those_beside(connection, bringing, modules)
     taken, whole = [known[module] for module in modules], bringing.whole
     arrived = {
         each.module
@@ -105,8 +108,21 @@ def with_work(connection: Connection[Any], bringing: Bringing, modules: Iterable
     return [
         m
         for m in modules
-        if m in at_once or runs.has_work(connection, run.realm, known[m], known.values())
+        if m in at_once or runs.has_work(connection, run.realm, known[m], known.values(), modules)
     ]
+
+
+def _link_those_beside(
+    connection: Connection[Any], bringing: Bringing, modules: Collection[str]
+) -> None:
+    """Link what people made for references to modules that are not among these: no load of these
+    modules comes to do it."""
+    known, realm = bringing.known, bringing.run.realm
+    beside = {to for module in modules for to in referred_by(known[module])} - set(modules)
+    waited_for = sorted(dedupe.waited_for(connection, realm, beside & known.keys()))
+    with catalog.once(connection, [known[module] for module in waited_for]):
+        for there in bringing.targets(connection, waited_for):
+            dedupe.link_typed(connection, realm, there)
 
 
 def stage_rows(
@@ -189,13 +205,9 @@ def words(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
 
 
-def _referred(known: Mapping) -> list[str]:
-    return sorted({field.refers.module for field in references(known) if field.refers})
-
-
 def _referring(known: dict[str, Mapping], module: str) -> Iterator[Mapping]:
     for other in known.values():
-        if any(field.refers and field.refers.module == module for field in references(other)):
+        if module in referred_by(other):
             yield other
 
 

@@ -131,5 +131,7 @@ def _module(
     }
     row = connection.execute(statements("overview")["module"], where).fetchone()
     loaded, records, waits = row or (None, 0, 0)
-    pending = bool(waits) or runs.has_work(connection, realm, mapping, known)
+    pending = bool(waits) or runs.has_work(
+        connection, realm, mapping, known, [m.module for m in known]
+    )
     return ModuleNow(mapping.module, records, loaded, waits, pending)

@@ -23,7 +23,7 @@ from quickbooks_crm.errors import (
     SettingsError,
 )
 from quickbooks_crm.images import LINES
-from quickbooks_crm.mapping import Mapping, load_order, parse, parse_all, with_children
+from quickbooks_crm.mapping import Mapping, load_order, parse, parse_all, referred_by, with_children
 from quickbooks_crm.mapping.model import ChildAccounts
 from quickbooks_crm.sql import statements
 
@@ -345,11 +345,18 @@ def has_activity(connection: Connection[Any], run: Run, module: str) -> bool:
 
 
 def has_work(
-    connection: Connection[Any], realm: str, mapping: Mapping, known: Iterable[Mapping]
+    connection: Connection[Any],
+    realm: str,
+    mapping: Mapping,
+    known: Iterable[Mapping],
+    taken: Iterable[str],
 ) -> bool:
     """Whether something of a module waits to be loaded: records that changed in the mirror, or
     references and records held back that can be tried again. `known` are the mappings of all
-    modules: what none of them refers to it by is closed by no load of it."""
+    modules: what none of them refers to it by is closed by no load of it. References to records of
+    modules that are not `taken` are closed by a load of its own."""
+    elsewhere = referred_by(mapping) - set(taken)
+    own = [(to, field) for to in elsewhere for _, field in _referring(mapping, to)]
     referring = [place for other in known for place in _referring(other, mapping.module)]
     values = {
         "realm": realm,
@@ -360,6 +367,8 @@ def has_work(
         "mode": mapping.mode,
         "referring": [module for module, _ in referring],
         "referring_fields": [field for _, field in referring],
+        "elsewhere": [module for module, _ in own],
+        "own_fields": [field for _, field in own],
     }
     return bool(_one(connection.execute(statements("runs")["work"], values))[0])
 

@@ -139,7 +139,7 @@ def _loaded(
     for each in modules:
         whole = all(entity in read for entity in each.entities)
         found[each.module] = Loaded(
-            waits=runs.has_work(connection, realm, each, modules),
+            waits=runs.has_work(connection, realm, each, modules, [m.module for m in modules]),
             until=min(read[entity] for entity in each.entities) if whole else None,
             last_load=last[each.module][0] if each.module in last else None,
             replay_due=each.module in due,

@@ -5,6 +5,7 @@
 Called as the pipeline calls them; what is not given is plausible.
 """
 
+from collections.abc import Collection
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -123,19 +124,21 @@ def sync(
     realm: str = REALM,
     company: str = "sample",
     breakers: Thresholds = NEVER,
+    modules: Collection[str] = (),
     **settings: str,
 ) -> list[End]:
-    """Bring records into the mirror, and every module with work up to date; how each record ended,
-    in load order."""
+    """Bring records into the mirror, and every module with work up to date, or of these modules;
+    how each record ended, in load order."""
     ready(connection, company)
     run = Run(company, realm, run_id or f"run-{count(connection, 'sync.run') + 1}")
     mirror(connection, run, *records)
-    runs.settle(connection, run, known.values(), load_order(known), dict(settings))
+    asked = [module for module in load_order(known) if module in (modules or known)]
+    runs.settle(connection, run, known.values(), asked, dict(settings))
     known = with_children(known, settings.get("child_accounts", "child_account"))
     stand_ins.refresh(connection, runs.attempt(connection, run, "extract"), known)
     connection.execute("UPDATE sync.lease SET run_id = NULL")
     with catalog.once(connection, known.values()):
-        work = with_work(connection, run, known)
+        work = with_work(connection, run, known, asked)
         for module in work:
             stage_rows(connection, run, known[module])
         for module in work:
@@ -166,10 +169,17 @@ def mirror(connection: Connection[Any], run: Run, *records: Record) -> None:
             connection.execute(MIRROR, values)
 
 
-def with_work(connection: Connection[Any], run: Run, known: ReadOnly[str, Mapping]) -> list[str]:
-    """What extract does at its end: settle what is read again, and which modules are loaded."""
+def with_work(
+    connection: Connection[Any],
+    run: Run,
+    known: ReadOnly[str, Mapping],
+    modules: Collection[str] = (),
+) -> list[str]:
+    """What extract does at its end: settle what is read again, and which of these modules, or all,
+    are loaded."""
+    asked = modules or load_order(known)
     company = Company(run.company, run.company, "quickbooks", None, None, run.company)
-    return one_module.with_work(connection, Bringing(run, company, dict(known)), load_order(known))
+    return one_module.with_work(connection, Bringing(run, company, dict(known)), asked)
 
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:

@@ -125,7 +125,7 @@ def test_what_is_undone_stays_so_when_a_name_changes_that_it_shows(
 
 def has_work(connection: Connection[Any], known: dict[str, Mapping]) -> bool:
     """Whether there are accounts to load."""
-    return runs.has_work(connection, REALM, known["accounts"], known.values())
+    return runs.has_work(connection, REALM, known["accounts"], known.values(), known)
 
 
 def test_a_changed_name_is_work_for_the_modules_that_show_it_only(

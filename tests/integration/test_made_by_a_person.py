@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from quickbooks_crm.mapping import Mapping, parse_all
 from tests.integration import documents
-from tests.integration.crm import End, Record, accounts, by_hand, customer, item, rows, sync
+from tests.integration.crm import End, Record, accounts, by_hand, counts, customer, item, rows, sync
 from tests.integration.documents import invoice, line
 from tests.integration.test_undo_lines import PARKED, with_customers
 from tests.integration.undo import release, undo
@@ -168,6 +168,74 @@ def test_a_module_whose_table_could_not_be_used_gets_its_references_when_it_can(
 
     assert told(connection, known) == [[], []]
     assert rows(connection, OF_INVOICES) == [("1", "By hand")]
+
+
+ONLY = ["documents"]
+OF_LINES = """
+    SELECT line.description, product.name FROM crm.invoice_lines AS line
+      LEFT JOIN crm.products AS product ON product.id = line.product_id"""
+
+
+def documents_of(mode: str) -> dict[str, Mapping]:
+    """Products, accounts, and documents that are loaded in a mode."""
+    texts = {name: mapping.text for name, mapping in with_customers().items()}
+    key = "{key: quickbooks_invoice_id, within: kind}"
+    own = {"merge": key, "ignore": key.replace("{", "{mode: ignore, "), "create": "{mode: create}"}
+    texts["documents"] = texts["documents"].replace(key, own[mode])
+    return parse_all(texts)
+
+
+@pytest.mark.parametrize("mode", ["merge", "ignore", "create"])
+def test_a_reference_is_closed_though_no_run_loads_the_module_that_it_refers_to(
+    connection: Connection[Any], mode: str
+) -> None:
+    """Such as the products of a company that keeps these by hand."""
+    known = documents_of(mode)
+    sync(connection, known, invoice("7", line("A", "1"), **TEN, DocNumber="1"), modules=ONLY)
+    make_ten(connection)
+    by_hand(connection, "crm.products", name="Own", quickbooks_product_id="1")
+
+    again = [End("7", "updated")] if mode == "merge" else []
+    assert sync(connection, known, modules=ONLY, run_id="closes") == again
+    assert rows(connection, OF_INVOICES) == [("1", "By hand")]
+    assert rows(connection, OF_LINES) == [("A", "Own")]
+    assert rows(connection, PARKED) == []
+    assert sync(connection, known, modules=ONLY) == []
+
+    undo(connection, known, "closes")
+    assert rows(connection, OF_INVOICES) == [("1", None)]
+    assert rows(connection, OF_LINES) == [("A", None)]
+
+
+def test_a_reference_of_a_version_that_is_held_back_is_closed_though_no_run_loads_what_it_means(
+    connection: Connection[Any],
+) -> None:
+    known = with_customers()
+    sync(connection, known, invoice("7", line("A"), **TEN, DocNumber="1"), modules=ONLY)
+    sync(connection, known, invoice("7", line("A"), **TEN, TotalAmt="much"), modules=ONLY)
+    make_ten(connection)
+
+    assert sync(connection, known, modules=ONLY) == []
+    assert rows(connection, OF_INVOICES) == [("1", "By hand")]
+    assert counts(connection, "documents") == {"resolved": 1}
+
+
+def test_what_the_table_lets_nobody_close_is_tried_once_though_no_run_loads_what_it_means(
+    connection: Connection[Any],
+) -> None:
+    known = documents_of("create")
+    connection.execute(
+        "ALTER TABLE crm.invoices ADD CHECK (number <> 'refused' OR account_id IS NULL)"
+    )
+    sync(connection, known, invoice("7", line("A"), **TEN, DocNumber="refused"), modules=ONLY)
+    make_ten(connection)
+
+    sync(connection, known, modules=ONLY, run_id="tries")
+    sync(connection, known, modules=ONLY, run_id="rests")
+
+    loads = "SELECT run_id, resolved FROM sync.activity WHERE run_id IN ('tries', 'rests')"
+    assert rows(connection, loads) == [("tries", 0)]
+    assert rows(connection, OF_INVOICES) == [("refused", None)]
 
 
 PAYMENTS = """\

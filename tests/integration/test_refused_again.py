@@ -44,7 +44,7 @@ def version(number: str, text: str) -> Any:
 def work(connection: Connection[Any], known: dict[str, Mapping]) -> list[str]:
     """The modules with something to load."""
     every = known.values()
-    return [name for name in known if runs.has_work(connection, REALM, known[name], every)]
+    return [name for name in known if runs.has_work(connection, REALM, known[name], every, known)]
 
 
 # ── tried again after its run was undone ────────────────────────────────────────────────────

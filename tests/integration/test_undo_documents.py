@@ -368,7 +368,7 @@ def test_what_a_refused_version_waited_for_is_not_closed_once_a_later_one_ends_o
     sync(connection, several, item("1"), customer("2"))
 
     assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
-    assert not has_work(connection, REALM, several["documents"], several.values())
+    assert not has_work(connection, REALM, several["documents"], several.values(), several)
     sync(connection, several, invoice("7", line("good", "1"), CustomerRef={"value": "2"}))
     assert rows(connection, HELD) == [(None, "good", "Item 1", "Customer 2")]
 
@@ -383,7 +383,7 @@ def test_an_undo_gives_nothing_of_a_refused_version_to_the_one_before(
     sync(connection, several, item("1"), customer("2"))
 
     assert rows(connection, HELD) == [(None, "A", None, "Customer 1")]
-    assert not has_work(connection, REALM, several["documents"], several.values())
+    assert not has_work(connection, REALM, several["documents"], several.values(), several)
     assert release(connection, several, "undone", "retry")[-1] == End("7", "updated")
     assert rows(connection, HELD) == [(None, "fine", None, None)]
 
@@ -399,7 +399,7 @@ def test_a_refused_version_of_an_entity_that_is_mapped_no_more_is_no_work(
 
     sync(connection, fewer, item("1"), customer("2"))
 
-    assert not has_work(connection, REALM, fewer["documents"], fewer.values())
+    assert not has_work(connection, REALM, fewer["documents"], fewer.values(), fewer)
 
 
 def refused_with_exclusions(connection: Connection[Any]) -> dict[str, Mapping]:

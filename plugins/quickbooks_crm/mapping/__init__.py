@@ -21,6 +21,7 @@ from quickbooks_crm.mapping.together import (
     parse_all,
     parse_written,
     references,
+    referred_by,
     with_children,
     written,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "parse_all",
     "parse_written",
     "references",
+    "referred_by",
     "with_children",
     "written",
 ]

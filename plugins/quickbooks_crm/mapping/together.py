@@ -145,6 +145,11 @@ def references(mapping: Mapping) -> list[Field]:
     return [field for part in mapping.parts for field in part.fields.values() if field.refers]
 
 
+def referred_by(mapping: Mapping) -> set[str]:
+    """The modules that these fields refer to."""
+    return {field.refers.module for field in references(mapping) if field.refers}
+
+
 Found = Iterator[tuple[str, Problem]]
 
 
@@ -312,7 +317,7 @@ def _ordered(mappings: ReadOnly[str, Mapping]) -> tuple[list[str], set[str]]:
 
 
 def _needs(mapping: Mapping, mappings: ReadOnly[str, Mapping]) -> set[str]:
-    targets = {field.refers.module for field in references(mapping) if field.refers}
+    targets = referred_by(mapping)
     return targets & set(mappings) - {mapping.module}
 
 

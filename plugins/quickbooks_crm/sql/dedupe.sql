@@ -268,6 +268,11 @@ SELECT DISTINCT target_entity AS entity, target_id AS id
   FROM sync.parked
  WHERE realm = %(realm)s AND target_module = %(referred)s
 
+-- waited_for --
+SELECT asked.module
+  FROM unnest(%(modules)s::text[]) AS asked (module)
+ WHERE EXISTS (SELECT FROM sync.parked WHERE realm = %(realm)s AND target_module = asked.module);
+
 -- leave_linked --
 -- The other modes than merge leave alone what the CRM has.
 UPDATE incoming

@@ -242,7 +242,7 @@ WITH waiting AS MATERIALIZED (
     SELECT entity, id, field, substring(field FROM '^@lines\.([0-9]+)\.')::bigint AS position,
            target_module, target_entity, target_id
       FROM sync.parked
-     WHERE realm = %(realm)s AND module = %(module)s AND target_module = %(closed_by)s
+     WHERE realm = %(realm)s AND module = %(module)s AND target_module = %(referred)s
        AND substring(field FROM '^@lines\.[0-9]+\.(.*)$') = %(field)s AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, waiting.field, waiting.position, own.record_key, own.written,

@@ -382,9 +382,19 @@ ON CONFLICT (realm, module) DO UPDATE
        target_key = excluded.target_key, run_id = excluded.run_id, loaded_at = now();
 
 -- fields_that_wait --
--- The fields with open references to records of this module; of lines, whichever they are.
-SELECT DISTINCT module, regexp_replace(field, '^@lines\.[0-9]+\.', '@lines.') FROM sync.parked
- WHERE realm = %(realm)s AND target_module = %(module)s;
+-- The fields with open references to records of this module, and its own ones with some to records of others that are there, which
+-- no load of these has closed: not every run loads them. Of lines, whichever they are.
+SELECT DISTINCT module, target_module, regexp_replace(field, '^@lines\.[0-9]+\.', '@lines.') FROM sync.parked
+ WHERE realm = %(realm)s AND target_module = %(module)s
+ UNION
+SELECT DISTINCT own.module, own.target_module, regexp_replace(own.field, '^@lines\.[0-9]+\.', '@lines.')
+  FROM sync.parked AS own
+ CROSS JOIN LATERAL (
+       SELECT record_key FROM sync.target
+        WHERE (target.realm, target.module, target.entity, target.id)
+            = (own.realm, own.target_module, own.target_entity, own.target_id) LIMIT 1) AS target
+ WHERE own.realm = %(realm)s AND own.module = %(module)s AND own.target_module <> %(module)s
+   AND own.tried IS DISTINCT FROM target.record_key AND own.refused IS NOT TRUE;
 
 -- closing --
 -- Open references, of records loaded earlier or just now, to records that are in the CRM now.

@@ -162,7 +162,8 @@ UPDATE sync.run SET fetched = %(fetched)s, work = %(work)s WHERE realm = %(realm
 
 -- work --
 -- The modules with something to load: changed records, records held back whose mapping or cause changed, records whose
--- references can be closed, the records to which they can be, records that show a changed one.
+-- references can be closed, the records to which they can be, or, where no run of these modules loads those, that have them, and
+-- records that show a changed one.
 WITH loaded AS (
     SELECT coalesce(max(generation), 0) AS position FROM sync.module_position WHERE realm = %(realm)s AND module = %(module)s
 )
@@ -194,6 +195,19 @@ SELECT EXISTS (SELECT FROM sync.generation AS written
                 WHERE parked.realm = %(realm)s AND parked.target_module = %(module)s
                   AND (parked.module, regexp_replace(parked.field, '^@lines\.[0-9]+\.', '@lines.'))
                       IN (SELECT * FROM unnest(%(referring)s::text[], %(referring_fields)s::text[]))
+                  AND parked.tried IS DISTINCT FROM target.record_key AND parked.refused IS NOT TRUE
+                  AND NOT EXISTS (SELECT FROM sync.held
+                                   WHERE (held.realm, held.module, held.entity, held.id)
+                                       = (parked.realm, parked.module, parked.entity, parked.id)
+                                     AND held.reason = 'refused_by_table'))
+    OR EXISTS (SELECT FROM sync.parked
+                CROSS JOIN LATERAL (
+                      SELECT record_key FROM sync.target
+                       WHERE (target.realm, target.module, target.entity, target.id)
+                           = (parked.realm, parked.target_module, parked.target_entity, parked.target_id) LIMIT 1) AS target
+                WHERE parked.realm = %(realm)s AND parked.target_module = ANY (%(elsewhere)s) AND parked.module = %(module)s
+                  AND (parked.target_module, regexp_replace(parked.field, '^@lines\.[0-9]+\.', '@lines.'))
+                      IN (SELECT * FROM unnest(%(elsewhere)s::text[], %(own_fields)s::text[]))
                   AND parked.tried IS DISTINCT FROM target.record_key AND parked.refused IS NOT TRUE
                   AND NOT EXISTS (SELECT FROM sync.held
                                    WHERE (held.realm, held.module, held.entity, held.id)
