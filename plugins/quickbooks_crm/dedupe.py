@@ -146,6 +146,7 @@ def receive(
     apart_from = sql.Literal(APART_FROM[target.table.lines is not None])
     for name in RECEIVING:
         connection.execute(blocks[name].format(**target.names, apart_from=apart_from), where)
+    connection.execute(blocks["flag_linked"], where | {"flags": target.mapping.flags})
     for name in ("count_again", "leave_linked", "never_here"):
         connection.execute(blocks[name], where)
 
@@ -196,18 +197,30 @@ def _link_typed(
             connection.execute(blocks["link_typed"].format(typed=typed), where | own)
 
 
+def flag_known(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
+    """Let the records that another mode than merge leaves alone, and that people made and gave the
+    id, tell that QuickBooks' own is not active."""
+    if known := _known(target):
+        own = where | {"kinds": Jsonb(target.kinds), "flags": target.mapping.flags}
+        connection.execute(statements("dedupe")["flag_known"].format(known=known), own)
+
+
 def link_known(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Link the rows that another mode than merge leaves alone to the records that people made and
     gave their ids."""
-    if target.mapping.mode == "merge" or target.typed_id is None:
-        return
-    blocks = statements("dedupe")
-    names = target.names | {"typed_id": typed_id(target)}
-    known = blocks["known"].format(**names, kind=of_kind(target, sql.Identifier("i", "entity")))
-    own = where | {"kinds": Jsonb(target.kinds)}
-    if connection.execute(known, own).rowcount:
+    blocks, own = statements("dedupe"), where | {"kinds": Jsonb(target.kinds)}
+    if (known := _known(target)) and connection.execute(known, own).rowcount:
         connection.execute(blocks["link_alone"], own)
         connection.execute(blocks["link_known"].format(known=known), own)
+
+
+def _known(target: Target) -> sql.Composed | None:
+    """The query of these rows; none where there are no such."""
+    if target.mapping.mode == "merge" or target.typed_id is None:
+        return None
+    names = target.names | {"typed_id": typed_id(target)}
+    kind = of_kind(target, sql.Identifier("i", "entity"))
+    return statements("dedupe")["known"].format(**names, kind=kind)
 
 
 def of_kind(target: Target, entity: sql.Composable) -> sql.Composable:

@@ -195,6 +195,7 @@ def _find_or_add(connection: Connection[Any], work: Load) -> None:
     _typed(connection, work, lambda: dedupe.take_values(connection, work.target, work.where))
     for find in (dedupe.find_by_identity, dedupe.find_by_key):
         find(connection, work.target, work.where)
+        dedupe.flag_known(connection, work.target, work.where)
         _update(connection, work)
     dedupe.find_by_check(connection, work.target, work.where)
     _add(connection, work)
@@ -209,13 +210,12 @@ def _update(connection: Connection[Any], work: Load) -> None:
     _typed(connection, work, lambda: connection.execute(compare, work.where))
     if work.target.mapping.company:
         dedupe.take_turns(connection, work.where)
-    owners.keep(connection, work.target, work.referred, work.where)
+    if work.target.mapping.mode == "merge":
+        owners.keep(connection, work.target, work.referred, work.where)
     edits.three_way(connection, work.target, work.where)
     lines.compare(connection, work.target)
     connection.execute(blocks["unchanged"], {"inherited": owners.inherited(work.target)})
-    written = [
-        sql.Identifier(name) for name in work.target.columns if name != work.target.table.key
-    ]
+    written = [sql.Identifier(name) for name in _changeable(work.target)]
     statement = {
         **names,
         "columns": sql.SQL(", ").join(written),
@@ -224,6 +224,13 @@ def _update(connection: Connection[Any], work: Load) -> None:
         ),
     }
     _write(connection, work.target, "update", statement)
+
+
+def _changeable(target: Target) -> list[str]:
+    """The columns that records of the CRM may get something in: in another mode than merge only
+    flags."""
+    named = target.columns if target.mapping.mode == "merge" else target.mapping.flags
+    return [name for name in named if name != target.table.key]
 
 
 def _add(connection: Connection[Any], work: Load) -> None:
@@ -356,7 +363,7 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     blocks = statements("load")
     stand_ins.note_moving(connection, work.where)
     edits.hear(connection, work.target)
-    for name in ("links", "release", "hold", "unpark", "park"):
+    for name in ("flagged_before", "states", "links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
     dedupe.link_known(connection, work.target, work.where)
     keywords.find_used(connection, work.target)

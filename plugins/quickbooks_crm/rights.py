@@ -65,12 +65,13 @@ def _forbidden(table: Table, mapping: Mapping, placed: tuple[str | None, ...]) -
 
 
 def _wanted(table: Table, mapping: Mapping, placed: tuple[str | None, ...]) -> dict[str, list[str]]:
-    """The columns that each right is needed on. Without merge only references that were open are
-    written into records that are there."""
+    """The columns that each right is needed on. Without merge only flags, and references that were
+    open, are written into records that are there."""
     flagged = (*mapping.when_inactive, *mapping.when_deleted, *mapping.when_merged)
     named = dict.fromkeys([*mapping.fields, *flagged, *placed])
     written = [name for name in named if name in table.columns]
-    changed = [name for name in written if mapping.mode == "merge" or _closes(mapping, name)]
+    some = {name for name in written if name in mapping.flags or _closes(mapping, name)}
+    changed = [name for name in written if mapping.mode == "merge" or name in some]
     return {
         "SELECT": list(table.columns),
         "INSERT": list(dict.fromkeys([*written, *_numbered(table, mapping)])),

@@ -15,6 +15,7 @@ from typing import Any
 from tests.integration.model_documents import Documents
 from tests.integration.model_values import (
     COLUMNS,
+    FLAGS,
     MODULES,
     REFERS,
     REFUSED,
@@ -97,7 +98,7 @@ class Model(Documents):
         self._new_ones(module, says, new, new_keys)
         for row in rows:
             self._remember(module, says, row, row.place in linked)
-        self._link_known(module, [row for row in rows if row.place not in linked])
+        self._link_known(module, says, [row for row in rows if row.place not in linked])
         self._list(module, rows, new_tags)
         for row in rows:
             self._remember_cause(module, says, row)
@@ -166,9 +167,20 @@ class Model(Documents):
             if row.end:
                 continue
             if link and says.mode != "merge":
-                row.finish("duplicate", "key_known", link.key)
+                self._flag(module, says, row, link.key, link)
             elif not link and row.customer.deleted:
                 row.finish("excluded", "deleted_in_quickbooks")
+
+    def _flag(self, module: str, says: Settings, row: Row, key: Key, link: Link | None) -> None:
+        """What no mode but merge touches is flagged when it stands otherwise in QuickBooks."""
+        row.only_flags, row.waits_for = True, None
+        row.values = {name: row.values[name] for name in FLAGS}
+        if row.state != (link.state if link else "active"):
+            self._update(module, says, row, key, link)
+        if row.end is None or row.end.outcome == "unchanged":
+            row.finish("duplicate", "key_known", key)
+            if link:
+                link.state = row.state
 
     def _spell(self, says: Settings, rows: list[Row]) -> set[str]:
         """Put tags as the list spells them, each once; new ones as the first row has them. Which
@@ -192,7 +204,7 @@ class Model(Documents):
     def _list(self, module: str, rows: list[Row], new: set[str]) -> None:
         """New tags that records have join the list."""
         for row in rows:
-            if row.found is not None and row.end and row.end.outcome != "not_added":
+            if row.found is not None and row.end and row.end.reason is None:
                 self.tags |= new & set(self.records[module][row.found]["tags"] or ())
 
     def _user(self, external_id: str | None) -> Key | None:
@@ -247,7 +259,7 @@ class Model(Documents):
         }
         row.found = key
         after = before | {c: v for c, v in row.values.items() if c not in row.kept}
-        if not row.customer.deleted:
+        if not row.customer.deleted and not row.only_flags:
             owner = after["owner_id"] or (before["owner_id"] if module == "accounts" else None)
             after["owner_id"] = self._owner(module, owner, after[REFERS[module]])
         if says.notes_are_theirs:
@@ -283,9 +295,10 @@ class Model(Documents):
         """A person's note stays, also from a blank if QuickBooks had only said the same. If
         QuickBooks has changed its own since, that is a conflict."""
         is_theirs = before["note"] != wrote.get("note")
-        if not row.customer.deleted and after["note"] is None and blank_stays:
+        only_flags = row.customer.deleted or row.only_flags
+        if not only_flags and after["note"] is None and blank_stays:
             is_theirs = before["note"] is not None
-        if row.customer.deleted:
+        if only_flags:
             row.base = {"note": wrote["note"]} if is_theirs and "note" in wrote else {}
         elif is_theirs and after["note"] != before["note"]:
             row.base = {"note": wrote.get("note", after["note"])}
@@ -305,6 +318,9 @@ class Model(Documents):
                 found: list[tuple[Row, Key]] = []
                 if column and column in todo[0].values:
                     self._find(module, says, column, rows, todo, found)
+                for row, key in self._known(module, says, rows):
+                    if row.state != "active":
+                        self._flag(module, says, row, key, None)
                 for row, key in found:
                     row.in_the_way = (key,)
                     self._update(module, says, row, key, None)

@@ -179,7 +179,7 @@ class Memory:
         for (module, id), link in self.links.items():
             known = link.state == "merged"
             news = known != self._is_merged_away(id) and link.state in ("merged", "inactive")
-            held = (module, id) in self.held
+            held = (module, id) in self.held and self.held[module, id].reason != "key_known"
             if module in REFERS and id in self.merges and news and not held:
                 again.add(id)
         for module in REFERS:
@@ -264,18 +264,24 @@ class Memory:
             if found and self._target(id) is None:
                 self.links["accounts", id] = Link(hits[0], {}, "active")
 
-    def _link_known(self, module: str, rows: list[Row]) -> None:
+    def _link_known(self, module: str, says: Settings, rows: list[Row]) -> None:
+        for row, key in self._known(module, says, rows):
+            self.links[module, row.customer.id] = Link(key, {}, row.state)
+
+    def _known(self, module: str, says: Settings, rows: list[Row]) -> list[tuple[Row, Key]]:
         """Who is left alone is the record that a person gave the id, if that is nobody else."""
-        known: dict[Key, list[str]] = {}
+        known: dict[Key, list[Row]] = {}
         for row in rows:
-            if "quickbooks_id" in row.values and row.end and row.end.reason == "key_known":
+            if row.end and row.end.reason == "key_known" and says.typed_ids:
                 assert row.end.collides is not None
                 record = self.records[module][row.end.collides]
                 if normal(record["quickbooks_id"]) == normal(row.customer.id):
-                    known.setdefault(row.end.collides, []).append(row.customer.id)
-        for key, ids in known.items():
-            if len(ids) == 1 and not self._is_another(module, key):
-                self.links[module, ids[0]] = Link(key, {}, "active")
+                    known.setdefault(row.end.collides, []).append(row)
+        return [
+            (found[0], key)
+            for key, found in known.items()
+            if len(found) == 1 and not self._is_another(module, key)
+        ]
 
     def _forget_what_is_gone(self, who: Who) -> None:
         """A record that a person deleted is nobody's any more, for those that refer to it."""
@@ -309,7 +315,8 @@ class Memory:
         else:
             self._remember_link(module, says, row, who)
         waits_for = {REFERS[module]: row.waits_for} if row.waits_for else {}
-        self._park(who, waits_for, row.end, linked)
+        if not (linked and row.only_flags):
+            self._park(who, waits_for, row.end, linked)
 
     def _park(self, who: Who, waits_for: Mapping[str, str], end: End, linked: bool) -> None:
         """Whoever was not brought up to date goes on waiting for what they waited for."""

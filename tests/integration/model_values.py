@@ -14,6 +14,7 @@ COLUMNS = ("quickbooks_id", "name", "code", "note", "tags", "owner_id", "active"
 REFERS = {"accounts": "parent_id", "contacts": "account_id"}  # both to accounts
 MODULES = (*REFERS, "documents")
 DOCUMENT = ("quickbooks_id", "number", "account_id", "deleted")
+FLAGS = ("active", "deleted")  # how a record stands in QuickBooks
 SOURCES = {"accounts": ("DisplayName", "ParentRef"), "contacts": ("FamilyName", "Id")}
 REFUSED = "Refused"  # a name that the tables do not take
 
@@ -118,6 +119,7 @@ class Row:
     state: str
     values: dict[str, Any] = field(default_factory=dict)
     waits_for: str | None = None
+    only_flags: bool = False
     was_closed: bool = False
     end: End | None = None
     lost_to: "Row | None" = None

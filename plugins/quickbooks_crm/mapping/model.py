@@ -178,6 +178,14 @@ class Mapping:
         return [name for name, field in self.fields.items() if field.edits == "crm"]
 
     @property
+    def flags(self) -> list[str]:
+        """The columns that tell how a record stands in QuickBooks: whether it is active, merged
+        away or deleted."""
+        plain = [field.column for field in self.fields.values() if field.sources == (("Active",),)]
+        told = (plain, self.when_inactive, self.when_merged, self.when_deleted)
+        return list(dict.fromkeys(name for words in told for name in words))
+
+    @property
     def has_children(self) -> bool:
         """Whether it is made of customers whose records refer to those of their parents."""
         return any(

@@ -229,8 +229,8 @@ ON CONFLICT DO NOTHING;
 -- known --
 -- Rows of the other modes than merge that alone have found the CRM record in which a person typed their id: that is what they
 -- are, whatever it is called later. One that several have found is left to nobody.
-SELECT alone.entity, alone.id, alone.record_key
-  FROM (SELECT i.entity, i.id, i.record_key, count(*) OVER (PARTITION BY i.record_key) AS finders
+SELECT alone.entity, alone.id, alone.state, alone.record_key
+  FROM (SELECT i.entity, i.id, i.state, i.record_key, count(*) OVER (PARTITION BY i.record_key) AS finders
           FROM incoming AS i
           JOIN {table} AS current ON current.{key} = i.record_key::{key_type}
          WHERE i.outcome = 'duplicate' AND i.reason = 'key_known' AND NOT i.linked
@@ -241,8 +241,8 @@ SELECT alone.entity, alone.id, alone.record_key
 -- link_known --
 -- From now on they end in the same words as whatever is linked. A link to a record that is gone leads to this one.
 WITH known AS (
-    INSERT INTO sync.link AS link (realm, entity, id, module, record_key, source_hash, written, run_id)
-    SELECT %(realm)s, entity, id, %(module)s, record_key, '', '{{}}', 'by hand' FROM ({known}) AS known
+    INSERT INTO sync.link AS link (realm, entity, id, module, record_key, source_hash, written, state, run_id)
+    SELECT %(realm)s, entity, id, %(module)s, record_key, '', '{{}}', state, 'by hand' FROM ({known}) AS known
     ON CONFLICT (realm, entity, id, module) DO UPDATE
        SET record_key = excluded.record_key, source_hash = excluded.source_hash, written = excluded.written,
            agreed = excluded.agreed, said = excluded.said, state = excluded.state, run_id = excluded.run_id, linked_in = excluded.linked_in
@@ -273,12 +273,27 @@ SELECT asked.module
   FROM unnest(%(modules)s::text[]) AS asked (module)
  WHERE EXISTS (SELECT FROM sync.parked WHERE realm = %(realm)s AND target_module = asked.module);
 
+-- flag_linked --
+-- The other modes than merge leave alone what the CRM has, but for what tells how it stands in QuickBooks, when that has changed.
+UPDATE incoming
+   SET action = 'update', open_refs = NULL,
+       fields = coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(fields) WHERE key = ANY (%(flags)s::text[])), '{}')
+ WHERE %(mode)s::text <> 'merge' AND linked AND outcome IS NULL AND state IS DISTINCT FROM known_state;
+
+-- flag_known --
+-- The same of those that were found by the id that a person typed. That is told once: from then on they are linked.
+UPDATE incoming
+   SET action = 'update', open_refs = NULL, outcome = NULL, reason = NULL, message = NULL, collides_with = NULL,
+       fields = coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(fields) WHERE key = ANY (%(flags)s::text[])), '{{}}')
+  FROM ({known}) AS known
+ WHERE (incoming.entity, incoming.id) = (known.entity, known.id) AND known.state <> 'active';
+
 -- leave_linked --
--- The other modes than merge leave alone what the CRM has.
+-- All else they leave alone.
 UPDATE incoming
    SET outcome = 'duplicate', reason = 'key_known', message = 'The CRM has this QuickBooks record already.',
        collides_with = record_key
- WHERE %(mode)s::text <> 'merge' AND linked AND outcome IS NULL;
+ WHERE %(mode)s::text <> 'merge' AND linked AND outcome IS NULL AND action IS NULL;
 
 -- never_here --
 -- Deleted in QuickBooks before it ever was in the CRM.

@@ -58,13 +58,13 @@ UPDATE incoming AS i
  WHERE own.n = i.n;
 
 -- remember --
--- A delete writes flags only: what the sync wrote last into the other fields stays known, too.
+-- Where only flags are written, as of what was deleted: what the sync wrote last into the other fields stays known, too.
 UPDATE incoming AS i
    SET base = own.base
   FROM (SELECT i.n, jsonb_object_agg(field, i.written -> field) AS base
           FROM incoming AS i
          CROSS JOIN unnest(%(columns)s::text[]) AS edited (field)
-         WHERE i.action = 'update' AND i.state = 'deleted' AND i.written ? field
+         WHERE i.action = 'update' AND (i.state = 'deleted' OR %(mode)s <> 'merge') AND i.written ? field
            AND i.written -> field <> i.before -> field AND NOT i.fields ? field
          GROUP BY i.n) AS own
  WHERE own.n = i.n;

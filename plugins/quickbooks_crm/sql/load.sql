@@ -311,6 +311,24 @@ UPDATE incoming
                    WHEN state = 'active' AND known_state IN ('inactive', 'merged', 'deleted') THEN 'reactivated' END
  WHERE outcome = 'updated' AND linked AND state IS DISTINCT FROM known_state;
 
+-- flagged_before --
+-- In the other modes than merge a record of which the CRM holds the flags already is left alone.
+UPDATE incoming
+   SET outcome = 'duplicate', reason = 'key_known', message = 'The CRM has this QuickBooks record already.',
+       collides_with = record_key
+ WHERE %(mode)s::text <> 'merge' AND outcome = 'unchanged';
+
+-- states --
+UPDATE sync.link
+   SET state = known.state
+  FROM (SELECT own.ctid AS place, i.state
+          FROM incoming AS i
+         CROSS JOIN LATERAL (
+               SELECT ctid FROM sync.link
+                WHERE (realm, entity, id, module) = (%(realm)s, i.entity, i.id, %(module)s) LIMIT 1) AS own
+         WHERE i.outcome = 'duplicate' AND i.linked AND i.state <> i.known_state) AS known
+ WHERE link.ctid = known.place;
+
 -- links --
 -- Of a record that only QuickBooks says something else of, the link goes on telling which run wrote it. What was theirs, and is
 -- what it was, both sides have agreed on.
@@ -361,7 +379,7 @@ DELETE FROM sync.parked
               SELECT ctid, field FROM sync.parked
                WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id)
               OFFSET 0) AS known
-        WHERE NOT i.linked OR i.reason IS NULL OR i.reason = 'refused_by_table'
+        WHERE NOT i.linked OR %(mode)s = 'merge' AND (i.reason IS NULL OR i.reason = 'refused_by_table')
            OR regexp_replace(known.field, '^@lines\.[0-9]+', '@lines') <> ALL (%(refers)s::text[])));
 
 -- park --

@@ -167,7 +167,7 @@ ON CONFLICT DO NOTHING;
 INSERT INTO stand_in_changed (module, entity, id) VALUES (%(module)s, %(entity)s, %(id)s) ON CONFLICT DO NOTHING;
 
 -- losers --
--- Records that were merged away, or are not any more, where the CRM does not know it yet. What is held back cannot come in,
+-- Records that were merged away, or are not any more, where the CRM does not know it yet. What is held back, unless its mode leaves it alone, cannot come in,
 -- or a person has undone it: that stays so until the record or its cause changes, and then it is read anyway.
 INSERT INTO stand_in_again (entity, id)
 SELECT DISTINCT link.entity, link.id
@@ -178,7 +178,8 @@ SELECT DISTINCT link.entity, link.id
  WHERE told.realm = %(realm)s
    AND (merged.loser IS NOT NULL AND link.state = 'inactive' OR merged.loser IS NULL AND link.state = 'merged')
    AND NOT EXISTS (SELECT FROM sync.held
-                    WHERE (realm, module, entity, id) = (link.realm, link.module, link.entity, link.id));
+                    WHERE (realm, module, entity, id) = (link.realm, link.module, link.entity, link.id)
+                      AND reason <> 'key_known');
 
 -- means_changed --
 ({value}) IN (SELECT id FROM stand_in_changed WHERE module = {module} AND entity = {entity})
