@@ -317,6 +317,10 @@ class Memory:
         waits_for = {REFERS[module]: row.waits_for} if row.waits_for else {}
         if not (linked and row.only_flags):
             self._park(who, waits_for, row.end, linked)
+        elif row.end.reason is None:  # what a refused version waits for is of no use any more
+            for place in [place for place in self.refused if place[:2] == who]:
+                del self.parked[place]
+                self.refused.discard(place)
 
     def _park(self, who: Who, waits_for: Mapping[str, str], end: End, linked: bool) -> None:
         """Whoever was not brought up to date goes on waiting for what they waited for."""

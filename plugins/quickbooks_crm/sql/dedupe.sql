@@ -275,8 +275,12 @@ SELECT asked.module
 
 -- flag_linked --
 -- The other modes than merge leave alone what the CRM has, but for what tells how it stands in QuickBooks, when that has changed.
+-- Such a record goes on waiting for what it waited for.
 UPDATE incoming
-   SET action = 'update', open_refs = NULL,
+   SET action = 'update',
+       open_refs = (SELECT jsonb_object_agg(field, jsonb_build_object('module', target_module, 'entity', target_entity, 'id', target_id))
+                      FROM sync.parked
+                     WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, incoming.entity, incoming.id) AND refused IS NOT TRUE),
        fields = coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(fields) WHERE key = ANY (%(flags)s::text[])), '{}')
  WHERE %(mode)s::text <> 'merge' AND linked AND outcome IS NULL AND state IS DISTINCT FROM known_state;
 

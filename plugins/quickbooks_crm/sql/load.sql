@@ -379,7 +379,7 @@ DELETE FROM sync.parked
               SELECT ctid, field FROM sync.parked
                WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, i.entity, i.id)
               OFFSET 0) AS known
-        WHERE NOT i.linked OR %(mode)s = 'merge' AND (i.reason IS NULL OR i.reason = 'refused_by_table')
+        WHERE NOT i.linked OR i.reason IS NULL OR i.reason = 'refused_by_table' AND %(mode)s = 'merge'
            OR regexp_replace(known.field, '^@lines\.[0-9]+', '@lines') <> ALL (%(refers)s::text[])));
 
 -- park --
@@ -390,7 +390,8 @@ SELECT %(realm)s, %(module)s, i.entity, i.id, open.key,
   FROM incoming AS i
  CROSS JOIN LATERAL jsonb_each(i.open_refs) AS open
  WHERE i.open_refs IS NOT NULL
-   AND (i.outcome IN ('added', 'updated', 'unchanged') OR i.reason = 'refused_by_table');
+   AND (i.outcome IN ('added', 'updated', 'unchanged')
+        OR i.reason = 'refused_by_table' AND (%(mode)s = 'merge' OR NOT i.linked));
 
 -- position --
 INSERT INTO sync.module_position (realm, module, generation, mapping_hash, target, target_key, run_id)
