@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from quickbooks_crm import keywords, owners
+from quickbooks_crm import dedupe, keywords, owners
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.lines import LineTarget
 from quickbooks_crm.mapping import Mapping
@@ -115,10 +115,13 @@ def _cause(
         blocks["column"].format(column=sql.Identifier(name))
         for name in sorted(filter(None, compared))
     )
+    waited_for = (dedupe.open_in_record(target, name) for name in dedupe.may_be_open(target))
     there = [*owners.who_there_is(connection, target), *listed]
     found = (blocks["and_found"].format(found=one) for one in there)
     return blocks["cause"].format(
-        **target.names, compared=sql.SQL(", ").join(columns), found=sql.SQL("").join(found)
+        **target.names,
+        compared=sql.SQL(", ").join([*columns, *waited_for]),
+        found=sql.SQL("").join(found),
     )
 
 

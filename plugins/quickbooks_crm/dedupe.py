@@ -244,7 +244,7 @@ def take_values(connection: Connection[Any], target: Target, where: dict[str, An
         **target.names,
         identity_value=_normal(target, "new", target.identity),
         key_value=_key_value(target),
-        check_values=_combination(target, target.mapping.check),
+        check_values=_combined([_or_open(target, "new", c) for c in target.mapping.check]),
     )
     for statement in (blocks["forget_values"], values, blocks["values_statistics"]):
         connection.execute(statement, where)
@@ -270,14 +270,32 @@ def take_turns(connection: Connection[Any], where: dict[str, Any]) -> None:
 
 
 def find_by_check(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
-    """End rows that a CRM record, or a row before them, is equal to on all check
-    fields."""
-    blocks = statements("dedupe")
-    if target.mapping.check:
-        equal = _equal(target, target.mapping.check, "check_values", "equal")
-        query = blocks["same_check"].format(**target.names, equal=equal, scope=_scope(target))
-        connection.execute(query, where | {"label": _labels(target, target.mapping.check)})
+    """End rows that a CRM record, or a row before them, is equal to on all check fields. References
+    that are open are equal where they mean the same record of QuickBooks."""
+    blocks, check = statements("dedupe"), target.mapping.check
+    names = target.names | {"scope": _scope(target)}
+    named = where | {"label": _labels(target, check)}
+    if check:
+        equal = _equal(target, check, "check_values", "equal")
+        query = blocks["same_check"].format(**names, join=blocks["any_record"], equal=equal)
+        connection.execute(query, named)
+    if opens := may_be_open(target):
+        join = blocks["same_open"].format(opens=sql.Literal(opens))
+        equal = blocks["linked_so"].format(**names, equal=_equal_or_open(target))
+        query = blocks["same_check"].format(**names, join=join, equal=equal)
+        connection.execute(query, named)
     connection.execute(blocks["same_in_batch"])
+
+
+def may_be_open(target: Target) -> list[str]:
+    """The check fields that refer to other records."""
+    return [name for name in target.mapping.check if target.mapping.fields[name].refers]
+
+
+def open_in_record(target: Target, column: str) -> sql.Composable:
+    """Which record of QuickBooks the `current` one waits for in a column."""
+    block, key = statements("dedupe")["open_in_record"], sql.Identifier(target.table.key)
+    return block.format(key=key, name=sql.Literal(column))
 
 
 def count_again(connection: Connection[Any]) -> None:
@@ -384,9 +402,37 @@ def _equal(target: Target, columns: tuple[str, ...], value: str, block: str) -> 
     )
 
 
+def _equal_or_open(target: Target) -> sql.Composable:
+    """The same of the check fields, and of references that are open on both sides."""
+    block = statements("dedupe")["equal"]
+    return sql.SQL(" AND ").join(
+        block.format(
+            current_value=_or_open(target, "current", column),
+            value=sql.Identifier("comparing", "check_values"),
+            position=sql.Literal(position),
+        )
+        for position, column in enumerate(target.mapping.check, 1)
+    )
+
+
+def _or_open(target: Target, row: str, column: str) -> sql.Composable:
+    """The form of a check field; of a reference that is open, which record it waits for."""
+    blocks, value = statements("dedupe"), _normal(target, row, column)
+    if column not in may_be_open(target):
+        return value
+    named = {"name": sql.Literal(column)}
+    waits = open_in_record(target, column) if row == "current" else None
+    return blocks["or_open"].format(
+        value=value, open=waits or blocks["open_in_row"].format(**named)
+    )
+
+
 def _combination(target: Target, columns: tuple[str, ...]) -> sql.Composable:
+    return _combined([_normal(target, "new", column) for column in columns])
+
+
+def _combined(values: list[sql.Composable]) -> sql.Composable:
     blocks = statements("dedupe")
-    values = [_normal(target, "new", column) for column in columns]
     if not values:
         return blocks["no_combination"]
     return blocks["combination"].format(values=sql.SQL(", ").join(values))

@@ -326,7 +326,7 @@ class Model(Documents):
                     self._update(module, says, row, key, None)
             for row in [row for row in todo if not row.end]:
                 self._check(module, says, row)
-            self._compare(says, [row for row in todo if not row.end])
+            self._compare(module, says, [row for row in todo if not row.end])
             for row in [row for row in todo if not row.end]:
                 self._add(module, row, new_keys)
             for row in rows:
@@ -371,35 +371,40 @@ class Model(Documents):
                 found.append((row, key))
 
     def _check(self, module: str, says: Settings, row: Row) -> None:
-        wanted = [normal(row.values[column]) for column in says.check]
+        wanted = [self._form(module, row, column) for column in says.check]
         if wanted and None not in wanted:
             hits = tuple(
                 key
                 for key, record in self._own(module)
-                if [normal(record[column]) for column in says.check] == wanted
+                if [self._held_form(module, key, column) for column in says.check] == wanted
             )
             if hits:
                 row.finish("duplicate", "check_fields", hits[0])
                 row.in_the_way = hits
 
-    def _compare(self, says: Settings, rows: list[Row]) -> None:
+    def _form(self, module: str, row: Row, column: str) -> str | None:
+        """What is compared; of a reference that is open, for whom it waits."""
+        waits = column == REFERS[module] and row.waits_for
+        return f" {row.waits_for}" if waits else normal(row.values[column])
+
+    def _compare(self, module: str, says: Settings, rows: list[Row]) -> None:
         """The first of two equal rows wins."""
         winners: list[Row] = []
         for row in rows:
-            better = [other for other in winners if self._same(says, row, other)]
+            better = [other for other in winners if self._same(module, says, row, other)]
             if better:
                 row.finish("duplicate", "same_in_batch")
                 row.lost_to = better[0]
             else:
                 winners.append(row)
 
-    def _same(self, says: Settings, row: Row, other: Row) -> bool:
+    def _same(self, module: str, says: Settings, row: Row, other: Row) -> bool:
         """Whether two rows are equal on the key or on all check fields."""
         groups: list[tuple[str, ...]] = [(says.key,)] if says.key else []
         groups += [says.check] if says.check else []
         for group in groups:
-            own = [normal(row.values[column]) for column in group]
-            if None not in own and own == [normal(other.values[column]) for column in group]:
+            own, theirs = ([self._form(module, r, c) for c in group] for r in (row, other))
+            if None not in own and own == theirs:
                 return True
         return False
 

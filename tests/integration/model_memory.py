@@ -384,6 +384,7 @@ class Memory:
         in_the_way = [
             (
                 [self.records[module][key][column] for column in sorted(filter(None, columns))],
+                [self._held_form(module, key, c) for c in says.check if c == REFERS[module]],
                 sorted(
                     (who, link.state)
                     for who, link in self.links.items()
@@ -396,6 +397,19 @@ class Memory:
         active = {key for key, user in self.users.items() if user.active}
         owners = active if not_added and module == "accounts" else set()
         return in_the_way, owners, frozenset(self.tags) if not_added else set()
+
+    def _held_form(self, module: str, key: Key, column: str) -> str | None:
+        """What is compared of a record; of a reference that is open, for whom it waits."""
+        own = normal(self.records[module][key][column])
+        if own is not None or column != REFERS[module]:
+            return own
+        waiting = [
+            f" {self.parked[module, id, column]}"
+            for (name, id), link in self.links.items()
+            if name == module and link.key == key and (module, id, column) in self.parked
+            if (module, id, column) not in self.refused
+        ]
+        return min(waiting, default=None)
 
     def _close_references(self, module: str) -> None:
         """What waited for a record that is there now, in whatever run it was loaded."""

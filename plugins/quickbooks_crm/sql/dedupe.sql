@@ -313,7 +313,7 @@ DROP TABLE IF EXISTS pg_temp.comparing;
 -- The normal forms by which rows without a link are compared, from their values as the table would type them.
 CREATE TEMP TABLE comparing ON COMMIT DROP AS
 SELECT typed.n, {identity_value} AS identity_value, {key_value} AS key_value, {check_values} AS check_values
-  FROM (SELECT n, fields FROM incoming WHERE outcome IS NULL AND NOT linked OFFSET 0) AS typed
+  FROM (SELECT n, fields, open_refs FROM incoming WHERE outcome IS NULL AND NOT linked OFFSET 0) AS typed
  CROSS JOIN LATERAL jsonb_to_record(typed.fields) AS new ({record});
 
 -- values_statistics --
@@ -331,6 +331,20 @@ sync.normal_email({row}.{column}::text)
 -- normal_number --
 -- Of a column that keeps as many decimal places as it is given: 100.0 is 100.
 sync.normal(trim_scale({row}.{column})::text)
+
+-- or_open --
+-- A reference whose record is not in the CRM yet is known by that of QuickBooks. No normal form begins with a space.
+coalesce({value}, ' open ' || ({open}))
+
+-- open_in_row --
+(typed.open_refs #>> ARRAY[{name}, 'entity']) || ' ' || (typed.open_refs #>> ARRAY[{name}, 'id'])
+
+-- open_in_record --
+(SELECT min(parked.target_entity || ' ' || parked.target_id)
+   FROM sync.link
+   JOIN sync.parked ON (parked.realm, parked.module, parked.entity, parked.id) = (link.realm, link.module, link.entity, link.id)
+  WHERE link.record_key = current.{key}::text AND link.module = ANY (%(sharing)s) AND link.realm = %(realm)s
+    AND parked.field = {name} AND parked.refused IS NOT TRUE)
 
 -- combination --
 -- Several fields; NULL when one of them is blank: two blanks never match each other.
@@ -433,10 +447,26 @@ UPDATE incoming
                (array_agg(current.{key}::text ORDER BY current.{key}))[1:20] AS keys
           FROM comparing
           JOIN incoming AS i ON i.n = comparing.n
-          JOIN {table} AS current ON {equal} AND {scope}
+         {join} {table} AS current ON {equal} AND {scope}
          WHERE i.outcome IS NULL AND i.action IS NULL AND comparing.check_values IS NOT NULL
          GROUP BY i.n) AS hit
  WHERE hit.n = incoming.n;
+
+-- any_record --
+JOIN
+
+-- same_open --
+-- Records that wait for the same one of QuickBooks as the row does.
+CROSS JOIN LATERAL (
+      SELECT key, value FROM jsonb_each(i.open_refs) WHERE key = ANY ({opens}) LIMIT 1) AS open
+  JOIN sync.parked ON parked.realm = %(realm)s AND parked.module = ANY (%(sharing)s) AND parked.field = open.key
+   AND parked.target_module = open.value ->> 'module' AND parked.target_entity = open.value ->> 'entity'
+   AND parked.target_id = open.value ->> 'id' AND parked.refused IS NOT TRUE
+  JOIN sync.link ON (link.realm, link.module, link.entity, link.id) = (parked.realm, parked.module, parked.entity, parked.id)
+  JOIN
+
+-- linked_so --
+current.{key} = link.record_key::{key_type} AND {equal}
 
 -- equal --
 {current_value} = {value}[{position}]
