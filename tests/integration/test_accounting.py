@@ -10,6 +10,9 @@ from psycopg import Connection
 from quickbooks_crm.errors import DoesNotAddUp
 from quickbooks_crm.mapping import parse_all
 from tests.integration.crm import count, item, mapping, products, sync
+from tests.integration.own_tables import into, own, things
+
+__all__ = ["own"]
 
 STATED = ("sync.outcome", "sync.activity", "sync.link", "sync.held", "sync.module_position")
 
@@ -36,6 +39,17 @@ def on_write(connection: Connection[Any], table: str, event: str, act: str) -> N
             "sync.activity",
             "UPDATE sync.activity SET read = read + 1, added = added + 1 WHERE read = 2",
             "records counted in the activity: 2 wanted, 3 found",
+        ),
+        (
+            "sync.activity",
+            "UPDATE sync.activity SET added = added - 1, removed = removed + 1 WHERE removed = 0",
+            "outcomes counted in the activity: 2 wanted, 1 found",
+        ),
+        (
+            "sync.link",
+            "UPDATE sync.link SET record_key = (SELECT min(record_key) FROM sync.link)"
+            " WHERE id = NEW.id",
+            "records of this load in the CRM: 2 wanted, 1 found",
         ),
     ],
 )
@@ -75,3 +89,34 @@ def test_a_row_that_is_held_back_and_not_noted_stops_the_load(connection: Connec
         sync(connection, products(), item("2", Name="hose"))
 
     assert count(connection, "sync.activity") == 1
+
+
+def test_a_record_that_is_held_back_although_it_came_in_stops_the_load(
+    connection: Connection[Any],
+) -> None:
+    holds = (
+        "INSERT INTO sync.held (realm, module, entity, id, outcome, reason, mapping_hash, run_id)"
+        " VALUES (NEW.realm, NEW.module, NEW.entity, NEW.id, 'duplicate', 'check_fields', '', '')"
+    )
+    on_write(connection, "sync.outcome", "INSERT", holds)
+
+    with pytest.raises(DoesNotAddUp, match="held back and no others: 0 wanted, 1 found"):
+        sync(connection, products(), item("1"))
+
+    assert count(connection, "crm.products") == count(connection, "sync.held") == 0
+
+
+def test_two_records_of_which_the_crm_makes_one_stop_the_load(own: Connection[Any]) -> None:
+    things(own, "")
+    own.execute(
+        "ALTER TABLE own.things RENAME TO base; CREATE VIEW own.things AS SELECT * FROM own.base;"
+        "CREATE FUNCTION own.one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " NEW.id := coalesce((SELECT min(id) FROM own.base), NEW.id);"
+        " INSERT INTO own.base SELECT NEW.* ON CONFLICT DO NOTHING; RETURN NEW; END $$;"
+        "CREATE TRIGGER one INSTEAD OF INSERT ON own.things FOR EACH ROW EXECUTE FUNCTION own.one()"
+    )
+
+    with pytest.raises(DoesNotAddUp, match="added, each once: 2 wanted, 1 found"):
+        sync(own, into(), item("1"), item("2"))
+
+    assert count(own, "own.base") == 0
