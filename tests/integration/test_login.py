@@ -1,11 +1,15 @@
 """What the server and the settings of the login decide never harms a sync, or is told before it."""
 
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import Connection
 
+from demo import ports, postgres
 from quickbooks_crm import catalog, database, fitting, leaving, mapping, rights
 from quickbooks_crm.command_line import main
 from quickbooks_crm.companies import INCLUDE
@@ -117,6 +121,34 @@ def test_a_login_that_may_only_read_is_told_so(crm: str, asked: Any) -> None:
         "The login of the Airflow connection 'crm' may only read: default_transaction_read_only is "
         "on. Turn it off for this login: ALTER ROLE ... SET default_transaction_read_only = off."
     )
+
+
+@pytest.fixture
+def standby(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The connection `crm` leads to a server that follows another."""
+    directory, port = tmp_path / "standby", ports.free(postgres.PORT + 7000)
+    try:
+        postgres.start(directory, "secret", port, postgres.FORGETFUL).close()
+        postgres.stop(directory)
+        Path(postgres._place(directory).data, "standby.signal").touch()
+        with closing(postgres.start(directory, "secret", port)) as server:
+            monkeypatch.setenv("AIRFLOW_CONN_CRM", server.url("postgres"))
+            yield
+    finally:
+        postgres.remove(directory)
+
+
+@pytest.mark.usefixtures("standby")
+def test_a_server_that_only_follows_another_is_refused() -> None:
+    """What it says may be of the past, so nothing may be decided by it."""
+    for asked in (database.require_current, database.migrate):
+        with database.connect() as connection, pytest.raises(SettingsError) as told:
+            asked(connection)
+
+        assert str(told.value) == (
+            "The Airflow connection 'crm' leads to a standby server, which can only be read. Let "
+            "it lead to the primary one."
+        )
 
 
 def _always(connection: Connection[Any], setting: str, value: str) -> None:
