@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import PATIENCE, QUIET
+from tests.integration.isolated import each_stands_alone
 from tests.integration.runs import REALM
 
 
@@ -45,7 +46,8 @@ def token(web: FastAPI) -> Callable[[str], str]:
 
 @pytest.fixture
 def anonymous(web: FastAPI, crm: str) -> Iterator[httpx.Client]:
-    """A browser in which nobody is signed in; Airflow knows the CRM database."""
+    """A browser in which nobody is signed in; Airflow knows the CRM database. Whatever it is shown,
+    no text that is written from the right turns another around."""
     from airflow.models.dag import DagModel
     from airflow.utils.session import create_session
     from sqlalchemy import update
@@ -53,7 +55,9 @@ def anonymous(web: FastAPI, crm: str) -> Iterator[httpx.Client]:
 
     with create_session() as session:  # tests of DAGs leave them switched off
         session.execute(update(DagModel).values(is_paused=False))
-    yield TestClient(web, base_url="http://127.0.0.1", follow_redirects=False)
+    browser = TestClient(web, base_url="http://127.0.0.1", follow_redirects=False)
+    browser.event_hooks["response"].append(each_stands_alone)
+    yield browser
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.integration.undo import company
 PAGES = "/quickbooks-crm"
 ACCOUNTS = f"{PAGES}/records/sample/accounts"
 FROM_A_PAGE = {"sec-fetch-site": "same-origin"}
-HOSTILE = "<script>alert(1)</script>"
+HOSTILE = "\u202e<script>alert(1)</script>"
 
 
 @pytest.fixture

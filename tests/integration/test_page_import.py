@@ -398,7 +398,7 @@ def test_what_is_chosen_and_not_offered_any_more_is_told(op: httpx.Client) -> No
 def test_customer_data_cannot_become_part_of_the_page(
     op: httpx.Client, connection: Connection[Any]
 ) -> None:
-    hostile = '"><script>alert(1)</script>'
+    hostile = '\u202e"><script>alert(1)</script>'
     _read(
         connection,
         {

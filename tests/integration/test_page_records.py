@@ -12,6 +12,7 @@ from psycopg import Connection
 from quickbooks_crm import linking
 from quickbooks_crm.linking import Place
 from tests.integration.crm import REALM, Record, customer, gone, item, one, sync
+from tests.integration.isolated import FROM_THE_RIGHT
 from tests.integration.record_pages import (
     ACCOUNTS,
     HOSTILE,
@@ -366,6 +367,22 @@ def test_what_quickbooks_sent_cannot_become_part_of_the_page(
         assert answer.status_code == 200
         assert "<script>alert" not in answer.text
         assert "&lt;script&gt;alert" in answer.text
+
+
+def test_what_is_written_from_the_right_turns_nothing_beside_it_around(
+    viewer: httpx.Client, connection: Connection[Any]
+) -> None:
+    """D13: each page is looked at when it is read, see isolated.py."""
+    parent, child = (f"{FROM_THE_RIGHT}{name}" for name in ("above", "below"))
+    bring(connection, customer("7", DisplayName=parent), customer("8", DisplayName="Acme"))
+    under = {"ParentRef": {"value": "7"}}
+    bring(connection, customer("8", DisplayName=child, CompanyName=child, **under))
+    bring(connection, customer(f"{FROM_THE_RIGHT}9", ParentRef={"value": f"{FROM_THE_RIGHT}x"}))
+    connection.execute("UPDATE crm.accounts SET tags = %s", [[parent, child]])
+
+    assert names(viewer.get(ACCOUNTS)) == [parent, child, f"Customer {FROM_THE_RIGHT}9"]
+    for name in (parent, child, f"Customer {FROM_THE_RIGHT}9"):
+        assert FROM_THE_RIGHT in record(viewer, key_of(connection, name)).text
 
 
 # ── the ways from and to other pages ────────────────────────────────────────────────────────

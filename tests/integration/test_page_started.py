@@ -290,7 +290,7 @@ def test_who_may_not_start_runs_cannot_answer(
 def test_what_a_preview_shows_of_quickbooks_cannot_become_part_of_the_page(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:
-    hostile = "<script>alert(1)</script>"
+    hostile = "\u202e<script>alert(1)</script>"
     airflow_has(PREVIEW, "run-1", "running", asks=True)
     started(connection, "run-1", kind="preview", started_by=hostile)
     _settled(connection, "run-1", ["products"])

@@ -122,7 +122,7 @@ def test_every_answer_tells_the_browser_what_it_may_do(viewer: httpx.Client, pat
 def test_what_quickbooks_sent_cannot_become_part_of_the_page(
     viewer: httpx.Client, connection: Connection[Any]
 ) -> None:
-    hostile = "<script>alert(1)</script>"
+    hostile = "\u202e<script>alert(1)</script>"
     started(
         connection,
         "run-1",
@@ -133,7 +133,7 @@ def test_what_quickbooks_sent_cannot_become_part_of_the_page(
     counted(connection, "run-1", "products", updated=1, duplicate=1)
     held = {"reason": hostile, "message": hostile, "collides_with": hostile}
     ended(connection, "run-1", "products", hostile, "duplicate", **held)
-    images = {"before": {hostile: hostile}, "after": {hostile: "\u202e" + hostile}}
+    images = {"before": {hostile: hostile}, "after": {hostile: hostile + hostile}}
     ended(connection, "run-1", "products", "8", "updated", **images)
     _mirrored(connection, "8", {"Name": hostile})
     connection.commit()
