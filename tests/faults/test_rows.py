@@ -127,6 +127,7 @@ D35 as numbers                        unit/quickbooks_records    an_odd_record_s
 D37 inactive and active again         integration/load           inactive_deleted_and_back
 D37 the ending of its name            unit/transform             the_ending_that_quickbooks_gives
 D38 merged, and merged again          integration/stand_ins      a_chain_of_merges_leads
+D38 while a run is open               integration/stand_ins      a_merge_told_while_a_run_is_open
 D38 merges told in a circle           integration/stand_ins      merges_told_in_a_circle
 D39 five hundred fields               faults/data                five_hundred_fields_of_its_own
 D39 twelve hundred lines              faults/data                twelve_hundred_lines

@@ -1,12 +1,14 @@
 """Which record a reference means: a sub-customer's topmost parent, the survivor of a merge."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import stand_ins
-from quickbooks_crm.mapping import Mapping, parse_all
+from quickbooks_crm import runs, stand_ins
+from quickbooks_crm.mapping import Mapping, load_order, parse_all
+from quickbooks_crm.runs import Run
 from tests.integration.crm import (
     REALM,
     End,
@@ -15,10 +17,14 @@ from tests.integration.crm import (
     counts,
     customer,
     gone,
+    load_rows,
+    mirror,
     one,
     outcome,
     rows,
+    stage_rows,
     sync,
+    with_work,
 )
 
 ACCOUNTS = """\
@@ -295,6 +301,50 @@ def test_a_chain_of_merges_leads_to_the_last_survivor_and_stays_there(
     connection.execute("UPDATE sync.webhook_event SET event_id = event_id || 'x'")
     assert sync(connection, mapped()) == []
     assert belongs(connection) == {"8": "3", "9": "3"}
+
+
+@pytest.mark.parametrize("at", ["extracted", "staged"])
+def test_a_merge_told_while_a_run_is_open_is_followed_by_that_run_or_the_next_and_no_other(
+    connection: Connection[Any], at: str
+) -> None:
+    """D38."""
+    sync(connection, mapped(), *map(customer, "123"), invoice("8", "1"), invoice("9", "2"))
+    merge(connection, loser="1", survivor="2", minute=1)
+
+    open_run(connection, inactive("1"), invoice("7", "1"), at=at, act=merged_again)
+    assert set(belongs(connection).values()) <= {"2", "3"}
+
+    sync(connection, mapped(), inactive("2"))
+    assert belongs(connection) == {"7": "3", "8": "3", "9": "3"}
+    assert sync(connection, mapped()) == []
+    assert rows(connection, "SELECT count(*) FROM sync.parked") == [(0,)]
+
+
+def merged_again(connection: Connection[Any]) -> None:
+    merge(connection, loser="2", survivor="3", minute=2)
+
+
+def open_run(
+    connection: Connection[Any],
+    *records: Record,
+    at: str,
+    act: Callable[[Connection[Any]], None],
+) -> None:
+    """A run in which something happens when all is extracted, or staged."""
+    known, run = mapped(), Run("sample", REALM, "open")
+    mirror(connection, run, *records)
+    runs.settle(connection, run, known.values(), load_order(known), {})
+    stand_ins.refresh(connection, runs.attempt(connection, run, "extract"), known)
+    work = with_work(connection, run, known)
+    if at == "extracted":
+        act(connection)
+    for module in work:
+        stage_rows(connection, run, known[module])
+    if at == "staged":
+        act(connection)
+    for module in work:
+        load_rows(connection, run, known, module)
+    connection.execute("UPDATE sync.lease SET run_id = NULL")
 
 
 def test_merges_told_in_a_circle_end_with_the_latest_and_do_not_go_back_and_forth(
