@@ -12,6 +12,11 @@ from tests.acceptance.kept_in_step import FirstSyncs, Kept, counts
 from tests.integration.connected import typed_as_json
 
 HIT = 30
+MIRROR = {"quickbooks.record", "sync.generation", "sync.entity_position"}
+"""What has been read stays read; the next run begins with it."""
+LOG = {"sync.attempt", "sync.breaker", "sync.budget", "sync.call", "sync.lease", "sync.run"}
+LOG |= {"sync.stage", "sync.staged", "sync.turn"}
+"""What tells that the run was there, and what it had worked out."""
 REST = ("sync.link", "sync.held", "sync.parked", "sync.module_position", "sync.outcome")
 
 
@@ -96,6 +101,36 @@ def test_what_an_accident_would_have_changed_is_untouched(kept: Kept) -> None:
 
     assert kept.image() == before
     assert books(kept, "accounts") == known
+
+
+def test_a_sync_of_which_every_record_is_bad_changes_no_table_but_the_mirror_and_the_log(
+    kept: Kept,
+) -> None:
+    """RELIABILITY D44."""
+    before = every_table(kept)
+    for row in kept.quickbooks.rows("Customer"):
+        bad = {"Fax": {"FreeFormNumber": "1" * 80}, "PrimaryEmailAddr": {"Address": "none"}}
+        kept.quickbooks.change("Customer", row["Id"], **bad)
+
+    with pytest.raises(BreakerTripped, match=r"80 of the 80 records of accounts .* 100 %"):
+        kept.sync("bad")
+
+    after = every_table(kept)
+    assert {table for table in after if after[table] != before[table]} <= MIRROR | LOG
+    assert {"crm.accounts", "sync.link", "sync.held", "sync.module_position"} <= set(after)
+
+
+def every_table(kept: Kept) -> dict[str, list[dict[str, Any]]]:
+    """All that the database holds."""
+    tables = kept.ask(
+        "SELECT format('%%I.%%I', schemaname, tablename) AS name FROM pg_tables"
+        " WHERE schemaname IN ('crm', 'quickbooks', 'sync') AND %s",
+        True,
+    )
+    return {
+        name: kept.ask(f"SELECT own::text AS row FROM {name} AS own ORDER BY 1")
+        for name in (table["name"] for table in tables)
+    }
 
 
 def test_the_next_run_stops_again_and_costs_one_call(accident: Kept) -> None:

@@ -134,6 +134,7 @@ D39 twelve hundred lines              faults/data                twelve_hundred_
 D40 a person writes meanwhile         faults/data                what_a_person_writes_between
 D42 a person was there before         faults/data                a_record_that_a_person_made
 D44 all bad                           integration/judge          a_load_of_which_too_much
+D44 and no table is changed           acceptance/breakers        of_which_every_record_is_bad
 K01 an alias bomb                     unit/mapping_document      a_file_that_would_swell
 K02 an alias of itself                unit/mapping_document      a_file_that_is_not_plain_yaml
 K03 a tag of Python                   unit/mapping_document      a_file_that_is_not_plain_yaml
