@@ -55,6 +55,9 @@ COMPANY = "sample"
 ENTITIES = {"Customer": "customers", "Item": "items", "Invoice": "invoices"}
 MODULES = ("products", "accounts", "contacts", "invoices")
 PROCESSES = 2
+MOST_MEMORY = 300
+"""Megabytes that no process may need, whatever the size: memory, unlike time, is no matter of the
+machine."""
 Task = tuple[str, str]
 """A stage, and the module."""
 NEW_GENERATION = """
@@ -211,11 +214,24 @@ def main() -> None:
     if asked.measure:
         return print(json.dumps(measure(*asked.measure)))
     with tempfile.TemporaryDirectory() as place, postgres.cluster(Path(place), {}) as server:
-        for customers in asked.customers:
-            _table(server, (customers, asked.items, asked.invoices), asked.times)
+        counts = [(customers, asked.items, asked.invoices) for customers in asked.customers]
+        peaks = {each[0]: _table(server, each, asked.times) for each in counts}
+    kept, told = memory_kept(peaks)
+    print(told)
+    sys.exit(not kept)
 
 
-def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) -> None:
+def memory_kept(peaks: dict[int, float]) -> tuple[bool, str]:
+    """Whether the most memory that a process needed, by customers, is within the limit, and how
+    that is told."""
+    above = [customers for customers, peak in peaks.items() if peak > MOST_MEMORY]
+    each = ", ".join(f"{peak:.0f} MB at {customers:,}" for customers, peak in peaks.items())
+    verdict = "NOT kept" if above else "kept"
+    return not above, f"At most {MOST_MEMORY} MB in Python: {verdict} ({each} customers)."
+
+
+def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) -> float:
+    """Measure a size; the most memory that a process needed but to fill the mirror."""
     customers, items, invoices = counts
     filled = f"template_{customers}"
     _prepare(server.create_database(filled), counts)
@@ -238,6 +254,7 @@ def _table(server: postgres.Server, counts: tuple[int, int, int], times: int) ->
         [(written,)] = connection.execute(WRITTEN).fetchall()
     seconds = statistics.median(figures["seconds"] for figures in runs["together"])
     print(f"A first sync: {sum(counts):,} records, {written:,} CRM rows, {seconds:.1f} s.")
+    return max(figures["peak"] for several in runs.values() for figures in several)
 
 
 def _keep(runs: dict[str, list[dict[str, float]]], name: str, figures: dict[str, float]) -> None:
