@@ -32,7 +32,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "picking": {"mapping", "sql"},
     "json_types": {"catalog", "mapping", "picking", "sql", "transform"},
     "stage": {
-        *("by_place", "catalog", "copying", "documents", "images", "items", "json_types", "mapping"),
+        *(
+            "by_place",
+            "catalog",
+            "copying",
+            "documents",
+            "images",
+            "items",
+            "json_types",
+            "mapping",
+        ),
         *("picking", "runs", "sql", "transform"),
     },
     "dedupe": {"by_place", "catalog", "images", "mapping", "sql"},
