@@ -61,7 +61,8 @@ def check(batch: DataFrame, mapping: Mapping, table: Table) -> tuple[DataFrame, 
         bad |= batch.index.isin(list(of_lines))
     misplaced: Told = {}
     if MISPLACED in batch:
-        told, known = batch.pop(MISPLACED), json_types.places(mapping, table)
+        told, known = batch[MISPLACED], json_types.places(mapping, table)
+        batch = batch.drop(columns=MISPLACED)
         wrong = batch.index[told.notna() & live]
         misplaced = {int(row): json_types.told(known, told[row]) for row in wrong}
         bad |= batch.index.isin(list(misplaced))

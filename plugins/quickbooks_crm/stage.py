@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, Struct, defstruct
-from pandas import DataFrame, Series
+from pandas import DataFrame
 from psycopg import Connection, sql
 
 from quickbooks_crm import copying
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
-from quickbooks_crm.documents import NO_LIST
 from quickbooks_crm.images import LINES
 from quickbooks_crm.items import listed
 from quickbooks_crm.json_types import misplaced, places
@@ -164,12 +163,12 @@ def _ended(rows: DataFrame, values: Iterable[bytes]) -> Iterator[tuple[bytes, ..
 
 
 def _told_values(kept: DataFrame, mapping: Mapping, table: Table) -> Iterator[bytes]:
-    """What rows say themselves, as COPY takes it. Lines that are no list say nothing."""
-    if mapping.lines:
-        listed = [[] if lines == NO_LIST else lines for lines in kept[LINES]]
-        kept = kept.assign(**{LINES: Series(listed, index=kept.index, dtype=object)})
-    for _, _, _, fields, *_ in _fit(kept, mapping, table):
-        yield fields
+    """What rows say themselves, as COPY takes it. One that cannot be read as the mapping would says
+    nothing."""
+    readable = kept[MISPLACED].isna() if MISPLACED in kept else [True] * len(kept)
+    rows = _fit(kept.drop(columns=MISPLACED, errors="ignore"), mapping, table)
+    for (_, _, _, fields, *_), is_readable in zip(rows, readable, strict=True):
+        yield fields if is_readable else b"{}"
 
 
 def _texts(texts: Iterable[str]) -> list[bytes]:

@@ -210,6 +210,16 @@ def test_nobody_known_and_no_default_owner_leave_the_owner_blank(
     assert rows(connection, OWNED) == [("7", None)]
 
 
+def test_what_a_record_that_cannot_be_read_lacks_is_not_told(connection: Connection[Any]) -> None:
+    """It follows from that, if it is so at all."""
+    known = accounts("{from: Rep.Id, owner: true, required: true}")
+
+    ended = sync(connection, known, customer("7", Rep="U-1"))
+
+    assert ended == [End("7", "not_added", "invalid_value")]
+    assert outcome(connection, "7", "message") == ("Rep is not an object.",)
+
+
 def test_a_required_owner_whom_nobody_names_is_missing(connection: Connection[Any]) -> None:
     known = accounts("{from: Rep, owner: true, required: true}")
 

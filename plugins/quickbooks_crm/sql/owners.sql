@@ -85,7 +85,7 @@ UPDATE incoming AS i
    AND i.fields ->> %(field)s = meant.said;
 
 -- missing --
--- Beside what has been found to be missing, wrong or unknown before.
+-- Beside what has been found to be missing, wrong or unknown before. Of a record that could not be read nothing is said.
 UPDATE incoming AS i
    SET outcome = 'not_added', reason = 'missing_required',
        message = concat_ws(' ', i.message, format('%%s is required, and nobody is named.', %(label)s::text)),
@@ -94,7 +94,7 @@ UPDATE incoming AS i
   FROM owner_fallback AS fallback
  WHERE %(required)s AND fallback.field = %(field)s AND fallback.record_key IS NULL
    AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
-   AND NOT i.linked AND i.fields ->> %(field)s IS NULL;
+   AND NOT i.linked AND i.fields ->> %(field)s IS NULL AND i.fields <> jsonb_build_object();
 
 -- keep --
 -- Where QuickBooks names nobody, the record keeps whom it has, or gets somebody.
