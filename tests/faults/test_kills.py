@@ -145,6 +145,69 @@ def test_a_first_sync_killed_again_and_again_loses_nothing(kept: Kept, undisturb
     assert kept.image() == undisturbed.image()
 
 
+# Documents with their lines
+
+LINES = """
+    SELECT quickbooks_invoice_id AS id, position, abs(amount) AS amount,
+           quickbooks_product_id AS item
+      FROM crm.invoices JOIN crm.invoice_lines ON invoices.id = invoice_id
+      LEFT JOIN crm.products ON products.id = product_id
+     WHERE kind = 'invoice' AND NOT invoices.deleted ORDER BY quickbooks_invoice_id, position"""
+
+
+def documents_change(kept: Kept, turn: int) -> None:
+    """Lines are added, changed, taken out and put in another order, and documents come and go."""
+    quickbooks = kept.quickbooks
+    rows = quickbooks.rows("Invoice")
+    item = {"value": quickbooks.add("Item", Name=f"New {turn}", Type="Service")}
+    detail = {"ItemRef": item, "Qty": 1, "UnitPrice": turn}
+    new = {"DetailType": "SalesItemLineDetail", "Amount": turn, "SalesItemLineDetail": detail}
+    customer = rows[0]["CustomerRef"]
+    quickbooks.add("Invoice", CustomerRef=customer, TotalAmt=2 * turn, Line=[new, new])
+    longer, shorter, turned = rows[turn % 9], rows[(turn + 1) % 9], rows[(turn + 2) % 9]
+    quickbooks.change("Invoice", longer["Id"], Line=[new, *longer["Line"]])
+    quickbooks.change("Invoice", shorter["Id"], Line=shorter["Line"][1:])
+    quickbooks.change("Invoice", turned["Id"], Line=turned["Line"][::-1])
+    if turn % 5 == 0:
+        quickbooks.delete("Invoice", rows[-1]["Id"])
+
+
+def lines_sent(kept: Kept) -> list[dict[str, Any]]:
+    """The lines that QuickBooks has, as LINES tells those of the CRM; subtotals are none."""
+    sold = {
+        row["Id"]: [line for line in row["Line"] if line["DetailType"] != "SubTotalLineDetail"]
+        for row in kept.quickbooks.rows("Invoice")
+    }
+    return [
+        {"id": id, "position": place, "amount": abs(line["Amount"]), "item": _item(line)}
+        for id in sorted(sold)
+        for place, line in enumerate(sold[id], 1)
+    ]
+
+
+def _item(line: dict[str, Any]) -> str | None:
+    named: str | None = line.get("SalesItemLineDetail", {}).get("ItemRef", {}).get("value")
+    return named
+
+
+def test_a_sync_of_documents_killed_at_any_statement_leaves_each_with_just_its_lines(
+    selling: Kept,
+) -> None:
+    documents_change(selling, 1)
+    total = statements_of(selling, selling.sync)
+    assert selling.ask(LINES) == lines_sent(selling)
+
+    for turn in range(2, 22):
+        documents_change(selling, turn)
+        run_id = selling.new_run_id()
+        point = 1 + (turn - 2) * total // 20
+        assert killed_before(selling, point, syncing(run_id)), f"fewer than {point} statements"
+        recover(selling, run_id, by_a_new_run=turn % 2 == 0)
+        told = f"killed before statement {point} of {total}"
+        assert selling.ask(LINES) == lines_sent(selling), told
+        assert selling.mismatched() == [], told
+
+
 # Undoing
 
 SOLD = ("products", "accounts", "contacts", "invoices", "invoice_lines")
