@@ -214,9 +214,15 @@ def failure(error: psycopg.Error) -> DatabaseFailed:
     }
     where = "".join(f", {what} {name}" for what, name in named.items() if name)
     missing = isinstance(error, psycopg.errors.InsufficientPrivilege)
+    kept = (
+        "Nothing of this task was kept. "
+        if error.sqlstate
+        else "If the connection broke off, its last step may have been kept or not: the next try "
+        "sees which. "
+    )
     return DatabaseFailed(
         f"The CRM database failed: {type(error).__name__} ({error.sqlstate or 'no code'}{where}). "
-        "Nothing of this task was kept. "
+        + kept
         + (
             _right_missing(diag)
             if missing

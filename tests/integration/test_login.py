@@ -318,3 +318,15 @@ def test_a_right_that_a_trigger_says_is_missing_is_not_told_in_its_words(crm: st
     told = str(database.failure(error.value))
     assert "Ann" not in told
     assert "The login lacks a right: the database's log names it. It must own " in told
+
+
+def test_of_a_connection_that_is_lost_it_is_not_said_that_nothing_was_kept(
+    connection: Connection[Any],
+) -> None:
+    """It may have been lost after a COMMIT had arrived."""
+    with pytest.raises(psycopg.OperationalError) as error:
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    lost = psycopg.OperationalError("the connection is lost")
+
+    assert "Nothing of this task was kept." in str(database.failure(error.value))
+    assert "may have been kept or not" in str(database.failure(lost))
