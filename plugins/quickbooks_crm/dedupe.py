@@ -146,8 +146,7 @@ def receive(
     apart_from = sql.Literal(APART_FROM[target.table.lines is not None])
     for name in RECEIVING:
         connection.execute(blocks[name].format(**target.names, apart_from=apart_from), where)
-    connection.execute(blocks["flag_linked"], where | {"flags": target.mapping.flags})
-    for name in ("count_again", "leave_linked", "never_here"):
+    for name in ("flag_linked", "count_again", "leave_linked", "never_here"):
         connection.execute(blocks[name], where)
 
 
@@ -201,7 +200,7 @@ def flag_known(connection: Connection[Any], target: Target, where: dict[str, Any
     """Let the records that another mode than merge leaves alone, and that people made and gave the
     id, tell that QuickBooks' own is not active."""
     if known := _known(target):
-        own = where | {"kinds": Jsonb(target.kinds), "flags": target.mapping.flags}
+        own = where | {"kinds": Jsonb(target.kinds)}
         connection.execute(statements("dedupe")["flag_known"].format(known=known), own)
 
 

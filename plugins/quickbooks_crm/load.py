@@ -108,6 +108,7 @@ class Load:
             "company": self.target.company,
             "refers": self.target.refers,
             "always_clear": [name for name in mapping.fields if mapping.clears(name)],
+            "flags": mapping.flags,
             "position": self.position,
             "generation": self.generation,
         }

@@ -154,10 +154,12 @@ class Mirror:
             self._copy("copy_new", [line(*stamp, *columns(*row)) for row in rows])
 
     def _merge_rows(self, rows: Sequence[Row]) -> None:
-        if rows:
-            sql = statements("extract")
+        sql = statements("extract")
+        for number, some in enumerate(_one_after_the_other(rows)):
+            if number:
+                self._connection.execute(sql["page_done"])
             self._connection.execute(sql["page_table"])
-            self._copy("copy_page", [line(*columns(*row)) for row in rows])
+            self._copy("copy_page", [line(*columns(*row)) for row in some])
             if self._has_erased:
                 erased.scrub_page(self._connection, self._attempt.realm)
             self._connection.execute(sql["merge_page"], self._where)
@@ -322,6 +324,15 @@ class Mirror:
 def _is_in_part(record: Record) -> bool:
     """Whether QuickBooks says that it has left something out of the record."""
     return b'"sparse"' in record.raw and _SPARSE.search(record.raw) is not None
+
+
+def _one_after_the_other(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    """All rows at once; each by itself, older versions first, where a record that comes only in
+    part comes more than once."""
+    ids = Counter(record.id for record, _ in rows)
+    if any(ids[record.id] > 1 and _is_in_part(record) for record, _ in rows):
+        return [[row] for row in sorted(rows, key=lambda row: row[0].sync_token)]
+    return [rows] if rows else []
 
 
 def _fields_of(rows: Iterable[Row]) -> dict[str, list[Collection[str]]]:

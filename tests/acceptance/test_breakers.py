@@ -15,7 +15,7 @@ HIT = 30
 MIRROR = {"quickbooks.record", "sync.generation", "sync.entity_position"}
 """What has been read stays read; the next run begins with it."""
 LOG = {"sync.attempt", "sync.breaker", "sync.budget", "sync.call", "sync.lease", "sync.run"}
-LOG |= {"sync.stage", "sync.staged", "sync.turn"}
+LOG |= {"sync.field", "sync.stage", "sync.staged", "sync.turn"}
 """What tells that the run was there, and what it had worked out."""
 REST = ("sync.link", "sync.held", "sync.parked", "sync.module_position", "sync.outcome")
 

@@ -182,3 +182,44 @@ def test_a_flagged_record_gets_no_owner(connection: Connection[Any], mode: str) 
 
     assert sync(connection, known, customer("7", Active=False)) == [End("7", "updated")]
     assert rows(connection, "SELECT active, owner_id FROM crm.accounts") == [(False, None)]
+
+
+@MODES
+def test_a_value_that_is_wrong_keeps_no_flag_away(connection: Connection[Any], mode: str) -> None:
+    """It would not be written."""
+    known = mapped(mode)
+    sync(connection, known, item("7", Name="Pump"))
+
+    wrong = item("7", Name=None, Active=False, UnitPrice="abc")
+
+    assert sync(connection, known, wrong) == [End("7", "updated")]
+    assert rows(connection, FLAGS) == [("Pump", False, False)]
+
+
+NAMED_BY_FLAG = """\
+entities: [Item]
+table: crm.products
+company: company_id
+import: {{key: quickbooks_product_id}}
+fields: {{quickbooks_product_id: {{from: Id}}, name: {{from: Name}}, code: {{from: Sku{edits}}}}}
+when_inactive: {{code: GONE}}
+"""
+
+
+@pytest.mark.parametrize("edits", ["", ", edits: crm"])
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_a_flag_that_the_crm_had_already_is_taken_off_all_the_same(
+    connection: Connection[Any], edits: str, taken_over: bool
+) -> None:
+    known = parse_all({"products": NAMED_BY_FLAG.format(edits=edits)})
+    if taken_over:
+        by_hand(connection, "crm.products", name="Pump", code="GONE", quickbooks_product_id="7")
+    else:
+        sync(connection, known, item("7"))
+        if not edits:
+            connection.execute("UPDATE crm.products SET code = 'GONE'")
+    sync(connection, known, item("7", Active=False))
+    assert rows(connection, "SELECT code FROM crm.products") == [("GONE",)]
+
+    assert sync(connection, known, item("7", Active=True)) == [End("7", "updated")]
+    assert rows(connection, "SELECT code FROM crm.products") == [(None,)]

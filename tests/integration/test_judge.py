@@ -386,6 +386,17 @@ def test_a_field_of_lines_and_lines_altogether_are_not_cleared_everywhere_either
     assert rows(connection, TEXTS) == before
 
 
+def test_flags_that_are_taken_off_are_no_field_that_is_cleared(connection: Connection[Any]) -> None:
+    known = products(when_inactive="{code: GONE}")
+    lenient = replace(SMALL, mass_delete=Threshold(percent=100, at_least=1))
+    sync(connection, known, *items(1, 10))
+    sync(connection, known, *items(1, 10, Active=False), breakers=lenient)
+
+    sync(connection, known, *items(1, 10, Active=True), breakers=SMALL)
+
+    assert rows(connection, "SELECT DISTINCT code FROM crm.products") == [(None,)]
+
+
 # Afterwards
 
 

@@ -202,14 +202,17 @@ def test_a_document_is_loaded_once_its_lines_may_be_deleted(connection: Connecti
     ]
 
 
-def test_without_merge_nothing_needs_to_be_changed(connection: Connection[Any]) -> None:
+def test_without_merge_nothing_but_flags_needs_to_be_changed(connection: Connection[Any]) -> None:
     known = products("{mode: create, check: [name]}")
     connection.execute("REVOKE UPDATE, DELETE ON crm.products FROM current_user")
 
     told = list(rights.misfits(catalog.of(connection, known["products"]), known["products"]))
     ended = sync(connection, known, item("7"))
 
-    assert told == []
+    assert told == [
+        "products.yaml: this login has no right to UPDATE active, deleted of crm.products. Let its "
+        "owner GRANT UPDATE on the table, or on these columns."
+    ]
     assert ended == [End("7", "added")]
 
 

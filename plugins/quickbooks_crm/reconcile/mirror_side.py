@@ -17,6 +17,7 @@ from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.copying import columns, digest, line
 from quickbooks_crm.everything import vanished
 from quickbooks_crm.mirror import UNSTORABLE, shown
+from quickbooks_crm.quickbooks.fields import fields
 from quickbooks_crm.quickbooks.periods import Period
 from quickbooks_crm.quickbooks.records import Record
 from quickbooks_crm.runs import Attempt
@@ -133,12 +134,15 @@ class MirrorSide:
 
     def _compare(self, records: Sequence[Record]) -> None:
         sql = statements("extract")
+        for record in records:
+            fields(record.raw)
         with self._transaction():
             self._connection.execute(sql["page_table"])
             with self._connection.cursor().copy(sql["copy_page"]) as copy:
                 for record in {record.id: record for record in records}.values():
                     copy.write(line(*columns(record, digest(record))))
             erased.scrub_page(self._connection, self._attempt.realm)
+            self._ask("in_part")
             self._sum()
             self._ask("differing")
             if self._repair:

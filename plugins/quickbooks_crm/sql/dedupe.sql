@@ -275,14 +275,15 @@ SELECT asked.module
 
 -- flag_linked --
 -- The other modes than merge leave alone what the CRM has, but for what tells how it stands in QuickBooks, when that has changed.
--- Such a record goes on waiting for what it waited for.
+-- Such a record goes on waiting for what it waited for. A value that is wrong would not be written, and keeps no flag away.
 UPDATE incoming
-   SET action = 'update',
+   SET action = 'update', outcome = NULL, reason = NULL, message = NULL, details = NULL,
        open_refs = (SELECT jsonb_object_agg(field, jsonb_build_object('module', target_module, 'entity', target_entity, 'id', target_id))
                       FROM sync.parked
                      WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, incoming.entity, incoming.id) AND refused IS NOT TRUE),
        fields = coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(fields) WHERE key = ANY (%(flags)s::text[])), '{}')
- WHERE %(mode)s::text <> 'merge' AND linked AND outcome IS NULL AND state IS DISTINCT FROM known_state;
+ WHERE %(mode)s::text <> 'merge' AND linked AND state IS DISTINCT FROM known_state
+   AND (outcome IS NULL OR (reason IN ('missing_required', 'invalid_value') AND fields <> '{}'));
 
 -- flag_known --
 -- The same of those that were found by the id that a person typed. That is told once: from then on they are linked.

@@ -96,9 +96,10 @@ UPDATE sync.link
        agreed = nullif(ARRAY (SELECT unnest(link.agreed) EXCEPT SELECT jsonb_object_keys(known.base)
                                UNION
                               SELECT field FROM jsonb_object_keys(known.base) AS field
-                               WHERE field = ANY (known.agreed) OR (known.written ? field) IS NOT TRUE), '{}'),
+                               WHERE (field = ANY (known.agreed) OR (known.written ? field) IS NOT TRUE)
+                                 AND (known.state = 'active' OR field <> ALL (%(flags)s::text[]))), '{}'),
        source_hash = CASE WHEN known.conflicts IS NULL THEN link.source_hash ELSE 'in conflict' END
-  FROM (SELECT own.ctid AS place, i.base, i.conflicts, i.written, i.known_agreed AS agreed
+  FROM (SELECT own.ctid AS place, i.base, i.conflicts, i.written, i.known_agreed AS agreed, i.state
           FROM incoming AS i
          CROSS JOIN LATERAL (
                SELECT ctid FROM sync.link

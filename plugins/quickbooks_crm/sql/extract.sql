@@ -54,6 +54,9 @@ ON CONFLICT (realm, entity, id) DO UPDATE
                 AND (known.deleted OR excluded.payload IS DISTINCT FROM known.payload))
        END;
 
+-- page_done --
+DROP TABLE pg_temp.page;
+
 -- last_stored --
 SELECT payload::text FROM quickbooks.record WHERE realm = %(realm)s AND entity = %(entity)s AND id = %(id)s;
 

@@ -29,7 +29,8 @@ SELECT EXISTS (SELECT FROM sync.module_position
 
 -- cleared --
 -- Of each field, of how many changed records the CRM had a value, and of how many of these it would have none; of lines, of how
--- many documents some line had one. Lines that go altogether are a field of their document.
+-- many documents some line had one. Lines that go altogether are a field of their document. A flag that is taken off is no field
+-- that is cleared.
 SELECT jsonb_object_agg(field, jsonb_build_array(lost, had)) AS fields
   FROM (SELECT field, count(*) FILTER (WHERE NOT has) AS lost, count(*) AS had
           FROM incoming AS i
@@ -38,7 +39,7 @@ SELECT jsonb_object_agg(field, jsonb_build_array(lost, had)) AS fields
                SELECT CASE key WHEN '@lines' THEN 'lines' ELSE key END AS field,
                       coalesce(once.after -> key, 'null') NOT IN ('null', '[]') AS has
                  FROM jsonb_each(once.before)
-                WHERE value NOT IN ('null', '[]')
+                WHERE value NOT IN ('null', '[]') AND (i.flag IS NULL OR key <> ALL (%(flags)s::text[]))
                 UNION ALL
                SELECT 'lines.' || old.key,
                       EXISTS (SELECT FROM jsonb_array_elements(once.after -> '@lines') AS line

@@ -303,7 +303,7 @@ UPDATE incoming
                 WHERE field.required AND own.fields -> field."column" = 'null'
                   AND EXISTS (SELECT FROM jsonb_array_elements(i.notes) AS note
                                WHERE note ->> 'field' = field."column" AND (note ->> 'line')::bigint IS NOT DISTINCT FROM own.line
-                                 AND note ->> 'reason' = 'unknown_keyword')) AS problem
+                                 AND note ->> 'reason' <> 'invalid_value')) AS problem
          WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
            AND i.notes IS NOT NULL AND EXISTS (SELECT FROM keyword_field WHERE required OR inserts)
          GROUP BY i.n) AS unfit

@@ -331,7 +331,7 @@ UPDATE sync.link
 
 -- links --
 -- Of a record that only QuickBooks says something else of, the link goes on telling which run wrote it. What was theirs, and is
--- what it was, both sides have agreed on.
+-- what it was, both sides have agreed on; a flag is nobody's opinion.
 INSERT INTO sync.link AS known (realm, entity, id, module, record_key, source_hash, written, agreed, said, state, run_id)
 SELECT %(realm)s, entity, id, %(module)s, record_key,
        coalesce(CASE WHEN NOT linked THEN known_hash END, md5(concat_ws(' ', state, fields, coalesce(open_refs, '{}')))),
@@ -339,7 +339,7 @@ SELECT %(realm)s, entity, id, %(module)s, record_key,
        CASE WHEN theirs <> '{}'
             THEN nullif(ARRAY (SELECT own.key FROM unnest(theirs) AS own (key)
                                 WHERE before -> own.key = after -> own.key AND after -> own.key <> 'null'
-                                  AND own.key <> ALL (kept)), '{}') END,
+                                  AND own.key <> ALL (kept) AND (state = 'active' OR own.key <> ALL (%(flags)s::text[]))), '{}') END,
        known_said, state,
        CASE WHEN linked AND outcome = 'unchanged' AND state = known_state AND after - coalesce(kept, '{}') = written
             THEN '' ELSE %(run_id)s END

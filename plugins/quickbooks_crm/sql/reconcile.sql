@@ -96,6 +96,14 @@ SELECT field, coalesce(payload #>> '{CurrencyRef,value}', '') AS currency,
  WHERE realm = %(realm)s AND entity = %(entity)s AND id = ANY (%(ids)s) AND payload ? field
  GROUP BY field, currency;
 
+-- in_part --
+-- Of a record that comes only in part (sparse), the rest is what the mirror has.
+UPDATE page AS sent
+   SET payload = known.payload || sent.payload
+  FROM quickbooks.record AS known
+ WHERE sent.payload -> 'sparse' = 'true' AND NOT known.deleted
+   AND known.realm = %(realm)s AND known.entity = %(entity)s AND known.id = sent.id;
+
 -- differing --
 -- Records of QuickBooks that the mirror has not, or not so; of a content that differs, the names of the fields.
 INSERT INTO sync.drift AS told (realm, run_id, side, subject, entity, id, kind, details, repaired)

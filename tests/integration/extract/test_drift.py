@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.mirror import Mirror
 from quickbooks_crm.quickbooks.fields import NamedTwice, fields
 from quickbooks_crm.quickbooks.records import Record
+from quickbooks_crm.reconcile.mirror_side import MirrorSide, Repair
 from quickbooks_crm.runs import Attempt
 from simulator import Simulator
 from tests.integration.connected import client_of
@@ -52,6 +54,42 @@ def test_a_new_record_may_come_only_in_part(connection: Connection[Any], attempt
     assert names(connection) == {"1": "Customer 1"}
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_whole_version_and_a_newer_part_of_it_may_come_together(
+    connection: Connection[Any], attempt: Attempt, order: tuple[int, ...]
+) -> None:
+    mirror = Mirror(connection, attempt)
+    mirror.write(read_rows(customer("1", 1, Notes="Tall")))
+    both = [customer("1", 2, Notes="Small"), customer("1", 3, sparse=True, Job=False)]
+
+    mirror.write(read_rows(customer("2"), *(both[n] for n in order)))
+
+    payload = mirrored(connection)["1"]["payload"]
+    assert (payload["Notes"], payload["Job"]) == ("Small", False)
+    assert "2" in names(connection)
+
+
+def reconcile(connection: Connection[Any], mirror: Mirror, attempt: Attempt) -> MirrorSide:
+    """The mirror's side of one that repairs."""
+    side = MirrorSide(connection, attempt, "Customer", Repair(mirror.generation, Thresholds()))
+    side.begin(NOON + timedelta(days=900))
+    return side
+
+
+def test_a_reconcile_holds_only_that_part_against_the_mirror(
+    connection: Connection[Any], attempt: Attempt
+) -> None:
+    mirror = Mirror(connection, attempt)
+    mirror.write(read_rows(customer("1", 1, Notes="Tall")))
+    mirror.write(read_rows(customer("1", 2, sparse=True)))
+    before = mirrored(connection)["1"]["payload"]
+
+    reconcile(connection, mirror, attempt).compare(read_rows(customer("1", 2, sparse=True)))
+
+    assert mirrored(connection)["1"]["payload"] == before
+    assert connection.execute("SELECT id FROM sync.drift").fetchall() == []
+
+
 # Two things of one field
 
 TWICE = [
@@ -78,6 +116,16 @@ def test_a_record_that_says_two_things_of_one_field_is_set_aside(
 
     assert names(connection) == {str(n): f"Customer {n}" for n in range(1, 5)}
     assert mirror.set_aside == {"Customer": {"2"}}
+
+
+def test_a_reconcile_takes_neither_of_them(connection: Connection[Any], attempt: Attempt) -> None:
+    mirror = Mirror(connection, attempt)
+    mirror.write(read_rows(customer("2", 1)))
+    odd = Record("Customer", "2", 5, NOON + timedelta(minutes=1), False, TWICE[0].encode())
+
+    reconcile(connection, mirror, attempt).compare([odd])
+
+    assert names(connection) == {"2": "Customer 2"}
 
 
 @pytest.mark.parametrize("raw", TWICE)
