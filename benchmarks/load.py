@@ -110,7 +110,7 @@ def look(connection: psycopg.Connection[Any], _: str) -> int:
     from quickbooks_crm import runs
 
     known = _mappings().values()
-    return sum(runs.has_work(connection, REALM, each, known) for each in known)
+    return sum(runs.has_work(connection, REALM, each, known, MODULES) for each in known)
 
 
 def transform(connection: psycopg.Connection[Any], run_id: str, module: str) -> int:
