@@ -4,7 +4,7 @@ What a record holds below its own fields is not looked at.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
@@ -29,13 +29,13 @@ class Drift:
         self._had: dict[str, Counter[str]] = {}
         self._read: Counter[str] = Counter()
 
-    def count(self, entity: str, records: Iterable[Collection[str]]) -> None:
+    def count(self, entity: str, records: Iterable[tuple[str, ...]]) -> None:
         """Count the fields of some records of an entity."""
         with self._lock:
             had = self._had.setdefault(entity, Counter())
-            for fields in records:
-                had.update(fields)
-                self._read[entity] += 1
+            for fields, times in Counter(records).items():
+                had.update(dict.fromkeys(fields, times))
+                self._read[entity] += times
 
     def note(self, connection: Connection[Any], realm: str, entity: str) -> dict[str, str]:
         """Note what was counted of an entity since the last time; what a run should warn of, by

@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass, replace
@@ -335,10 +335,10 @@ def _one_after_the_other(rows: Sequence[Row]) -> list[Sequence[Row]]:
     return [rows] if rows else []
 
 
-def _fields_of(rows: Iterable[Row]) -> dict[str, list[Collection[str]]]:
+def _fields_of(rows: Iterable[Row]) -> dict[str, list[tuple[str, ...]]]:
     """The fields of each record that QuickBooks sent whole, by entity. Raises `NamedTwice` for all
     when it is so of one."""
-    found: dict[str, list[Collection[str]]] = {}
+    found: dict[str, list[tuple[str, ...]]] = {}
     for record, _ in rows:
         if not record.deleted:
             names = fields(record.raw)
