@@ -80,6 +80,17 @@ def test_every_page_is_reached_by_links(linked: dict[str, list[str]]) -> None:
     assert {path for path, addresses in linked.items() if not addresses} <= NOT_LINKED
 
 
+def test_every_page_has_a_title_of_its_own(window: Page, pages: dict[str, list[str]]) -> None:
+    """By which its tab and its bookmark are told from others."""
+    unnamed = [
+        path
+        for path in _each(window, pages)
+        if window.title() == "QuickBooks" != window.locator("h1").inner_text()
+    ]
+
+    assert unnamed == []
+
+
 def test_no_page_and_no_dialog_shuts_anybody_out(window: Page, pages: dict[str, list[str]]) -> None:
     """By all rules of axe, in the light and in the dark look."""
     axe, found = Axe(), {}
