@@ -140,7 +140,7 @@ def spell(connection: Connection[Any], target: Target, where: dict[str, Any]) ->
     of_lines = any(field.of_lines for field in fields)
     spelling = ("spell", "spell_lines") if of_lines else ("spell",)
     for block in ("spelled", "statistics", *spelling, "unfit"):
-        connection.execute(blocks[block], asked)
+        connection.execute(blocks[block].format(looked_at=blocks["looked_at"]), asked)
 
 
 def refused(connection: Connection[Any], target: Target) -> bool:

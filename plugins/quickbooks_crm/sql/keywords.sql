@@ -67,6 +67,10 @@ SELECT btrim(keyword.said)
    AND NOT EXISTS (SELECT FROM keyword_known AS known WHERE known.normal = sync.normal(keyword.said))
  ORDER BY position;
 
+-- looked_at --
+-- What the check has kept out is looked at, too.
+(i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
+
 -- spelled --
 -- What each different cell of each field becomes, which of its keywords are left out and why, and which are new to their list.
 -- A new one is spelled as in the first row that has it, or its first line. Rows that the check has kept out are only to be told
@@ -76,14 +80,14 @@ WITH cell AS MATERIALIZED (
     SELECT field.field, i.fields ->> field.field AS cell, min(i.n) FILTER (WHERE i.outcome IS NULL) AS n, NULL::bigint[] AS line
       FROM incoming AS i
      CROSS JOIN keyword_field AS field
-     WHERE NOT field.of_lines AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value')) AND i.fields ->> field.field IS NOT NULL
+     WHERE NOT field.of_lines AND {looked_at} AND i.fields ->> field.field IS NOT NULL
      GROUP BY field.field, i.fields ->> field.field
      UNION ALL
     SELECT field.field, line.fields ->> field."column", min(i.n) FILTER (WHERE i.outcome IS NULL), min(ARRAY[i.n, line.place])
       FROM incoming AS i
      CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS line (fields, place)
       JOIN keyword_field AS field ON field.of_lines
-     WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value')) AND line.fields ->> field."column" IS NOT NULL
+     WHERE {looked_at} AND line.fields ->> field."column" IS NOT NULL
        AND EXISTS (SELECT FROM keyword_field WHERE of_lines)
      GROUP BY field.field, line.fields ->> field."column"
 ), said AS MATERIALIZED (
@@ -142,7 +146,7 @@ UPDATE incoming
                                          'value', left(dropped.said, 40), 'rule', spelled.rule) AS said,
                       dropped.position
                  FROM unnest(spelled.dropped) WITH ORDINALITY AS dropped (said, position)) AS note ON true
-         WHERE NOT field.of_lines AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value')) AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
+         WHERE NOT field.of_lines AND {looked_at} AND to_jsonb(spelled.cell) IS DISTINCT FROM spelled.value
          GROUP BY i.n) AS meant
  WHERE meant.n = incoming.n;
 
@@ -152,7 +156,7 @@ WITH line AS MATERIALIZED (
     SELECT i.n, own.place, own.fields
       FROM incoming AS i
      CROSS JOIN LATERAL jsonb_array_elements(i.fields -> '@lines') WITH ORDINALITY AS own (fields, place)
-     WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
+     WHERE {looked_at}
 ), spelling AS MATERIALIZED (
     SELECT line.n, line.place, field."column", spelled.label, coalesce(spelled.value, 'null') AS value, spelled.dropped,
            spelled.reason, spelled.rule
@@ -163,7 +167,7 @@ WITH line AS MATERIALIZED (
 ), changed AS (
     SELECT n, place, jsonb_object_agg("column", value) AS fields FROM spelling GROUP BY n, place
 ), whole AS (
-    SELECT n, jsonb_agg(line.fields || coalesce(changed.fields, '{}') ORDER BY place) AS lines
+    SELECT n, jsonb_agg(line.fields || coalesce(changed.fields, '{{}}') ORDER BY place) AS lines
       FROM line
       LEFT JOIN changed USING (n, place)
      WHERE n IN (SELECT n FROM changed)
@@ -304,7 +308,7 @@ UPDATE incoming
                   AND EXISTS (SELECT FROM jsonb_array_elements(i.notes) AS note
                                WHERE note ->> 'field' = field."column" AND (note ->> 'line')::bigint IS NOT DISTINCT FROM own.line
                                  AND note ->> 'reason' <> 'invalid_value')) AS problem
-         WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value'))
+         WHERE {looked_at}
            AND i.notes IS NOT NULL AND EXISTS (SELECT FROM keyword_field WHERE required OR inserts)
          GROUP BY i.n) AS unfit
  WHERE unfit.n = incoming.n;
