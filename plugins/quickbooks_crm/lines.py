@@ -21,21 +21,6 @@ from quickbooks_crm.sql import statements
 
 NOTHING = sql.SQL("")
 
-CLOSING = (
-    "closing",
-    "closing_statistics",
-    "close",
-    "closing_statistics",
-    "close_documents",
-    "close_documents_statistics",
-    "close_links",
-    "close_parked",
-    "close_outcomes",
-    "close_told",
-    "closed",
-)
-"""The statements that close the references of one column of lines, in their order."""
-
 
 @dataclass(frozen=True)
 class LineTarget:
@@ -215,51 +200,3 @@ def of_one(connection: Connection[Any], target: Target, action: str) -> sql.Comp
     wanted = blocks["wanted"].format(**own.names, pending=pending)
     parts["change"] = own.exchange(parts["change"], wanted)
     return blocks["one_after_the_other"].format(**own.names, **parts, pending=pending)
-
-
-def close(
-    connection: Connection[Any], target: Target, referred: Target, where: dict[str, Any]
-) -> int:
-    """Close the open references of one column of lines to records of the `referred` target, as far
-    as these are in the CRM now; how many of them the table refuses."""
-    own, refused = LineTarget.of(target), 0
-    if own is None:
-        return refused
-    blocks, column = statements("lines"), own.table.columns[where["field"]]
-    names = own.names | {
-        "column": sql.Identifier(column.name),
-        "column_name": sql.Literal(column.name),
-        "column_type": column.uncut_type,
-        "table": target.table.identifier,
-        "key": sql.Identifier(target.table.key),
-        "key_type": target.table.key_type,
-        "document_image": target.image("document"),
-        "of_a_refused_version": statements("load")["of_a_refused_version"],
-    }
-    for name in CLOSING:
-        if name == "close":
-            refused = close_as_taken(connection, "closing_line", blocks, names)
-        else:
-            connection.execute(blocks[name].format(**names), where)
-    return refused
-
-
-def close_as_taken(
-    connection: Connection[Any],
-    closing: str,
-    blocks: dict[str, sql.SQL],
-    names: dict[str, sql.Composable],
-) -> int:
-    """Close what is in the temporary table `closing`, of records or of lines, at once or, where the
-    CRM's table refuses some, one after the other; how many it does not take."""
-    try:
-        with connection.transaction():
-            connection.execute(blocks["close"].format(**names, which=sql.SQL("true")))
-    except psycopg.Error as refusal:
-        let_faults_through(refusal)
-        shared, each = statements("load"), {"closing": sql.Identifier(closing)}
-        close_one = blocks["close"].format(**names, which=blocks["one_reference"])
-        connection.execute(shared["record_of_each"].format(**each))
-        connection.execute(shared["close_each"].format(**each, close=close_one))
-    row = connection.execute(blocks["refused"].format(**names)).fetchone()
-    return int(row[0]) if row else 0

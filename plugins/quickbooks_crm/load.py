@@ -2,8 +2,8 @@
 in one transaction."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -23,6 +23,7 @@ from quickbooks_crm import (
     lines,
     notes,
     oddities,
+    open_references,
     owners,
     parted,
     planner,
@@ -34,9 +35,7 @@ from quickbooks_crm import (
 from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import RunError
-from quickbooks_crm.images import LINES
 from quickbooks_crm.judge import STRICT, Lenience, judge
-from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quantity import many
 from quickbooks_crm.refusals import let_faults_through
 from quickbooks_crm.runs import Run
@@ -46,19 +45,6 @@ log = logging.getLogger(__name__)
 
 WAITING = {"update": "to_update", "add": "to_add"}
 """Which rows wait for an action."""
-
-CLOSING = (
-    "closing",
-    "closing_statistics",
-    "close",
-    "close_links",
-    "close_parked",
-    "close_outcomes",
-    "close_told",
-    "closed",
-)
-"""The statements that close the references of one field, in their order."""
-
 
 OWN_REFERENCES = (
     "forget_keys",
@@ -376,13 +362,8 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     warnings |= _tell(connection, work)
     if odd:
         warnings |= oddities.told(connection, work.target.mapping, work.where)
-    waiting = set(connection.execute(blocks["fields_that_wait"], work.where).fetchall())
-    for target in referring:
-        warnings |= _resolve(connection, work, target, work.target, waiting)
-    _note_tried(connection, work, work.target, referring)
-    for other in _referred_elsewhere(work, waiting):
-        warnings |= _resolve(connection, work, work.target, other, waiting)
-        _note_tried(connection, work, other, [work.target])
+    closing = open_references.Closing(connection, work.target, work.where)
+    warnings |= closing.close(referring, work.referred)
     warnings |= circles.tell(connection, work.target, work.where)
     if not work.part:
         connection.execute(blocks["position"], work.where)
@@ -416,76 +397,6 @@ def _held_back_since(work: Load, count: int) -> dict[str, str]:
         "says why: retry it, or correct it in QuickBooks."
     )
     return {f"{module}.held_back_since": sentence}
-
-
-def _referred_elsewhere(work: Load, waiting: set[tuple[str, str, str]]) -> Iterator[Target]:
-    """The targets of other modules to whose records some of the load's own module can be closed."""
-    own = work.target.mapping.module
-    wanted = {to for module, to, _ in waiting if module == own} - {own}
-    return (other for other in work.referred if other.mapping.module in wanted)
-
-
-def _note_tried(
-    connection: Connection[Any], work: Load, referred: Target, referring: Iterable[Target]
-) -> None:
-    which = {
-        "module": referred.mapping.module,
-        "referring": [target.mapping.module for target in referring],
-    }
-    connection.execute(statements("load")["tried"], work.where | which)
-
-
-def _resolve(
-    connection: Connection[Any],
-    work: Load,
-    target: Target,
-    referred: Target,
-    waiting: set[tuple[str, str, str]],
-) -> dict[str, str]:
-    """Close the open references of one target's records, and of their lines, to records of another,
-    as far as these are there now; `waiting` are the fields that have any, each with its module and
-    that which it refers to. What the run should warn of, by key."""
-    module, own, warnings = referred.mapping.module, target.mapping, {}
-    named = {"referred": module, "closed_by": work.target.mapping.module}
-    shared = replace(work, target=target).where | named
-    for part, close, place in zip(
-        own.parts, (_close, lines.close), ("", LINES + "."), strict=False
-    ):
-        for field in part.fields.values():
-            name = place + field.column
-            refers = field.refers and field.refers.module == module
-            if refers and (own.module, module, name) in waiting:
-                where = shared | {"field": field.column}
-                if refused := close(connection, target, referred, where):
-                    warnings[f"{own.module}.{name}.stays_open"] = _stays_open(own, name, refused)
-    return warnings
-
-
-def _stays_open(mapping: Mapping, field: str, refused: int) -> str:
-    return (
-        f"The CRM refused {many(refused, 'reference')} in {field} of {mapping.module} to records "
-        "that are there now. They stay open: see what the table's triggers and constraints demand."
-    )
-
-
-def _close(
-    connection: Connection[Any], target: Target, referred: Target, where: dict[str, Any]
-) -> int:
-    """Close what waits in one column of a target's records; how many of these the table refuses."""
-    blocks, refused = statements("load"), 0
-    column = target.table.columns[where["field"]]
-    names = _names(target) | {
-        "column": sql.Identifier(column.name),
-        "column_type": column.uncut_type,
-        "with_it": owners.closing(target, referred, column.name),
-        "of_a_refused_version": blocks["of_a_refused_version"],
-    }
-    for name in CLOSING:
-        if name == "close":
-            refused = lines.close_as_taken(connection, "closing", blocks, names)
-        else:
-            connection.execute(blocks[name].format(**names), where)
-    return refused
 
 
 def _counts(connection: Connection[Any], work: Load) -> dict[str, int]:
