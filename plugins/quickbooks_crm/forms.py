@@ -108,7 +108,7 @@ def reconcile() -> dict[str, Param]:
             title="Compare every record",
             description="Reads QuickBooks wholly instead of only where counts differ. Costs "
             "about one call for every 1,000 records, and finds fields that QuickBooks changes "
-            "without saying so.",
+            "without saying so. Done every four weeks without being asked for.",
         ),
         "repair": Param(
             False,

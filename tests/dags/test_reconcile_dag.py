@@ -109,6 +109,15 @@ def test_drift_turns_it_red_and_repairs_nothing_unasked(kept: Kept, dag: Any) ->
     assert kept.ask("SELECT 1 FROM quickbooks.record WHERE entity = 'Item'") == []
 
 
+def test_what_quickbooks_changed_in_silence_is_green_and_loaded(kept: Kept, dag: Any) -> None:
+    id = kept.quickbooks.rows("Customer")[0]["Id"]
+    kept.quickbooks.change_silently("Customer", id, Balance=1)
+
+    ended = states(dag.test())
+
+    assert (newest(kept).state, ended["record_activity"], ended["load"]) == (3 * ("success",))
+
+
 def test_a_repair_starts_the_sync_that_loads_it(kept: Kept, dag: Any) -> None:
     kept.ask("DELETE FROM crm.products")
 

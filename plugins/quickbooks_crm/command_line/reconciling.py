@@ -22,7 +22,7 @@ def _one(asked: argparse.Namespace, name: str) -> int:
     try:
         report = reconciling.reconcile(name, run_id, request, Wish(asked.everything, asked.repair))
         show_run(asked, name, run_id)
-        if report.to_load:
+        if report.to_load and asked.repair:
             run_id = new_run_id()
             pipeline.sync(name, run_id, request)
             show_run(asked, name, run_id)
@@ -39,7 +39,8 @@ COMMANDS = {
             "--everything": YES
             | {
                 "help": "read and compare every record, not only where counts differ: finds fields "
-                "that QuickBooks changes without saying so; one call for every 1,000 records"
+                "that QuickBooks changes without saying so; one call for every 1,000 records; done "
+                "every four weeks without this"
             },
             "--repair": YES
             | {"help": "make the mirror right, then sync what is wrong or missing in the CRM"},

@@ -4,6 +4,7 @@
     mirror ↔ CRM          with_crm          in SQL, module by module
                           report            what was found, for people
 
-Nothing is repaired unasked. A repair makes the mirror right and gives every record whose CRM side
-is wrong to the next sync, which loads it like any changed one.
+Nothing is repaired unasked, but for the mirror where QuickBooks has changed a record without saying
+so. A repair makes the mirror right and gives every record whose CRM side is wrong to the next sync,
+which loads it like any changed one.
 """

@@ -19,7 +19,7 @@ from quickbooks_crm.errors import (
     RunError,
 )
 from quickbooks_crm.reconcile import report, with_crm, with_quickbooks
-from quickbooks_crm.reconcile.mirror_side import MirrorSide, Repair
+from quickbooks_crm.reconcile.mirror_side import MirrorSide
 from quickbooks_crm.reconcile.report import Report
 from quickbooks_crm.reconcile.with_quickbooks import Source
 from quickbooks_crm.runs import Attempt, Run
@@ -51,18 +51,19 @@ def compare(
     wish: Wish,
 ) -> Report:
     """Compare, and record what differs; `modules` are targets, each with the generation it has
-    loaded.
+    loaded. What QuickBooks changed without saying so is taken over, for the next sync to load.
 
     An entity that cannot be compared stops no other one; when all is done, raises why: then a next
     try compares only what is left. A repair is whole by then, as far as it got.
     """
     modules = list(modules)
     _nothing_to_load(connection, attempt)
-    repair = _repair(connection, attempt, wish.limits) if wish.repair else None
+    generation = _new_generation(connection, attempt)
     entities = {entity for target, _ in modules for entity in target.mapping.reads}
     problems: list[QuickBooksCrmError] = []
     for entity in sorted(entities - _done(connection, attempt)):
-        mirror = MirrorSide(connection, attempt, entity, repair)
+        repair = wish.limits if wish.repair else None
+        mirror = MirrorSide(connection, attempt, entity, generation, repair)
         try:
             with_quickbooks.compare(quickbooks, mirror, entity, wish.everything)
         except (QuickBooksUnavailable, QuickBooksRefused, BreakerTripped) as problem:
@@ -71,8 +72,7 @@ def compare(
     connection.execute(statements("reconcile")["statistics"])
     for target, position in modules:
         with_crm.compare(connection, attempt, target, position)
-    if repair:
-        _load_again(connection, attempt, repair)
+    _end(connection, attempt, generation, wish)
     _stop_for(connection, attempt.run, problems)
     return _found(connection, attempt)
 
@@ -84,13 +84,14 @@ def _nothing_to_load(connection: Connection[Any], attempt: Attempt) -> None:
         connection.execute(statements("reconcile")["nothing_to_load"], asdict(attempt))
 
 
-def _repair(connection: Connection[Any], attempt: Attempt, limits: Thresholds) -> Repair:
+def _new_generation(connection: Connection[Any], attempt: Attempt) -> int:
+    """Under which the mirror is to have what is put right in it."""
     with connection.transaction():
         attempt.require(connection)
         row = connection.execute(
             statements("reconcile")["new_generation"], asdict(attempt)
         ).fetchone()
-    return Repair(row[0] if row else 0, limits)
+    return row[0] if row else 0
 
 
 def _done(connection: Connection[Any], attempt: Attempt) -> set[str]:
@@ -98,15 +99,16 @@ def _done(connection: Connection[Any], attempt: Attempt) -> set[str]:
     return {e for (e,) in connection.execute(statements("reconcile")["done"], asdict(attempt))}
 
 
-def _load_again(connection: Connection[Any], attempt: Attempt, repair: Repair) -> None:
-    """Give the next sync what is wrong in the CRM, together with all that was repaired."""
+def _end(connection: Connection[Any], attempt: Attempt, generation: int, wish: Wish) -> None:
+    """Give the next sync all that was put right, and, in a repair, what is wrong in the CRM."""
     with connection.transaction():
         attempt.require(connection)
-        where = asdict(attempt) | {"generation": repair.generation}
+        where = asdict(attempt) | {"generation": generation}
         blocks = statements("reconcile")
-        pass_over = statements("stand_ins")["pass_over"].format(again=blocks["strayed_records"])
-        connection.execute(pass_over, where)
-        connection.execute(blocks["load_again"], where)
+        if wish.repair:
+            pass_over = statements("stand_ins")["pass_over"].format(again=blocks["strayed_records"])
+            connection.execute(pass_over, where)
+            connection.execute(blocks["load_again"], where)
         connection.execute(statements("runs")["seal_generation"], where)
 
 

@@ -36,19 +36,18 @@ class Sums:
     recent: Decimal = Decimal(0)
 
 
-@dataclass(frozen=True)
-class Repair:
-    """Where a repair writes: a generation of the mirror; and when its breakers trip."""
-
-    generation: int
-    limits: Thresholds
-
-
 class MirrorSide:
-    """One entity of the mirror. Every method that writes does so in a transaction of its own."""
+    """One entity of the mirror. Every method that writes does so in a transaction of its own, and
+    what it puts right comes under a generation: all that differs in a repair, which is given when
+    its breakers trip; else only what QuickBooks changed without saying so."""
 
     def __init__(
-        self, connection: Connection[Any], attempt: Attempt, entity: str, repair: Repair | None
+        self,
+        connection: Connection[Any],
+        attempt: Attempt,
+        entity: str,
+        generation: int,
+        repair: Thresholds | None,
     ) -> None:
         self._connection = connection
         self._attempt = attempt
@@ -63,7 +62,7 @@ class MirrorSide:
             "until": None,
             "amounts": list(AMOUNTS),
             "repaired": repair is not None,
-            "generation": repair.generation if repair else None,
+            "generation": generation,
         }
 
     def begin(self, until: datetime) -> None:
@@ -78,6 +77,11 @@ class MirrorSide:
         None when it was never read."""
         found: tuple[datetime, timedelta] | None = self._ask("position").fetchone()
         return found
+
+    def unread(self) -> timedelta:
+        """How long ago every record was read last, to be compared or to be brought in."""
+        age: timedelta = self._ask("unread").fetchone()[0]
+        return age
 
     def live(self) -> int:
         """How many live records there are."""
@@ -111,8 +115,8 @@ class MirrorSide:
                 yield [id for (id,) in some]
 
     def compare(self, records: Sequence[Record]) -> None:
-        """Record, and repair, what differs from QuickBooks' records. One that Postgres cannot hold
-        stops no other."""
+        """Record what differs from QuickBooks' records, and put right what is to be. One that
+        Postgres cannot hold stops no other."""
         try:
             self._compare(records)
         except UNSTORABLE:
@@ -145,8 +149,7 @@ class MirrorSide:
             self._ask("in_part")
             self._sum()
             self._ask("differing")
-            if self._repair:
-                self._ask("set_right")
+            self._ask("set_right")
 
     def _sum(self) -> None:
         self._meanwhile += self._ask("meanwhile").fetchone()[0]
@@ -166,8 +169,8 @@ class MirrorSide:
                 self._add(field, currency, Sums(ours=ours))
             self._ask("gone", ids=ids)
 
-    def _pass_breaker(self, repair: Repair, count: int) -> None:
-        danger = vanished(self._entity, count, self.live(), repair.limits)
+    def _pass_breaker(self, limits: Thresholds, count: int) -> None:
+        danger = vanished(self._entity, count, self.live(), limits)
         if danger:
             breakers.pass_or_stop(
                 self._connection, self._attempt.realm, self._attempt.run_id, danger

@@ -34,6 +34,7 @@ EDITS = frozenset({"changed_in_crm"})
 """What people may do: told, but no reason to call for help. Control totals tell when it matters."""
 
 
+AGREED = "No drift: QuickBooks, the mirror and the CRM agree."
 EDITED = "were changed in the CRM since a sync wrote them"
 
 
@@ -72,6 +73,11 @@ class Drift:
         """What differs, without any value."""
         which = f" ({', '.join(self.fields)})" if self.fields else ""
         return KINDS[self.kind] + which
+
+    @property
+    def silent(self) -> bool:
+        """Whether QuickBooks itself has changed them without saying so, which is taken over."""
+        return self.repaired and self.kind == "other_content"
 
     @property
     def matters(self) -> bool:
@@ -217,10 +223,14 @@ def words(report: Report) -> Iterator[str]:
 
 def verdict(report: Report) -> Iterator[str]:
     """Whether all agree, in a sentence or two."""
-    found = sum(drift.count for drift in report.drift if drift.kind not in EDITS)
+    silent = sum(drift.count for drift in report.drift if drift.silent)
     edits = sum(drift.count for drift in report.drift if drift.kind in EDITS)
+    found = sum(drift.count for drift in report.drift) - silent - edits
+    if silent:
+        changed, them = many(silent, "record"), be(silent, "it", "them")
+        yield f"QuickBooks has changed {changed} without saying so; the next sync loads {them}."
     if not found and not report.unexplained:
-        yield "No drift: QuickBooks, the mirror and the CRM agree."
+        yield "All else agrees." if silent else AGREED
     elif report.in_step:
         done = be(found, "it is repaired", "all are repaired")
         them = be(found, "it", "them")

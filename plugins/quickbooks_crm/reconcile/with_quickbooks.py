@@ -6,7 +6,7 @@ next sync.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -23,6 +23,10 @@ from quickbooks_crm.what_changed import OVERLAP
 log = logging.getLogger(__name__)
 
 ASKED_AT_ONCE = 200
+
+READ_AGAIN = timedelta(days=27)
+"""After so long every record is read again, for what QuickBooks changes without saying so: by every
+fourth of weekly reconciles, though it begins a little early."""
 
 
 class Source(Protocol):
@@ -45,10 +49,10 @@ class Source(Protocol):
 
 
 def compare(quickbooks: Source, mirror: MirrorSide, entity: str, everything: bool) -> None:
-    """Compare an entity and record what differs: every record when `everything` is asked for or
-    costs no more calls than counting, else those of the periods that are counted differently.
-    Every record too where the mirror has one without the time of its last change: it is in no
-    period.
+    """Compare an entity and record what differs: every record when `everything` is asked for,
+    costs no more calls than counting or was not read for four weeks, else those of the periods that
+    are counted differently. Every record too where the mirror has one without the time of its last
+    change: it is in no period.
 
     Raises `QuickBooksRefused` when it cannot be compared.
     """
@@ -71,7 +75,7 @@ class _Comparison:
         ours = self._mirror.counted(period)
         if ours < PAGE_SIZE and not everything and self._one_page(period, ours):
             return
-        if everything or whole(ours) <= PERIODS:
+        if everything or whole(ours) <= PERIODS or self._mirror.unread() > READ_AGAIN:
             self._every_record()
         else:
             self._where_counts_differ()

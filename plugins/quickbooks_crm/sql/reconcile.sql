@@ -3,6 +3,13 @@
 -- position --
 SELECT changed_since, now() - changed_since FROM sync.entity_position WHERE realm = %(realm)s AND entity = %(entity)s;
 
+-- unread --
+-- How long ago every record was read last: by a sync that read everything, or to be compared.
+SELECT now() - greatest(full_read_at,
+                        (SELECT max(until) FROM sync.compared
+                          WHERE realm = %(realm)s AND side = 'quickbooks' AND subject = %(entity)s AND method = 'records'))
+  FROM sync.entity_position WHERE realm = %(realm)s AND entity = %(entity)s;
+
 -- forget --
 -- What an earlier try found; what it repaired stays told.
 DELETE FROM sync.drift
@@ -107,12 +114,10 @@ UPDATE page AS sent
  WHERE in_part.payload -> 'sparse' = 'true' AND sent.id = in_part.id;
 
 -- differing --
--- Records of QuickBooks that the mirror has not, or not so; of a content that differs, the names of the fields.
+-- Records of QuickBooks that the mirror has not, or not so; of a content that differs, the names of the fields. Such a content
+-- is repaired unasked: QuickBooks has changed it without saying so, as a balance that it computes, and no sync will learn of it.
 INSERT INTO sync.drift AS told (realm, run_id, side, subject, entity, id, kind, details, repaired)
-SELECT %(realm)s, %(run_id)s, 'quickbooks', %(entity)s, %(entity)s, sent.id,
-       CASE WHEN known.id IS NULL THEN 'not_in_mirror'
-            WHEN older_or_newer THEN 'other_version'
-            ELSE 'other_content' END,
+SELECT %(realm)s, %(run_id)s, 'quickbooks', %(entity)s, %(entity)s, sent.id, kind,
        CASE WHEN known.id IS NULL THEN '{}'
             WHEN older_or_newer
             THEN jsonb_build_object('quickbooks', sent.sync_token, 'mirror', known.sync_token)
@@ -121,13 +126,17 @@ SELECT %(realm)s, %(run_id)s, 'quickbooks', %(entity)s, %(entity)s, sent.id,
                    FROM jsonb_each(sent.payload) AS theirs
                    FULL JOIN jsonb_each(known.payload) AS ours ON ours.key = theirs.key
                   WHERE theirs.value IS DISTINCT FROM ours.value)) END,
-       %(repaired)s
+       %(repaired)s OR kind = 'other_content'
   FROM page AS sent
   LEFT JOIN quickbooks.record AS known
     ON known.realm = %(realm)s AND known.entity = %(entity)s AND known.id = sent.id AND NOT known.deleted
  CROSS JOIN LATERAL (
        SELECT sent.sync_token <> known.sync_token
               OR coalesce(sent.updated_at <> known.updated_at, false) AS older_or_newer) AS version
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN known.id IS NULL THEN 'not_in_mirror'
+                   WHEN older_or_newer THEN 'other_version'
+                   ELSE 'other_content' END AS kind) AS judged
  WHERE coalesce(sent.updated_at < %(until)s, true)
    AND (known.id IS NULL OR older_or_newer OR sent.payload IS DISTINCT FROM known.payload)
 ON CONFLICT (realm, run_id, side, subject, entity, id) DO UPDATE
@@ -140,7 +149,7 @@ SELECT %(realm)s, %(entity)s, sent.id, sent.sync_token, sent.updated_at, false, 
   FROM page AS sent
   JOIN sync.drift AS told
     ON told.realm = %(realm)s AND told.run_id = %(run_id)s AND told.side = 'quickbooks'
-   AND told.subject = %(entity)s AND told.entity = %(entity)s AND told.id = sent.id
+   AND told.subject = %(entity)s AND told.entity = %(entity)s AND told.id = sent.id AND told.repaired
 ON CONFLICT (realm, entity, id) DO UPDATE
    SET sync_token = excluded.sync_token, updated_at = excluded.updated_at, deleted = false,
        generation = excluded.generation, digest = excluded.digest, payload = excluded.payload;

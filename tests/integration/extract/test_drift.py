@@ -11,7 +11,7 @@ from quickbooks_crm.breakers import Thresholds
 from quickbooks_crm.mirror import Mirror
 from quickbooks_crm.quickbooks.fields import NamedTwice, fields
 from quickbooks_crm.quickbooks.records import Record
-from quickbooks_crm.reconcile.mirror_side import MirrorSide, Repair
+from quickbooks_crm.reconcile.mirror_side import MirrorSide
 from quickbooks_crm.runs import Attempt
 from simulator import Simulator
 from tests.integration.connected import client_of
@@ -71,7 +71,7 @@ def test_a_whole_version_and_a_newer_part_of_it_may_come_together(
 
 def reconcile(connection: Connection[Any], mirror: Mirror, attempt: Attempt) -> MirrorSide:
     """The mirror's side of one that repairs."""
-    side = MirrorSide(connection, attempt, "Customer", Repair(mirror.generation, Thresholds()))
+    side = MirrorSide(connection, attempt, "Customer", mirror.generation, Thresholds())
     side.begin(NOON + timedelta(days=900))
     return side
 
