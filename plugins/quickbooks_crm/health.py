@@ -12,7 +12,8 @@ from typing import Any
 from croniter import croniter
 from psycopg import Connection
 
-from quickbooks_crm import activity, companies, fitting, in_force, mapping, overview
+from quickbooks_crm import activity, at_work, companies, fitting, in_force, mapping, overview
+from quickbooks_crm.at_work import AtWork
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.in_force import InForce
@@ -24,15 +25,16 @@ from quickbooks_crm.quickbooks.settings import Settings
 from quickbooks_crm.sql import statements
 from quickbooks_crm.status import Login, Status, replays_due, status
 from quickbooks_crm.webhooks import inbox
+from quickbooks_crm.wording import took
 
 MOST = 10_000
 """How many records are counted at most."""
 
-MISSED = 3
-"""After so many times that the schedule has named without a good sync, something is wrong."""
+MISSED = 2
+"""After so many times that the schedule has named without a sync that ended, something is wrong."""
 
-LATE = timedelta(hours=1)
-"""How long a sync may take before it counts as missed."""
+LATE = timedelta(minutes=15)
+"""How long after such a time a sync may begin before it counts as missed."""
 
 TOLD_ELSEWHERE = {"reconnect_needed", "breaker", "budget_spent", "sync_failed"}
 """Errors of a run that are a concern of their own for as long as they last."""
@@ -116,15 +118,18 @@ def _of(connection: Connection[Any], name: str, paused: bool, now: datetime) -> 
     found += _of_login(connection, company, settings, stands)
     found += _of_breakers(company, stands)
     found += _of_budget(company, stands)
+    working = at_work.of(connection, name, settings.realm) if settings else []
     if settings:
         found += _of_runs(connection, company, settings.realm)
+        found += _of_late_runs(company, settings.realm, working, paused, now)
         found += _of_records(connection, company, settings.realm, [m.module for m in taken])
         found += _of_replays(connection, company, settings.realm, taken)
     if paused and company.schedule:
         found.append(_switched_off(company))
     yield from found
-    if not any(each.urgency == Urgency.STOPPED for each in found):
-        yield from _overdue(company, stands, now)
+    known_why = any(each.urgency == Urgency.STOPPED for each in found)
+    if settings and not known_why and all(each.is_late(now) for each in working):
+        yield from _overdue(connection, company, settings.realm, now)
 
 
 def _not_set_up(company: Company, error: SettingsError) -> Concern:
@@ -236,6 +241,28 @@ def _of_runs(connection: Connection[Any], company: Company, realm: str) -> Itera
         yield Concern(*where, drifted.finished_at, (realm, drifted.run_id))
 
 
+def _of_late_runs(
+    company: Company, realm: str, working: Sequence[AtWork], paused: bool, now: datetime
+) -> Iterator[Concern]:
+    """Runs that take longer than is usual; a sync whose DAG is switched off waits for that."""
+    for run in working:
+        if run.is_late(now) and not (paused and run.kind == "sync"):
+            title = f"{'An' if run.kind == 'undo' else 'A'} {run.kind} takes longer than usual"
+            what = (company.name, "takes_long", run.run_id, Urgency.PARTLY, title, _late(run))
+            yield Concern(*what, run.since, (realm, run.run_id))
+
+
+def _late(run: AtWork) -> str:
+    usual = "" if run.usual is None else f", and usually takes {took(run.usual)}"
+    return (
+        f"Run {run.run_id} has been at work since {_when(run.since)}{usual}. Others may wait for "
+        "it. While anything moves on its page or in the logs of its tasks, let it go on: there may "
+        "be much to do, or QuickBooks may answer slowly. Else end it: mark its run in Airflow as "
+        "failed, or stop the command. What it has written stays, and two minutes later another run "
+        "may begin and goes on from there."
+    )
+
+
 def _last_failed(
     connection: Connection[Any], company: Company, realm: str, kind: str
 ) -> activity.Run | None:
@@ -303,19 +330,24 @@ def _switched_off(company: Company) -> Concern:
     return Concern(company.name, "paused", "", Urgency.STOPPED, title, said)
 
 
-def _overdue(company: Company, stands: Status, now: datetime) -> Iterator[Concern]:
-    """No good sync for longer than the schedule allows, and nothing else that explains it."""
-    if company.schedule is None or stands.last_sync is None:
+def _overdue(
+    connection: Connection[Any], company: Company, realm: str, now: datetime
+) -> Iterator[Concern]:
+    """No sync that read QuickBooks for longer than the schedule allows, and nothing else that
+    explains it."""
+    row = connection.execute(statements("health")["last_read"], {"realm": realm}).fetchone()
+    since = row[0] if row else None
+    if company.schedule is None or since is None:
         return
     cron = _QUARTERLY if company.schedule == "@quarterly" else company.schedule
-    due = croniter(cron, stands.last_sync.astimezone(UTC))
+    due = croniter(cron, since.astimezone(UTC))
     times = [due.get_next(datetime) for _ in range(MISSED)]
     if times[-1] + LATE < now:
         title = "The last sync is too long ago"
-        since = stands.last_sync
         said = (
-            f"The last one that went well ended on {_when(since)}, and others should have since. "
-            "See whether Airflow's scheduler runs, and whether a run of the company hangs."
+            f"The last one that read QuickBooks ended on {_when(since)}, and {MISSED} others "
+            "should have since. See whether the company's DAG is switched on in Airflow, whether "
+            "Airflow's scheduler runs, and what the last runs say."
         )
         yield Concern(company.name, "overdue", "", Urgency.STOPPED, title, said, since)
 

@@ -18,7 +18,7 @@ from quickbooks_crm.breakers import Danger
 from quickbooks_crm.runs import Run
 from quickbooks_crm.sql import statements
 from tests.acceptance.kept_in_step import own_include
-from tests.integration.runs import REALM, counted, started
+from tests.integration.runs import REALM, called, counted, started
 
 # Airflow's own way of reading .airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
@@ -259,17 +259,43 @@ def test_a_sync_that_went_well_since_settles_the_one_that_failed(
     assert found(connection) == []
 
 
-@pytest.mark.parametrize(("hours", "told"), [(1, []), (3, []), (5, ["overdue"])])
-def test_an_hourly_sync_is_missed_after_some_hours(
-    connection: Connection[Any], company: Path, hours: int, told: list[str]
-) -> None:
+def hourly(company: Path) -> None:
     (company / "companies" / "sample.yaml").write_text(
         "name: Sample company\nquickbooks: quickbooks_sample\nschedule: '7 * * * *'\n"
         "modules: [products, accounts]\n"
     )
-    do(connection, "UPDATE sync.run SET finished_at = %s", NOW - timedelta(hours=hours))
 
-    assert [code for _, code, _ in found(connection)] == told
+
+def codes(connection: Connection[Any], **given: Any) -> list[str]:
+    return [code for _, code, _ in found(connection, **given)]
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(73, []), (75, ["overdue"])])
+def test_an_hourly_sync_is_missed_when_two_should_have_begun_since(
+    connection: Connection[Any], company: Path, minutes: int, told: list[str]
+) -> None:
+    """The last ended at 10:08, the next should have at 11:08: it is told soon after 12:07."""
+    hourly(company)
+    ended = datetime(2026, 1, 15, 10, 8, tzinfo=UTC)
+    do(connection, "UPDATE sync.run SET finished_at = %s", ended)
+
+    assert codes(connection, now=ended + timedelta(hours=1, minutes=minutes)) == told
+
+
+@pytest.mark.parametrize(
+    ("work", "told"), [(["products"], ["sync_failed"]), (None, ["overdue", "sync_failed"])]
+)
+def test_a_sync_that_read_quickbooks_is_none_that_is_missing_though_a_module_failed(
+    connection: Connection[Any], company: Path, work: list[str] | None, told: list[str]
+) -> None:
+    hourly(company)
+    do(connection, "UPDATE sync.run SET finished_at = %s", NOW - timedelta(hours=5))
+    ended, error = NOW - timedelta(minutes=20), {"code": "table_busy", "message": "Others hold it."}
+    lately = {"started_at": ended, "finished_at": ended}
+    started(connection, "run-2", state="failed", work=work, errors={"a.load": error}, **lately)
+    connection.commit()
+
+    assert codes(connection) == told
 
 
 @pytest.mark.parametrize("schedule", ["'@monthly'", "'@quarterly'", "null"])
@@ -283,6 +309,159 @@ def test_a_company_that_syncs_seldom_misses_nothing(
     do(connection, "UPDATE sync.run SET finished_at = %s", NOW - timedelta(days=20))
 
     assert found(connection) == []
+
+
+def ended_before(connection: Connection[Any], kind: str = "sync", **given: Any) -> None:
+    """A company's last runs of a kind, each of which took as long and called as often."""
+    took, runs = given.pop("took"), given.pop("runs", 10)
+    for number in range(runs):
+        began = NOW - timedelta(days=20 - number)
+        what = {"kind": kind, "started_at": began, "finished_at": began + took, **given}
+        started(connection, f"{kind}-{number}", **what)
+        called(connection, f"{kind}-{number}", changes=1)
+    connection.commit()
+
+
+def working(connection: Connection[Any], kind: str = "sync", **given: Any) -> None:
+    """A run that has been at work for so long, and called QuickBooks so often."""
+    since, calls = NOW - given["at_work"], given.get("calls", 1)
+    started(connection, "at-work", kind=kind, state="running", work=None, started_at=since)
+    called(connection, "at-work", changes=calls)
+    connection.commit()
+
+
+SECONDS, MINUTE, HOUR = timedelta(seconds=5), timedelta(minutes=1), timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("usual", "at_work", "told"),
+    [
+        (20 * MINUTE, 39 * MINUTE, []),
+        (20 * MINUTE, 41 * MINUTE, ["takes_long"]),
+        (SECONDS, 14 * MINUTE, []),
+        (SECONDS, 16 * MINUTE, ["takes_long"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["sync", "replay", "undo", "reconcile", "preview", "retry"])
+def test_a_run_that_takes_twice_as_long_as_is_usual_is_told(
+    connection: Connection[Any],
+    company: Path,
+    kind: str,
+    usual: timedelta,
+    at_work: timedelta,
+    told: list[str],
+) -> None:
+    ended_before(connection, kind, took=usual)
+    working(connection, kind, at_work=at_work)
+
+    assert codes(connection) == told
+
+
+def test_a_run_that_takes_long_is_told_with_what_to_do_and_leads_to_its_page(
+    viewer: httpx.Client, connection: Connection[Any], company: Path
+) -> None:
+    ended_before(connection, "undo", took=SECONDS)
+    working(connection, "undo", at_work=20 * MINUTE)
+
+    [concern] = health.concerns(connection, ["sample"], NOW)
+
+    assert (concern.urgency.name, concern.title) == ("PARTLY", "An undo takes longer than usual")
+    assert concern.says.startswith(
+        "Run at-work has been at work since 2026-01-15 11:40 UTC, and usually takes 5 s. "
+    )
+    assert "mark its run in Airflow as failed" in concern.says
+    link = f'href="./runs/{REALM}/at-work"'
+    assert link in viewer.get("/quickbooks-crm/health").text
+
+
+@pytest.mark.parametrize(("hours", "told"), [(5, []), (7, ["takes_long"])])
+@pytest.mark.parametrize("runs", [0, 2])
+def test_of_a_first_sync_nobody_knows_what_is_usual(
+    connection: Connection[Any], company: Path, runs: int, hours: int, told: list[str]
+) -> None:
+    do(connection, "DELETE FROM sync.run")
+    ended_before(connection, took=SECONDS, runs=runs)
+    working(connection, at_work=hours * HOUR)
+
+    assert [code for code in codes(connection) if code != "overdue"] == told
+
+
+@pytest.mark.parametrize(("hours", "told"), [(3, []), (5, ["takes_long"])])
+def test_a_large_reconcile_is_measured_by_reconciles_drift_or_not(
+    connection: Connection[Any], company: Path, hours: int, told: list[str]
+) -> None:
+    ended_before(connection, took=SECONDS)
+    ended_before(connection, "reconcile", took=2 * HOUR, state="failed", work=[])
+    working(connection, "reconcile", at_work=hours * HOUR)
+
+    assert codes(connection) == told
+
+
+@pytest.mark.parametrize(
+    ("hours", "calls", "told"),
+    [(1, 1, ["takes_long"]), (1, 100, []), (7, 1_000_000, ["takes_long"])],
+)
+def test_a_run_that_reads_more_than_is_usual_may_take_more_time_but_not_for_ever(
+    connection: Connection[Any], company: Path, hours: int, calls: int, told: list[str]
+) -> None:
+    ended_before(connection, took=MINUTE)
+    working(connection, at_work=hours * HOUR, calls=calls)
+
+    assert codes(connection) == told
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"state": "failed", "work": None},
+        {"state": "failed", "errors": {"run": {"code": "run_silent", "message": "Nothing heard."}}},
+    ],
+)
+def test_what_was_broken_off_is_not_what_is_usual(
+    connection: Connection[Any], company: Path, how: dict[str, Any]
+) -> None:
+    ended_before(connection, "reconcile", took=SECONDS, **how)
+    working(connection, "reconcile", at_work=HOUR)
+
+    assert codes(connection) == []
+
+
+def test_a_run_that_is_begun_again_is_at_work_since_then(
+    connection: Connection[Any], company: Path
+) -> None:
+    ended_before(connection, took=SECONDS)
+    working(connection, at_work=48 * HOUR)
+    do(
+        connection,
+        "INSERT INTO sync.lease (realm, run_id, company, taken_at)"
+        " VALUES (%s, 'at-work', 'sample', %s)",
+        *(REALM, NOW - MINUTE),
+    )
+
+    assert codes(connection) == []
+
+
+def test_a_run_that_waits_for_a_dag_that_is_switched_off_is_told_as_that(
+    connection: Connection[Any], company: Path
+) -> None:
+    ended_before(connection, took=SECONDS)
+    working(connection, at_work=HOUR)
+
+    assert codes(connection, paused=["sample"]) == ["paused"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"), [(1, []), (5, ["overdue", "takes_long"])], ids=["usual", "longer"]
+)
+def test_no_sync_is_missed_while_a_run_is_at_work_for_no_longer_than_usual(
+    connection: Connection[Any], company: Path, hours: int, told: list[str]
+) -> None:
+    hourly(company)
+    ended_before(connection, "reconcile", took=2 * HOUR)
+    do(connection, "UPDATE sync.run SET finished_at = %s WHERE kind = 'sync'", NOW - 6 * HOUR)
+    working(connection, "reconcile", at_work=hours * HOUR)
+
+    assert codes(connection) == told
 
 
 def test_a_company_without_a_schedule_may_be_paused(

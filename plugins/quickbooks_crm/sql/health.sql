@@ -37,6 +37,34 @@ SELECT run_id, state, finished_at
  ORDER BY started_at DESC
  LIMIT 1;
 
+-- last_read --
+-- When a sync last came to its end that had read QuickBooks, whatever became of its modules: that is told of each of them.
+SELECT max(finished_at)
+  FROM sync.run
+ WHERE realm = %(realm)s AND kind = 'sync' AND state <> 'running' AND work IS NOT NULL;
+
+-- at_work --
+-- Runs that have not ended. One that is begun again is at work since then. Beside each, of the last ten of its kind that came to
+-- their end, by themselves, how long they took and how often they called QuickBooks: the middle one of both.
+SELECT run.run_id, run.kind, greatest(run.started_at, lease.taken_at) AS since,
+       (SELECT coalesce(sum(calls), 0)::bigint FROM sync.call WHERE realm = run.realm AND run_id = run.run_id) AS calls,
+       count(earlier.lasted) AS known,
+       percentile_disc(0.5) WITHIN GROUP (ORDER BY earlier.lasted) AS usual,
+       coalesce(percentile_disc(0.5) WITHIN GROUP (ORDER BY earlier.calls), 0) AS usual_calls
+  FROM sync.run AS run
+  LEFT JOIN sync.lease AS lease ON (lease.realm, lease.run_id) = (run.realm, run.run_id)
+  LEFT JOIN LATERAL (
+       SELECT finished_at - started_at AS lasted,
+              (SELECT coalesce(sum(calls), 0)::bigint FROM sync.call
+                WHERE realm = ended.realm AND run_id = ended.run_id) AS calls
+         FROM sync.run AS ended
+        WHERE ended.company = run.company AND ended.realm = run.realm AND ended.kind = run.kind
+          AND (ended.state = 'success' OR ended.state = 'failed' AND ended.work IS NOT NULL AND NOT ended.errors ? 'run')
+        ORDER BY ended.started_at DESC LIMIT 10) AS earlier ON true
+ WHERE run.company = %(company)s AND run.realm = %(realm)s AND run.state = 'running'
+ GROUP BY run.realm, run.run_id, run.kind, run.started_at, lease.taken_at
+ ORDER BY since;
+
 -- silent --
 -- Webhooks came, and for three days none has, while the schedule found changes that they would have told of.
 SELECT came.last_at
