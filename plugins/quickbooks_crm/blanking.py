@@ -7,9 +7,8 @@ from typing import Any
 import psycopg
 from pandas import DataFrame
 from psycopg import Connection, sql
-from psycopg.types.json import Jsonb
 
-from quickbooks_crm import removing
+from quickbooks_crm import json_types, removing
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.mapping.paths import picks_of, written
@@ -60,6 +59,7 @@ def records(connection: Connection[Any], run: Run, target: Target) -> list[Recor
 def shaped(connection: Connection[Any], realm: str, target: Target, side: str) -> Shaped:
     """What the mapping makes of the records, as they were or are now; blanks are None."""
     mapping = replace(target.mapping, exclude=(), when_inactive={}, when_deleted={}, lines=None)
+    mapping = json_types.whole(mapping, target.table)
     block, record = statements("stage")["picked"], sql.Identifier(side)
     values = [block.format(value=picked(pick, record)) for pick in picks(mapping)]
     query = statements("erasing")["picked_twice"].format(paths=sql.SQL("\n").join(values))
@@ -183,7 +183,7 @@ def _write(
         new_columns=sql.SQL(", ").join(blocks["new_text"].format(column=name) for name in names),
     )
     where = _where(run, target, record) | {
-        "values": Jsonb(values),
+        "values": json_types.as_jsonb(values),
         "columns": list(values),
         "unmapped": target.unmapped,
         "record_key": record.record_key,

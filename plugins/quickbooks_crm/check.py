@@ -202,7 +202,7 @@ def _detail(row: Series, problem: _Problem) -> dict[str, str]:
         "rule": problem.rule,
     }
     if problem.rule != _BLANK:
-        told["value"] = shortened(str(row[column.name]))
+        told["value"] = shortened(str(json_types.plain(row[column.name])))
     return told
 
 

@@ -6,14 +6,16 @@ may be taken for a blank, which clears what the CRM has.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.mapping import Field, Mapping
-from quickbooks_crm.mapping.paths import Path, Shown, bound, json_path, picks_of
+from quickbooks_crm.mapping import AsItIs, Field, Join, Mapping, Source
+from quickbooks_crm.mapping.paths import MARK, NAMES, Path, Shown, bound, json_path, picks_of
 from quickbooks_crm.picking import PAYLOAD
 from quickbooks_crm.sql import statements
 from quickbooks_crm.transform import conditions
@@ -27,6 +29,7 @@ _IS_SINGLE = (
 _OPEN = {"json", "jsonb"}
 """The types of columns that take whatever stands in a record."""
 
+_encode = msgspec.json.Encoder().encode
 _numbers = msgspec.json.Decoder(list[int])
 
 
@@ -50,6 +53,53 @@ class Place:
         """That a record has another type there, for a filter of `jsonpath`."""
         items = "".join(f'."{name}"[*]' for name in self.within)
         return f"({self.otherwise.format(at=f'@{items}{json_path(self.path, variables)[1:]}')})"
+
+
+def whole(mapping: Mapping, table: Table) -> Mapping:
+    """The mapping with columns of JSON filled with objects and lists as they are."""
+    fields = {name: _whole(field, table.columns[name]) for name, field in mapping.fields.items()}
+    lines = mapping.lines
+    if lines and table.lines:
+        lines = replace(lines, rows=whole(lines.rows, table.lines))
+    return replace(mapping, fields=fields, lines=lines)
+
+
+def _whole(field: Field, column: Column) -> Field:
+    if column.base not in _OPEN or column.array or field.refers or field.owner:
+        return field
+    return replace(
+        field,
+        sources=tuple(map(_as_it_is, field.sources)),
+        for_entity={entity: _whole(own, column) for entity, own in field.for_entity.items()},
+    )
+
+
+def _as_it_is(source: Source) -> Source:
+    """The name of a record is a text, whatever is sent."""
+    if isinstance(source, Join | AsItIs):
+        return source
+    path = source.show if isinstance(source, Shown) else source
+    return source if path[-1] in NAMES else AsItIs(source)
+
+
+def as_taken(value: Any) -> Any:
+    """What a column of JSON gets: an object or a list that a `whole` mapping has picked, or the
+    value as it is."""
+    return msgspec.Raw(value[1:].encode()) if _is_marked(value) else value
+
+
+def plain(value: Any) -> Any:
+    """The same as a text for people."""
+    return value[1:] if _is_marked(value) else value
+
+
+def _is_marked(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(MARK)
+
+
+def as_jsonb(values: dict[str, Any]) -> Jsonb:
+    """A row of a `whole` mapping as a parameter."""
+    return Jsonb({name: as_taken(value) for name, value in values.items()}, dumps=_encode)
 
 
 def places(mapping: Mapping, table: Table) -> list[Place]:
@@ -80,7 +130,8 @@ def _paths(field: Field) -> Iterator[Path]:
     for variant in field.variants:
         for source in variant.sources:
             for pick in picks_of(source):
-                yield pick.path if isinstance(pick, Shown) else pick
+                value = pick.value if isinstance(pick, AsItIs) else pick
+                yield value.path if isinstance(value, Shown) else value
 
 
 def _on_the_way(path: Path, within: tuple[str, ...]) -> Iterator[Place]:

@@ -14,6 +14,7 @@ from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.errors import SettingsError, StageIncomplete
+from quickbooks_crm.json_types import whole
 from quickbooks_crm.judge import STRICT, TO_A_MAPPING, Lenience
 from quickbooks_crm.load import Load
 from quickbooks_crm.load import load as load_staged
@@ -131,6 +132,7 @@ def stage_rows(
     """Stage a module's rows, checked, and seal them; how many are `staged` in all, `excluded` and
     `not_added`."""
     table = catalog.of(connection, known)
+    known = whole(known, table)
     counts = {"staged": 0, "excluded": 0, "not_added": 0}
     for batch in stage.batches(connection, run, known, table, window):
         kept, excluded = transform(batch, known)

@@ -9,9 +9,8 @@ import psycopg
 from pandas import DataFrame
 from psycopg import Connection, sql
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
-from quickbooks_crm import exact, reasons, records, searching
+from quickbooks_crm import exact, json_types, reasons, records, searching
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked
@@ -80,6 +79,7 @@ def says(connection: Connection[Any], shelf: Shelf, candidate: Candidate) -> dic
     """What the mapping would fill into a CRM record, as its table would store it; owners are left
     out, and references to what is not in the CRM are blank."""
     mapping = replace(shelf.target.mapping, lines=None, exclude=())
+    mapping = json_types.whole(mapping, shelf.target.table)
     texts = _shaped(connection, shelf, mapping, candidate)
     for name, filled in mapping.fields.items():
         if filled.owner:
@@ -113,9 +113,13 @@ def _typed(
     query = statements("sources")["as_the_table_has_it"].format(record=record)
     try:
         with connection.transaction():
-            row = exact.cursor(connection).execute(query, {"fields": Jsonb(texts)}).fetchone()
+            row = (
+                exact.cursor(connection)
+                .execute(query, {"fields": json_types.as_jsonb(texts)})
+                .fetchone()
+            )
     except psycopg.DataError:
-        return dict(texts)
+        return {name: json_types.plain(text) for name, text in texts.items()}
     whole = row["to_jsonb"] if row else {}
     return records.typed(shelf.target.table, {name: whole.get(name) for name in texts})
 

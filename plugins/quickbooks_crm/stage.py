@@ -17,8 +17,8 @@ from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
 from quickbooks_crm.images import LINES
 from quickbooks_crm.items import listed
-from quickbooks_crm.json_types import misplaced, places
-from quickbooks_crm.mapping import Lines, Mapping, Reference
+from quickbooks_crm.json_types import as_taken, misplaced, places
+from quickbooks_crm.mapping import AsItIs, Lines, Mapping, Reference
 from quickbooks_crm.mapping.paths import written
 from quickbooks_crm.picking import picked
 from quickbooks_crm.runs import Run
@@ -248,19 +248,21 @@ class _Record(Struct, gc=False):
 class _Shape:
     """How rows of a table are laid down: their columns, which of these refer to other records, in
     which a blank is left to the column's own default, and which hold several values, each with what
-    parts these in a text; empty where a text is not parted."""
+    parts these in a text; empty where a text is not parted; and which take objects and lists
+    `whole`."""
 
     names: tuple[str, ...]
     refers: dict[str, Reference]
     keep: set[str]
     several: dict[str, str]
+    whole: set[str]
 
     @classmethod
     def of(cls, mapping: Mapping, table: Table) -> "_Shape":
         names = tuple(columns(mapping))
         refers = {name: field.refers for name, field in mapping.fields.items() if field.refers}
         keep = {name for name in names if table.columns[name].fills}
-        return cls(names, refers, keep, dict(_several(mapping, table)))
+        return cls(names, refers, keep, dict(_several(mapping, table)), set(_whole(mapping)))
 
     def rows(self, columns: Columns) -> list[Any]:
         """What rows say themselves; a reference is only among it when it is blank. The names stand
@@ -274,6 +276,8 @@ class _Shape:
             values = [value if isinstance(value, str) else UNSET for value in values]
         if name in self.several:
             values = [_parted(value, self.several[name]) for value in values]
+        if name in self.whole:
+            values = list(map(as_taken, values))
         if name in self.refers:
             values = [UNSET if _is_id(value) else value for value in values]
         return values
@@ -291,6 +295,13 @@ def _several(mapping: Mapping, table: Table) -> Iterator[tuple[str, str]]:
         column = table.columns[name]
         if column.array and not field.refers:
             yield name, mapping.separator if field.keywords or column.keywords else ""
+
+
+def _whole(mapping: Mapping) -> Iterator[str]:
+    for name, field in mapping.fields.items():
+        sources = chain.from_iterable(own.sources for own in field.variants)
+        if any(isinstance(source, AsItIs) for source in sources):
+            yield name
 
 
 def _is_id(value: Any) -> bool:

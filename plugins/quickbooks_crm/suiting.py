@@ -7,7 +7,7 @@ from itertools import chain
 
 from quickbooks_crm import lacking
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.mapping import Condition, Field, Join, Mapping, Shown, Source
+from quickbooks_crm.mapping import AsItIs, Condition, Field, Join, Mapping, Shown, Source
 from quickbooks_crm.mapping.paths import Path, is_plain, picks_of, written
 from quickbooks_crm.mapping.problems import nearest
 from quickbooks_crm.mapping.quickbooks_fields import (
@@ -175,10 +175,11 @@ def _misspelt(sources: list[tuple[str, Source]]) -> Iterator[tuple[str, str]]:
 def _paths(entity: str, source: Source) -> Iterator[tuple[str, Path]]:
     """The paths of a source, each with the entity that it is looked for in."""
     for pick in picks_of(source):
-        if isinstance(pick, Shown):
-            yield from ((entity, pick.path), (pick.entity, pick.show))
+        value = pick.value if isinstance(pick, AsItIs) else pick
+        if isinstance(value, Shown):
+            yield from ((entity, value.path), (value.entity, value.show))
         else:
-            yield entity, pick
+            yield entity, value
 
 
 def _thing(path: Path) -> Path:
@@ -244,6 +245,8 @@ def _length(entity: str, source: Source) -> int | None:
 
 def known(entity: str, source: Source) -> KnownField | None:
     """What is known of the QuickBooks field that a source is; None also of several together."""
+    if isinstance(source, AsItIs):
+        return known(entity, source.value)
     if isinstance(source, Shown):
         return known_field(source.entity, source.show)
     return None if isinstance(source, Join) else known_field(entity, source)

@@ -6,11 +6,14 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+import msgspec
+
 from quickbooks_crm.activity import Change, Module, Row, Run
 from quickbooks_crm.images import LINES
 from quickbooks_crm.quantity import be, many
 from quickbooks_crm.reconcile import report
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 NOTHING_HELD = (
     "Nothing to try again. What a person has undone or unlinked is tried only when that is asked "
     "for, each by its own word: --reason undone, --reason unlinked."
@@ -147,9 +150,16 @@ def shown(value: Any) -> str:
     """A CRM value as text."""
     if isinstance(value, list):
         return ", ".join(map(shown, value)) or "nothing"
+    if isinstance(value, dict):
+        return as_json(value)
     if isinstance(value, bool):
         return str(value).lower()
     return "nothing" if value is None else str(plain(value))
+
+
+def as_json(value: Any) -> str:
+    """An object or a list as QuickBooks sends such, with its numbers as they are."""
+    return _ENCODER.encode(value).decode()
 
 
 def plain(value: Any) -> Any:

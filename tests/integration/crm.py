@@ -15,7 +15,6 @@ from psycopg import Connection, sql
 
 from quickbooks_crm import catalog, one_module, runs, stage, stand_ins
 from quickbooks_crm.breakers import Threshold, Thresholds
-from quickbooks_crm.check import check
 from quickbooks_crm.companies import Company
 from quickbooks_crm.dedupe import Target
 from quickbooks_crm.load import Load, load
@@ -23,7 +22,7 @@ from quickbooks_crm.mapping import Mapping, load_order, parse_all, references, w
 from quickbooks_crm.one_module import Bringing
 from quickbooks_crm.runs import Run
 from quickbooks_crm.stage import Window
-from quickbooks_crm.transform import columns, transform
+from quickbooks_crm.transform import columns
 
 REALM = "9341452000000001"
 NEVER = Thresholds(*[Threshold(percent=100, at_least=1)] * 4)
@@ -184,16 +183,11 @@ def with_work(
 
 def stage_rows(connection: Connection[Any], run: Run, known: Mapping) -> None:
     """What a module's transform task does."""
-    table = catalog.of(connection, known)
     position = runs.position(connection, run.realm, known.module)
     window = Window(position, runs.sealed(connection, run.realm))
     with connection.transaction():
         stage.clear(connection, run, known)
-        for batch in stage.batches(connection, run, known, table, window):
-            kept, excluded = transform(batch, known)
-            fit, refused = check(kept, known, table)
-            stage.write(connection, run, known, table, fit, excluded, refused, kept)
-        stage.seal(connection, run, known, table, window)
+        one_module.stage_rows(connection, run, known, window)
 
 
 def load_rows(

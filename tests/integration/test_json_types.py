@@ -1,14 +1,19 @@
 """D34 and E4: a field of QuickBooks that becomes of another JSON type clears nothing in the CRM."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from psycopg import Connection
 
+from quickbooks_crm import one_module, sources, wording
 from quickbooks_crm.mapping import Mapping, parse_all
-from tests.integration.crm import End, Record, customer, item, one, outcome, rows, sync
+from quickbooks_crm.pages import looks
+from quickbooks_crm.records import Shelf
+from tests.integration.crm import REALM, End, Record, customer, item, one, outcome, rows, sync
 from tests.integration.documents import TEXTS, invoice, known, line
 from tests.integration.own_tables import into, own, things
+from tests.integration.undo import bring_all, company, undo
 
 __all__ = ["own"]
 
@@ -127,13 +132,154 @@ def test_a_text_that_looks_like_a_list_or_an_object_is_a_text(
     assert one(own, "SELECT value FROM own.things") == (text if text != "{}" else None)
 
 
-def test_a_column_of_json_takes_whatever_stands_there(own: Connection[Any]) -> None:
+@pytest.mark.parametrize("type_", ["json", "jsonb", "own.free"])
+@pytest.mark.parametrize(
+    ("sent", "held"),
+    [
+        ({"a": [1], "b": None}, {"a": [1], "b": None}),
+        (["b", {"c": 1.10}], ["b", {"c": 1.10}]),
+        ({"a\\b": '\t"\n\u2028é'}, {"a\\b": '\t"\n\u2028é'}),
+        ("plain", "plain"),
+        ('{"a": 1}', '{"a": 1}'),
+        ("[1]", "[1]"),
+        ("{broken", "{broken"),
+        ("\ufdd0{broken", "{broken"),
+        (5, "5"),
+        (True, "true"),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_column_of_json_gets_an_object_or_list_itself_and_all_else_as_a_text(
+    own: Connection[Any], type_: str, sent: Any, held: Any
+) -> None:
+    own.execute("CREATE DOMAIN own.free AS jsonb")
+    things(own, f"value {type_}")
+
+    ended = sync(own, into(type_), item("7", Value=sent))
+
+    assert ended == [End("7", "added")]
+    assert one(own, "SELECT value::jsonb FROM own.things") == held
+    assert sync(own, into(type_), item("7", Value=sent)) == [End("7", "unchanged")]
+
+
+@pytest.mark.parametrize(
+    ("words", "held"),
+    [
+        ("{from: [Missing, BillAddr]}", {"City": "Rome"}),
+        ("{from: [DisplayName, BillAddr]}", "Ada"),
+        ("{from: Missing, default: '{\"a\": 1}'}", '{"a": 1}'),
+        ("{from: DisplayName, for_entity: {Customer: {from: BillAddr}}}", {"City": "Rome"}),
+        ("{from: {join: [DisplayName, BillAddr]}}", 'Ada {"City": "Rome"}'),
+        ("{from: 'Phones[Kind=Mobile]'}", {"Kind": "Mobile", "Number": "1"}),
+        ("{from: Other.value, lookup: {entity: Customer, show: BillAddr}}", {"City": "Rome"}),
+        ("{from: Other.value, lookup: {entity: Customer, show: DisplayName}}", "Ada"),
+    ],
+)
+def test_an_object_fills_a_column_of_json_from_wherever_it_comes(
+    own: Connection[Any], words: str, held: Any
+) -> None:
+    own.execute("CREATE TABLE own.people (id serial PRIMARY KEY, quickbooks_id text, sent jsonb)")
+    text = PEOPLE.split("fields:")[0] + f"fields: {{quickbooks_id: {{from: Id}}, sent: {words}}}"
+    sent = SENT | {"BillAddr": {"City": "Rome"}, "Other": {"value": "1"}}
+
+    sync(own, parse_all({"people": text}), customer("1", **sent))
+
+    assert one(own, "SELECT sent FROM own.people") == held
+
+
+def test_a_name_in_a_column_of_json_is_without_what_quickbooks_appends(
+    own: Connection[Any],
+) -> None:
+    own.execute("CREATE TABLE own.people (id serial PRIMARY KEY, quickbooks_id text, sent jsonb)")
+    text = (
+        PEOPLE.split("fields:")[0]
+        + "fields: {quickbooks_id: {from: Id}, sent: {from: DisplayName}}"
+    )
+
+    sync(own, parse_all({"people": text}), customer("1", DisplayName="Ada (deleted)", Active=False))
+
+    assert one(own, "SELECT sent FROM own.people") == "Ada"
+
+
+def test_lines_have_objects_in_columns_of_json_too(connection: Connection[Any]) -> None:
+    connection.execute("ALTER TABLE crm.invoice_lines ADD detail jsonb")
+    text = known()["documents"].text + "    detail: {from: SalesItemLineDetail}\n"
+    mappings = {"products": known()["products"].text, "documents": text}
+
+    sync(connection, parse_all(mappings), invoice("1", line("a", Qty=1), line("b", "5")))
+
+    held = rows(connection, "SELECT detail FROM crm.invoice_lines ORDER BY position")
+    assert held == [(None,), ({"ItemRef": {"value": "5"}},)]
+
+
+@pytest.mark.parametrize(("edits", "kept"), [("quickbooks", {"a": 1}), ("crm", "mine")])
+def test_what_an_older_release_wrote_as_a_text_becomes_the_object_without_a_conflict(
+    own: Connection[Any], edits: str, kept: Any
+) -> None:
+    people(own)
+    text = PEOPLE.replace("{from: Anything}", f"{{from: Anything, edits: {edits}}}")
+    mappings, sent = parse_all({"people": text}), SENT | {"Anything": {"a": 1}}
+    sync(own, mappings, customer("1", **sent), customer("2", **sent))
+    _write_as_an_older_release(own)
+    own.execute("UPDATE own.people SET sent = '\"mine\"' WHERE quickbooks_id = '2'")
+
+    bring_all(own, mappings, "replay")
+
+    assert rows(own, "SELECT sent FROM own.people ORDER BY quickbooks_id") == [({"a": 1},), (kept,)]
+    assert rows(own, "SELECT id, field FROM sync.conflict") == []
+    assert {end.outcome for end in bring_all(own, mappings, "again")} == {"unchanged"}
+
+
+def _write_as_an_older_release(own: Connection[Any]) -> None:
+    own.execute("UPDATE own.people SET sent = to_jsonb(sent::text)")
+    own.execute(
+        "UPDATE sync.link SET source_hash = 'older', "
+        "written = written || jsonb_build_object('sent', written ->> 'sent')"
+    )
+
+
+def test_an_object_that_a_person_has_changed_is_not_cleared_by_a_blank(
+    own: Connection[Any],
+) -> None:
     mappings = people(own)
+    sync(own, mappings, customer("1", **SENT | {"Anything": {"a": 1}}))
+    own.execute("UPDATE own.people SET sent = '{\"a\": 2}'")
 
+    assert sync(own, mappings, customer("1", **SENT)) == [End("1", "unchanged")]
+    assert one(own, "SELECT sent FROM own.people") == {"a": 2}
+
+
+def test_an_undo_brings_the_object_back(own: Connection[Any]) -> None:
+    mappings = people(own)
     sync(own, mappings, customer("1", **SENT | {"Anything": {"a": [1]}}))
-    sync(own, mappings, customer("1", **SENT | {"Anything": ["b"]}))
+    sync(own, mappings, customer("1", **SENT | {"Anything": ["b"]}), run_id="b")
+    assert one(own, "SELECT sent FROM own.people") == ["b"]
 
-    assert one(own, "SELECT sent #>> '{}' FROM own.people") == '["b"]'
+    undo(own, mappings, "b")
+
+    assert one(own, "SELECT sent FROM own.people") == {"a": [1]}
+
+
+def test_beside_a_crm_record_stands_the_object_that_its_column_would_get(
+    own: Connection[Any],
+) -> None:
+    mappings = people(own)
+    sync(own, mappings, customer("1", **SENT | {"Anything": {"a": 1.10}}))
+    target = one_module.target(own, mappings["people"], company())
+    shelf = Shelf("sample", REALM, target, ("people",))
+
+    candidate = sources.one(own, shelf, "Customer", "1")
+
+    assert candidate and sources.says(own, shelf, candidate)["sent"] == {"a": Decimal("1.10")}
+
+
+def test_people_read_an_object_as_quickbooks_sends_it() -> None:
+    sent = {"City": "Rom\u00e9", "Rate": Decimal("1.10"), "Lines": [1, None]}
+
+    told = '{"City":"Rom\u00e9","Rate":1.10,"Lines":[1,null]}'
+    assert (looks.value(sent), wording.shown(sent)) == (told, told)
 
 
 def test_of_what_is_deleted_no_field_is_looked_at(own: Connection[Any]) -> None:

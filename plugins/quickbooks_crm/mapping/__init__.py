@@ -10,7 +10,7 @@ from quickbooks_crm.mapping.model import (
     Owner,
     Reference,
 )
-from quickbooks_crm.mapping.paths import Item, Join, Path, Shown, Source
+from quickbooks_crm.mapping.paths import AsItIs, Item, Join, Path, Shown, Source
 from quickbooks_crm.mapping.reading import hashed, parse
 from quickbooks_crm.mapping.together import (
     Written,
@@ -27,6 +27,7 @@ from quickbooks_crm.mapping.together import (
 )
 
 __all__ = [
+    "AsItIs",
     "Condition",
     "Exclusion",
     "Field",

@@ -63,8 +63,19 @@ class Shown:
         return (*self.path[:-1], "name") if named else None
 
 
-Pick = Path | Shown
-Source = Path | Join | Shown
+@dataclass(frozen=True)
+class AsItIs:
+    """The same value for a column of JSON: an object or a list is told from a text that looks like
+    one by the MARK before it."""
+
+    value: Path | Shown
+
+
+MARK = "\ufdd0"
+"""What Unicode calls a noncharacter: no text that is sent has a use for it."""
+
+Pick = Path | Shown | AsItIs
+Source = Path | Join | Shown | AsItIs
 
 
 def parse_path(text: str) -> Path | None:
@@ -90,6 +101,8 @@ def _step(step: re.Match[str]) -> str | Item:
 
 def written(pick: Pick) -> str:
     """A path as a mapping writes it, and what is looked up with it; each in one way only."""
+    if isinstance(pick, AsItIs):
+        return f"{written(pick.value)} as it is"
     if isinstance(pick, Shown):
         return f"{written(pick.path)} > {pick.entity}.{'.'.join(pick.show)}"
     return _path_written(pick)

@@ -119,6 +119,8 @@ def value(something: Any) -> str:
         return _number(something)
     if isinstance(something, datetime):
         return when(something) if something.tzinfo else f"{something:%Y-%m-%d %H:%M:%S}"
+    if isinstance(something, dict | list):
+        return wording.as_json(something)
     return str(something)
 
 

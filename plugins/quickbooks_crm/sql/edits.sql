@@ -37,7 +37,8 @@ UPDATE incoming AS i
 -- three_way --
 -- A field whose value is not what the sync wrote last, or that had one of its own before the first sync, is a person's; and
 -- for a blank one that the sync had only found there. When QuickBooks' value is not what it was either, neither as it was said
--- nor as the table had stored it, that is a conflict. What the sync wrote last stays known: later changes are judged by it.
+-- nor as the table had stored it, that is a conflict; an object that was written as a text once is what it was. What the sync
+-- wrote last stays known: later changes are judged by it.
 UPDATE incoming AS i
    SET image = i.image || own.held, base = own.base, conflicts = own.conflicts
   FROM (SELECT i.n,
@@ -45,6 +46,7 @@ UPDATE incoming AS i
                jsonb_object_agg(field, CASE WHEN i.written ? field THEN i.written -> field ELSE i.image -> field END) AS base,
                jsonb_agg(jsonb_build_object('field', field, 'crm', i.before -> field, 'quickbooks', i.image -> field))
                    FILTER (WHERE i.written ? field AND i.written -> field <> i.image -> field
+                                 AND i.written ->> field IS DISTINCT FROM i.image ->> field
                                  AND i.known_said -> field IS DISTINCT FROM i.image -> field) AS conflicts
           FROM incoming AS i
          CROSS JOIN (VALUES {edited}) AS edited (field, unedited)
