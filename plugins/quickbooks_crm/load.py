@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 WAITING = {"update": "to_update", "add": "to_add"}
 """Which rows wait for an action."""
 
+TRIGGERED = {"add": 4, "update": 16}
+"""Which bit of `pg_trigger.tgtype` says that a trigger is for an action."""
+
 OWN_REFERENCES = (
     "forget_keys",
     "give_keys",
@@ -268,7 +271,14 @@ def _write(
             )
         )
         connection.execute(blocks["constraints_at_once"])
-        connection.execute(blocks["dropped"].format(**waiting))
+        connection.execute(blocks["dropped"].format(**waiting), _of_table(target, action))
+
+
+def _of_table(target: Target, action: str) -> dict[str, Any]:
+    """What is to be known of a table that leaves rows out without a word."""
+    schema, name = target.table.name.split(".", 1)
+    guarded, event = target.table.guarded, TRIGGERED[action]
+    return {"schema": schema, "name": name, "guarded": guarded, "event": event}
 
 
 def _with_keys(names: dict[str, sql.Composable]) -> dict[str, sql.Composable]:

@@ -153,6 +153,58 @@ DROPS = "IF NEW.name = 'Bad' THEN RETURN NULL; END IF; RETURN NEW;"
 DIVIDES = "IF NEW.name = 'Bad' THEN NEW.price := 1 / 0; END IF; RETURN NEW;"
 
 
+HIDDEN = """
+    ALTER TABLE crm.products ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE POLICY seen ON crm.products FOR SELECT USING (true);
+    CREATE POLICY added ON crm.products FOR INSERT WITH CHECK (true);
+    CREATE POLICY changed ON crm.products FOR UPDATE USING (name <> 'Secret')"""
+
+
+@pytest.mark.parametrize("body", ["", DROPS], ids=["security alone", "beside a trigger"])
+def test_a_record_that_row_level_security_hides_from_changes_is_told_as_such(
+    connection: Connection[Any], body: str
+) -> None:
+    sync(connection, products(), item("7", Name="Secret"), item("8"), item("9"))
+    connection.execute(HIDDEN.encode())
+    if body:
+        trigger(connection, body)
+
+    told = [item("7", Name="Open"), item("8", Name="Bad"), item("9", Name="Good")]
+    ended = sync(connection, products(), *told)
+
+    other = End("8", "not_added", "refused_by_table") if body else End("8", "updated")
+    assert ended == [End("7", "not_added", "refused_by_table"), other, End("9", "updated")]
+    assert outcome(connection, "7", "message") == (
+        "Row-level security of the CRM table hides the record from the sync, which cannot change "
+        "it so.",
+    )
+    if body:
+        assert outcome(connection, "8", "message") == (
+            "One of the triggers of the CRM table (own, touch) left the record out without saying "
+            "why.",
+        )
+
+
+def test_triggers_for_other_actions_are_not_named_for_what_is_left_out(
+    connection: Connection[Any],
+) -> None:
+    trigger(connection, DROPS)
+    connection.execute(
+        "CREATE FUNCTION crm.fine() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+    )
+    for name, when in (("off", "BEFORE INSERT"), ("upd", "BEFORE UPDATE"), ("aft", "AFTER INSERT")):
+        connection.execute(
+            f"CREATE TRIGGER {name} {when} ON crm.products FOR EACH ROW EXECUTE FUNCTION crm.fine()"
+        )
+    connection.execute("ALTER TABLE crm.products DISABLE TRIGGER off")
+
+    sync(connection, products(), item("8", Name="Bad"))
+
+    assert outcome(connection, "8", "message") == (
+        "A trigger of the CRM table (own) left the record out without saying why.",
+    )
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
@@ -160,7 +212,7 @@ DIVIDES = "IF NEW.name = 'Bad' THEN NEW.price := 1 / 0; END IF; RETURN NEW;"
         (UNIQUE, 'violates unique constraint "one_bad"'),
         (DEFERRED, 'violates foreign key constraint "listed"'),
         (RAISES, "no bad ones"),
-        (DROPS, "left the record out without saying why"),
+        (DROPS, "A trigger of the CRM table (own) left the record out without saying why."),
         (DIVIDES, "division by zero"),
     ],
 )

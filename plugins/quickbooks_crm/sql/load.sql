@@ -296,11 +296,21 @@ BEGIN
 END $refusals$;
 
 -- dropped --
--- A row that a trigger of the table quietly left out, or that its row-level security hides from what is to change it.
+-- A row that a trigger of the table quietly left out, or that its row-level security hides from what is to change it: then it
+-- was not found before, either. New rows that this keeps out are refused with an error.
 UPDATE incoming AS i
    SET action = NULL, outcome = 'not_added', reason = 'refused_by_table',
-       message = 'A trigger of the CRM table, or its row-level security, left the record out without saying why.',
+       message = CASE WHEN i.action = 'update' AND i.image IS NULL AND %(guarded)s
+                      THEN 'Row-level security of the CRM table hides the record from the sync, which cannot change it so.'
+                      WHEN own.triggers IS NOT NULL AND (i.action IS NULL OR i.image IS NOT NULL)
+                      THEN format('%%s of the CRM table (%%s) left the record out without saying why.', own.which, own.triggers)
+                      ELSE 'A trigger of the CRM table, or its row-level security, left the record out without saying why.' END,
        record_key = CASE WHEN linked THEN record_key END
+  FROM (SELECT string_agg(tgname, ', ' ORDER BY tgname) AS triggers,
+               CASE count(*) WHEN 1 THEN 'A trigger' ELSE 'One of the triggers' END AS which
+          FROM pg_trigger
+         WHERE tgrelid = ANY (ARRAY (SELECT sync.tables_of(%(schema)s, %(name)s)))
+           AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype::integer & 66 <> 0 AND tgtype::integer & %(event)s <> 0) AS own
  WHERE {waiting};
 
 -- flags --
