@@ -51,6 +51,21 @@ def test_who_is_not_signed_in_any_more_is_told_how_to_be(anonymous: httpx.Client
     assert '<a data-airflow href="./../">Sign in again</a>' in alone
 
 
+def test_the_page_of_who_is_not_signed_in_looks_as_the_others_and_leads_nowhere_but_to_the_login(
+    anonymous: httpx.Client,
+) -> None:
+    page = anonymous.get("/quickbooks-crm/runs/1/2")
+    wanted = re.findall(r'(?:src|href)="(?:\.\./)+(assets/[^"]+)"', page.text)
+    links = re.findall(r'<a [^>]*href="([^"]*)"', page.text)
+
+    found = [anonymous.get(f"/quickbooks-crm/{asset}") for asset in wanted]
+
+    assert page.status_code == 401
+    assert {asset.status_code for asset in found} == {200}
+    assert "assets/pages.css" in wanted
+    assert links == ["../../../"]
+
+
 def test_who_may_look_sees_the_runs(viewer: httpx.Client, connection: Connection[Any]) -> None:
     started(connection, "run-1", modules=["products", "contacts"], work=["products", "contacts"])
     counted(connection, "run-1", "products", added=1200, excluded=3)

@@ -7,6 +7,7 @@ import psycopg
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from quickbooks_crm.errors import DatabaseFailed, QuickBooksCrmError
@@ -87,12 +88,15 @@ app.include_router(health.router)
 app.include_router(connections.router)
 
 
-@app.get("/assets/{name}")
 def asset(name: str) -> Response:
-    """A style sheet, script or picture of these pages."""
+    """A style sheet, script or picture of these pages. They hold nobody's data and are for all: who
+    is not signed in is shown a page, too."""
     if name not in ASSETS:
         raise HTTPException(404)
     return FileResponse(ASSETS[name], media_type=MEDIA_TYPES[ASSETS[name].suffix])
+
+
+app.routes.append(APIRoute("/assets/{name}", asset, methods=["GET"]))
 
 
 @app.exception_handler(AnyHTTPException)
