@@ -40,6 +40,13 @@ class Threshold:
             return f"{share}; the limit is {self.percent} %, and {self.at_least:,} records"
         return f"the limit is {self.always_above:,} records"
 
+    @property
+    def said(self) -> str:
+        """The limit in words."""
+        share = f"more than {self.percent} %, and {self.at_least:,} records or more"
+        most = self.always_above
+        return share if most is None else f"{share}; or more than {most:,} records"
+
     def _share_passed(self, count: int, of: int) -> bool:
         return count >= self.at_least and count * 100 > self.percent * of
 

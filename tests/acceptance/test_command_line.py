@@ -319,12 +319,23 @@ def test_a_disk_that_is_full_is_told_without_a_traceback(synced: Kept) -> None:
     )
 
 
-def test_where_no_run_has_been_no_breaker_is_told(
+def test_where_no_run_has_been_the_limits_of_breakers_are_told(
     kept: Kept, command: Callable[..., Ended]
 ) -> None:
-    said = "No company has had a run yet, so no breaker has stopped one.\n"
+    limits = (
+        "A run will be stopped before it writes what is too much at once:\n"
+        "  mass_delete: more than 5 %, and 20 records or more; or more than 500 records\n"
+        "  mass_change: more than 50 %, and 100 records or more\n"
+        "  mass_clear: more than 90 %, and 20 records or more\n"
+        "  too_many_rejects: more than 10 %, and 50 records or more\n"
+        "A company's file can set other limits. What each counts: docs/operating.md, Breakers.\n"
+    )
 
-    assert command("breakers").stdout == said
+    of_all, of_one = command("breakers"), command("breakers", "--company", "sample")
+    assert (
+        of_all.stdout == f"No company has had a run yet, so no breaker has stopped one.\n{limits}"
+    )
+    assert of_one.stdout == f"sample: no run has been yet, so no breaker has stopped one.\n{limits}"
     assert command("breakers", "--json").stdout == ""
 
 

@@ -4,12 +4,12 @@ import argparse
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from quickbooks_crm import activity, breakers, database, wording
-from quickbooks_crm.breakers import Breaker
+from quickbooks_crm import activity, breakers, companies, database, wording
+from quickbooks_crm.breakers import Breaker, Thresholds
 from quickbooks_crm.command_line.command import (
     ONE,
     SEVERAL,
@@ -61,16 +61,32 @@ def _next(company: str, still: list[Breaker]) -> Iterator[str]:
 
 def _breakers(asked: argparse.Namespace) -> None:
     with database.connect() as connection:
-        of = told_of(asked, activity.companies(connection))
+        ran = activity.companies(connection)
+        of = told_of(asked, ran)
         if not of and not asked.json:
             print("No company has had a run yet, so no breaker has stopped one.")
+            print(*_limits(Thresholds()), sep="\n")
         for company in of:
             found = breakers.open_ones(connection, company)
             found += breakers.past_ones(connection, company, asked.limit)
             for breaker in found:
                 print(json.dumps(_plain(breaker)) if asked.json else "\n".join(_told(breaker)))
-            if not found and not asked.json:
+            if asked.json or found:
+                continue
+            if company in ran:
                 print(f"{company}: no breaker has ever stopped a run.")
+            else:
+                own = companies.load_one(companies.INCLUDE / "companies", company).breakers
+                print(f"{company}: no run has been yet, so no breaker has stopped one.")
+                print(*_limits(own), sep="\n")
+
+
+def _limits(thresholds: Thresholds) -> Iterator[str]:
+    """When breakers will trip."""
+    yield "A run will be stopped before it writes what is too much at once:"
+    for limit in fields(thresholds):
+        yield f"  {limit.name}: {getattr(thresholds, limit.name).said}"
+    yield "A company's file can set other limits. What each counts: docs/operating.md, Breakers."
 
 
 def _plain(breaker: Breaker) -> dict[str, Any]:
