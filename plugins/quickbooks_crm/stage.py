@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import UNSET, Struct, defstruct
 from pandas import DataFrame
-from psycopg import Connection, sql
+from psycopg import Connection, ServerCursor, sql
 
 from quickbooks_crm import copying
 from quickbooks_crm.by_place import by_place
@@ -26,6 +26,11 @@ from quickbooks_crm.sql import statements
 from quickbooks_crm.transform import MISPLACED, WHO, columns, picks
 
 BATCH = 5_000
+_PAGE = 100
+"""How many documents are fetched at once: one may have thousands of lines."""
+_MOST_LINES = 3_000_000
+"""Characters that the lines of a batch take, about: three times what those of so many usual
+documents do."""
 _ENCODER = msgspec.json.Encoder()
 _NULL = b"\\N"
 _NO_REASON = (_NULL,) * 4
@@ -90,9 +95,25 @@ def batches(
                 "hash": mapping.hash,
             },
         )
-        while rows := cursor.fetchmany(BATCH):
+        for rows in _parts(cursor, names.index(LINES) if mapping.lines else None):
             batch = DataFrame(rows, columns=names, dtype="str")
             yield batch if batch[MISPLACED].notna().any() else batch.drop(columns=MISPLACED)
+
+
+def _parts(cursor: ServerCursor[Any], lines: int | None) -> Iterator[list[Any]]:
+    """The rows of each batch; of documents, whose `lines` stand at that place, fewer where they are
+    long."""
+    rows: list[Any] = []
+    size = 0
+    while page := cursor.fetchmany(BATCH if lines is None else _PAGE):
+        for row in page:
+            rows.append(row)
+            size += len(row[lines] or "") if lines is not None else 0
+            if len(rows) == BATCH or size >= _MOST_LINES:
+                yield rows
+                rows, size = [], 0
+    if rows:
+        yield rows
 
 
 def _lines(lines: Lines) -> sql.Composed:

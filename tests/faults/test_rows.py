@@ -131,6 +131,7 @@ D38 while a run is open               integration/stand_ins      a_merge_told_wh
 D38 merges told in a circle           integration/stand_ins      merges_told_in_a_circle
 D39 five hundred fields               faults/data                five_hundred_fields_of_its_own
 D39 twelve hundred lines              faults/data                twelve_hundred_lines
+D39 the memory of many such           faults/memory              take_no_more_memory
 D40 a person writes meanwhile         faults/data                what_a_person_writes_between
 D42 a person was there before         faults/data                a_record_that_a_person_made
 D44 all bad                           integration/judge          a_load_of_which_too_much
