@@ -23,6 +23,8 @@ from quickbooks_crm.sql import HERE, statements
 
 CONNECTION_ID = "crm"
 SETTINGS = {"application_name": "quickbooks_crm", "client_encoding": "utf-8"}
+OLDEST = 15
+"""The first version of PostgreSQL that has all that the migrations and statements use."""
 PATIENCE_MS = 10_000
 """How long a person is kept waiting who only wants to look at tables."""
 
@@ -246,7 +248,7 @@ def migrate(connection: Connection[Any]) -> list[str]:
     """Bring the schemas `quickbooks` and `sync` up to date, all or nothing; the names of what was
     applied."""
     sql = statements("database")
-    _require_writable(connection)
+    _require_suitable(connection)
     with connection.transaction():
         connection.execute(sql["one_migration_at_a_time"])
         connection.execute(sql["migration_table"])
@@ -259,8 +261,8 @@ def migrate(connection: Connection[Any]) -> list[str]:
 
 def require_current(connection: Connection[Any]) -> None:
     """Raise `SchemaOutdated` unless the database has exactly the migrations this version knows, and
-    `SettingsError` when it takes no change."""
-    _require_writable(connection)
+    `SettingsError` when it takes no change or its server is too old."""
+    _require_suitable(connection)
     missing = _missing(connection)
     if missing:
         raise SchemaOutdated(
@@ -268,6 +270,16 @@ def require_current(connection: Connection[Any]) -> None:
             f"{missing[0]} on. "
             "Run: python -m quickbooks_crm migrate"
         )
+
+
+def _require_suitable(connection: Connection[Any]) -> None:
+    version = connection.info.server_version // 10_000
+    if version < OLDEST:
+        raise SettingsError(
+            f"The Airflow connection '{CONNECTION_ID}' leads to a server of PostgreSQL {version}. "
+            f"This project needs {OLDEST} or newer: upgrade the server."
+        )
+    _require_writable(connection)
 
 
 def _require_writable(connection: Connection[Any]) -> None:

@@ -151,6 +151,25 @@ def test_a_server_that_only_follows_another_is_refused() -> None:
         )
 
 
+def test_a_server_that_is_too_old_is_refused_with_the_version_that_is_needed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests' server is made too old by asking for one that is newer."""
+    with psycopg.connect(database_url) as connection:
+        version = connection.info.server_version // 10_000
+    monkeypatch.setattr(database, "OLDEST", version + 1)
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", database_url)
+
+    for asked in (database.require_current, database.migrate):
+        with database.connect() as connection, pytest.raises(SettingsError) as told:
+            asked(connection)
+
+        assert str(told.value) == (
+            f"The Airflow connection 'crm' leads to a server of PostgreSQL {version}. "
+            f"This project needs {version + 1} or newer: upgrade the server."
+        )
+
+
 def _always(connection: Connection[Any], setting: str, value: str) -> None:
     """Set it for every later connection to this database."""
     name = connection.info.dbname
