@@ -109,7 +109,7 @@ def _warning(run: Run, module: str, linked: int) -> str:
     return (
         f"The mapping of {module} has changed. It applies to what changes from now on; the rest of "
         f"its {many(linked, 'record')} in the CRM stays as an earlier mapping made it, until you "
-        "choose 'Bring all to the mappings' on the page of a run."
+        "choose 'Bring all to the mappings' on the page of a run, or run the command `replay`."
     )
 
 

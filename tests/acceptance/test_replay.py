@@ -152,7 +152,7 @@ def test_a_sync_after_a_mapping_change_says_that_a_replay_is_due(kept: Kept, inc
     assert counts(run)["accounts"] == {"updated": 1}
     [warning] = run.warnings
     assert "the rest of its 30 records in the CRM stays as an earlier mapping made it" in warning
-    assert "until you choose 'Bring all to the mappings' on the page of a run." in warning
+    assert "until you choose 'Bring all to the mappings' on the page of a run, or run" in warning
     assert [row["module"] for row in kept.ask("SELECT module FROM sync.replay")] == ["accounts"]
     kept.quickbooks.change("Customer", changed, Notes="and again")
     assert kept.sync().warnings == ()
@@ -172,7 +172,7 @@ def test_a_preview_says_that_a_replay_is_due_until_one_has_come(
     repeating.replay_all("sample", "replayed", BY_HAND)
 
     assert f"Warning: {said} It applies to what changes from now on" in told
-    assert "until you choose 'Bring all to the mappings' on the page of a run." in told
+    assert "until you choose 'Bring all to the mappings' on the page of a run, or run" in told
     assert f"Warning: {said}" in still
     assert said not in printed("preview")
 

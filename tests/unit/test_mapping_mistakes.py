@@ -91,6 +91,10 @@ WRONG = {
         mapping("a: {from: [A, A]}"),
         "line 4: fields.a.from.2 is there already: 'A'. Remove it.",
     ),
+    "a field that is only a path": (
+        mapping("a: TxnDate"),
+        "line 4: fields.a must be a group of words, and is 'TxnDate'. Write {from: TxnDate}.",
+    ),
     "a path that is none": (
         mapping("a: {from: A..B}"),
         "line 4: fields.a.from is not a path: 'A..B'. "

@@ -45,8 +45,8 @@ def _remove_company(asked: argparse.Namespace) -> None:
             log.info("%s removed company %s", who, name)
     if name in companies.names(companies.INCLUDE / "companies"):
         left.notes.append(
-            f"include/companies/{name}.yaml is still there: remove it, or the next run brings "
-            "everything in again."
+            f"include/companies/{name}.yaml is still there: remove it once the login is ended, or "
+            "the next run brings everything in again."
         )
     if asked.json:
         print(json.dumps(asdict(left) | {"planned": is_plan(asked)}))
@@ -62,8 +62,8 @@ def _end_login(name: str, left: Left) -> None:
         quickbooks.connection_settings()
     except SettingsError:
         left.notes.append(
-            "There is no connection to QuickBooks any more, so the login was only forgotten here: "
-            "remove the app in QuickBooks too."
+            f"include/companies/{name}.yaml, or the connection that it names, is not there any "
+            "more, so the login was only forgotten here: remove the app in QuickBooks too."
         )
         return
     with closing(quickbooks):

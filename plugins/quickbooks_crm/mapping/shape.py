@@ -421,8 +421,15 @@ def _problem(document: Document, place: Place, error: ErrorDetails, words: Vocab
     elif error["type"] in ("list_type", "tuple_type"):
         said = f"must be a list. {example}"
     else:
-        said = f"must be a group of words. {example}"
+        said = _no_group(place, error["input"], example)
     return document.says(document.known(place), said)
+
+
+def _no_group(place: Place, written: Any, example: str) -> str:
+    """A field is often given the name of what it is read from, and nothing else."""
+    if isinstance(written, str) and place[-2:-1] == ("fields",):
+        return f"must be a group of words, and is {quoted(written)}. Write {{from: {written}}}."
+    return f"must be a group of words. {example}"
 
 
 def _unknown(place: Place, words: Vocabulary) -> str:
