@@ -50,6 +50,7 @@ class Model(Documents):
         self.ends, self.default_owner = {}, default_owner
         for module, id in self.forgotten:
             self.changed[module].add(id)
+        self.rolls_up = settings["accounts"].children == "roll_up"
         self._follow_merges(self.forgotten)
         self.forgotten = set()
         due = {
@@ -137,7 +138,7 @@ class Model(Documents):
         said = {path: value if normal(value) else None for path, value in customer.said.items()}
         if customer.deleted:
             row.values = {"active": False, "deleted": True}
-        elif (says.exclude and said["Code"] == "B") or (module == "contacts" and not said[name]):
+        elif self._is_left_out(module, says, said):
             row.finish("excluded", "excluded_by_mapping")
         elif not said[name]:
             row.finish("not_added", "missing_required")
@@ -151,6 +152,15 @@ class Model(Documents):
                 **{"tags": said["Tags"], "owner_id": said["Rep"] if module == "accounts" else None},
                 **{"active": customer.active, "deleted": False},
             }
+
+    def _is_left_out(self, module: str, says: Settings, said: dict[str, str | None]) -> bool:
+        """What the mapping excludes, and a sub-customer where these are no accounts."""
+        if module == "contacts" and not said[SOURCES[module][0]]:
+            return True
+        is_child = module == "accounts" and bool(said["ParentRef"])
+        return (says.exclude and said["Code"] == "B") or (
+            is_child and says.children != "child_account"
+        )
 
     def _refer(self, module: str, row: Row) -> None:
         meant = self._meant(module, row.customer)

@@ -44,6 +44,7 @@ class Memory:
     loaded_with: dict[str, Settings] = field(default_factory=dict)
     ends: dict[Who, End] = field(default_factory=dict)
     typed_ids: bool = False
+    rolls_up: bool = False
     users: dict[Key, User] = field(default_factory=dict)
     default_owner: str | None = None
     tags: set[str] = field(default_factory=set)
@@ -164,7 +165,7 @@ class Memory:
     def _follow_merges(self, tried_again: set[Who]) -> None:
         """Records that refer to a customer who means another one now, or is another account, come
         again, and those of which the CRM does not know yet that they were merged away."""
-        meanings = {id: self._survivor(id) for id in self.merges if self._is_merged_away(id)}
+        meanings = {id: self._survivor(id) for id in [*self.merges, *self.mirror] if self._next(id)}
         changed = {id for id, meant in meanings.items() if self.meanings.get(id, "") != meant}
         changed |= {id for id, meant in self.meanings.items() if meant and id not in meanings}
         self.meanings = meanings
@@ -216,11 +217,18 @@ class Memory:
 
     def _survivor(self, id: str) -> str | None:
         passed = [id]
-        while self._is_merged_away(passed[-1]):
-            passed.append(self.merges[passed[-1]])
+        while following := self._next(passed[-1]):
+            passed.append(following)
             if passed[-1] in passed[:-1]:
                 return None
         return passed[-1]
+
+    def _next(self, id: str) -> str | None:
+        """Whom a reference to a customer means instead: the survivor, or the parent."""
+        if self._is_merged_away(id):
+            return self.merges[id]
+        own = self.mirror.get(id)
+        return own.said["ParentRef"] if own and self.rolls_up else None
 
     def _state(self, customer: Customer) -> str:
         merged = customer.state == "inactive" and self._is_merged_away(customer.id)

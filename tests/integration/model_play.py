@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from demo.postgres import Server
 from quickbooks_crm import catalog, stage, stand_ins
-from quickbooks_crm.mapping import Mapping, parse_all
+from quickbooks_crm.mapping import Mapping, parse_all, with_children
 from quickbooks_crm.runs import Run
 from tests.integration.crm import SETTINGS, Record, load_rows, mirror, rows, stage_rows, with_work
 from tests.integration.model import Model
@@ -272,7 +272,8 @@ class Play:
     def known(self) -> dict[str, Mapping]:
         """The mappings as they are set now."""
         texts = {name: mapping_text(name, says) for name, says in self.settings.items()}
-        return parse_all({**texts, "documents": OF_DOCUMENTS})
+        known = parse_all({**texts, "documents": OF_DOCUMENTS})
+        return with_children(known, self.settings["accounts"].children)
 
     def _new_keys(self, run: Run) -> dict[Who, Key]:
         found = self.connection.execute(ADDED, [run.realm, run.run_id]).fetchall()

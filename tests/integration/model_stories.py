@@ -147,6 +147,7 @@ invoices = st.builds(
     ).map(tuple),
     st.sampled_from((False,) * 7 + (True,)),
 )
+CHILDREN = ("child_account", "child_account", "roll_up", "skip")
 modules = st.sampled_from(sorted(REFERS))
 checks = {
     "accounts": st.sampled_from(((), ("name",), ("name",), ("name", "code"), ("code",))),
@@ -178,6 +179,7 @@ def says(module: str) -> st.SearchStrategy[Settings]:
         st.booleans(),
         st.booleans(),
         st.sampled_from((False, False, module == "accounts")),
+        st.sampled_from(CHILDREN if module == "accounts" else CHILDREN[:1]),
     )
 
 

@@ -32,6 +32,7 @@ class Settings:
     notes_are_theirs: bool = False  # edits: crm
     new_tags: bool = False  # unknown_keywords: insert
     rejects: bool = False  # unknown_owner: reject
+    children: str = "child_account"  # child_accounts, of accounts only
 
 
 @dataclass(frozen=True)
