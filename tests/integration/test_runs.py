@@ -20,6 +20,7 @@ from quickbooks_crm import (
     reconciling,
     repeating,
     runs,
+    undoing,
     wording,
 )
 from quickbooks_crm.errors import (
@@ -34,6 +35,7 @@ from quickbooks_crm.mirror import Mirror
 from quickbooks_crm.reconcile.comparing import Wish
 from quickbooks_crm.running import Request
 from tests.acceptance.kept_in_step import BY_HAND, Kept, counts, own_include
+from tests.acceptance.putting_in_force import CODE_IS_ID, NO_CODE, edit
 from tests.faults.watched import before_each_statement
 from tests.integration.at_work import (
     FIRST,
@@ -87,6 +89,38 @@ def test_a_mapping_edited_during_a_run_is_used_by_the_next_one(
 
     assert kept.crm("crm.products", item)["code"] == "SKU-1"
     assert mapping.load(file.parent)["products"].fields.keys() & {"code"} == set()
+
+
+def test_rows_are_staged_again_once_the_run_is_to_use_another_mapping(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    include = own_include(tmp_path, monkeypatch)
+    item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    pipeline.transform("sample", "run-1", "products")
+
+    edit(include, CODE_IS_ID)
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.load("sample", "run-1", "products")
+
+    assert kept.crm("crm.products", item)["code"] == item
+
+
+def test_a_run_stays_with_the_mapping_that_it_has_loaded_a_module_by_and_an_undo_takes_all_back(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    include = own_include(tmp_path, monkeypatch)
+    item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+    kept.sync("run-1")
+    kept.quickbooks.change("Item", item, Sku="SKU-2")
+    kept.sync("run-2")
+
+    edit(include, NO_CODE)
+    kept.sync("run-2")
+    undoing.carry_out("sample", "undo-1", undoing.Wish("run-2", "manual"))
+
+    assert kept.crm("crm.products", item)["code"] == "SKU-1"
 
 
 def test_the_mappings_of_every_run_can_be_read_later(kept: Kept) -> None:
