@@ -35,8 +35,8 @@ class MappingOutdated(SettingsError):
 
 
 class MandatoryFieldsMissing(SettingsError):
-    """Required CRM fields have neither a source nor a default; the message lists them all by
-    label."""
+    """Required CRM fields have neither a source nor a default; the message lists them all, with
+    what to write."""
 
     code = "mandatory_fields"
 

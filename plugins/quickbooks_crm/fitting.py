@@ -17,7 +17,7 @@ from quickbooks_crm.suiting import (
     may_be_too_long,
     may_not_hold,
     misnamed_fields,
-    missing_fields,
+    missing_lines,
     misspelt,
     never_fits,
     unfit_constants,
@@ -87,10 +87,9 @@ def unfit(
     with catalog.once(connection, taken):
         found = _misfits_of(connection, known, taken, company)
         missing = {m.module: _missing(connection, m) for m in taken}
-    for module, labels in missing.items():
-        if labels:
-            said = f"Required fields have neither a source nor a default: {', '.join(labels)}."
-            found.setdefault(module, []).append(said)
+    for module, lines in missing.items():
+        if lines:
+            found.setdefault(module, []).extend(lines)
     return {module: " ".join(problems) for module, problems in found.items()}
 
 
@@ -119,15 +118,15 @@ def _taken(known: dict[str, Mapping], company: Company, asked: tuple[str, ...]) 
 def _require_mandatory(connection: Connection[Any], taken: list[Mapping]) -> None:
     missing = []
     for m in taken:
-        if fields := _missing(connection, m):
-            missing.append(f"  {m.module}: {', '.join(fields)}")
+        if lines := _missing(connection, m):
+            missing += [f"  {said}" for said in lines]
             near = misnamed_fields(m, catalog.of(connection, m))
             missing += [f"    {said}" for said in near]
     if missing:
         raise MandatoryFieldsMissing(
             "Required CRM fields have neither a source nor a default:\n"
             + "\n".join(missing)
-            + "\nMap them, or give them a default, in include/mappings/. No row was moved."
+            + "\nOr give them a default in the table."
         )
 
 
@@ -166,7 +165,7 @@ def require_still(connection: Connection[Any], known: Mapping) -> None:
     its mapping no longer fits."""
     table = catalog.of(connection, known)
     problems = [*lacking.misfits(table, known), *rights.misfits(table, known)]
-    problems += [f"{known.file}: {label} must be filled." for label in missing_fields(known, table)]
+    problems += missing_lines(known, table)
     if problems:
         raise SettingsError(
             f"{known.table} was changed while this run was at work, and {known.module} no longer "
@@ -242,10 +241,10 @@ def warnings(
 
 
 def _missing(connection: Connection[Any], known: Mapping) -> list[str]:
-    """The labels of required fields that the mapping leaves out; a table that is gone is a
+    """What is said of the required columns that the mapping leaves out; a table that is gone is a
     misfit."""
     try:
-        return missing_fields(known, catalog.of(connection, known))
+        return list(missing_lines(known, catalog.of(connection, known)))
     except SettingsError:
         return []
 

@@ -34,13 +34,30 @@ FLOATING = {"float4": 6, "float8": 15}
 
 def missing_fields(mapping: Mapping, table: Table) -> list[str]:
     """The labels of required CRM fields that the mapping gives neither a source nor a default."""
-    lines, filled = mapping.lines, {mapping.company, *mapping.fields}
-    missing = [column.label for column in table.required if column.name not in filled]
-    if lines and table.lines:
-        filled = {lines.parent, lines.position, lines.rows.company, *lines.rows.fields}
-        required = [column for column in table.lines.required if column.name not in filled]
-        missing += [f"{column.label} of {table.lines.name}" for column in required]
-    return missing
+    return [
+        f"{column.label} of {own.name}" if part.at else column.label
+        for part, own, column in _missing(mapping, table)
+    ]
+
+
+def missing_lines(mapping: Mapping, table: Table) -> Iterator[str]:
+    """The same columns, each with the place of its line in the mapping and what to write there."""
+    for part, own, column in _missing(mapping, table):
+        yield (
+            f"{part.file} line {part.line('fields')}: {part.at}fields: nothing fills "
+            f"{own.name}.{column.name} ({column.label}). Write {column.name}: {{from: …}} with the "
+            f"path of a field, or {column.name}: {{value: …}} with a constant."
+        )
+
+
+def _missing(mapping: Mapping, table: Table) -> Iterator[tuple[Mapping, Table, Column]]:
+    """The required columns that nothing fills."""
+    lines = mapping.lines
+    for part, own in _parts(mapping, table):
+        filled = {part.company, *part.fields}
+        if lines and part.at:
+            filled |= {lines.parent, lines.position}
+        yield from ((part, own, column) for column in own.required if column.name not in filled)
 
 
 def misnamed_fields(mapping: Mapping, table: Table) -> Iterator[str]:

@@ -278,8 +278,8 @@ def test_mandatory_fields_without_a_source_stop_the_run_before_any_row_moves(
     with pytest.raises(MandatoryFieldsMissing) as stopped:
         kept.sync("run-1")
 
-    assert "products: Product name\n" in str(stopped.value)
-    assert "contacts: Last name\n" in str(stopped.value)
+    assert "nothing fills crm.products.name (Product name)." in str(stopped.value)
+    assert "nothing fills crm.contacts.last_name (Last name)." in str(stopped.value)
     assert kept.quickbooks.calls == []
     assert kept.ask("SELECT 1 FROM quickbooks.record UNION ALL SELECT 1 FROM crm.accounts") == []
     run = kept.run("run-1")

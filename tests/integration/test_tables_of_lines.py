@@ -8,7 +8,7 @@ from psycopg import Connection
 from quickbooks_crm import catalog, fitting, lacking
 from quickbooks_crm.companies import Company
 from quickbooks_crm.mapping import Mapping, parse_all
-from quickbooks_crm.suiting import missing_fields
+from quickbooks_crm.suiting import missing_fields, missing_lines
 from tests.integration.crm import End, item, one, outcome, products, rows, sync
 from tests.integration.documents import (
     DOCUMENTS,
@@ -322,12 +322,13 @@ def test_a_required_company_of_lines_that_the_mapping_does_not_name_is_missing(
 ) -> None:
     mappings = owned(connection)
 
-    told = [
-        missing_fields(known()["documents"], catalog.of(connection, known()["documents"])),
-        missing_fields(mappings["documents"], catalog.of(connection, mappings["documents"])),
-    ]
+    without, table = known()["documents"], catalog.of(connection, known()["documents"])
 
-    assert told == [["Company id of crm.invoice_lines"], []]
+    assert missing_fields(without, table) == ["Company id of crm.invoice_lines"]
+    [said] = missing_lines(without, table)
+    where = f"documents.yaml line {without.line('lines.fields')}: lines.fields: "
+    assert said.startswith(f"{where}nothing fills crm.invoice_lines.company_id (Company id). ")
+    assert missing_fields(mappings["documents"], table) == []
 
 
 def test_a_company_that_the_table_of_lines_does_not_take_is_told_before_any_row_moves(
