@@ -106,10 +106,10 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
             runs.block(connection, run, fit.unfit)
         if said := inbox.warning(connection):
             runs.warn(connection, run, "webhooks", said)
-        if used.warnings:
-            runs.warn(connection, run, "mapping_files", " ".join(used.warnings))
-        if doubtful := list(fitting.warnings(connection, known, fit.modules)):
-            runs.warn(connection, run, "mappings", " ".join(doubtful))
+        doubtful = fitting.warnings(connection, known, fit.modules)
+        for key, sentences in (("mapping_files", used.warnings), ("mappings", doubtful)):
+            for at, sentence in enumerate(sentences, 1):
+                runs.warn(connection, run, f"{key}.{at:04}", sentence)
     return fit.modules
 
 

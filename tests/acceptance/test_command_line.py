@@ -21,6 +21,7 @@ from quickbooks_crm.__main__ import main
 from quickbooks_crm.command_line import rows
 from quickbooks_crm.errors import SchemaOutdated
 from tests.acceptance.kept_in_step import BY_HAND, FirstSyncs, Kept, kept_in_step, own_include
+from tests.acceptance.putting_in_force import edit
 
 
 @pytest.fixture
@@ -88,6 +89,18 @@ def test_a_sync_that_went_well_ends_with_0_and_shows_its_counts(kept: Kept) -> N
     assert "accounts    30     30" in finished.stdout
     [run] = kept.ask("SELECT state, trigger FROM sync.run")
     assert run == {"state": "success", "trigger": "command line"}
+
+
+def test_every_warning_has_a_line_of_its_own(
+    kept: Kept, include: Path, command: Callable[..., Ended]
+) -> None:
+    edit(include, ("{from: Sku}", "{from: Skus}"), ("{from: Description}", "{from: Desription}"))
+
+    told = [command(word).stdout.splitlines() for word in ("preview", "sync", "activity", "check")]
+
+    for lines in told:
+        warned = [line for line in lines if line.startswith("Warning: products.yaml line")]
+        assert [line.split("'")[1] for line in warned] == ["Skus", "Desription"]
 
 
 def test_a_sync_that_quickbooks_asks_to_wait_ends_at_once_and_says_how_long(
