@@ -25,6 +25,8 @@ _TAKEN_BACK = {
 STAYS = "stays unlinked until you ask for it"
 """What is said of a record that does not come back by itself."""
 
+_LEFT_TO_SETTLE = "What is left to settle is on Review."
+
 
 @dataclass(frozen=True)
 class Place:
@@ -84,8 +86,9 @@ def link(connection: Connection[Any], place: Place, record_key: str, by_whom: st
     taken = connection.execute(statements("linking")["linked_to"], where).fetchone()
     if taken:
         raise LinkRefused(
-            f"CRM record {record_key} is QuickBooks' {taken[0]} {taken[1]}. Unlink that first, or "
-            "name another record."
+            f"CRM record {record_key} is QuickBooks' {taken[0]} {taken[1]}. Name another record, "
+            "or unlink that first.",
+            _command("unlink", replace(place, entity=taken[0], id=taken[1])),
         )
     then = _what_a_sync_does(connection, place)
     for name in ("moves", "link", "forget_parted", "no_longer_parted"):
@@ -131,13 +134,21 @@ def unlink(connection: Connection[Any], place: Place, by_whom: str) -> str:
     where = _begin(connection, place) | {"by_whom": by_whom}
     own = connection.execute(statements("linking")["link_of"], where).fetchone()
     if own is None:
-        raise LinkRefused(f"{place.named} is no CRM record of {where['module']}. Nothing to do.")
+        raise _not_linked(connection, place)
     where["record_key"] = own[0]
     for name in ("moves", "unlink", "wait_no_more", "in_conflict_no_more", "part"):
         connection.execute(statements("linking")[name], where)
     connection.execute(statements("linking")["hold"], where | {"reason": "unlinked", "due": False})
     _note(connection, place, "unlinked", where)
     return f"{place.named} is parted from CRM record {own[0]}, which no sync touches any more."
+
+
+def _not_linked(connection: Connection[Any], place: Place) -> LinkRefused:
+    said = f"{place.named} is no CRM record of {place.target.mapping.module}"
+    if connection.execute(statements("linking")["is_parted"], place.where).fetchone() is None:
+        return LinkRefused(f"{said}. {_LEFT_TO_SETTLE}", _of_module("review", place))
+    again = f"{_of_module('retry', place)} --reason unlinked"
+    return LinkRefused(f"{said}, and {STAYS}.", again)
 
 
 def tell_apart(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
@@ -259,7 +270,7 @@ def _pair(connection: Connection[Any], place: Place, one: str, other: str) -> di
     """Two CRM records that are there, the lesser first."""
     for key in (one, other):
         if not _record(connection, place, key):
-            raise LinkRefused(_no_record(place, key))
+            raise _no_record(place, key)
     if one == other:
         raise LinkRefused("These are one and the same record. Name two.")
     first, second = sorted((one, other))
@@ -289,10 +300,12 @@ def _require_both(connection: Connection[Any], place: Place, record_key: str) ->
     known = connection.execute(blocks["in_the_mirror"], where).fetchone()
     if known is None or connection.execute(blocks["is_erased"], where).fetchone() is not None:
         raise LinkRefused(
-            f"The mirror has no {place.named} of {place.company}. If QuickBooks has it, sync first."
+            f"The mirror has no {place.named} of {place.company}. If QuickBooks has it, sync "
+            "first.",
+            _of_module("sync", place),
         )
     if not _record(connection, place, record_key):
-        raise LinkRefused(_no_record(place, record_key))
+        raise _no_record(place, record_key)
 
 
 def _record(connection: Connection[Any], place: Place, record_key: str) -> bool:
@@ -319,10 +332,11 @@ def _record(connection: Connection[Any], place: Place, record_key: str) -> bool:
         return False
 
 
-def _no_record(place: Place, record_key: str) -> str:
-    return (
+def _no_record(place: Place, record_key: str) -> LinkRefused:
+    return LinkRefused(
         f"{place.target.table.name} has no record {record_key} of {place.company}. Name one by its "
-        f"{place.target.table.key}, as it is written there."
+        f"{place.target.table.key}, as it is written there. {_LEFT_TO_SETTLE}",
+        _of_module("review", place),
     )
 
 
@@ -330,6 +344,11 @@ def _command(name: str, place: Place) -> str:
     module = place.target.mapping.module
     rest = f"--company {place.company} {module} {place.entity} {place.id}"
     return f"python -m quickbooks_crm {name} {rest}"
+
+
+def _of_module(name: str, place: Place) -> str:
+    of = f"--company {place.company} --module {place.target.mapping.module}"
+    return f"python -m quickbooks_crm {name} {of}"
 
 
 def _note(connection: Connection[Any], place: Place, kind: str, where: dict[str, Any]) -> None:

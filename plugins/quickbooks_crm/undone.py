@@ -34,7 +34,8 @@ def find(connection: Connection[Any], run: Run, undone: str) -> Undone:
     row = connection.execute(blocks["undone_run"], where | {"silence": SILENCE}).fetchone()
     if row is None or row[0] != run.company:
         raise UndoImpossible(
-            f"Company {run.company} has no run {undone}. Its runs stand on the page Activity."
+            f"Company {run.company} has no run {undone}. Its runs are on the page Activity, and in "
+            f"a terminal: python -m quickbooks_crm activity --company {run.company} --limit 20"
         )
     if row[3]:
         raise UndoImpossible(f"Run {undone} is still at work. Undo it when it has finished.")

@@ -175,9 +175,10 @@ def test_what_cannot_be_undone_is_told(kept: Kept, command: Command) -> None:
     told.append(command("undo", "first", "--module", "accounts"))
 
     assert [(code, said) for code, said, _ in told] == [(1, "")] * 5
-    assert [error.split(":")[0] for _, _, error in told] == [
+    assert [error.partition(": what")[0] for _, _, error in told] == [
         "Run first is still at work. Undo it when it has finished.\n",
-        "Company sample has no run none. Its runs stand on the page Activity.\n",
+        "Company sample has no run none. Its runs are on the page Activity, and in a terminal: "
+        "python -m quickbooks_crm activity --company sample --limit 20\n",
         "Run quiet has changed nothing in the CRM.\n",
         "Run first cannot be undone",
         "Run first cannot be undone",

@@ -134,19 +134,22 @@ def test_a_run_that_updated_what_a_person_linked_can_be_undone(
     assert one(connection, "SELECT price FROM crm.products ORDER BY id") is None
 
 
+OF_PRODUCTS = "python -m quickbooks_crm {} --company sample --module products"
+NO_RECORD = (
+    "crm.products has no record {} of sample. Name one by its id, as it is written there. What is "
+    f"left to settle is on Review: {OF_PRODUCTS.format('review')}"
+)
+UNLINK_6 = "python -m quickbooks_crm unlink --company sample products Item 6"
 REFUSALS = {
-    ("Item", "8", "1"): "The mirror has no Item 8 of sample. If QuickBooks has it, sync first.",
-    ("Item", "7", "99"): "crm.products has no record 99 of sample. Name one by its id, as it is "
-    "written there.",
-    ("Item", "7", "x"): "crm.products has no record x of sample. Name one by its id, as it is "
-    "written there.",
-    ("Item", "7", "3"): "crm.products has no record 3 of sample. Name one by its id, as it is "
-    "written there.",
+    ("Item", "8", "1"): "The mirror has no Item 8 of sample. If QuickBooks has it, sync first: "
+    f"{OF_PRODUCTS.format('sync')}",
+    ("Item", "7", "99"): NO_RECORD.format("99"),
+    ("Item", "7", "x"): NO_RECORD.format("x"),
+    ("Item", "7", "3"): NO_RECORD.format("3"),
     ("Vendor", "7", "1"): "products takes Item, not Vendor. Nothing was done.",
-    ("Item", "6", "1"): "Item 6 is CRM record 4. Unlink it first: python -m quickbooks_crm unlink "
-    "--company sample products Item 6",
-    ("Item", "7", "4"): "CRM record 4 is QuickBooks' Item 6. Unlink that first, or name another "
-    "record.",
+    ("Item", "6", "1"): f"Item 6 is CRM record 4. Unlink it first: {UNLINK_6}",
+    ("Item", "7", "4"): "CRM record 4 is QuickBooks' Item 6. Name another record, or unlink that "
+    f"first: {UNLINK_6}",
     ("Item", "6", "4"): "Item 6 is CRM record 4 already. Nothing to do.",
 }
 
@@ -246,11 +249,25 @@ def test_an_unlinked_record_is_unlinked_again_when_its_new_link_is_taken_back(
     assert rows(connection, LINKS) == []
 
 
-def test_what_is_no_crm_record_cannot_be_unlinked(connection: Connection[Any]) -> None:
-    two_pumps(connection)
+def test_what_is_no_crm_record_cannot_be_unlinked_and_what_helps_is_told(
+    connection: Connection[Any],
+) -> None:
+    first, _ = two_pumps(connection)
+    told = []
 
-    with pytest.raises(LinkRefused, match=r"^Item 7 is no CRM record of products\. Nothing to do"):
+    for _ in range(2):
+        with pytest.raises(LinkRefused) as refused:
+            linking.unlink(connection, place(connection), "ann")
+        told.append(str(refused.value))
+        linking.link(connection, place(connection), str(first), "ann")
         linking.unlink(connection, place(connection), "ann")
+
+    assert told == [
+        "Item 7 is no CRM record of products. What is left to settle is on Review: "
+        f"{OF_PRODUCTS.format('review')}",
+        "Item 7 is no CRM record of products, and stays unlinked until you ask for it: "
+        f"{OF_PRODUCTS.format('retry')} --reason unlinked",
+    ]
 
 
 # ── different ───────────────────────────────────────────────────────────────────────────────
