@@ -116,7 +116,9 @@ def load(directory: Path, modules: Collection[str] | None = None) -> dict[str, C
     found = {file.name: _attempt(file, modules) for file in files(directory)}
     if not found:
         raise SettingsError(
-            f"There are no companies: {directory} holds no files that end in .yaml."
+            f"There are no companies: {directory} holds no files that end in .yaml. Add one for "
+            "each company (docs/mappings.md, The file of a company), and connect it "
+            "(docs/connecting.md)."
         )
     problems = {file: list(said) for file, (_, _, said) in found.items()}
     for file, problem in _shared(found):

@@ -624,6 +624,22 @@ def test_a_company_that_nobody_has_is_a_mistake_and_not_silence(
     assert ended.stderr.startswith("There is no company 'nobody'")
 
 
+@pytest.mark.parametrize("name", ["health", "status", "sync", "reconcile", "review", "mappings"])
+def test_who_has_no_company_yet_is_told_how_to_add_one(
+    crm: str, include: Path, command: Callable[..., Ended], name: str
+) -> None:
+    (include / "companies" / "sample.yaml").unlink()
+
+    ended = command(name)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"There are no companies: {include}/companies holds no files that end in .yaml. Add one "
+        "for each company (docs/mappings.md, The file of a company), and connect it "
+        "(docs/connecting.md).\n"
+    )
+
+
 def test_activity_says_that_nothing_has_run(kept: Kept, command: Callable[..., Ended]) -> None:
     assert command("activity").stdout.startswith("Nothing has run yet.")
     assert command("activity", "--company", "sample").stdout == "sample: nothing has run yet.\n"

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import Connection
 
 from quickbooks_crm import companies, database, in_force, mapping, versions
-from quickbooks_crm.command_line.command import ONE, Command, only_company, person
+from quickbooks_crm.command_line.command import ONE, Command, every_company, only_company, person
 from quickbooks_crm.companies import Company
 from quickbooks_crm.errors import MappingError, SettingsError
 from quickbooks_crm.in_force import Origin
@@ -24,7 +24,7 @@ FILE, IN_FORCE = "file", "in-force"
 
 
 def _mappings(asked: argparse.Namespace) -> None:
-    for name in asked.company or companies.names(companies.INCLUDE / "companies"):
+    for name in every_company(asked):
         with database.connect() as connection:
             used = in_force.of(connection, _company(name))
             newest = versions.newest(connection, name)

@@ -43,6 +43,13 @@ def say(asked: argparse.Namespace, error: QuickBooksCrmError) -> None:
         print(error, file=sys.stderr)
 
 
+def every_company(asked: argparse.Namespace) -> list[str]:
+    """The companies that a command is about: those asked for, or all. Raises `SettingsError`, which
+    says what to do, where there are none."""
+    directory = companies.INCLUDE / "companies"
+    return asked.company or companies.names(directory) or list(companies.load(directory))
+
+
 def told_of(asked: argparse.Namespace, ran: list[str]) -> list[str]:
     """The companies that a command tells of: those asked for, or all that ever `ran`. Raises
     `SettingsError` for a name that no company has."""

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict
 
 from quickbooks_crm import companies, database, in_force
-from quickbooks_crm.command_line.command import ONE, Command, only_company
+from quickbooks_crm.command_line.command import ONE, Command, every_company, only_company
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.quickbooks.hook import QuickBooksHook
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def _status(asked: argparse.Namespace) -> None:
     for name in asked.company:
         companies.load_one(companies.INCLUDE / "companies", name)
-    for name in asked.company or companies.names(companies.INCLUDE / "companies"):
+    for name in every_company(asked):
         found = _found(name)
         print(json.dumps(_plain(found), default=str) if asked.json else "\n".join(told(found)))
 

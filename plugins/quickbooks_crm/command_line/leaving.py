@@ -7,7 +7,15 @@ from contextlib import closing
 from dataclasses import asdict
 
 from quickbooks_crm import acts, companies, database, erasing, purging
-from quickbooks_crm.command_line.command import ONE, YES, Command, only_company, person, positive
+from quickbooks_crm.command_line.command import (
+    ONE,
+    YES,
+    Command,
+    every_company,
+    only_company,
+    person,
+    positive,
+)
 from quickbooks_crm.erasing import Erased
 from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.leaving import WHATS, Left, remove_company
@@ -130,7 +138,7 @@ def _tell_erased(done: Erased, plan: bool) -> None:
 
 
 def _purge(asked: argparse.Namespace) -> None:
-    for name in asked.company or companies.names(companies.INCLUDE / "companies"):
+    for name in every_company(asked):
         purged = purging.purge(name, person(), asked.plan)
         if asked.json:
             print(json.dumps(asdict(purged) | {"planned": asked.plan}))

@@ -2,8 +2,8 @@
 
 import argparse
 
-from quickbooks_crm import companies, pipeline, reconciling
-from quickbooks_crm.command_line.command import YES, Command, person
+from quickbooks_crm import pipeline, reconciling
+from quickbooks_crm.command_line.command import YES, Command, every_company, person
 from quickbooks_crm.command_line.showing import show_run
 from quickbooks_crm.command_line.starting import new_run_id, tell_stop
 from quickbooks_crm.errors import QuickBooksCrmError
@@ -12,8 +12,7 @@ from quickbooks_crm.running import Request
 
 
 def _reconcile(asked: argparse.Namespace) -> int:
-    names = asked.company or companies.names(companies.INCLUDE / "companies")
-    return max((_one(asked, name) for name in names), default=0)
+    return max(_one(asked, name) for name in every_company(asked))
 
 
 def _one(asked: argparse.Namespace, name: str) -> int:

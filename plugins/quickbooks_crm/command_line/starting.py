@@ -5,8 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from quickbooks_crm import companies
-from quickbooks_crm.command_line.command import person, say
+from quickbooks_crm.command_line.command import every_company, person, say
 from quickbooks_crm.command_line.showing import show_run
 from quickbooks_crm.errors import BreakerTripped, QuickBooksCrmError, SettingsError
 from quickbooks_crm.running import Request
@@ -19,8 +18,7 @@ Show = Callable[..., None]
 
 def start_each(asked: argparse.Namespace, start: Start, show: Show = show_run) -> int:
     """Start a run of every company that is asked for, and show what came of it; the exit code."""
-    names = asked.company or companies.names(companies.INCLUDE / "companies")
-    return max((_start(asked, name, start, show) for name in names), default=0)
+    return max(_start(asked, name, start, show) for name in every_company(asked))
 
 
 def _start(asked: argparse.Namespace, company: str, start: Start, show: Show) -> int:

@@ -25,6 +25,7 @@ from quickbooks_crm.command_line.command import (
     SEVERAL,
     YES,
     Command,
+    every_company,
     only_company,
     person,
     positive,
@@ -42,7 +43,7 @@ _SETTLE = "python -m quickbooks_crm link (or different)"
 
 
 def _review(asked: argparse.Namespace) -> None:
-    for name in asked.company or companies.names(companies.INCLUDE / "companies"):
+    for name in every_company(asked):
         company = companies.load_one(companies.INCLUDE / "companies", name)
         with database.connect() as connection:
             known = in_force.of(connection, company).mappings

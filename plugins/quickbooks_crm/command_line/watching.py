@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from quickbooks_crm import breakers, companies, database, health, notifying
-from quickbooks_crm.command_line.command import ONE, Command, only_company
+from quickbooks_crm.command_line.command import ONE, Command, every_company, only_company
 from quickbooks_crm.health import Concern
 
 
@@ -14,7 +14,7 @@ def _health(asked: argparse.Namespace) -> int:
     """Exit code 1 while something is stopped, for whoever watches by a program."""
     for name in asked.company:
         companies.load_one(companies.INCLUDE / "companies", name)
-    names = asked.company or companies.names(companies.INCLUDE / "companies")
+    names = every_company(asked)
     with database.connect() as connection:
         found = health.concerns(connection, names, database.now(connection))
     for each in found:
