@@ -3,15 +3,25 @@
 Imports no Airflow, and so takes a moment only; a run proves the same before any row moves.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
 
-from quickbooks_crm import catalog, companies, database, fitting, in_force, mapping
+from quickbooks_crm import (
+    catalog,
+    companies,
+    database,
+    environment,
+    fitting,
+    in_force,
+    mapping,
+)
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.companies import Company
+from quickbooks_crm.errors import SettingsError
 from quickbooks_crm.in_force import InForce
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.paths import picks_of, written
@@ -33,11 +43,12 @@ class Module:
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found of the companies' modules, and what a person should know though it stops
-    nothing."""
+    """What was found of the companies' modules, what a person should know though it stops nothing,
+    and what only Airflow could have told."""
 
     companies: dict[str, list[Module]]
     warnings: list[str]
+    not_looked_at: list[str]
 
 
 def check(names: list[str]) -> Checked:
@@ -46,7 +57,7 @@ def check(names: list[str]) -> Checked:
     shared = mapping.load(companies.INCLUDE / "mappings")
     found = companies.load(companies.INCLUDE / "companies", list(shared))
     told: dict[str, list[Module]] = {}
-    warnings = list(_unused(found.values()))
+    warnings, not_looked_at = list(_unused(found.values())), list[str]()
     with database.looking() as connection, catalog.once(connection):
         database.require_current(connection)
         for name in names or sorted(found):
@@ -56,7 +67,36 @@ def check(names: list[str]) -> Checked:
             told[name] = list(_modules(connection, used, company))
             taken = [m.module for m in told[name]]
             warnings += [*used.warnings, *fitting.warnings(connection, used.mappings, taken)]
-    return Checked(told, list(dict.fromkeys(warnings)))
+            warnings += _connection(company)
+            not_looked_at += _unknown_connection(company)
+    return Checked(told, list(dict.fromkeys(warnings)), not_looked_at)
+
+
+def _connection(company: Company) -> Iterator[str]:
+    """What is wrong with the connection to QuickBooks, where Airflow is here to be asked: what the
+    CRM's connection was found without is not imported for this."""
+    if "airflow" not in sys.modules:
+        return
+    from quickbooks_crm.quickbooks.hook import QuickBooksHook
+
+    try:
+        QuickBooksHook(company.quickbooks).connection_settings()
+    except SettingsError as error:
+        yield f"{_named(company)}: {error}"
+
+
+def _unknown_connection(company: Company) -> Iterator[str]:
+    """The connection to QuickBooks, where only Airflow could tell whether it is there."""
+    if "airflow" not in sys.modules and not environment.has_connection(company.quickbooks):
+        yield (
+            f"{_named(company)}: whether Airflow has the connection '{company.quickbooks}'. To "
+            f"see: python -m quickbooks_crm status --company {company.name}"
+        )
+
+
+def _named(company: Company) -> str:
+    place = companies.place(companies.INCLUDE / "companies", company.name, "quickbooks")
+    return f"{place}: quickbooks"
 
 
 def _unused(known: Iterable[Company]) -> Iterator[str]:
@@ -118,3 +158,5 @@ def lines(checked: Checked) -> Iterator[str]:
                 yield f"    required: {label} <- {filled_by}"
     for warning in checked.warnings:
         yield f"Warning: {warning}"
+    for one in checked.not_looked_at:
+        yield f"Not looked at: {one}"

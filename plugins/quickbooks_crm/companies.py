@@ -142,6 +142,12 @@ def load_one(directory: Path, name: str) -> Company:
     return company
 
 
+def place(directory: Path, name: str, word: str) -> str:
+    """Where a word of a company's file is, for a message."""
+    written, _ = of_file(directory / f"{name}.yaml")
+    return f"{name}.yaml line {read(written).line((word,))}"
+
+
 def names(directory: Path) -> list[str]:
     """The names of the companies that have a file, whatever is in it."""
     return [f.stem for f in files(directory) if f.suffix == ".yaml" and is_module_name(f.stem)]

@@ -36,6 +36,11 @@ def connection(id: str) -> dict[str, Any] | None:
     return found
 
 
+def has_connection(id: str) -> bool:
+    """Whether the environment, where Airflow looks, says anything of a connection of that id."""
+    return bool(os.environ.get(f"AIRFLOW_CONN_{id.upper()}"))
+
+
 def _of_address(written: str) -> dict[str, Any]:
     address = urlsplit(written)
     if (

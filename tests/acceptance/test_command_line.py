@@ -474,6 +474,20 @@ def test_a_check_touches_nothing(kept: Kept, command: Callable[..., Ended]) -> N
     assert kept.ask("SELECT 1 FROM sync.run") == []
 
 
+def test_a_check_tells_of_a_connection_to_quickbooks_that_airflow_does_not_have(
+    kept: Kept, command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE")
+
+    said = command("check").stdout.splitlines()
+
+    assert said[-2:] == [
+        "Warning: sample.yaml line 3: quickbooks: Airflow has no connection 'quickbooks_sample'. "
+        "Add one of type QuickBooks Online under Admin > Connections.",
+        "Mappings, companies and tables fit together.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("table", "entity", "line"),
     [

@@ -108,20 +108,42 @@ def ready(crm: str) -> str:
     return crm
 
 
+def alone(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own; its exit code is 3 when it imports what is large."""
+    said = (
+        f"import sys; from quickbooks_crm.command_line import main; code = main({words});"
+        "sys.exit(code or 3 * bool({'airflow', 'pandas'} & set(sys.modules)))"
+    )
+    return subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
+
+
 @pytest.mark.parametrize("words", [["check"], ["suggest", "crm.accounts", "--entity", "Customer"]])
 def test_a_check_and_a_proposal_import_nothing_large_and_take_less_than_two_seconds(
     ready: str, words: list[str]
 ) -> None:
     """Two seconds of a processor, since what else runs on the machine is not theirs."""
-    said = (
-        f"import sys; from quickbooks_crm.command_line import main; code = main({words});"
-        "sys.exit(code or 3 * bool({'airflow', 'pandas'} & set(sys.modules)))"
-    )
     before = os.times()
 
-    finished = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
+    finished = alone(words)
 
     after = os.times()
     took = sum(after[2:4]) - sum(before[2:4])
     assert (finished.returncode, finished.stderr) == (0, "")
     assert took < 2
+
+
+def test_a_check_says_that_it_has_not_looked_for_a_connection_that_only_airflow_may_know(
+    ready: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown, told = alone(["check"]), json.loads(alone(["check", "--json"]).stdout)
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_SAMPLE", '{"conn_type": "quickbooks"}')
+    known = alone(["check"])
+
+    said = (
+        "sample.yaml line 3: quickbooks: whether Airflow has the connection 'quickbooks_sample'. "
+        "To see: python -m quickbooks_crm status --company sample"
+    )
+    fit = "Mappings, companies and tables fit together."
+    assert unknown.stdout.splitlines()[-2:] == [f"Not looked at: {said}", fit]
+    assert (unknown.returncode, told["not_looked_at"], told["warnings"]) == (0, [said], [])
+    assert known.stdout == unknown.stdout.replace(f"Not looked at: {said}\n", "")
