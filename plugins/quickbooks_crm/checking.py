@@ -21,10 +21,11 @@ from quickbooks_crm import (
 )
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.companies import Company
-from quickbooks_crm.errors import SettingsError
+from quickbooks_crm.errors import MappingError, SettingsError
 from quickbooks_crm.in_force import InForce
 from quickbooks_crm.mapping import Mapping
 from quickbooks_crm.mapping.paths import picks_of, written
+from quickbooks_crm.mapping.problems import report
 from quickbooks_crm.quantity import many
 
 
@@ -54,22 +55,45 @@ class Checked:
 def check(names: list[str]) -> Checked:
     """Check the files of the project, and the stored versions in force, against its CRM; all
     companies if none is named. Raises a `SettingsError` that names everything that is wrong."""
-    shared = mapping.load(companies.INCLUDE / "mappings")
-    found = companies.load(companies.INCLUDE / "companies", list(shared))
-    told: dict[str, list[Module]] = {}
+    found = _right(names)
+    told, stopped = dict[str, list[Module]](), list[SettingsError]()
     warnings, not_looked_at = list(_unused(found.values())), list[str]()
     with database.looking() as connection, catalog.once(connection):
         database.require_current(connection)
         for name in names or sorted(found):
             company = companies.load_one(companies.INCLUDE / "companies", name)
-            in_force.of_files(company)
-            used = in_force.of(connection, company)
-            told[name] = list(_modules(connection, used, company))
+            try:
+                used = in_force.of(connection, company)
+                told[name] = list(_modules(connection, used, company))
+            except SettingsError as error:
+                stopped.append(error)
+                continue
             taken = [m.module for m in told[name]]
             warnings += [*used.warnings, *fitting.warnings(connection, used.mappings, taken)]
             warnings += _connection(company)
             not_looked_at += _unknown_connection(company)
+    if stopped:
+        raise type(stopped[0])("\n".join(dict.fromkeys(map(str, stopped))))
     return Checked(told, list(dict.fromkeys(warnings)), not_looked_at)
+
+
+def _right(names: list[str]) -> dict[str, Company]:
+    """The companies. Raises a `SettingsError` that names all that is wrong in files, be it of
+    mappings, of companies or of mappings that only a company of these names has."""
+    shared = mapping.written(companies.INCLUDE / "mappings")
+    found, of_companies = companies.looked_at(companies.INCLUDE / "companies", list(shared))
+    _, of_mappings = mapping.looked_at(shared)
+    for company in found.values():
+        if company.name in (names or found):
+            _, own = mapping.looked_at(in_force.files_of(company))
+            for file, problems in own.items():
+                of_mappings[file] = [*of_mappings.get(file, ()), *problems]
+    said = report(of_mappings, then=report(of_companies, "company"))
+    if any(of_mappings.values()):
+        raise MappingError(said)
+    if any(of_companies.values()):
+        raise SettingsError(said)
+    return found
 
 
 def _connection(company: Company) -> Iterator[str]:

@@ -113,6 +113,17 @@ def load(directory: Path, modules: Collection[str] | None = None) -> dict[str, C
     Given the modules there are, those that a company names must be among them. One SettingsError
     names all problems of all files.
     """
+    known, problems = looked_at(directory, modules)
+    if any(problems.values()):
+        raise SettingsError(report(problems, "company"))
+    return known
+
+
+def looked_at(
+    directory: Path, modules: Collection[str] | None
+) -> tuple[dict[str, Company], dict[str, list[Problem]]]:
+    """The companies that are right, and all that is wrong, by file. Raises a `SettingsError` when
+    there are no files."""
     found = {file.name: _attempt(file, modules) for file in files(directory)}
     if not found:
         raise SettingsError(
@@ -123,9 +134,7 @@ def load(directory: Path, modules: Collection[str] | None = None) -> dict[str, C
     problems = {file: list(said) for file, (_, _, said) in found.items()}
     for file, problem in _shared(found):
         problems[file].append(problem)
-    if any(problems.values()):
-        raise SettingsError(report(problems, "company"))
-    return {company.name: company for company, _, _ in found.values() if company}
+    return {company.name: company for company, _, _ in found.values() if company}, problems
 
 
 def load_one(directory: Path, name: str) -> Company:

@@ -155,12 +155,6 @@ def files_of(company: Company) -> dict[str, Written]:
     return mapping.written(companies.INCLUDE / "mappings", company.mappings)
 
 
-def of_files(company: Company) -> dict[str, Mapping]:
-    """The mappings of the files that a company uses, whatever is stored. Raises a `MappingError`
-    that names everything that is wrong with them."""
-    return mapping.parse_written(files_of(company))
-
-
 def store(connection: Connection[Any], company: Company, new: New) -> Version:
     """Store a mapping as the next version of its module; it is not in force by that. The newest
     version again, where it says just this already.

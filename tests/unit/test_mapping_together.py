@@ -88,6 +88,28 @@ def test_a_reference_names_an_entity_that_is_there() -> None:
     )
 
 
+def test_what_is_wrong_with_references_is_told_whatever_else_is_wrong_with_the_files() -> None:
+    lines = "lines: {fields: {l: {refers: gone}, m: {refers: [a]}}}\n"
+    found = together(
+        a=module("a", x="b", y="nothing", z="{module: d, entity: Item}").replace("key:", "kye:"),
+        b=module("b", x="a", **{"n" * 64: "a"}),
+        c=module("c", "[Vendr]", x="d", y="{module: c, entity: Item}"),
+        d=module("d", "[Vendor]", x="c") + lines,
+        e=module("e", y="{module: a, entity: Item}"),
+    )
+
+    told = [line.split(". ")[0].strip() for line in found if ".refers " in line]
+    assert told == [
+        "line 4: fields.y.refers names a module that has no mapping: 'nothing'",
+        "line 4: fields.z.refers names an entity that d does not hold: 'Item'",
+        "line 4: fields.x.refers closes a circle: a -> b -> a",
+        "line 4: fields.x.refers closes a circle: c -> d -> c",
+        "line 5: lines.fields.m.refers must be a group of words",
+        "line 5: lines.fields.l.refers names a module that has no mapping: 'gone'",
+        "line 4: fields.y.refers names an entity that a does not hold: 'Item'",
+    ]
+
+
 def test_modules_may_not_refer_to_each_other_in_a_circle() -> None:
     found = together(a=module("a", x="b"), b=module("b", x="c"), c=module("c", x="a", y="c"))
 

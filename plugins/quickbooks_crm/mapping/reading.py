@@ -1,10 +1,13 @@
 """From the text of a mapping to the mapping, or to everything that is wrong with it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
-from typing import cast
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
 
 from quickbooks_crm.errors import MappingError
 from quickbooks_crm.mapping.document import Document, dotted, read
@@ -37,10 +40,14 @@ from quickbooks_crm.mapping.shape import (
     LinesShape,
     LookupShape,
     MappingShape,
+    Name,
     OwnerShape,
     VariantShape,
     problems_of,
 )
+from quickbooks_crm.mapping.words import ENTITIES
+
+_FIELDS = TypeAdapter(dict[Name, LineFieldShape])
 
 
 def parse(module: str, text: str, file: str) -> Mapping:
@@ -69,6 +76,37 @@ def attempt(module: str, text: str, file: str) -> tuple[Mapping | None, tuple[Pr
             if (problem.line, problem.said.partition(" ")[0]) not in taken
         ]
     return (None, tuple(problems)) if problems else (_mapping(module, text, file, document), ())
+
+
+def outline(module: str, text: str, file: str) -> Mapping:
+    """Of a mapping with mistakes what others ask of it, as far as that is right: what it refers to,
+    and its entities; none when one of these is not right."""
+    document = read(text)
+    tree, lines = document.tree, document.tree.get("lines")
+    entities = tree.get("entities")
+    right = isinstance(entities, list) and all(one in ENTITIES for one in entities)
+    words = {
+        "entities": entities if right and entities else ENTITIES[:1],
+        "table": "its.own",
+        "import": {"mode": "create"},
+        "fields": _referring(tree.get("fields")),
+    }
+    if isinstance(lines, dict):
+        rest = {"from": "Line", "table": "its.lines", "parent": "of", "position": "at"}
+        words["lines"] = rest | {"fields": _referring(lines.get("fields"))}
+    found = _mapping(module, text, file, replace(document, tree=words))
+    return found if right else replace(found, entities=())
+
+
+def _referring(fields: Any) -> dict[str, Any]:
+    """The fields that refer to a module, with nothing else of theirs."""
+    found = {}
+    for column, words in fields.items() if isinstance(fields, dict) else ():
+        refers = words.get("refers") if isinstance(words, dict) else None
+        with suppress(ValidationError):
+            if refers and _FIELDS.validate_python({column: {"refers": refers}}):
+                found[column] = {"from": "Id", "refers": refers}
+    return found
 
 
 def hashed(text: str) -> str:

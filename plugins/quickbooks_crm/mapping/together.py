@@ -11,7 +11,7 @@ from quickbooks_crm.errors import MappingError
 from quickbooks_crm.mapping.document import of_file
 from quickbooks_crm.mapping.model import ChildAccounts, Condition, Exclusion, Field, Mapping
 from quickbooks_crm.mapping.problems import CHECK_AGAIN, Problem, quoted, report, suggestion
-from quickbooks_crm.mapping.reading import attempt
+from quickbooks_crm.mapping.reading import attempt, outline
 from quickbooks_crm.mapping.shape import is_module_name
 
 Problems = dict[str, list[Problem]]
@@ -53,7 +53,10 @@ def written(directory: Path, own: ReadOnly[str, str] | None = None) -> dict[str,
 def parse_written(found: ReadOnly[str, Written], then: str = CHECK_AGAIN) -> dict[str, Mapping]:
     """The mappings in what is written of all modules; one MappingError names all problems, and what
     to do then."""
-    return _all(found, then)
+    mappings, problems = looked_at(found)
+    if any(problems.values()):
+        raise MappingError(report(problems, then=then))
+    return {module: _resolved(mapping, mappings) for module, mapping in mappings.items()}
 
 
 def parse_all(
@@ -61,7 +64,8 @@ def parse_all(
 ) -> dict[str, Mapping]:
     """The mappings in the texts of several modules, as `load` has them of their files. `named` is
     what messages call those that are not of the module's usual file."""
-    return _all({m: Written((named or {}).get(m, f"{m}.yaml"), text) for m, text in texts.items()})
+    called = named or {}
+    return parse_written({m: Written(called.get(m, f"{m}.yaml"), texts[m]) for m in texts})
 
 
 def _of_file(file: Path, name: str) -> Written:
@@ -121,8 +125,11 @@ def misnamed(file: Path) -> Iterator[Problem]:
         yield Problem(1, "the file's name may have small letters, digits and _ only. Rename it.")
 
 
-def _all(found: ReadOnly[str, Written], then: str = CHECK_AGAIN) -> dict[str, Mapping]:
+def looked_at(found: ReadOnly[str, Written]) -> tuple[dict[str, Mapping], Problems]:
+    """The mappings that are right by themselves, and all that is wrong, by file; also what those
+    that are not say of others."""
     mappings: dict[str, Mapping] = {}
+    outlines: dict[str, Mapping] = {}
     problems: Problems = {each.file: list(each.problems) for each in found.values()}
     for module, each in found.items():
         if not each.problems:
@@ -130,13 +137,14 @@ def _all(found: ReadOnly[str, Written], then: str = CHECK_AGAIN) -> dict[str, Ma
             problems[each.file] += said
             if mapping:
                 mappings[module] = mapping
-    rules = (_shared, _same_key, _compared, _cycles)
-    told = [_unresolved(mappings, dict.fromkeys(found, "")), *(rule(mappings) for rule in rules)]
+            else:
+                outlines[module] = outline(module, each.text, each.file)
+    everyone = mappings | outlines
+    told = [_unresolved(everyone, dict.fromkeys(found, "")), _cycles(everyone)]
+    told += [rule(mappings) for rule in (_shared, _same_key, _compared)]
     for file, problem in chain.from_iterable(told):
         problems[file].append(problem)
-    if any(problems.values()):
-        raise MappingError(report(problems, then=then))
-    return {module: _resolved(mapping, mappings) for module, mapping in mappings.items()}
+    return mappings, problems
 
 
 def references(mapping: Mapping) -> list[Field]:
@@ -177,7 +185,7 @@ def _wrong(field: Field, mappings: ReadOnly[str, Mapping], modules: ReadOnly[str
             f"names a module that has no mapping: {quoted(module)}. {suggestion(module, modules)}"
         )
     target = mappings.get(module)
-    if target is None or entity in target.entities:
+    if target is None or not target.entities or entity in target.entities:
         return ""
     if entity:
         return (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from quickbooks_crm import companies, in_force
+from quickbooks_crm import companies, in_force, mapping
 from quickbooks_crm.errors import MappingError
 from quickbooks_crm.plans import plans
 from tests.acceptance.kept_in_step import Kept
@@ -46,7 +46,7 @@ def test_other_companies_keep_to_the_shared_file(
     (include / "companies" / "other.yaml").write_text(other, encoding="utf-8")
 
     shared, own = (
-        in_force.of_files(companies.load_one(include / "companies", name))
+        mapping.parse_written(in_force.files_of(companies.load_one(include / "companies", name)))
         for name in ("other", "sample")
     )
 
@@ -63,6 +63,50 @@ def test_mistakes_in_a_file_of_its_own_are_told_with_its_place_and_line(
     assert code == 2
     assert "sample/products.yaml is not a valid mapping (1 problem)" in said
     assert re.search(r"line \d+: import.mode cannot be: 'marge'. Did you mean 'merge'\?", said)
+
+
+def test_check_tells_all_mistakes_in_files_of_mappings_and_companies_at_once(
+    connection: Connection[Any], include: Path, command: Callable[..., tuple[int, str]]
+) -> None:
+    edit(include, ("mode: merge", "mode: marge"))
+    edit(include, ("refers: accounts", "refers: acounts"), module="contacts")
+    own = text(include, "accounts", ("refers: accounts", "refers: account"))
+    own_file(include, own, "accounts")
+    other = include / "companies" / "other.yaml"
+    other.write_text("name: Other\nquickbooks: other\nshedule: '@daily'\nmodules: [product]\n")
+
+    code, said = command("check")
+
+    told = [line.split(". ")[0] for line in said.splitlines()]
+    no_mapping = "refers names a module that has no mapping:"
+    assert (code, told) == (
+        2,
+        [
+            "contacts.yaml is not a valid mapping (1 problem)",
+            f"  line 18: fields.account_id.{no_mapping} 'acounts'",
+            "products.yaml is not a valid mapping (1 problem)",
+            "  line 10: import.mode cannot be: 'marge'",
+            "sample/accounts.yaml is not a valid mapping (1 problem)",
+            f"  line 17: fields.parent_id.{no_mapping} 'account'",
+            "other.yaml is not a valid company (2 problems)",
+            "  line 3: shedule is not a key here: 'shedule'",
+            "  line 4: modules.1 has no mapping: 'product'",
+            "Check again with: make mappings (a CRM of your own: python -m quickbooks_crm check)",
+        ],
+    )
+
+
+def test_check_tells_of_every_company_what_does_not_fit_the_crm(
+    connection: Connection[Any], include: Path, command: Callable[..., tuple[int, str]]
+) -> None:
+    for name in ("one", "two"):
+        file = include / "companies" / f"{name}.yaml"
+        file.write_text(f"name: {name}\nquickbooks: {name}\nmodules: [products]\n")
+
+    code, said = command("check", "--company", "one", "--company", "two")
+
+    unknown = [line.split("'")[1] for line in said.splitlines() if "has no company" in line]
+    assert (code, unknown) == (2, ["one", "two"])
 
 
 def test_a_file_of_its_own_that_is_not_there_stops_the_run_and_says_so(
