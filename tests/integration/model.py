@@ -7,7 +7,7 @@ of the same customer and belong to its owner. Both have tags, of one list of key
 of accounts, with lines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,33 +42,43 @@ class Model(Documents):
         settings: Mapping[str, Settings],
         new_keys: Mapping[Who, Key],
         default_owner: str | None = None,
+        taken: Collection[str] = MODULES,
     ) -> None:
-        """Bring accounts, contacts, then documents up to date. A record that is added gets its key
-        from `new_keys`: which number that is, is the database's affair."""
+        """Bring accounts, contacts, then documents up to date, those that are `taken`. A record
+        that is added gets its key from `new_keys`: which number that is, is the database's
+        affair."""
         self.before, self.after = None, None
         before = deepcopy(self)
         self.ends, self.default_owner = {}, default_owner
-        for module, id in self.forgotten:
+        settings = {**settings, "accounts": self._with_children(settings["accounts"])}
+        tried_again = {who for who in self.forgotten if who[0] in taken}
+        for module, id in tried_again:
             self.changed[module].add(id)
-        self.rolls_up = settings["accounts"].children == "roll_up"
-        self._follow_merges(self.forgotten)
-        self.forgotten = set()
+        self.rolls_up = _becomes(settings["accounts"]) == "roll_up"
+        self._follow_merges(tried_again)
+        self.forgotten -= tried_again
         due = {
             who
             for who, (keys, seen) in self.causes.items()
-            if self._seen(who, settings[who[0]], keys) != seen
+            if who[0] in taken and self._seen(who, settings[who[0]], keys) != seen
         }
         self.typed_ids = settings["accounts"].typed_ids
         self._link_typed(set(self.parked.values()))
         self.by_hand = deepcopy(
             {who: at for who, at in self.links.items() if who not in before.links}
         )
-        self.arrived = self._arrive_with({id for name, id in due if name == "accounts"}, settings)
+        self.arrived = self._arrive_with(due, settings, taken)
         for module in REFERS:
-            self._load(module, settings[module], due, new_keys)
-            self.loaded_with[module] = settings[module]
-        self._load_documents(new_keys)
+            if module in taken:
+                self._load(module, settings[module], due, new_keys)
+                self.loaded_with[module] = settings[module]
+        if "documents" in taken:
+            self._load_documents(new_keys)
         self.before = before
+
+    def _with_children(self, says: Settings) -> Settings:
+        """The company's word counts where the mapping says nothing of sub-customers."""
+        return says if says.children else replace(says, of_company=self.children)
 
     def _load(
         self, module: str, says: Settings, due: set[Who], new_keys: Mapping[Who, Key]
@@ -107,12 +117,16 @@ class Model(Documents):
         self._close_references(module)
         self.changed[module] = set()
 
-    def _arrive_with(self, due: set[str], settings: Mapping[str, Settings]) -> set[Who]:
+    def _arrive_with(
+        self, due: set[Who], settings: Mapping[str, Settings], taken: Collection[str]
+    ) -> set[Who]:
         """Who comes again since what they wait for is there, or, if the table has refused them, is
         read in this run. That is settled before anything is loaded, for accounts first."""
-        arrived = set[Who]()
-        read = self._changed("accounts", settings["accounts"]) | due
-        for module in MODULES:
+        arrived, read = set[Who](), set[str]()
+        if "accounts" in taken:
+            read = self._changed("accounts", settings["accounts"])
+            read |= {id for name, id in due if name == "accounts"}
+        for module in [name for name in MODULES if name in taken]:
             merges = module not in settings or settings[module].mode == "merge"
             come = {
                 place[:2]
@@ -159,7 +173,7 @@ class Model(Documents):
             return True
         is_child = module == "accounts" and bool(said["ParentRef"])
         return (says.exclude and said["Code"] == "B") or (
-            is_child and says.children != "child_account"
+            is_child and _becomes(says) != "child_account"
         )
 
     def _refer(self, module: str, row: Row) -> None:
@@ -429,3 +443,8 @@ class Model(Documents):
         self.records[module][row.found] = new
         row.own = set(new)
         row.finish("added")
+
+
+def _becomes(says: Settings) -> str | None:
+    """What becomes of sub-customers."""
+    return says.children or says.of_company

@@ -55,6 +55,7 @@ class Documents(Memory):
         for one in documents:
             self._shape_document(one)
             self._bring(one, new_keys)
+        self._close_references("documents")
         self.changed["documents"] = set()
 
     def _find_who_is_meant(self, documents: Iterable[Document]) -> None:

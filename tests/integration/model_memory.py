@@ -43,6 +43,7 @@ class Memory:
     changed: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in MODULES})
     loaded_with: dict[str, Settings] = field(default_factory=dict)
     ends: dict[Who, End] = field(default_factory=dict)
+    children: str = "child_account"  # what the company says of sub-customers
     typed_ids: bool = False
     rolls_up: bool = False
     users: dict[Key, User] = field(default_factory=dict)
@@ -143,7 +144,7 @@ class Memory:
         for who, end in self.held.items():
             if (who[0], end.collides) in removed:
                 self.held[who] = replace(end, collides=None)
-        self.forgotten = {
+        self.forgotten |= {
             place[:2]
             for place in after.refused
             if place[:2] in linked
@@ -158,7 +159,7 @@ class Memory:
         for what in ("records", "links", "parked", "refused", "conflicts", "tags", "held"):
             setattr(self, what, deepcopy(getattr(self.after, what)))
         self.causes |= {who: at for who, at in self.after.causes.items() if who in self.held}
-        self.forgotten = set()
+        self.forgotten = set(self.after.forgotten)
 
     # Who is meant
 
@@ -420,11 +421,12 @@ class Memory:
         return min(waiting, default=None)
 
     def _close_references(self, module: str) -> None:
-        """What waited for a record that is there now, in whatever run it was loaded."""
-        if module != "accounts":
-            return
+        """What waited for a record that is there now, in whatever run it was loaded: whoever refers
+        to the module's records, and its own ones."""
         for place, meant in list(self.parked.items()):
             who, target = place[:2], self._target(meant)
+            if module not in ("accounts", place[0]):
+                continue
             if target is None or not self._can_be_closed(place):
                 continue
             news = self._close(place, target)

@@ -22,6 +22,7 @@ from tests.integration.model_stories import (
     Bills,
     Changes,
     ChangesLine,
+    Decides,
     Edits,
     Employs,
     Makes,
@@ -88,6 +89,7 @@ def mapping_text(module: str, says: Settings) -> str:
     name, target = SOURCES[module]
     typed = "quickbooks_id: {from: Id}, " if says.typed_ids else ""
     key = f"key: {says.key}, " if says.key else ""
+    key += f"child_accounts: {says.children}, " if says.children else ""
     exclude = "[{where: {Code: B}, because: so it is}]" if says.exclude else "[]"
     if module == "contacts":
         exclude = exclude[:-1] + f"{', ' if says.exclude else ''}{NOBODY}]"
@@ -156,6 +158,7 @@ class Play:
     arriving: dict[str, Customer] = field(default_factory=dict)
     billed: dict[str, Invoice] = field(default_factory=dict)
     runs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    work: set[str] = field(default_factory=set)
 
     def act(self, step: Step) -> None:
         """Let something happen, on both sides."""
@@ -182,6 +185,8 @@ class Play:
                     self._write("remove", module, {}, [key])
             case Sets(module, says):
                 self.settings[module] = says
+            case Decides(children):
+                self.model.children = children
             case Employs(user, active):
                 self.model.users[user].active = active
                 self.connection.execute(EMPLOY, [active, user])
@@ -226,8 +231,9 @@ class Play:
         for invoice in self.billed.values():
             self.model.bill(invoice)
         self.arriving, self.billed = {}, {}
-        self.model.run(self.settings, self._new_keys(run), how.default_owner)
+        self.model.run(self.settings, self._new_keys(run), how.default_owner, how.modules)
         self.compare(run)
+        assert self._at_work(run) <= self.work
         if how.twice:
             self._load(run, how)
             self.compare(run)
@@ -255,16 +261,16 @@ class Play:
         self.connection.execute(SETTINGS, [Jsonb(asked), run.realm, run.run_id])
         with self.connection.transaction():
             stand_ins.work_out(self.connection, run, self.known())
-        with_work(self.connection, run, self.known())
+        self.work = set(with_work(self.connection, run, self.known(), how.modules))
 
     def _load(self, run: Run, how: Syncs) -> None:
         known = self.known()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stage, "BATCH", how.batch)
             with catalog.once(self.connection, known.values()):
-                for module in MODULES if not how.late else ():
+                for module in how.modules if not how.late else ():
                     stage_rows(self.connection, run, known[module])
-                for module in MODULES:
+                for module in how.modules:
                     if how.late:
                         stage_rows(self.connection, run, known[module])
                     load_rows(self.connection, run, known, module)
@@ -273,7 +279,7 @@ class Play:
         """The mappings as they are set now."""
         texts = {name: mapping_text(name, says) for name, says in self.settings.items()}
         known = parse_all({**texts, "documents": OF_DOCUMENTS})
-        return with_children(known, self.settings["accounts"].children)
+        return with_children(known, self.model.children)
 
     def _new_keys(self, run: Run) -> dict[Who, Key]:
         found = self.connection.execute(ADDED, [run.realm, run.run_id]).fetchall()
@@ -313,6 +319,10 @@ class Play:
             for module, id, outcome, reason, key in self._all(ENDS, [run.realm, run.run_id])
         }
 
+    def _at_work(self, run: Run) -> set[str]:
+        """The modules of a run that had something to do: others no run would have loaded."""
+        return {module for (module,) in self._all(AT_WORK, [run.realm, run.run_id] * 2)}
+
     def records(self) -> dict[str, dict[Key, dict[str, Any]]]:
         """All records of the CRM."""
         images = {module: f"SELECT to_jsonb(c) FROM own.{module} AS c" for module in REFERS}
@@ -343,6 +353,9 @@ ADDED = """
 ENDS = """
     SELECT module, id, outcome, reason, collides_with FROM sync.outcome
      WHERE (realm, run_id) = (%s, %s)"""
+AT_WORK = """
+    SELECT module FROM sync.outcome WHERE (realm, run_id) = (%s, %s) UNION
+    SELECT closed_by FROM sync.resolved_reference WHERE (realm, run_id) = (%s, %s)"""
 LINKS = "SELECT module, id, record_key, state FROM sync.link WHERE realm = %s"
 HELD = "SELECT module, id, outcome, reason FROM sync.held WHERE realm = %s"
 CONFLICTS = "SELECT module, id, crm, quickbooks FROM sync.conflict WHERE realm = %s"

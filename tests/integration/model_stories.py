@@ -1,5 +1,6 @@
 """What may happen to a company from run to run, in any order, as Hypothesis makes it up."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,13 @@ class Sets:
 
 
 @dataclass(frozen=True)
+class Decides:
+    """A person changes what becomes of sub-customers where a mapping says nothing of them."""
+
+    children: str
+
+
+@dataclass(frozen=True)
 class Employs:
     """A user becomes active, or leaves."""
 
@@ -95,7 +103,7 @@ class Syncs:
     """A run: how many rows are staged at a time, and whether those of a module once the ones before
     it are loaded; whether records arrive backwards, and each of them in a generation of its own;
     whether all customers are sent again, and the tasks repeated; who owns what nobody is named for;
-    how often the run is then undone, and the undo, and its undo."""
+    how often the run is then undone, and the undo, and its undo; which modules it takes."""
 
     batch: int
     late: bool
@@ -105,9 +113,11 @@ class Syncs:
     twice: bool
     default_owner: str | None
     undone: int
+    modules: tuple[str, ...] = MODULES
 
 
-Step = Changes | Bills | ChangesLine | Makes | Edits | Removes | Sets | Employs | Merges | Syncs
+Act = Changes | Bills | ChangesLine | Makes | Edits | Removes | Employs | Merges
+Step = Act | Sets | Decides | Syncs
 
 ids = st.sampled_from(("2", "10", "12sync"))
 NAMES = ("Pump", "PUMP ", "Ｐu\u00admp", "Hose", " hose", "Valve")
@@ -148,6 +158,7 @@ invoices = st.builds(
     st.sampled_from((False,) * 7 + (True,)),
 )
 CHILDREN = ("child_account", "child_account", "roll_up", "skip")
+OWN_CHILDREN = (None, None, None, "child_account", "roll_up", "skip")
 modules = st.sampled_from(sorted(REFERS))
 checks = {
     "accounts": st.sampled_from(((), ("name",), ("name",), ("name", "code"), ("code",))),
@@ -179,7 +190,7 @@ def says(module: str) -> st.SearchStrategy[Settings]:
         st.booleans(),
         st.booleans(),
         st.sampled_from((False, False, module == "accounts")),
-        st.sampled_from(CHILDREN if module == "accounts" else CHILDREN[:1]),
+        st.sampled_from(OWN_CHILDREN if module == "accounts" else (None,)),
     )
 
 
@@ -220,6 +231,9 @@ corrected = st.builds(
 removed = st.builds(Removes, st.sampled_from(MODULES), st.integers(0, 9))
 changed = st.builds(Changes, customers)
 billed = st.builds(Bills, invoices)
+SOME = tuple(some for number in (1, 2) for some in itertools.combinations(MODULES, number))
+"""What a run may take beside all modules."""
+taken = st.sampled_from((MODULES,) * len(SOME) + SOME)
 syncs = st.builds(
     Syncs,
     st.sampled_from((2, 5000, 5000)),
@@ -230,10 +244,12 @@ syncs = st.builds(
     st.sampled_from((False, False, True)),
     st.sampled_from((None, "u1", "U2")),
     st.sampled_from((0, 0, 0, 1, 2, 3)),
+    taken,
 )
 employed = st.builds(Employs, st.sampled_from((1, 2, 3)), st.booleans())
 merged = st.builds(Merges, ids, ids).filter(lambda told: told.loser != told.survivor)
 settled = modules.flatmap(lambda module: st.builds(Sets, st.just(module), says(module)))
+decided = st.builds(Decides, st.sampled_from(CHILDREN))
 people = st.sampled_from((made, made, *[edited] * 6, corrected, removed, employed, merged)).flatmap(
     lambda act: act
 )
@@ -241,26 +257,30 @@ periods = st.builds(
     lambda news, bills, acts, sync: [*news, *bills, *acts, sync],
     st.lists(changed, min_size=1, max_size=6),
     st.lists(billed, max_size=2),
-    st.lists(st.sampled_from((people,) * 6 + (settled,)).flatmap(lambda act: act), max_size=4),
+    st.lists(
+        st.sampled_from((*[people] * 6, settled, decided)).flatmap(lambda act: act), max_size=4
+    ),
     syncs,
 )
 
 
 @dataclass(frozen=True)
 class Story:
-    """How the mappings are set at first, and what happens then."""
+    """How the mappings and the company are set at first, and what happens then."""
 
     accounts: Settings
     contacts: Settings
+    children: str
     steps: tuple[Step, ...]
 
 
 stories = st.builds(
-    lambda accounts, contacts, periods: Story(
-        accounts, contacts, tuple(step for period in periods for step in period)
+    lambda accounts, contacts, children, periods: Story(
+        accounts, contacts, children, tuple(step for period in periods for step in period)
     ),
     says("accounts"),
     says("contacts"),
+    st.sampled_from(CHILDREN),
     st.lists(periods, min_size=2, max_size=6),
 )
 good = st.builds(

@@ -32,7 +32,8 @@ class Settings:
     notes_are_theirs: bool = False  # edits: crm
     new_tags: bool = False  # unknown_keywords: insert
     rejects: bool = False  # unknown_owner: reject
-    children: str = "child_account"  # child_accounts, of accounts only
+    children: str | None = None  # child_accounts, of accounts only
+    of_company: str | None = None  # what counts of sub-customers where the mapping says nothing
 
 
 @dataclass(frozen=True)
