@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Column, Table
-from quickbooks_crm.images import LINES
+from quickbooks_crm.images import LINES, as_kept
 from quickbooks_crm.mapping import Field, Mapping
 from quickbooks_crm.sql import statements
 
@@ -126,7 +126,7 @@ class Target:
 
 def image(row: str, columns: Iterable[str]) -> sql.Composed:
     """These columns of a row as JSON."""
-    listed = sql.SQL(", ").join(sql.Identifier(row, column) for column in columns)
+    listed = sql.SQL(", ").join(sql.Identifier(row, column) for column in as_kept(columns))
     return statements("dedupe")["image"].format(columns=listed)
 
 

@@ -15,7 +15,7 @@ from psycopg import Connection, ServerCursor, sql
 from quickbooks_crm import copying
 from quickbooks_crm.by_place import by_place
 from quickbooks_crm.catalog import Table
-from quickbooks_crm.images import LINES
+from quickbooks_crm.images import LINES, as_kept
 from quickbooks_crm.items import listed
 from quickbooks_crm.json_types import as_taken, misplaced, places
 from quickbooks_crm.mapping import AsItIs, Lines, Mapping, Reference
@@ -286,9 +286,8 @@ class _Shape:
         return cls(names, refers, keep, dict(_several(mapping, table)), set(_whole(mapping)))
 
     def rows(self, columns: Columns) -> list[Any]:
-        """What rows say themselves; a reference is only among it when it is blank. The names stand
-        in the order in which Postgres keeps them in jsonb, so that it has nothing to sort."""
-        names = sorted(columns, key=lambda name: (len(name.encode()), name.encode()))
+        """What rows say themselves; a reference is only among it when it is blank."""
+        names = as_kept(columns)
         told = [self._told(name, columns[name]) for name in names]
         return list(map(_row(tuple(names)), *told))
 
