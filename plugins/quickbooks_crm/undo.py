@@ -171,7 +171,8 @@ def _keep(connection: Connection[Any], work: Undo) -> None:
         if gone:
             fields = blocks[block].format(**work.names)
             connection.execute(blocks["column_gone"].format(fields=fields), work.where)
-    connection.execute(blocks["linked_since"], work.where)
+    for name in ("linked_since", "link_with_others", "another_by_now"):
+        connection.execute(blocks[name], work.where)
     connection.execute(blocks["waits_since"], work.where)
     for name in ("read_later", "waits_again"):
         connection.execute(blocks[name].format(read_since=blocks["read_since"]), work.where)

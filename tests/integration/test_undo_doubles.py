@@ -181,3 +181,31 @@ def test_another_record_under_the_same_key_is_told_whatever_the_key_is(
 
     assert undo(connection, known, "back") == [End("7", "kept", "number_taken")]
     assert told(connection) == ("The CRM has another record under that key by now.",)
+
+
+OTHER = ("other", "9341452000000002")
+TAKEN_OVER = """\
+entities: [Item]
+table: crm.products
+company: company_id
+import: {key: name}
+fields: {name: {from: Name}, code: {from: Sku}}
+"""
+
+
+@pytest.mark.parametrize("code", [None, "P-1"])
+@pytest.mark.parametrize("of", [("sample", REALM), OTHER])
+def test_a_record_that_has_been_taken_over_since_as_another_is_left_to_that(
+    connection: Connection[Any], of: tuple[str, str], code: str | None
+) -> None:
+    """A CRM record is one QuickBooks record at most, of whichever company."""
+    known = parse_all({"products": TAKEN_OVER})
+    by_hand(connection, "crm.products", name="Pump")
+    sync(connection, known, item("7", Name="Pump", Sku=code), run_id="wrong")
+    undo(connection, known, "wrong", run_id="back")
+    name, realm = of
+    sync(connection, known, item("8", Name="Pump"), company=name, realm=realm)
+
+    assert undo(connection, known, "back") == [End("7", "kept", "linked_since")]
+    assert rows(connection, "SELECT realm, id FROM sync.link") == [(realm, "8")]
+    assert rows(connection, "SELECT code FROM crm.products") == [(None,)]

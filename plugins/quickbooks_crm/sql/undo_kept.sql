@@ -108,6 +108,28 @@ UPDATE undoing
                              AND link.run_id IN (%(undone)s, former.was ->> 'run_id'), false) END) AS told
  WHERE told.n = undoing.n;
 
+-- link_with_others --
+-- Undos that let links lead to records again do not stand in each other's way, but in that of who links some by their ids.
+SELECT pg_advisory_xact_lock_shared(hashtextextended(concat_ws(' ', 'quickbooks_crm linking', %(table)s::text), 0));
+
+-- another_by_now --
+-- Records to which a link would lead again, and which are another QuickBooks record by now, perhaps of another company; not one
+-- whose link this undo takes away.
+UPDATE undoing
+   SET outcome = 'kept', reason = 'linked_since', message = 'The CRM record is another QuickBooks record by now.'
+  FROM (SELECT u.n
+          FROM undoing AS u
+          JOIN sync.former
+            ON (former.realm, former.run_id, former.module, former.kind, former.entity, former.id, former.field)
+             = (%(realm)s, %(undone)s, %(module)s, 'link', u.entity, u.id, '')
+          JOIN sync.link AS other ON other.record_key = u.record_key
+         WHERE u.outcome IS NULL AND NOT u.partial AND former.was ->> 'record_key' = u.record_key
+           AND other.module = ANY (ARRAY (SELECT module FROM sync.module_position WHERE target = %(table)s UNION SELECT %(module)s))
+           AND NOT EXISTS (SELECT FROM undoing AS own
+                            WHERE (%(realm)s, %(module)s, own.entity, own.id) = (other.realm, other.module, other.entity, other.id)
+                              AND own.outcome IS NULL)) AS told
+ WHERE told.n = undoing.n;
+
 -- waits_since --
 -- Records whose open references are no longer those that the run left: some have been opened, dropped or closed since.
 UPDATE undoing
