@@ -278,11 +278,12 @@ def _pair(connection: Connection[Any], place: Place, one: str, other: str) -> di
 
 
 def _begin(connection: Connection[Any], place: Place) -> dict[str, Any]:
-    """Let no load of the table run meanwhile."""
+    """Let no load of the table run meanwhile, and none of another company link records of none."""
     where = place.where
     try:
         connection.execute(statements("load")["settings"])
         connection.execute(statements("load")["one_writer"], where)
+        connection.execute(statements("dedupe")["link_alone"], where)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
         raise CompanyBusy(
             f"A run is loading {where['table']}. Try again when it has finished."

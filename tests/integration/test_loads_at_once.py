@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -11,7 +12,9 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from demo.postgres import ADMINISTRATOR
-from quickbooks_crm import pipeline, repeating
+from quickbooks_crm import linking, one_module, pipeline, repeating
+from quickbooks_crm.errors import LinkRefused
+from quickbooks_crm.linking import Place
 from quickbooks_crm.mapping import parse_all
 from quickbooks_crm.running import again_after_deadlock
 from quickbooks_crm.runs import Run
@@ -36,6 +39,7 @@ from tests.integration.crm import (
     sync,
     with_work,
 )
+from tests.integration.undo import company
 
 RUN = Run("sample", REALM, "run-1")
 OTHER = Run("other", "9341452000000002", "run-1")
@@ -246,6 +250,29 @@ def test_a_record_that_one_company_takes_is_not_linked_by_another_at_the_same_ti
     ]
     assert ends(connection, RUN, "accounts") == [
         End("1", "updated") if taken else End("1", "duplicate", "key_taken")
+    ]
+
+
+@pytest.mark.parametrize("sooner", ["the load", "the person"])
+def test_a_record_that_one_company_takes_is_not_linked_in_another_by_a_person_at_the_same_time(
+    connection: Connection[Any], database_url: str, sooner: str
+) -> None:
+    for run in (RUN, OTHER):
+        staged(connection, run, VEGA)
+    key = by_hand(connection, "crm.accounts", name="By hand", quickbooks_customer_id="1")
+
+    def links(own: Connection[Any]) -> None:
+        target = one_module.target(own, KNOWN["accounts"], company())
+        place = Place("sample", REALM, target, ("accounts",), "Customer", "1")
+        with suppress(LinkRefused), own.transaction():
+            linking.link(own, place, str(key), "ada")
+
+    takes = load_of("accounts", OTHER)
+    both = (takes, links) if sooner == "the load" else (links, takes)
+    one_then_the_other(connection, database_url, *both)
+
+    assert rows(connection, "SELECT realm FROM sync.link") == [
+        (OTHER.realm if sooner == "the load" else REALM,)
     ]
 
 
