@@ -17,6 +17,7 @@ from tests.integration.crm import (
     End,
     by_hand,
     count,
+    customer,
     in_capitals,
     item,
     one,
@@ -25,6 +26,7 @@ from tests.integration.crm import (
     rows,
     sync,
 )
+from tests.integration.documents import invoice, with_customers
 from tests.integration.undo import bring_all, undo
 
 KEPT = Retention()
@@ -169,6 +171,25 @@ def test_neither_is_one_of_which_a_purge_that_was_killed_has_thrown_away_half(
         undo(connection, products(), "wrong")
 
     assert count(connection, "sync.link") == count(connection, "crm.products") == 1
+
+
+def test_nor_are_the_references_that_it_closed_in_modules_it_did_not_load(
+    connection: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = with_customers()
+    sync(connection, known, invoice("9", CustomerRef={"value": "1"}))
+    after(connection, 40)
+    purged(connection, images=30)
+    sync(connection, known, customer("1"), run_id="wrong")
+    after(connection, 40)
+    monkeypatch.setitem(retention._BESIDES, "images", ("former", "killed before this"))
+    with pytest.raises(KeyError):
+        purged(connection, images=30)
+
+    with pytest.raises(UndoImpossible, match="Nothing of documents was undone"):
+        undo(connection, known, "wrong")
+
+    assert rows(connection, "SELECT account_id FROM crm.invoices") == [(1,)]
 
 
 def test_nothing_is_thrown_away_of_a_run_while_it_is_undone(

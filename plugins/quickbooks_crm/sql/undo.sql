@@ -25,18 +25,26 @@ SELECT run.company, run.kind, coalesce(run.purged_at, run.emptied_at) IS NOT NUL
  WHERE run.realm = %(realm)s AND run.run_id = %(undone)s;
 
 -- modules --
--- The modules that a run changed, and whether what an undo needs was kept.
+-- The modules that a run changed, and whether what an undo needs was kept. Of one of which it only closed references, the loads
+-- that closed them say so.
 SELECT module, bool_and(undoable)
   FROM (SELECT module, undoable FROM sync.activity WHERE realm = %(realm)s AND run_id = %(undone)s
          UNION ALL
-        SELECT module, true FROM sync.resolved_reference WHERE realm = %(realm)s AND run_id = %(undone)s) AS changed
+        SELECT closed.module, load.undoable
+          FROM sync.resolved_reference AS closed
+          JOIN sync.activity AS load ON (load.realm, load.run_id, load.module) = (closed.realm, closed.run_id, closed.closed_by)
+         WHERE closed.realm = %(realm)s AND closed.run_id = %(undone)s) AS changed
  GROUP BY module;
 
 -- hold_images --
 -- Whether what an undo of the module needs is still kept; nobody throws it away until the transaction ends.
-SELECT undoable FROM sync.activity
- WHERE realm = %(realm)s AND run_id = %(undone)s AND module = %(module)s
-   FOR SHARE;
+SELECT bool_and(undoable)
+  FROM (SELECT undoable FROM sync.activity
+         WHERE realm = %(realm)s AND run_id = %(undone)s
+           AND (module = %(module)s
+                OR module IN (SELECT closed_by FROM sync.resolved_reference
+                               WHERE realm = %(realm)s AND run_id = %(undone)s AND module = %(module)s))
+           FOR SHARE) AS held;
 
 -- begin --
 UPDATE sync.run
