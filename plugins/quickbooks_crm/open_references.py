@@ -91,7 +91,7 @@ class Closing:
     def _of_records(self, target: Target, referred: Target, field: str) -> int:
         """Close what waits in one column of records; how many of these the table refuses."""
         blocks, column = statements("open_references"), target.table.columns[field]
-        own = {"module": target.mapping.module, "field": field}
+        own = {"module": target.mapping.module, "field": field, "referred": referred.mapping.module}
         names = target.names | {
             "image": target.image("current"),
             "column": sql.Identifier(column.name),

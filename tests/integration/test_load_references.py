@@ -8,11 +8,14 @@ from quickbooks_crm.mapping import Mapping, parse_all
 from tests.integration.crm import (
     CONTACTS,
     End,
+    Record,
     accounts,
     by_hand,
     count,
     counts,
     customer,
+    item,
+    mapping,
     one,
     outcome,
     rows,
@@ -171,6 +174,34 @@ def test_a_row_that_is_not_brought_up_to_date_goes_on_waiting_for_its_reference(
     sync(connection, known, customer("9"))
 
     assert rows(connection, TREE)[0] == ("Customer 8", "Customer 9")
+
+
+def test_what_waits_for_a_record_of_another_module_than_the_mapping_says_now_is_not_led_there(
+    connection: Connection[Any],
+) -> None:
+    """Both modules have a record with the same number."""
+
+    def known(party: str) -> dict[str, Mapping]:
+        deals = mapping("own.deals", f"party: {{from: Party, refers: {party}}}")
+        agents = mapping("own.agents", entities="[Vendor]")
+        buyers = mapping("own.buyers", entities="[Customer]")
+        return parse_all({"agents": agents, "buyers": buyers, "deals": deals})
+
+    connection.execute("CREATE SCHEMA own")
+    for table in ("agents", "buyers", "deals"):
+        connection.execute(
+            f"CREATE TABLE own.{table} (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+            "quickbooks_id text, name text, party bigint)".encode()
+        )
+    sync(connection, known("agents"), item("1", Party="5"))
+    sync(connection, known("buyers"), item("2", Party="7"))
+
+    sync(connection, known("buyers"), Record("Vendor", "5", {"Id": "5"}), customer("7"))
+
+    assert rows(connection, "SELECT quickbooks_id, party FROM own.deals ORDER BY 1") == [
+        ("1", None),
+        ("2", 1),
+    ]
 
 
 def test_a_missing_reference_that_the_table_demands_is_refused_and_comes_when_it_is_there(

@@ -22,7 +22,8 @@ CREATE TEMP TABLE closing ON COMMIT DROP AS
 WITH waiting AS MATERIALIZED (
     SELECT entity, id, target_module, target_entity, target_id
       FROM sync.parked
-     WHERE realm = %(realm)s AND module = %(module)s AND field = %(field)s AND NOT {of_a_refused_version}
+     WHERE realm = %(realm)s AND module = %(module)s AND target_module = %(referred)s AND field = %(field)s
+       AND NOT {of_a_refused_version}
 )
 SELECT waiting.entity, waiting.id, own.record_key, target.record_key AS target_key,
        NULL::jsonb AS before, NULL::jsonb AS after, false AS told
