@@ -124,7 +124,8 @@ def _is_known(connection: Connection[Any], users: Users, external_id: str) -> bo
 def decide(connection: Connection[Any], target: Target, where: dict[str, Any]) -> None:
     """Put the users whom QuickBooks names into the incoming rows, and settle whom those get that
     have no owner. What is missing is told last, when it is known of every field."""
-    connection.execute(statements("owners")["begin"])
+    blocks = statements("owners")
+    connection.execute(blocks["begin"])
     fields = [
         (field, users_of(connection, target.table, field.column, field.owner))
         for field in owner_fields(target.mapping)
@@ -132,15 +133,18 @@ def decide(connection: Connection[Any], target: Target, where: dict[str, Any]) -
     ]
     for field, users in fields:
         _give(connection, field, users, where | _asked(target, field))
+    missing = blocks["missing"].format(looked_at=blocks["looked_at"])
     for field, _ in fields:
-        connection.execute(statements("owners")["missing"], _asked(target, field))
+        connection.execute(missing, _asked(target, field))
 
 
 def _give(connection: Connection[Any], field: Field, users: Users, asked: dict[str, Any]) -> None:
     named = any(own.sources or own.value is not None for own in field.variants)
     giving = ("next", "meant", "statistics", "give") if named else ()
+    blocks = statements("owners")
+    names = _names(users) | {"looked_at": blocks["looked_at"]}
     for block in ("users", "fallback", *giving):
-        connection.execute(statements("owners")[block].format(**_names(users)), asked)
+        connection.execute(blocks[block].format(**names), asked)
 
 
 def _asked(target: Target, field: Field) -> dict[str, Any]:

@@ -46,12 +46,16 @@ SELECT %(field)s::text, coalesce(by_id.record_key, by_email.record_key, standing
         WHERE {is_active} AND sync.normal({email}::text) = run.person
        HAVING count(*) = 1) AS by_email ON true;
 
+-- looked_at --
+-- What lacks something else is looked at, too, and is told all of it.
+(i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
+
 -- meant --
 INSERT INTO owner_meant (said, record_key)
 SELECT cell.said, known.record_key
   FROM (SELECT DISTINCT fields ->> %(field)s AS said
           FROM incoming AS i
-         WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
+         WHERE {looked_at}
            AND fields ->> %(field)s IS NOT NULL) AS cell
   LEFT JOIN owner_known AS known ON (known.field, known.normal) = (%(field)s::text, sync.normal(cell.said));
 
@@ -62,7 +66,6 @@ ANALYZE owner_meant;
 TRUNCATE owner_meant;
 
 -- give --
--- Also to rows that lack something else, which are told all of it.
 UPDATE incoming AS i
    SET fields = CASE WHEN own.refused THEN i.fields
                      ELSE i.fields || jsonb_build_object(%(field)s::text, coalesce(meant.record_key, fallback.standing)) END,
@@ -81,7 +84,7 @@ UPDATE incoming AS i
        SELECT meant.record_key IS NULL AND %(rejects)s AS refused,
               jsonb_build_object('reason', 'unknown_owner', 'field', %(field)s::text, 'label', %(label)s::text,
                                  'value', left(meant.said, 40), 'rule', 'is the External User Id of no active user') AS note) AS own
- WHERE (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
+ WHERE {looked_at}
    AND i.fields ->> %(field)s = meant.said;
 
 -- missing --
@@ -93,7 +96,7 @@ UPDATE incoming AS i
                                                                  'label', %(label)s::text, 'rule', 'is required, and nobody is named')
   FROM owner_fallback AS fallback
  WHERE %(required)s AND fallback.field = %(field)s AND fallback.record_key IS NULL
-   AND (i.outcome IS NULL OR i.reason IN ('missing_required', 'invalid_value', 'unknown_owner'))
+   AND {looked_at}
    AND NOT i.linked AND i.fields ->> %(field)s IS NULL AND i.fields <> jsonb_build_object();
 
 -- keep --
