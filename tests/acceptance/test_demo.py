@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -42,6 +43,19 @@ def test_the_crm_holds_what_quickbooks_holds(demo: Demo, started: str) -> None:
     found = demo.query("SELECT quickbooks_customer_id FROM crm.accounts WHERE type = 'Customer'")
 
     assert {identity for (identity,) in found} == demo.customers()
+
+
+def test_a_file_of_sql_is_run_against_the_database(
+    demo: Demo, started: str, tmp_path: Path
+) -> None:
+    (tmp_path / "some.sql").write_text(
+        "SELECT id FROM crm.companies;\nSELECT oops;\nSELECT 'on';\n"
+    )
+
+    asked = demo.run("psql", "-1", "-v", "ON_ERROR_STOP=1", "-f", str(tmp_path / "some.sql"))
+
+    assert asked.returncode == 3
+    assert [line.strip() for line in asked.stdout.splitlines()][2:] == ["sample", "(1 row)", ""]
 
 
 def test_every_row_that_was_read_is_accounted_for(demo: Demo, started: str) -> None:
