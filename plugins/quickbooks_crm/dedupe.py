@@ -146,7 +146,7 @@ def receive(
     apart_from = sql.Literal(APART_FROM[target.table.lines is not None])
     for name in RECEIVING:
         connection.execute(blocks[name].format(**target.names, apart_from=apart_from), where)
-    for name in ("flag_linked", "count_again", "leave_linked", "never_here"):
+    for name in ("flag_linked", "count_again", "leave_known", "never_here"):
         connection.execute(blocks[name], where)
 
 

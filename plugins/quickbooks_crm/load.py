@@ -360,7 +360,8 @@ def _account(connection: Connection[Any], work: Load, referring: list[Target]) -
     blocks = statements("load")
     stand_ins.note_moving(connection, work.where)
     edits.hear(connection, work.target)
-    for name in ("flagged_before", "states", "links", "release", "hold", "unpark", "park"):
+    connection.execute(statements("dedupe")["leave_known"], work.where)
+    for name in ("states", "links", "release", "hold", "unpark", "park"):
         connection.execute(blocks[name], work.where)
     dedupe.link_known(connection, work.target, work.where)
     keywords.find_used(connection, work.target)

@@ -293,12 +293,12 @@ UPDATE incoming
   FROM ({known}) AS known
  WHERE (incoming.entity, incoming.id) = (known.entity, known.id) AND known.state <> 'active';
 
--- leave_linked --
--- All else they leave alone.
+-- leave_known --
+-- All else they leave alone; and, when that is known, a record of which the CRM holds the flags already.
 UPDATE incoming
    SET outcome = 'duplicate', reason = 'key_known', message = 'The CRM has this QuickBooks record already.',
        collides_with = record_key
- WHERE %(mode)s::text <> 'merge' AND linked AND outcome IS NULL AND action IS NULL;
+ WHERE %(mode)s::text <> 'merge' AND (linked AND outcome IS NULL AND action IS NULL OR outcome = 'unchanged');
 
 -- never_here --
 -- Deleted in QuickBooks before it ever was in the CRM.

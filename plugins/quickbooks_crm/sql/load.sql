@@ -321,13 +321,6 @@ UPDATE incoming
                    WHEN state = 'active' AND known_state IN ('inactive', 'merged', 'deleted') THEN 'reactivated' END
  WHERE outcome = 'updated' AND linked AND state IS DISTINCT FROM known_state;
 
--- flagged_before --
--- In the other modes than merge a record of which the CRM holds the flags already is left alone.
-UPDATE incoming
-   SET outcome = 'duplicate', reason = 'key_known', message = 'The CRM has this QuickBooks record already.',
-       collides_with = record_key
- WHERE %(mode)s::text <> 'merge' AND outcome = 'unchanged';
-
 -- states --
 UPDATE sync.link
    SET state = known.state
