@@ -83,10 +83,11 @@ def batches(
         wanted[LINES] = _lines(mapping.lines)
     wanted[MISPLACED] = misplaced(places(mapping, table))
     values = [blocks["picked"].format(value=value) for value in wanted.values()]
+    taken = blocks[window.wanted].format(still_undone=blocks["still_undone"])
     names = [*WHO, *wanted]
     with connection.cursor("staging") as cursor:
         cursor.execute(
-            blocks["batch"].format(wanted=blocks[window.wanted], paths=sql.SQL("\n").join(values)),
+            blocks["batch"].format(wanted=taken, paths=sql.SQL("\n").join(values)),
             _where(run, mapping)
             | asdict(window)
             | {

@@ -47,10 +47,7 @@ generations AS (
     SELECT entity, id, deleted, payload FROM quickbooks.record AS record
      WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
        AND generation IN (SELECT generation FROM generations)
-       AND NOT EXISTS (SELECT FROM sync.held
-                        WHERE (realm, module, entity, id) = (record.realm, %(module)s, record.entity, record.id)
-                          AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due
-                          AND passed_over = record.generation)
+       AND NOT {still_undone}
     UNION ALL
     SELECT record.entity, record.id, record.deleted, record.payload
       FROM waiting
@@ -61,6 +58,14 @@ generations AS (
        AND record.generation <= %(sealed)s
 )
 
+-- still_undone --
+-- What a person has undone waits still: for the record, another mapping or a person. Of what has changed since the module last
+-- loaded, only what was passed over then.
+EXISTS (SELECT FROM sync.held
+         WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
+           AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due
+           AND (record.generation <= %(position)s OR passed_over = record.generation))
+
 -- held --
 -- Those held back for these reasons; of none given, whatever a new try may help.
 wanted AS (
@@ -70,7 +75,7 @@ wanted AS (
         ON record.realm = %(realm)s AND (record.entity, record.id) = (held.entity, held.id)
      WHERE held.realm = %(realm)s AND held.module = %(module)s
        AND (held.reason = ANY (%(reasons)s)
-            OR (%(reasons)s = '{}' AND held.outcome <> 'excluded' AND held.reason NOT IN ('undone', 'unlinked')))
+            OR (%(reasons)s = '{{}}' AND held.outcome <> 'excluded' AND held.reason NOT IN ('undone', 'unlinked')))
        AND record.entity = ANY (%(entities)s)
        AND record.generation <= %(sealed)s
 )
@@ -84,10 +89,7 @@ wanted AS (
            SELECT entity, id, deleted, payload, generation FROM quickbooks.record
             WHERE (realm, entity, id) = (%(realm)s, slice.entity, slice.id) LIMIT 1) AS record
      WHERE record.generation <= %(sealed)s
-       AND NOT EXISTS (SELECT FROM sync.held
-                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
-                          AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due
-                          AND (record.generation <= %(position)s OR passed_over = record.generation))
+       AND NOT {still_undone}
 )
 
 -- whole --
@@ -96,10 +98,7 @@ wanted AS (
     SELECT entity, id, deleted, payload FROM quickbooks.record AS record
      WHERE realm = %(realm)s AND entity = ANY (%(entities)s)
        AND generation <= %(sealed)s
-       AND NOT EXISTS (SELECT FROM sync.held
-                        WHERE (realm, module, entity, id) = (%(realm)s, %(module)s, record.entity, record.id)
-                          AND reason = 'undone' AND mapping_hash = %(hash)s AND NOT due
-                          AND (record.generation <= %(position)s OR passed_over = record.generation))
+       AND NOT {still_undone}
 )
 
 -- picked --
