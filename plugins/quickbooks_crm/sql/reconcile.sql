@@ -107,11 +107,9 @@ SELECT field, coalesce(payload #>> '{CurrencyRef,value}', '') AS currency,
 -- Of a record that comes only in part (sparse), the rest is what the mirror has.
 UPDATE page AS sent
    SET payload = known.payload || sent.payload
-  FROM page AS in_part
- CROSS JOIN LATERAL (
-       SELECT payload FROM quickbooks.record
-        WHERE realm = %(realm)s AND entity = %(entity)s AND id = in_part.id AND NOT deleted LIMIT 1) AS known
- WHERE in_part.payload -> 'sparse' = 'true' AND sent.id = in_part.id;
+  FROM quickbooks.record AS known
+ WHERE sent.payload -> 'sparse' = 'true'
+   AND known.realm = %(realm)s AND known.entity = %(entity)s AND known.id = sent.id AND NOT known.deleted;
 
 -- differing --
 -- Records of QuickBooks that the mirror has not, or not so; of a content that differs, the names of the fields. Such a content
