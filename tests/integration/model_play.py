@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +30,7 @@ from tests.integration.model_stories import (
     Removes,
     Sets,
     Step,
+    Supplies,
     Syncs,
 )
 from tests.integration.model_values import (
@@ -175,6 +176,9 @@ class Play:
                     self.connection.execute(change, values)
             case Makes(module, values):
                 self._make(module, dict(values))
+            case Supplies(number, name):
+                for id in _counted_round(set(self.model.parked.values()), number):
+                    self._make("accounts", {"company": "own", "quickbooks_id": id, "name": name})
             case Edits(module, number, column, value):
                 for key in self._chosen(module, number):
                     self.model.records[module][key][column] = value
@@ -198,8 +202,7 @@ class Play:
                 self.sync(step)
 
     def _chosen(self, module: str, number: int) -> list[Key]:
-        keys = sorted(self.model.records[module])
-        return [keys[number % len(keys)]] if keys else []
+        return _counted_round(self.model.records[module], number)
 
     def _make(self, module: str, values: dict[str, Any]) -> None:
         statement = BY_HAND.format(
@@ -333,6 +336,11 @@ class Play:
 
     def _all(self, query: str, values: list[str]) -> list[tuple[Any, ...]]:
         return self.connection.execute(query.encode(), values).fetchall()
+
+
+def _counted_round(of: Iterable[Any], number: int) -> list[Any]:
+    known = sorted(of)
+    return known[number % len(known) :][:1] if known else []
 
 
 NEW = Model(

@@ -50,6 +50,14 @@ class Makes:
 
 
 @dataclass(frozen=True)
+class Supplies:
+    """A person makes the account that a reference waits for, of those counted round."""
+
+    number: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Edits:
     """A person changes a column of a record, counted round."""
 
@@ -116,7 +124,7 @@ class Syncs:
     modules: tuple[str, ...] = MODULES
 
 
-Act = Changes | Bills | ChangesLine | Makes | Edits | Removes | Employs | Merges
+Act = Changes | Bills | ChangesLine | Makes | Supplies | Edits | Removes | Employs | Merges
 Step = Act | Sets | Decides | Syncs
 
 ids = st.sampled_from(("2", "10", "12sync"))
@@ -212,6 +220,7 @@ made = st.builds(
     st.sampled_from((None, "A", "B", "a")),
     notes,
 )
+supplied = st.builds(Supplies, st.integers(0, 9), hand_names)
 edited = st.builds(
     lambda module, number, what: Edits(module, number, *what),
     modules,
@@ -250,9 +259,9 @@ employed = st.builds(Employs, st.sampled_from((1, 2, 3)), st.booleans())
 merged = st.builds(Merges, ids, ids).filter(lambda told: told.loser != told.survivor)
 settled = modules.flatmap(lambda module: st.builds(Sets, st.just(module), says(module)))
 decided = st.builds(Decides, st.sampled_from(CHILDREN))
-people = st.sampled_from((made, made, *[edited] * 6, corrected, removed, employed, merged)).flatmap(
-    lambda act: act
-)
+people = st.sampled_from(
+    (made, supplied, supplied, *[edited] * 6, corrected, removed, employed, merged)
+).flatmap(lambda act: act)
 periods = st.builds(
     lambda news, bills, acts, sync: [*news, *bills, *acts, sync],
     st.lists(changed, min_size=1, max_size=6),
