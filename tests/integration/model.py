@@ -52,11 +52,11 @@ class Model(Documents):
         self.ends, self.default_owner = {}, default_owner
         settings = {**settings, "accounts": self._with_children(settings["accounts"])}
         tried_again = {who for who in self.forgotten if who[0] in taken}
-        for module, id in tried_again:
-            self.changed[module].add(id)
         self.rolls_up = _becomes(settings["accounts"]) == "roll_up"
         self._follow_merges(tried_again)
         self.forgotten -= tried_again
+        for module, id in tried_again:
+            self.changed[module].add(id)
         due = {
             who
             for who, (keys, seen) in self.causes.items()
@@ -150,6 +150,7 @@ class Model(Documents):
     def _shape(self, module: str, says: Settings, row: Row) -> None:
         customer, name = row.customer, SOURCES[module][0]
         said = {path: value if normal(value) else None for path, value in customer.said.items()}
+        row.values = {"active": customer.active, "deleted": False}
         if customer.deleted:
             row.values = {"active": False, "deleted": True}
         elif self._is_left_out(module, says, said):
@@ -188,12 +189,19 @@ class Model(Documents):
         """Whoever has a record that nobody brings up to date, and whoever never had one."""
         for row in rows:
             link = self._link(module, row)
+            if link and says.mode != "merge" and self._only_stands_otherwise(row, link):
+                row.end = None
             if row.end:
                 continue
             if link and says.mode != "merge":
                 self._flag(module, says, row, link.key, link)
             elif not link and row.customer.deleted:
                 row.finish("excluded", "deleted_in_quickbooks")
+
+    def _only_stands_otherwise(self, row: Row, link: Link) -> bool:
+        """A value that is wrong would not be written, and keeps no flag away."""
+        wrong = row.end and row.end.reason in ("missing_required", "invalid_value")
+        return bool(wrong and row.state != link.state)
 
     def _flag(self, module: str, says: Settings, row: Row, key: Key, link: Link | None) -> None:
         """What no mode but merge touches is flagged when it stands otherwise in QuickBooks."""

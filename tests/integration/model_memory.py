@@ -194,11 +194,13 @@ class Memory:
                 self.changed["documents"].add(invoice.id)
 
     def _refers_to(self, customer: Customer, changed: set[str]) -> bool:
-        """As an account to its parent, or as a contact to its own account; not as what was
-        undone."""
+        """As an account to its parent, or as a contact to its own account; not as what was undone,
+        or is to be loaded anyway."""
         named = {"accounts": customer.said["ParentRef"], "contacts": customer.id}
         return any(
-            id in changed and not self._is_undone(module, customer.id)
+            id in changed
+            and customer.id not in self.changed[module]
+            and not self._is_undone(module, customer.id)
             for module, id in named.items()
         )
 
