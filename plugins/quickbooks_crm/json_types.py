@@ -15,7 +15,16 @@ from psycopg.types.json import Jsonb
 
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.mapping import AsItIs, Field, Join, Mapping, Source
-from quickbooks_crm.mapping.paths import MARK, NAMES, Path, Shown, bound, json_path, picks_of
+from quickbooks_crm.mapping.paths import (
+    MARK,
+    NAMES,
+    Path,
+    Shown,
+    bound,
+    is_plain,
+    json_path,
+    picks_of,
+)
 from quickbooks_crm.picking import PAYLOAD
 from quickbooks_crm.sql import statements
 from quickbooks_crm.transform import conditions
@@ -26,6 +35,13 @@ _IS_SINGLE = (
     '({at}.type() == "array" && {at}.size() > 0)'
     ' || ({at}.type() == "object" && exists({at}.keyvalue()))'
 )
+_UNLIKE = {
+    "an object": sql.SQL("<> 'object'"),
+    "a list": sql.SQL("<> 'array'"),
+    "a single value": sql.SQL("IN ('object', 'array')"),
+}
+"""How `jsonb_typeof` says that a value is not what should be there, or null, or empty."""
+
 _OPEN = {"json", "jsonb"}
 """The types of columns that take whatever stands in a record."""
 
@@ -146,24 +162,50 @@ def _takes_all(column: Column) -> bool:
     return column.array or column.base in _OPEN
 
 
-def misplaced(places: Iterable[Place]) -> sql.Composed:
+def misplaced(places: list[Place]) -> sql.Composed:
     """The expression for MISPLACED. Of most records one look tells that nothing is."""
-    variables: list[str] = []
-    conditions = [place.condition(variables) for place in places]
-    block = statements("json_types")["exists"]
-    values = sql.Literal(bound(variables))
-    looks = [
-        block.format(record=PAYLOAD, path=sql.Literal(f"$ ? ({condition})"), variables=values)
-        for condition in (" || ".join(conditions), *conditions)
-    ]
-    each = statements("json_types")["number"]
-    return statements("json_types")["misplaced"].format(
-        any=looks[0],
-        each=sql.SQL(", ").join(
-            each.format(exists=look, number=sql.Literal(number))
-            for number, look in enumerate(looks[1:])
-        ),
+    blocks = statements("json_types")
+    each = (
+        blocks["number"].format(exists=_exists([place]), number=sql.Literal(number))
+        for number, place in enumerate(places)
     )
+    return blocks["misplaced"].format(
+        seems=_any(_seems(places)), any=_exists(places), each=sql.SQL(", ").join(each)
+    )
+
+
+def _exists(places: Iterable[Place]) -> sql.Composed:
+    """That something at one of these places is misplaced."""
+    variables: list[str] = []
+    condition = " || ".join([place.condition(variables) for place in places])
+    return statements("json_types")["exists"].format(
+        record=PAYLOAD,
+        path=sql.Literal(f"$ ? ({condition})"),
+        variables=sql.Literal(bound(variables)),
+    )
+
+
+def _seems(places: list[Place]) -> Iterator[sql.Composed]:
+    """What holds for every record in which something is misplaced and for hardly any other, and is
+    seen in half the time."""
+    plain = [place for place in places if is_plain(place.path)]
+    yield from (_unlike(place.path, place.wanted) for place in plain if not place.within)
+    if others := [place for place in places if not is_plain(place.path)]:
+        yield _exists(others)
+    if lines := [place for place in plain if place.within]:
+        looks = (_unlike(*look) for look in dict.fromkeys((p.path, p.wanted) for p in lines))
+        own = sql.Literal(lines[0].within[0])
+        block = statements("json_types")["seems_in_lines"]
+        yield block.format(record=PAYLOAD, list=own, unlike=_any(looks))
+
+
+def _unlike(path: Path, wanted: str) -> sql.Composed:
+    block = statements("json_types")["unlike"]
+    return block.format(record=PAYLOAD, path=sql.Literal(list(path)), unlike=_UNLIKE[wanted])
+
+
+def _any(conditions: Iterable[sql.Composed]) -> sql.Composed:
+    return sql.SQL(" OR ").join(conditions)
 
 
 def told(places: list[Place], numbers: str) -> list[dict[str, str]]:
