@@ -303,6 +303,8 @@ def test_of_what_is_deleted_no_field_is_looked_at(own: Connection[Any]) -> None:
         ([line("A"), line("B", Description=["B"])], "Line.Description is not a single value."),
         ([line("B", DetailType={"A": 1})], "Line.DetailType is not a single value."),
         ([line("B", GroupLineDetail={"Line": [5]})], "Line is not an object."),
+        ([line("B", GroupLineDetail={"Line": 5})], "Line is not an object."),
+        ([line("B", GroupLineDetail=[{"Line": [5]}])], "Line is not an object."),
         (
             [line("B", GroupLineDetail={"Line": [{"SalesItemLineDetail": 5}]})],
             "Line.SalesItemLineDetail is not an object.",
