@@ -169,7 +169,7 @@ SELECT placed.n, row.entity, row.id, row.state, row.fields || coalesce(found.clo
               SELECT record_key FROM meaning
                WHERE (id, entity, module) = (ref.value ->> 'id', ref.value ->> 'entity', ref.value ->> 'module') LIMIT 1
               ) AS target ON true
-        WHERE row.outcome IS NULL) AS found ON true;
+        WHERE row.outcome IS NULL AND row.refs <> '{{}}') AS found ON true;
 
 -- incoming_index --
 ALTER TABLE incoming ADD PRIMARY KEY (n);
