@@ -43,10 +43,11 @@ class Model(Documents):
         new_keys: Mapping[Who, Key],
         default_owner: str | None = None,
         taken: Collection[str] = MODULES,
+        replays: bool = False,
     ) -> None:
-        """Bring accounts, contacts, then documents up to date, those that are `taken`. A record
-        that is added gets its key from `new_keys`: which number that is, is the database's
-        affair."""
+        """Bring accounts, contacts, then documents up to date, those that are `taken`, or all of
+        these to their mappings. A record that is added gets its key from `new_keys`: which number
+        that is, is the database's affair."""
         self.before, self.after = None, None
         before = deepcopy(self)
         self.ends, self.default_owner = {}, default_owner
@@ -57,16 +58,21 @@ class Model(Documents):
         self.forgotten -= tried_again
         for module, id in tried_again:
             self.changed[module].add(id)
-        due = {
-            who
-            for who, (keys, seen) in self.causes.items()
-            if who[0] in taken and self._seen(who, settings[who[0]], keys) != seen
-        }
         self.typed_ids = settings["accounts"].typed_ids
+        if replays:
+            self.by_hand, self.arrived = {}, set()
+            self._replay(settings, new_keys, taken)
+        else:
+            self._sync(settings, new_keys, taken)
+        self.before = before
+
+    def _sync(
+        self, settings: Mapping[str, Settings], new_keys: Mapping[Who, Key], taken: Collection[str]
+    ) -> None:
+        due = {who for module in REFERS if module in taken for who in self._due(module, settings)}
+        known = set(self.links)
         self._link_typed(set(self.parked.values()))
-        self.by_hand = deepcopy(
-            {who: at for who, at in self.links.items() if who not in before.links}
-        )
+        self.by_hand = deepcopy({who: at for who, at in self.links.items() if who not in known})
         self.arrived = self._arrive_with(due, settings, taken)
         for module in REFERS:
             if module in taken:
@@ -74,7 +80,32 @@ class Model(Documents):
                 self.loaded_with[module] = settings[module]
         if "documents" in taken:
             self._load_documents(new_keys)
-        self.before = before
+
+    def _replay(
+        self, settings: Mapping[str, Settings], new_keys: Mapping[Who, Key], taken: Collection[str]
+    ) -> None:
+        """All but what was undone and has not changed since, nor its mapping; then what has become
+        possible by that."""
+        for module in [name for name in MODULES if name in taken]:
+            all_of_it = self.mirror if module in settings else self.invoices
+            stays = {id for id in all_of_it if self._is_undone(module, id)}
+            if module in settings and self.loaded_with.get(module) != settings[module]:
+                stays = set()
+            self.changed[module] |= all_of_it.keys() - stays
+            if module not in settings:
+                self._load_documents(new_keys)
+                continue
+            self._load(module, settings[module], set(), new_keys)
+            self.loaded_with[module] = settings[module]
+            self._load(module, settings[module], self._due(module, settings), new_keys)
+
+    def _due(self, module: str, settings: Mapping[str, Settings]) -> set[Who]:
+        """What is held back for a cause that has changed."""
+        return {
+            who
+            for who, (keys, seen) in self.causes.items()
+            if who[0] == module and self._seen(who, settings[module], keys) != seen
+        }
 
     def _with_children(self, says: Settings) -> Settings:
         """The company's word counts where the mapping says nothing of sub-customers."""

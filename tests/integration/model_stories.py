@@ -111,7 +111,8 @@ class Syncs:
     """A run: how many rows are staged at a time, and whether those of a module once the ones before
     it are loaded; whether records arrive backwards, and each of them in a generation of its own;
     whether all customers are sent again, and the tasks repeated; who owns what nobody is named for;
-    how often the run is then undone, and the undo, and its undo; which modules it takes."""
+    how often the run is then undone, and the undo, and its undo; which modules it takes, and
+    whether it is a replay, which brings all of them to their mappings."""
 
     batch: int
     late: bool
@@ -122,6 +123,7 @@ class Syncs:
     default_owner: str | None
     undone: int
     modules: tuple[str, ...] = MODULES
+    replays: bool = False
 
 
 Act = Changes | Bills | ChangesLine | Makes | Supplies | Edits | Removes | Employs | Merges
@@ -254,6 +256,7 @@ syncs = st.builds(
     st.sampled_from((None, "u1", "U2")),
     st.sampled_from((0, 0, 0, 1, 2, 3)),
     taken,
+    st.sampled_from((*[False] * 5, True)),
 )
 employed = st.builds(Employs, st.sampled_from((1, 2, 3)), st.booleans())
 merged = st.builds(Merges, ids, ids).filter(lambda told: told.loser != told.survivor)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from psycopg.types.json import Jsonb
 
-from quickbooks_crm import preview, runs
+from quickbooks_crm import preview, replay, runs
 from quickbooks_crm.companies import Company
 from quickbooks_crm.judge import Lenience
 from quickbooks_crm.one_module import Bringing
@@ -45,10 +45,9 @@ class Previewed(Play):
         self.said = self.preview(how)
         super()._settle(run, how)
 
-    def _load(self, run: Run, how: Syncs) -> None:
-        again = bool(self.told(run))
-        super()._load(run, how)
-        assert again or self.told(run) == self.said
+    def _bring(self, run: Run, how: Syncs) -> None:
+        super()._bring(run, how)
+        assert self.told(run) == self.said
 
     def preview(self, how: Syncs) -> Told:
         """What a preview of the same modules says that begins now."""
@@ -59,7 +58,10 @@ class Previewed(Play):
         company = Company("own", "own", "quickbooks", None, None, "own")
         bringing = Bringing(run, company, self.known(), Lenience(rehearsal=True))
         with self.connection.transaction(force_rollback=True):
-            preview.sync(self.connection, bringing, list(how.modules))
+            if how.replays:
+                preview.again(self.connection, bringing, list(how.modules), replay.bring)
+            else:
+                preview.sync(self.connection, bringing, list(how.modules))
             return self.told(run)
 
     def told(self, run: Run) -> Told:
