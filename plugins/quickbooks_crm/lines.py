@@ -13,6 +13,7 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
+from quickbooks_crm import planner
 from quickbooks_crm.catalog import Column, Table
 from quickbooks_crm.dedupe import Target, image
 from quickbooks_crm.mapping import Lines
@@ -180,7 +181,9 @@ def write(connection: Connection[Any], target: Target, action: str) -> bool:
     own = LineTarget.of(target)
     if own is None:
         return True
-    for statement in own.writing(action, "every_document", "every_line").values():
+    for name, statement in own.writing(action, "every_document", "every_line").items():
+        if name == "tell":
+            planner.look_again(connection, own.table)
         connection.execute(statement)
     return connection.execute(statements("lines")["left_out"]).fetchone() == (False,)
 

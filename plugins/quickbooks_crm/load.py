@@ -304,6 +304,7 @@ def _at_once(
                 names = _closed_among_themselves(connection, target, names)
             lines.put_off_constraints(connection, target)
             connection.execute(blocks[action].format(**names))
+            planner.look_again(connection, target.table)
             if (
                 _left(connection, action)
                 or not lines.write(connection, target, action)

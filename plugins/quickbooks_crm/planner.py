@@ -25,3 +25,12 @@ def look_at(connection: Connection[Any], table: Table) -> None:
         where = {"schema": schema, "table": name}
         if connection.execute(blocks["is_unknown"], where).rowcount:
             connection.execute(blocks["look"].format(table=sql.Identifier(schema, name)))
+
+
+def look_again(connection: Connection[Any], table: Table) -> None:
+    """Have Postgres look at a table that rows were just added to, where it has found it empty: it
+    would look for each of them among all."""
+    blocks = statements("planner")
+    where = {"schema": table.schema, "table": table.table}
+    if connection.execute(blocks["was_empty"], where).rowcount:
+        connection.execute(blocks["look"].format(table=table.identifier))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, Rollback
 
 from tests.integration.crm import item, products, sync
 from tests.integration.documents import invoice, known, line
@@ -48,3 +48,24 @@ def test_an_undo_does_so_too_and_of_lines_as_well(connection: Connection[Any]) -
 
     assert seen(connection, "crm.invoices") == len(MANY)
     assert seen(connection, "crm.invoice_lines") == 2 * len(MANY)
+
+
+def test_a_load_does_so_with_what_it_has_added_where_a_table_was_found_empty(
+    connection: Connection[Any],
+) -> None:
+    looks_at_nothing_by_itself(connection)
+    with connection.transaction():
+        connection.execute(
+            "INSERT INTO crm.invoices (kind) SELECT 'invoice' FROM generate_series(1, 9999)"
+        )
+        connection.execute(
+            "INSERT INTO crm.invoice_lines (invoice_id, position) SELECT id, 1 FROM crm.invoices"
+        )
+        raise Rollback
+    connection.execute("ANALYZE crm.invoices, crm.invoice_lines")
+    assert seen(connection, "crm.invoice_lines") == 0
+
+    sync(connection, known(), *(invoice(str(n), line("A"), line("B")) for n in MANY))
+
+    assert seen(connection, "crm.invoice_lines") == 2 * len(MANY)
+    assert seen(connection, "crm.invoices") == len(MANY)

@@ -97,7 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planner": {"catalog", "sql"},
     "undone": {"errors", "runs", "sql"},
     "unused_keywords": {"refusals", "sql"},
-    "lines": {"catalog", "dedupe", "mapping", "refusals", "sql"},
+    "lines": {"catalog", "dedupe", "mapping", "planner", "refusals", "sql"},
     "refusals": set(),
     "environment": set(),
     "lacking": {"catalog", "mapping"},

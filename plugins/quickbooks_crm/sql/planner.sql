@@ -14,5 +14,12 @@ SELECT FROM pg_class AS known
         OR known.relkind = 'r' AND bytes > 65536
            AND (unseen OR bytes / current_setting('block_size')::int > 2 * known.relpages));
 
+-- was_empty --
+-- A table of some size that it has found empty: after rows were taken back, as those of a preview are. It goes on expecting none.
+SELECT FROM pg_class AS known
+  JOIN pg_namespace AS space ON space.oid = known.relnamespace
+ WHERE (space.nspname, known.relname) = (%(schema)s, %(table)s)
+   AND known.relkind = 'r' AND known.reltuples = 0 AND pg_relation_size(known.oid) > 65536;
+
 -- look --
 ANALYZE (SKIP_LOCKED) {table};
