@@ -85,17 +85,26 @@ def link(connection: Connection[Any], place: Place, record_key: str, by_whom: st
         )
     taken = connection.execute(statements("linking")["linked_to"], where).fetchone()
     if taken:
-        raise LinkRefused(
-            f"CRM record {record_key} is QuickBooks' {taken[0]} {taken[1]}. Name another record, "
-            "or unlink that first.",
-            _command("unlink", replace(place, entity=taken[0], id=taken[1])),
-        )
+        raise _linked_to(place, record_key, *taken)
     then = _what_a_sync_does(connection, place)
     for name in ("moves", "link", "forget_parted", "no_longer_parted"):
         connection.execute(statements("linking")[name], where)
     connection.execute(statements("linking")["hold"], where | {"reason": "linked", "due": True})
     _note(connection, place, "linked", where)
     return f"{place.named} is CRM record {record_key} from now on; {then}."
+
+
+def _linked_to(place: Place, key: str, entity: str, id: str, elsewhere: bool) -> LinkRefused:
+    if elsewhere:
+        return LinkRefused(
+            f"CRM record {key} is a record of another company. {_LEFT_TO_SETTLE}",
+            _of_module("review", place),
+        )
+    return LinkRefused(
+        f"CRM record {key} is QuickBooks' {entity} {id}. Name another record, or unlink that "
+        "first.",
+        _command("unlink", replace(place, entity=entity, id=id)),
+    )
 
 
 def _what_a_sync_does(connection: Connection[Any], place: Place) -> str:
@@ -116,14 +125,14 @@ def link_instead(
     where = _begin(connection, place) | {"record_key": record_key}
     own = connection.execute(statements("linking")["link_of"], where).fetchone()
     taken = connection.execute(statements("linking")["linked_to"], where).fetchone()
-    if Seen(own[0] if own else "", *(taken or ("", ""))) != seen:
+    if Seen(own[0] if own else "", *(taken[:2] if taken else ("", ""))) != seen:
         raise LinkRefused(
             f"Somebody has linked or parted {place.named} or CRM record {record_key} meanwhile. "
             "Load the page again to see how they are now."
         )
     if own and own != (record_key,):
         unlink(connection, place, by_whom)
-    if taken:
+    if taken and not taken[2]:
         unlink(connection, replace(place, entity=taken[0], id=taken[1]), by_whom)
     return link(connection, place, record_key, by_whom)
 

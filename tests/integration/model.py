@@ -64,6 +64,9 @@ class Model(Documents):
             self._replay(settings, new_keys, taken)
         else:
             self._sync(settings, new_keys, taken)
+        if "accounts" not in taken:
+            new = {who: at for who, at in self.links.items() if who not in before.links}
+            self.by_hand |= deepcopy({who: at for who, at in new.items() if who[0] == "accounts"})
         self.before = before
 
     def _sync(

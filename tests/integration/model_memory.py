@@ -52,8 +52,9 @@ class Memory:
     aliases: Mapping[str, str] = field(default_factory=dict)
     conflicts: dict[Who, Conflict] = field(default_factory=dict)
     by_hand: dict[Who, Link] = field(default_factory=dict)
-    """What was linked before the last run loaded anything, since a person gave it the id that a
-    reference waited for: no run did that, so none takes it back."""
+    """What was linked before the last run loaded anything, or in one that does not take accounts,
+    since a person gave it the id that a reference was to: an undo goes through what the run took,
+    and takes none of it back."""
     merges: dict[str, str] = field(default_factory=dict)  # the latest told comes last
     meanings: dict[str, str | None] = field(default_factory=dict)
     moved: set[str] = field(default_factory=set)  # customers who are another account than before

@@ -187,6 +187,27 @@ def test_a_link_that_cannot_be_is_refused(
     assert count(connection, "sync.act") == 0
 
 
+def test_a_record_that_is_one_of_another_company_is_not_linked_and_none_of_ours_is_named(
+    connection: Connection[Any],
+) -> None:
+    sync(connection, products(NAMED), item("7"))
+    key = by_hand(connection, "crm.products", name="Theirs")
+    connection.execute(
+        "INSERT INTO sync.link (realm, entity, id, module, record_key, source_hash, written, state,"
+        " run_id) SELECT 'another', 'Item', '1', 'products', %s, '', '{}', 'active', 'theirs'",
+        [str(key)],
+    )
+    linking.unlink(connection, place(connection), "ann")
+
+    with pytest.raises(LinkRefused) as refused:
+        linking.link(connection, place(connection), str(key), "ann")
+
+    assert str(refused.value) == (
+        f"CRM record {key} is a record of another company. What is left to settle is on Review: "
+        f"{OF_PRODUCTS.format('review')}"
+    )
+
+
 # ── unlink ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -28,8 +28,8 @@ SELECT FROM sync.held
 SELECT record_key FROM sync.link WHERE (realm, entity, id, module) = (%(realm)s, %(entity)s, %(id)s, %(module)s);
 
 -- linked_to --
--- The other QuickBooks record that a CRM record is.
-SELECT entity, id FROM sync.link
+-- The other QuickBooks record that a CRM record is, and whether it is one of another company.
+SELECT entity, id, realm <> %(realm)s FROM sync.link
  WHERE record_key = %(record_key)s AND module = ANY (%(sharing)s)
    AND (realm, entity, id, module) <> (%(realm)s, %(entity)s, %(id)s, %(module)s)
  LIMIT 1;
