@@ -81,8 +81,7 @@ def note_arrived(
     whole: Iterable[str] = (),
 ) -> bool:
     """Keep which records of a module the run takes since what they wait for has come, or comes with
-    it, or since an earlier mapping has not taken them; whether there are any. What loads bring from
-    here on changes nothing of it.
+    it; whether there are any. What loads bring from here on changes nothing of it.
 
     `taken` are the modules that the run loads, of which those it refers to have been asked about
     before; of `whole` ones it loads all.
@@ -93,15 +92,12 @@ def note_arrived(
         "module": mapping.module,
         "entities": list(mapping.entities),
         "mode": mapping.mode,
-        "hash": mapping.hash,
         "taken": [other.module for other in taken],
         "hashes": [other.hash for other in taken],
         "whole": list(whole),
     }
-    blocks = statements("causes")
-    connection.execute(blocks["not_arrived"], where)
-    found = [connection.execute(blocks[name], where) for name in ("arrived", "never_taken")]
-    return any(each.rowcount > 0 for each in found)
+    connection.execute(statements("causes")["not_arrived"], where)
+    return connection.execute(statements("causes")["arrived"], where).rowcount > 0
 
 
 def forget_arrived(connection: Connection[Any], where: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from psycopg import Connection
 
 from tests.integration.crm import (
     End,
-    Record,
     by_hand,
     code,
     count,
@@ -443,19 +442,6 @@ def test_rows_held_back_are_tried_again_when_the_mapping_changes_and_only_then(
 
     assert (nothing, mended) == ([], [End("7", "added")])
     assert count(connection, "sync.held") == 0
-
-
-def test_what_the_mirror_has_of_an_entity_comes_in_once_the_mapping_takes_it(
-    connection: Connection[Any],
-) -> None:
-    """Another module has it read already, so that none of it may ever change."""
-    both = products(entities="[Item, Vendor]")
-    for id in ("8", "9"):
-        vendor = Record("Vendor", id, {"Id": id, "Name": f"Vendor {id}"})
-        assert sync(connection, products(), item("7"), vendor)[0].id == "7"
-
-        assert sync(connection, both) == [End(id, "added")]
-        assert sync(connection, both) == []
 
 
 def test_a_row_held_back_that_is_mended_in_quickbooks_leaves_the_list(

@@ -192,19 +192,6 @@ SELECT DISTINCT parked.realm, %(run_id)s::text, parked.module, parked.entity, pa
              WHERE (held.realm, held.module, held.entity, held.id) = (parked.realm, parked.module, parked.entity, parked.id)))
         OR coming.is_taken);
 
--- never_taken --
--- Records that an earlier mapping has not taken, since it left their entity out: they are neither in the CRM nor held back.
-INSERT INTO sync.arrived (realm, run_id, module, entity, id)
-SELECT record.realm, %(run_id)s, place.module, record.entity, record.id
-  FROM sync.module_position AS place
-  JOIN quickbooks.record AS record ON record.realm = place.realm AND record.generation <= place.generation
- WHERE place.realm = %(realm)s AND place.module = %(module)s AND place.mapping_hash <> %(hash)s AND record.entity = ANY (%(entities)s)
-   AND NOT EXISTS (SELECT FROM sync.link
-                    WHERE (link.realm, link.entity, link.id, link.module) = (record.realm, record.entity, record.id, place.module))
-   AND NOT EXISTS (SELECT FROM sync.held
-                    WHERE (held.realm, held.module, held.entity, held.id) = (record.realm, place.module, record.entity, record.id))
-ON CONFLICT DO NOTHING;
-
 -- not_arrived --
 DELETE FROM sync.arrived WHERE realm = %(realm)s AND run_id = %(run_id)s AND module = %(module)s;
 
