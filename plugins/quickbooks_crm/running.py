@@ -95,6 +95,7 @@ def settle(run: Run, request: Request, kind: str) -> list[str]:
             named = companies.names(companies.INCLUDE / "companies")
             runs.require_own_realm(connection, run, named)
             runs.require_same_tables(connection, run, known.values())
+            runs.require_same_mappings(connection, run, known.values())
             fitting.require_same_keys(connection, known, runs.keys(connection, run))
             if kind != "preview":
                 runs.take_lease(connection, run)

@@ -220,6 +220,20 @@ def require_same_tables(connection: Connection[Any], run: Run, known: Iterable[M
         )
 
 
+def require_same_mappings(connection: Connection[Any], run: Run, known: Iterable[Mapping]) -> None:
+    """Raise `RunError` when the run has loaded a module by another mapping: an undo goes by the one
+    that the run says."""
+    hashes = Jsonb({mapping.module: mapping.hash for mapping in known})
+    rows = connection.execute(
+        statements("runs")["loaded_otherwise"], asdict(run) | {"mappings": hashes}
+    )
+    if modules := [module for (module,) in rows]:
+        raise RunError(
+            f"Run {run.run_id} has loaded {', '.join(modules)} by another mapping than the one in "
+            "force now. Start a new run: it goes on from there, by the one in force."
+        )
+
+
 def targets(connection: Connection[Any], realm: str) -> dict[str, str]:
     """The table that each module has been loaded into."""
     where = {"realm": realm}

@@ -107,7 +107,7 @@ def test_rows_are_staged_again_once_the_run_is_to_use_another_mapping(
     assert kept.crm("crm.products", item)["code"] == item
 
 
-def test_a_run_stays_with_the_mapping_that_it_has_loaded_a_module_by_and_an_undo_takes_all_back(
+def test_a_run_that_has_loaded_a_module_does_not_go_on_by_another_mapping_so_an_undo_takes_all_back(
     kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     include = own_include(tmp_path, monkeypatch)
@@ -115,12 +115,40 @@ def test_a_run_stays_with_the_mapping_that_it_has_loaded_a_module_by_and_an_undo
     kept.sync("run-1")
     kept.quickbooks.change("Item", item, Sku="SKU-2")
     kept.sync("run-2")
+    kept.sync("run-2")
 
     edit(include, NO_CODE)
-    kept.sync("run-2")
+    with pytest.raises(RunError) as refused:
+        kept.sync("run-2")
     undoing.carry_out("sample", "undo-1", undoing.Wish("run-2", "manual"))
 
+    assert str(refused.value) == (
+        "Run run-2 has loaded products by another mapping than the one in force now. Start a new "
+        "run: it goes on from there, by the one in force."
+    )
     assert kept.crm("crm.products", item)["code"] == "SKU-1"
+
+
+def test_a_preview_that_is_repeated_shows_what_the_mapping_does_by_then(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    include = own_include(tmp_path, monkeypatch)
+    item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+    pipeline.check_settings("sample", "run-1", BY_HAND)
+    pipeline.extract("sample", "run-1")
+    shown = []
+
+    for changes in ((), (CODE_IS_ID,)):
+        edit(include, *changes)
+        previewing.check_settings("sample", "preview-1", BY_HAND)
+        previewing.rehearse("sample", "preview-1")
+        shown += kept.ask(
+            "SELECT after ->> 'code' AS code FROM sync.outcome"
+            " WHERE run_id = 'preview-1' AND entity = 'Item' AND id = %s",
+            item,
+        )
+
+    assert shown == [{"code": "SKU-1"}, {"code": item}]
 
 
 def test_the_mappings_of_every_run_can_be_read_later(kept: Kept) -> None:

@@ -9,19 +9,23 @@ ON CONFLICT (realm, run_id) DO UPDATE SET state = 'running', finished_at = NULL,
 -- has_begun --
 SELECT FROM sync.run WHERE (realm, run_id, company, kind) = (%(realm)s, %(run_id)s, %(company)s, %(kind)s);
 
+-- loaded_otherwise --
+-- The modules that the run has loaded by another mapping than these. A preview has loaded nothing.
+SELECT loaded.module
+  FROM sync.run
+  JOIN sync.activity AS loaded USING (realm, run_id)
+ WHERE run.realm = %(realm)s AND run.run_id = %(run_id)s AND run.kind <> 'preview'
+   AND loaded.mapping_hash IS DISTINCT FROM %(mappings)s::jsonb ->> loaded.module
+ ORDER BY loaded.module;
+
 -- settle --
--- What this run will use, whatever happens to the files meanwhile. Where that is settled once more, it stays with the mappings of what
--- it has loaded by then, since an undo goes by them, and stages anew what it has only staged.
-WITH loaded AS (
-    SELECT module FROM sync.activity WHERE realm = %(realm)s AND run_id = %(run_id)s
-), staged AS (
+-- What this run will use, whatever happens to the files meanwhile. Where that is settled once more, rows that were shaped by then
+-- are shaped anew.
+WITH shaped AS (
     DELETE FROM sync.stage WHERE realm = %(realm)s AND run_id = %(run_id)s
 )
 UPDATE sync.run
-   SET mappings = %(mappings)s || (mappings - ARRAY (SELECT jsonb_object_keys(mappings) EXCEPT TABLE loaded)),
-       mapping_names = (%(names)s - ARRAY (TABLE loaded))
-                       || (mapping_names - ARRAY (SELECT jsonb_object_keys(mapping_names) EXCEPT TABLE loaded)),
-       modules = %(modules)s, settings = %(settings)s
+   SET mappings = %(mappings)s, mapping_names = %(names)s, modules = %(modules)s, settings = %(settings)s
  WHERE realm = %(realm)s AND run_id = %(run_id)s;
 
 -- bring_whole --

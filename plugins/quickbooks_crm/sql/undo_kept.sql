@@ -110,7 +110,12 @@ UPDATE undoing
 
 -- link_with_others --
 -- Undos that let links lead to records again do not stand in each other's way, but in that of who links some by their ids.
-SELECT pg_advisory_xact_lock_shared(hashtextextended(concat_ws(' ', 'quickbooks_crm linking', %(table)s::text), 0));
+SELECT pg_advisory_xact_lock_shared(hashtextextended(concat_ws(' ', 'quickbooks_crm linking', %(table)s::text), 0))
+ WHERE EXISTS (SELECT FROM undoing AS u
+                WHERE u.outcome IS NULL AND NOT u.partial
+                  AND NOT EXISTS (SELECT FROM sync.link
+                                   WHERE (realm, entity, id, module, record_key)
+                                       = (%(realm)s, u.entity, u.id, %(module)s, u.record_key)));
 
 -- another_by_now --
 -- Records to which a link would lead again, and which are another QuickBooks record by now, perhaps of another company; not one
