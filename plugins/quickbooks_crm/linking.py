@@ -74,7 +74,10 @@ class Seen:
 def link(connection: Connection[Any], place: Place, record_key: str, by_whom: str) -> str:
     """Make a QuickBooks record be a CRM record for good; the next sync brings the record up to
     date, if any does. What was done, in a sentence. Raises `LinkRefused` when it cannot be."""
-    where = _begin(connection, place) | {"record_key": record_key, "by_whom": by_whom}
+    where = _begin(connection, place, "link_alone") | {
+        "record_key": record_key,
+        "by_whom": by_whom,
+    }
     _require_both(connection, place, record_key)
     own = connection.execute(statements("linking")["link_of"], where).fetchone()
     if own == (record_key,):
@@ -286,13 +289,15 @@ def _pair(connection: Connection[Any], place: Place, one: str, other: str) -> di
     return {"record_key": first, "other_key": second}
 
 
-def _begin(connection: Connection[Any], place: Place) -> dict[str, Any]:
-    """Let no load of the table run meanwhile, and none of another company link records of none."""
+def _begin(connection: Connection[Any], place: Place, *also: str) -> dict[str, Any]:
+    """Let no load of the table run meanwhile; to link, `also` none of another company that links
+    records of none."""
     where = place.where
     try:
         connection.execute(statements("load")["settings"])
         connection.execute(statements("load")["one_writer"], where)
-        connection.execute(statements("dedupe")["link_alone"], where)
+        for name in also:
+            connection.execute(statements("dedupe")[name], where)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
         raise CompanyBusy(
             f"A run is loading {where['table']}. Try again when it has finished."
