@@ -94,7 +94,7 @@ def outline(module: str, text: str, file: str) -> Mapping:
     if isinstance(lines, dict):
         rest = {"from": "Line", "table": "its.lines", "parent": "of", "position": "at"}
         words["lines"] = rest | {"fields": _referring(lines.get("fields"))}
-    found = _mapping(module, text, file, replace(document, tree=words))
+    found = _mapping(module, "", file, replace(document, tree=words))  # it may be no text at all
     return found if right else replace(found, entities=())
 
 

@@ -127,7 +127,7 @@ def test_all_that_is_wrong_with_a_version_is_told_at_once_and_nothing_is_stored(
     ("change", "error", "said"),
     [
         (("  code:  ", "  kode:  "), SettingsError, r"products, version 1 line \d+: .*kode"),
-        (("  name:  ", "  #name:  "), SettingsError, "products: Product name"),
+        (("  name:  ", "  #name:  "), SettingsError, "crm.products.name .Product name."),
         (("crm.products", "crm.wares"), SettingsError, "crm.wares"),
         (("{from: Sku}", "{from: Sku, refers: acounts}"), MappingError, "Did you mean 'accounts'?"),
         (("{from: Sku}", "{from: Sku, x: \x00}"), MappingError, "a character that is not text"),
