@@ -187,7 +187,9 @@ def test_an_import_that_leaves_mandatory_fields_out_is_refused_with_all_of_them(
     answer = anonymous.post(START, json={}, headers=FROM_A_PAGE)
 
     assert answer.status_code == 409
-    assert "products: Size, Color" in answer.json()["message"]
+    said = answer.json()["message"]
+    assert "products.yaml line 14: fields: nothing fills crm.products.size (Size)" in said
+    assert "nothing fills crm.products.color (Color)" in said
 
 
 @pytest.mark.parametrize("path", ["import/sample/never", "import/never/products"])
