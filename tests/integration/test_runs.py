@@ -91,16 +91,25 @@ def test_a_mapping_edited_during_a_run_is_used_by_the_next_one(
     assert mapping.load(file.parent)["products"].fields.keys() & {"code"} == set()
 
 
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An include/ that the test may edit."""
+    return own_include(tmp_path, monkeypatch)
+
+
+def an_item(kept: Kept) -> str:
+    return kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+
+
 def test_rows_are_staged_again_once_the_run_is_to_use_another_mapping(
-    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, own: Path
 ) -> None:
-    include = own_include(tmp_path, monkeypatch)
-    item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+    item = an_item(kept)
     pipeline.check_settings("sample", "run-1", BY_HAND)
     pipeline.extract("sample", "run-1")
     pipeline.transform("sample", "run-1", "products")
 
-    edit(include, CODE_IS_ID)
+    edit(own, CODE_IS_ID)
     pipeline.check_settings("sample", "run-1", BY_HAND)
     pipeline.load("sample", "run-1", "products")
 
@@ -108,16 +117,15 @@ def test_rows_are_staged_again_once_the_run_is_to_use_another_mapping(
 
 
 def test_a_run_that_has_loaded_a_module_does_not_go_on_by_another_mapping_so_an_undo_takes_all_back(
-    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, own: Path
 ) -> None:
-    include = own_include(tmp_path, monkeypatch)
-    item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+    item = an_item(kept)
     kept.sync("run-1")
     kept.quickbooks.change("Item", item, Sku="SKU-2")
     kept.sync("run-2")
     kept.sync("run-2")
 
-    edit(include, NO_CODE)
+    edit(own, NO_CODE)
     with pytest.raises(RunError) as refused:
         kept.sync("run-2")
     undoing.carry_out("sample", "undo-1", undoing.Wish("run-2", "manual"))
@@ -130,16 +138,15 @@ def test_a_run_that_has_loaded_a_module_does_not_go_on_by_another_mapping_so_an_
 
 
 def test_a_preview_that_is_repeated_shows_what_the_mapping_does_by_then(
-    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, own: Path
 ) -> None:
-    include = own_include(tmp_path, monkeypatch)
-    item = kept.quickbooks.add("Item", Name="The item", Sku="SKU-1", Type="Service")
+    item = an_item(kept)
     pipeline.check_settings("sample", "run-1", BY_HAND)
     pipeline.extract("sample", "run-1")
     shown = []
 
     for changes in ((), (CODE_IS_ID,)):
-        edit(include, *changes)
+        edit(own, *changes)
         previewing.check_settings("sample", "preview-1", BY_HAND)
         previewing.rehearse("sample", "preview-1")
         shown += kept.ask(
